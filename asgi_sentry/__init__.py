@@ -1,0 +1,1 @@
+"""Decides what leaves an ASGI app for Sentry."""
