@@ -4,8 +4,7 @@ Every field goes through one table (`_FIELDS`): the variable it is read from, ho
 checked, and what it may hold. Both ways in use the same checks, so that a wrong value gets the same answer from
 `Settings(...)` and from `Settings.from_env()`, and all wrong values are told at once.
 
-A DSN and a Redis URL hold credentials. What is shown of them, in an error or in a repr, is built from the parts that
-are known to be none (scheme, host, project number); nothing else of the text is repeated.
+A DSN and a Redis URL hold credentials: `asgi_sentry.credentials` says what may be shown of them.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, cast
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
+from asgi_sentry.credentials import check_dsn, check_redis_url, masked, shown_url
 from asgi_sentry.paths import PathRule, PathRules
 
 if TYPE_CHECKING:
@@ -32,11 +31,6 @@ _UNNAMABLE = re.compile(r"[\\/\x00-\x1f\x7f]")
 _MAX_ENVIRONMENT_BYTES = 64
 _MAX_RELEASE_BYTES = 200
 
-_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]+\]")
-_USERINFO = re.compile(r"://.*@", re.DOTALL)
-_KEY_LIKE = re.compile(r"[0-9A-Za-z]{20,}")
-_SCHEME = re.compile(r"https?|rediss?|unix")
-_NUMBER = re.compile(r"[0-9]{1,19}")
 _MAX_SHOWN = 80
 
 
@@ -151,23 +145,18 @@ class _Field(NamedTuple):
     def shown(self, value: object) -> str:
         """A value that has passed the check, as it may be printed."""
         if self.secret and isinstance(value, str):
-            return _shown_url(value, checked=True)
+            return shown_url(value, checked=True)
         return _shown(value)
 
     def problem(self, label: str, value: object, error: Exception) -> str:
         """The line that tells what is wrong with a value."""
-        held, reason = _shown(value), _masked(str(error))
+        held, reason = _shown(value), masked(str(error))
         if isinstance(value, str) and (self.secret or "://" in value):
             # A reason quotes what it is about; of a DSN in the wrong variable even a piece would be too much.
-            held, reason = _shown_url(value), reason if self.secret else "it is a URL"
+            held, reason = shown_url(value), reason if self.secret else "it is a URL"
+        elif self.secret:
+            held = f"a {type(value).__name__}"
         return f"{label} held {held}, and may hold {self.allowed} ({reason})"
-
-
-# -- showing values without their secrets ------------------------------------------------------------------------------
-
-
-def _masked(text: str) -> str:
-    return _USERINFO.sub("://[hidden]@", text)
 
 
 def _shown(value: object) -> str:
@@ -177,42 +166,8 @@ def _shown(value: object) -> str:
         return "(" + ", ".join(map(_shown, value)) + ("," if len(value) == 1 else "") + ")"
     if callable(value) and not isinstance(value, type):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
-    text = _masked(repr(value))
+    text = masked(repr(value))
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
-
-
-def _shown_url(url: str, *, checked: bool = False) -> str:
-    """Scheme, host and number of a URL that may hold credentials; of what does not look like one, only its length."""
-    hidden = f"a text of {len(url)} characters (hidden)"
-    parts = _split(url)
-    if parts is None:
-        return hidden
-    if checked and parts.scheme == "unix":
-        return f"'unix://{parts.path}'"
-    # Without userinfo the key may stand where the host should, so that nothing behind the scheme is safe to show.
-    host = parts.hostname if checked or "@" in parts.netloc else None
-    if host is None or not _HOST.fullmatch(host):
-        return hidden
-    if not checked:
-        host = _KEY_LIKE.sub("[hidden]", host)
-    user = "[hidden]@" if "@" in parts.netloc else ""
-    port = "" if parts.port is None else f":{parts.port}"
-    number = parts.path.rsplit("/", 1)[-1]
-    tail = "" if not number else f"/{number}" if _NUMBER.fullmatch(number) else "/[hidden]"
-    return f"'{parts.scheme}://{user}{host}{port}{tail}'"
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of a URL, or `None` for what is none."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.hostname, parts.port  # both raise for a bad port or a bad IPv6 address
-    except ValueError:
-        return None
-    return parts if _SCHEME.fullmatch(parts.scheme) else None
-
-
-# -- reading and checking ----------------------------------------------------------------------------------------------
 
 
 def _text(value: object) -> str:
@@ -237,32 +192,6 @@ def _nameable(longest: int, reserved: frozenset[str]) -> Callable[[object], str]
 
 def _optional(check: Callable[[object], object]) -> Callable[[object], object]:
     return lambda value: None if value is None else check(value)
-
-
-def _dsn(value: object) -> str:
-    # The SDK's own `Dsn` quotes parts of the text in its messages, so the shape is checked here.
-    parts = _split(_text(value))
-    if parts is None or parts.scheme not in {"http", "https"}:
-        raise ValueError("it does not start with https:// or http://")
-    if not parts.username:
-        raise ValueError("the public key in front of the @ is missing")
-    if not parts.hostname or not _HOST.fullmatch(parts.hostname):
-        raise ValueError("the host is missing")
-    project = parts.path.rsplit("/", 1)[-1]
-    if not _NUMBER.fullmatch(project):
-        raise ValueError("the project number at the end is missing")
-    return cast("str", value)
-
-
-def _redis_url(value: object) -> str:
-    parts = _split(_text(value))
-    if parts is None or parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("it does not start with redis://, rediss:// or unix://")
-    if parts.scheme == "unix" and not parts.path.strip("/"):
-        raise ValueError("the path of the socket is missing")
-    if parts.scheme != "unix" and not parts.hostname:
-        raise ValueError("the host is missing")
-    return cast("str", value)
 
 
 def _read_number(text: str) -> float:
@@ -360,7 +289,14 @@ _BOOLEANS = "true, false, 1, 0, yes, no, on or off"
 _RULE_EXAMPLE = "path rules such as /health, /static/** or GET /items/{id}"
 
 _FIELDS: tuple[_Field, ...] = (
-    _Field("dsn", "SENTRY_DSN", "a DSN such as https://<key>@<host>/<project>", str, _optional(_dsn), secret=True),
+    _Field(
+        "dsn",
+        "SENTRY_DSN",
+        "a DSN such as https://<key>@<host>/<project>",
+        str,
+        _optional(lambda value: check_dsn(_text(value))),
+        secret=True,
+    ),
     _Field(
         "environment",
         "SENTRY_ENVIRONMENT",
@@ -405,7 +341,7 @@ _FIELDS: tuple[_Field, ...] = (
         "ASGI_SENTRY_REDIS_URL",
         "a URL such as redis://<host>:6379/0, rediss://<host>/0 or unix:///<path>",
         str,
-        _optional(_redis_url),
+        _optional(lambda value: check_redis_url(_text(value))),
         secret=True,
     ),
 )

@@ -36,3 +36,58 @@ request_paths = st.lists(
 """Raw request paths, with empty segments, trailing slashes and newlines among them."""
 
 request_methods = st.sampled_from(["GET", "POST", "DELETE", None])
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+_NAME = st.text(st.sampled_from("abcXYZ019.-_@+ é"), min_size=1, max_size=20).map(lambda text: f"v{text}v")
+_FRACTION = st.floats(0, 1, allow_nan=False)
+_RULE = st.sampled_from(["/", "/health", "/api/chat", "/items/{id}", "/static/**", "GET /x", "POST /a/*/b"])
+
+
+def credentials() -> st.SearchStrategy[str]:
+    """A key or password as services hand them out: recognisable, so that a search for it is exact."""
+    return st.text(st.sampled_from("abcdef0123456789"), min_size=17, max_size=40).map(lambda text: f"5ec{text}")
+
+
+@st.composite
+def credential_urls(draw: st.DrawFn) -> tuple[str, str]:
+    """A DSN or Redis URL, whole or broken, and the credential in it."""
+    secret = draw(credentials())
+    users = ["{0}", "key:{0}", ":{0}", "{0}:{0}", "ke/y:{0}", "a@{0}", "{0}@b", "{0},x", "#{0}", " {0}"]
+    user = draw(st.sampled_from(users))
+    schemes = ["https://", "http://", "redis://", "rediss://", "unix://", "ftp://", "//", "https:/", ""]
+    scheme = draw(st.sampled_from(schemes))
+    host = draw(st.sampled_from(["@host", "@o1.ingest.sentry.io", "@[::1]:80", "@", "", "@h:port", "@[::", "@h ost"]))
+    path = draw(st.sampled_from(["/1", "/x/1", "", "/", "/abc", "/1?a=b", "/1#x"]))
+    return scheme + user.format(secret) + host + path, secret
+
+
+def settings_values() -> st.SearchStrategy[dict[str, object]]:
+    """Valid keyword arguments of `Settings`, each of which an environment variable can hold too."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "dsn": st.builds("{}://{}@{}/{}{}".format, st.sampled_from(["http", "https"]), credentials(),
+                             st.sampled_from(["localhost:9000", "o1.ingest.sentry.io", "[::1]:1"]),
+                             st.sampled_from(["", "prefix/"]), st.integers(0, 10**12)),
+            "environment": _NAME,
+            "release": _NAME,
+            "traces_sample_rate": _FRACTION,
+            "profiles_sample_rate": _FRACTION,
+            "enable_tracing": st.booleans(),
+            "debug": st.booleans(),
+            "exclude": st.lists(_RULE, min_size=1, unique=True).map(tuple),
+            "rates": st.dictionaries(_RULE, _FRACTION, min_size=1),
+            "max_body_bytes": st.integers(0, 10**9),
+            "redis_url": st.builds("redis://:{}@cache:6379/{}".format, credentials(), st.integers(0, 15)),
+        },
+    )
+
+
+def environments() -> st.SearchStrategy[dict[str, str]]:
+    """Some of our variables, held as often well as badly, beside one of somebody else."""
+    return st.dictionaries(
+        st.sampled_from(["SENTRY_DEBUG", "SENTRY_TRACES_SAMPLE_RATE", "ASGI_SENTRY_RATES", "HOME"]),
+        st.sampled_from(["1", "0.5", "/x=0.5", "on", "x", ""]),
+    )
