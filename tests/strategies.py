@@ -68,9 +68,14 @@ def settings_values() -> st.SearchStrategy[dict[str, object]]:
     return st.fixed_dictionaries(
         {},
         optional={
-            "dsn": st.builds("{}://{}@{}/{}{}".format, st.sampled_from(["http", "https"]), credentials(),
-                             st.sampled_from(["localhost:9000", "o1.ingest.sentry.io", "[::1]:1"]),
-                             st.sampled_from(["", "prefix/"]), st.integers(0, 10**12)),
+            "dsn": st.builds(
+                "{}://{}@{}/{}{}".format,
+                st.sampled_from(["http", "https"]),
+                credentials(),
+                st.sampled_from(["localhost:9000", "o1.ingest.sentry.io", "[::1]:1"]),
+                st.sampled_from(["", "prefix/"]),
+                st.integers(0, 10**12),
+            ),
             "environment": _NAME,
             "release": _NAME,
             "traces_sample_rate": _FRACTION,
