@@ -231,9 +231,7 @@ def _parse(rule: str, number: int) -> _Template:
     regex: str | None = None
     if literal < len(segments):
         if sum(segment.endswith(":path}") for segment in segments) > 1:
-            raise ValueError(
-                f"path rule {rule!r} has more than one '{{name:path}}'; write '{{name}}' for the others"
-            )
+            raise ValueError(f"path rule {rule!r} has more than one '{{name:path}}'; write '{{name}}' for the others")
         regex = ""
         for place, segment in enumerate(segments):
             regex += "/" + _segment_regex(segment, rule, name=f"g{number}_{place}")
@@ -305,9 +303,7 @@ def _table(
     return _Table(exact, nodes, tuple(others))
 
 
-def _node(
-    prefix: str, below: Mapping[str, int], regexes: Mapping[str, list[tuple[int, str]]], none: int
-) -> _Node:
+def _node(prefix: str, below: Mapping[str, int], regexes: Mapping[str, list[tuple[int, str]]], none: int) -> _Node:
     here = regexes.get(prefix)
     first = below.get(prefix, none)
     if not here:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import strategies as st
 
 # --- path rules and the paths they meet -------------------------------------------------------------------
@@ -96,3 +98,51 @@ def environments() -> st.SearchStrategy[dict[str, str]]:
         st.sampled_from(["SENTRY_DEBUG", "SENTRY_TRACES_SAMPLE_RATE", "ASGI_SENTRY_RATES", "HOME"]),
         st.sampled_from(["1", "0.5", "/x=0.5", "on", "x", ""]),
     )
+
+
+# --- sampling: time and traffic -----------------------------------------------------------------------------
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# Quarters are exact in binary, so a window's border is hit exactly and not by rounding.
+arrivals = st.lists(
+    st.one_of(
+        st.just(0.0), st.integers(0, 48).map(lambda quarters: quarters / 4), st.sampled_from([10.0, 59.75, 60.0])
+    ),
+    max_size=80,
+)
+"""Seconds from each request to the next."""
+
+
+# -- envelopes ---------------------------------------------------------------------------------------------------------
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def envelopes(draw: st.DrawFn) -> tuple[dict[str, object], list[tuple[str, bytes]], bytes]:
+    """An envelope's header, its items as kind and payload, and its bytes; with and without `length`."""
+    headers = draw(st.dictionaries(st.text(max_size=5), _JSON, max_size=3))
+    items = []
+    data = json.dumps(headers).encode() + b"\n"
+    for kind in draw(st.lists(st.sampled_from(["event", "transaction", "attachment", "client_report"]), max_size=4)):
+        payload = draw(st.binary(max_size=50) | _JSON.map(lambda value: json.dumps(value).encode()))
+        item: dict[str, object] = {"type": kind}
+        if b"\n" in payload or draw(st.booleans()):
+            item["length"] = len(payload)
+        data += json.dumps(item).encode() + b"\n" + payload + b"\n"
+        items.append((kind, payload))
+    return headers, items, data

@@ -1,0 +1,154 @@
+"""`PathSampler`: the head decision, made once per request before anything is started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from asgi_sentry.paths import PathRule, PathRules
+from asgi_sentry.sampling.ledger import Ledger
+from asgi_sentry.sampling.limits import Reservoir, TokenBucket
+from asgi_sentry.sampling.rate import Rate, checked_fraction
+
+
+class Choice(NamedTuple):
+    """A head decision.
+
+    `rate` is the effective sample rate, which travels with the transaction for Sentry's extrapolation; None
+    leaves the rate that came with the trace. `reason` says who decided: `excluded` (a rate of 0), `parent`,
+    `dice`, `at_least` or `at_most`.
+    """
+
+    sampled: bool
+    rate: float | None
+    reason: str
+
+
+EXCLUDED = Choice(sampled=False, rate=0.0, reason="excluded")
+_PARENT_YES = Choice(sampled=True, rate=None, reason="parent")
+_PARENT_NO = Choice(sampled=False, rate=None, reason="parent")
+
+
+class RuleState:
+    """One rule's rate and all that it remembers."""
+
+    __slots__ = ("bucket", "excludes", "forced", "fraction", "ledger", "rate", "reservoir")
+
+    def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
+        self.rate = rate
+        self.fraction = rate.fraction
+        self.excludes = rate.excludes
+        self.bucket = TokenBucket(rate.most, clock=clock) if rate.most else None
+        self.reservoir = Reservoir(rate.least, clock=clock) if rate.least else None
+        self.ledger = Ledger() if rate.most or rate.least else None
+        self.forced = Ledger() if rate.most else None  # of what a parent wanted: its rate is the parent's
+
+
+class PathSampler:
+    """Rates by path rule.
+
+    Raises:
+        ValueError: A rule, a rate or `parent` can't be used; the message names it.
+        TypeError: One of them has a wrong type.
+    """
+
+    __slots__ = ("_default", "_inherits", "_rules")
+
+    def __init__(
+        self,
+        rates: Mapping[PathRule, float | Rate],
+        default: float | Rate | None = None,
+        parent: str = "inherit",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if parent not in ("inherit", "ignore"):
+            raise ValueError(f"parent must be 'inherit' or 'ignore', got {parent!r}")
+        if not isinstance(rates, Mapping):
+            raise TypeError(f"rates must be a mapping such as {{'/api/**': 0.1}}, got {rates!r}")
+        self._inherits = parent == "inherit"
+        self._rules: PathRules[RuleState] = PathRules(
+            (rule, RuleState(_rate(rate, what=f"rate for {rule!r}"), clock)) for rule, rate in rates.items()
+        )
+        self._default = None if default is None else RuleState(_rate(default, what="default"), clock)
+
+    def match(self, scope: Mapping[str, Any]) -> RuleState | None:
+        """The rate that holds for a request; None leaves it to the SDK."""
+        return self._rules.match(scope) or self._default
+
+    def choose(
+        self,
+        state: RuleState,
+        *,
+        sample_rand: float,
+        parent_sampled: bool | None,
+        parent_rate: float | None = None,
+        downsample: int = 0,
+    ) -> Choice:
+        """Decide on a request, once: limits count every call.
+
+        Args:
+            state: What `match` found.
+            sample_rand: The trace's own dice, within [0, 1), by which all processes decide alike.
+            parent_sampled: The decision that came with the request, if any.
+            parent_rate: The rate that came with it, if any. Where `at_most` drops some of what parents want, the
+                rest travels with this rate times the part that is kept; without it, with the parent's rate.
+            downsample: The SDK's backpressure: the fraction is halved that many times.
+        """
+        if state.excludes:
+            return EXCLUDED
+        if parent_sampled is not None and self._inherits:
+            return _follow(state, parent_rate) if parent_sampled else _PARENT_NO
+        fraction = state.fraction / (1 << downsample) if downsample > 0 else state.fraction
+        kept = sample_rand < fraction
+        ledger = state.ledger
+        if ledger is None:
+            return Choice(kept, fraction, "dice")
+        return _limited(state, ledger, fraction, kept=kept)
+
+
+def _follow(state: RuleState, parent_rate: float | None) -> Choice:
+    """A parent wants this request: it is kept, unless `at_most` forbids."""
+    weight = 1.0
+    if state.bucket is not None and state.forced is not None:
+        state.forced.offer()
+        if not state.bucket.take():
+            return Choice(sampled=False, rate=None, reason="at_most")
+        weight = state.forced.pay()
+    if state.reservoir is not None:
+        state.reservoir.note()
+    if parent_rate is None or weight == 1:
+        return _PARENT_YES
+    return Choice(sampled=True, rate=parent_rate / weight, reason="parent")
+
+
+def _limited(state: RuleState, ledger: Ledger, fraction: float, *, kept: bool) -> Choice:
+    """The dice are rolled; now the limits.
+
+    The account is kept in what the dice let through, each of which stands for 1 / fraction, so that the
+    rate is the fraction as long as no limit bites. What a reservoir adds would be counted twice that way,
+    so with one the account is kept in requests.
+    """
+    reason = "dice"
+    unit = fraction
+    reservoir = state.reservoir
+    if reservoir is not None:
+        unit = 1.0
+        ledger.offer()
+        if not kept and reservoir.due():
+            kept = True
+            reason = "at_least"
+    elif kept:
+        ledger.offer()
+    if not kept:
+        return Choice(sampled=False, rate=fraction, reason="dice")
+    if state.bucket is not None and not state.bucket.take():
+        return Choice(sampled=False, rate=fraction, reason="at_most")
+    if reservoir is not None:
+        reservoir.note()
+    return Choice(sampled=True, rate=unit / ledger.pay(), reason=reason)
+
+
+def _rate(value: Any, *, what: str) -> Rate:
+    return value if isinstance(value, Rate) else Rate(checked_fraction(value, what=what))

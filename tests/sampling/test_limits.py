@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import multiprocessing
+import threading
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from asgi_sentry.sampling.limits import SLOTS, Reservoir, TokenBucket
+from asgi_sentry.sampling.rate import Limit
+from tests.strategies import Clock, arrivals
+
+limits = st.builds(Limit, count=st.integers(1, 9), seconds=st.sampled_from([1.0, 10.0, 60.0]))
+batched = st.builds(Limit, count=st.integers(SLOTS + 1, 3 * SLOTS), seconds=st.just(64.0))
+
+
+@given(limits, arrivals)
+@example(Limit(count=2, seconds=10.0), [0, 0, 10, 0, 0])
+def test_bucket_never_gives_more_than_the_limit_in_any_window(limit: Limit, gaps: list[float]) -> None:
+    clock = Clock()
+    bucket = TokenBucket(limit, clock=clock)
+    granted: list[float] = []
+    for gap in gaps:
+        clock.now += gap
+        if bucket.take():
+            granted.append(clock.now)
+        else:
+            # A refusal has its reason: the limit was used up in the period before.
+            assert sum(clock.now - time < limit.seconds for time in granted) == limit.count
+    # The fullest windows begin at a grant.
+    for start in granted:
+        assert sum(start <= time < start + limit.seconds for time in granted) <= limit.count
+
+
+def windows_above(times: list[float], limit: Limit) -> list[float]:
+    first, above = 0, []
+    for last, time in enumerate(times):
+        while time - times[first] >= limit.seconds:
+            first += 1
+        if last - first + 1 > limit.count:
+            above.append(time)
+    return above
+
+
+@given(batched, st.integers(1, 50), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_large_buckets_obey_the_same_law(limit: Limit, burst: int, pause: int, random) -> None:
+    clock = Clock()
+    bucket = TokenBucket(limit, clock=clock)
+    granted = []
+    for _ in range(600):
+        clock.now += random.choice([0, 0.25, pause, 16])
+        granted += [clock.now for _ in range(random.randint(0, burst)) if bucket.take()]
+    assert windows_above(granted, limit) == []
+
+
+def test_large_bucket_gives_all_it_has_at_once_and_again_after_a_period() -> None:
+    clock = Clock()
+    bucket = TokenBucket(Limit(count=10_000, seconds=60.0), clock=clock)
+    assert sum(bucket.take() for _ in range(20_000)) == 10_000
+    clock.now = 59.75
+    assert not bucket.take()
+    clock.now = 60.0
+    assert sum(bucket.take() for _ in range(20_000)) == 10_000
+
+
+def test_a_bucket_of_any_count_has_bounded_memory() -> None:
+    bucket = TokenBucket(Limit(count=10**9, seconds=60.0))
+    assert len(bucket._times) <= SLOTS
+    assert len(Reservoir(Limit(count=10**9, seconds=60.0))._times) <= SLOTS + 1
+
+
+@given(limits, arrivals, st.lists(st.booleans(), min_size=1))
+def test_reservoir_never_lets_fewer_than_the_minimum_be_kept(limit: Limit, gaps: list[float], dice: list[bool]) -> None:
+    clock = Clock()
+    reservoir = Reservoir(limit, clock=clock)
+    offered: list[float] = []
+    kept: list[float] = []
+    for n, gap in enumerate(gaps):
+        clock.now += gap
+        offered.append(clock.now)
+        due = reservoir.due()
+        if due or dice[n % len(dice)]:
+            reservoir.note()
+            kept.append(clock.now)
+        in_period = [sum(clock.now - time < limit.seconds for time in times) for times in (offered, kept)]
+        assert in_period[1] >= min(limit.count, in_period[0])
+        if due:  # and it asks for no more than that
+            assert in_period[1] <= limit.count
+
+
+@given(batched, st.integers(1, 50), st.floats(0, 1), st.randoms(use_true_random=False))
+def test_large_reservoirs_obey_the_same_law(limit: Limit, burst: int, fraction: float, random) -> None:
+    clock = Clock()
+    reservoir = Reservoir(limit, clock=clock)
+    offered: list[float] = []
+    kept: list[float] = []
+    asked_for: list[float] = []
+    for _ in range(200):
+        clock.now += random.choice([0, 0.25, 1, 16])
+        for _ in range(random.randint(0, burst)):
+            offered.append(clock.now)
+            due = reservoir.due()
+            if due or random.random() < fraction:
+                reservoir.note()
+                kept.append(clock.now)
+                asked_for += [clock.now] * due
+            elif not due:
+                assert sum(clock.now - time < limit.seconds for time in kept[-2 * limit.count :]) >= limit.count
+    assert windows_above(asked_for, Limit(count=limit.count + reservoir._size, seconds=limit.seconds)) == []
+
+
+def test_bucket_holds_between_threads() -> None:
+    bucket = TokenBucket(Limit(count=1_000, seconds=1e9))
+    granted: list[bool] = []
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        start.wait()
+        granted.extend([bucket.take() for _ in range(1_000)])
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(granted) == 1_000
+
+
+def _child(bucket: TokenBucket, answers) -> None:
+    answers.put(bucket.take())
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_while_the_lock_is_held_goes_on() -> None:
+    bucket = TokenBucket(Limit(count=1, seconds=1e9))
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    with bucket._lock:  # as a thread that does not exist in the child may hold it
+        child = context.Process(target=_child, args=(bucket, answers))
+        child.start()
+    child.join(30)
+    alive = child.is_alive()
+    child.kill()
+    child.join()
+    assert not alive
+    assert answers.get() is True
+    answers.close()
