@@ -140,7 +140,8 @@ class PathRules(Generic[T]):
     def match(self, scope: Mapping[str, Any]) -> T | None:
         """The value of the first rule that matches, or None."""
         table = self._by_method.get(scope.get("method"), self._any)
-        given = route_path(scope)
+        # Most apps are not mounted: this saves them a call.
+        given = route_path(scope) if scope.get("root_path") else scope.get("path") or "/"
         path = given[:-1] if given[-1] == "/" else given
         best = table.exact.get(path, self._none)
         nodes = table.nodes
@@ -179,7 +180,7 @@ class PathRules(Generic[T]):
             try:
                 if rule(scope):
                     return number
-            except Exception as error:  # noqa: BLE001  # a fault in the user's rule must not reach the app
+            except Exception as error:  # a fault in the user's rule must not reach the app
                 if number not in self._failed:
                     self._failed.add(number)
                     logger.warning(

@@ -33,12 +33,15 @@ _PARENT_NO = Choice(sampled=False, rate=None, reason="parent")
 class RuleState:
     """One rule's rate and all that it remembers."""
 
-    __slots__ = ("bucket", "excludes", "forced", "fraction", "ledger", "rate", "reservoir")
+    __slots__ = ("bucket", "excludes", "forced", "fraction", "ledger", "no", "rate", "reservoir", "yes")
 
     def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
         self.rate = rate
         self.fraction = rate.fraction
         self.excludes = rate.excludes
+        # The two answers of the dice, made once, since they are most of what a decision costs.
+        self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
+        self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
         self.bucket = TokenBucket(rate.most, clock=clock) if rate.most else None
         self.reservoir = Reservoir(rate.least, clock=clock) if rate.least else None
         self.ledger = Ledger() if rate.most or rate.least else None
@@ -100,9 +103,11 @@ class PathSampler:
             return EXCLUDED
         if parent_sampled is not None and self._inherits:
             return _follow(state, parent_rate) if parent_sampled else _PARENT_NO
-        fraction = state.fraction / (1 << downsample) if downsample > 0 else state.fraction
-        kept = sample_rand < fraction
         ledger = state.ledger
+        if ledger is None and not downsample:
+            return state.yes if sample_rand < state.fraction else state.no
+        fraction = state.fraction / (1 << downsample)
+        kept = sample_rand < fraction
         if ledger is None:
             return Choice(kept, fraction, "dice")
         return _limited(state, ledger, fraction, kept=kept)
