@@ -15,13 +15,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from asgi_sentry.credentials import check_dsn, check_redis_url, masked, shown_url
 from asgi_sentry.paths import PathRule, PathRules
-
-if TYPE_CHECKING:
-    from asgi_sentry.sampling.rate import Rate
+from asgi_sentry.sampling.rate import Rate
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -271,14 +269,8 @@ def _rates(value: object) -> Mapping[PathRule, float | Rate]:
 
 
 def _rate(rule: PathRule, rate: object) -> float | Rate:
-    try:
-        # Not imported above: Rate may live in a module that is being loaded (see TYPE_CHECKING).
-        from asgi_sentry.sampling.rate import Rate  # noqa: PLC0415
-
-        if isinstance(rate, Rate):
-            return rate
-    except ModuleNotFoundError:
-        pass
+    if isinstance(rate, Rate):
+        return rate
     try:
         return _fraction(rate)
     except (TypeError, ValueError) as error:

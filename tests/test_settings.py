@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_sentry.sampling.rate import Rate
 from asgi_sentry.settings import Settings, SettingsError
 from tests.strategies import credential_urls, credentials, environments, settings_values
 
@@ -92,8 +93,6 @@ def test_booleans_are_words_of_any_case(word, off):
 
 
 def test_rates_may_name_a_method_and_be_Rate_objects():
-    from asgi_sentry.sampling.rate import Rate
-
     rate = Rate(0.5)
     assert Settings(rates={"GET /x": 0.5, "/y": rate, re.compile("/z"): 1}).rates["/y"] is rate
     read = Settings.from_env({"ASGI_SENTRY_RATES": "/api/chat=0.1, GET /x=0.5,"}).rates
