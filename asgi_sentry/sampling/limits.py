@@ -1,15 +1,16 @@
 """`TokenBucket` (never more than) and `Reservoir` (never less than), for any arrival pattern.
 
-Both remember when they last kept a request, as many times as the limit counts, in a ring. That is exact
+The bucket remembers when it last said yes, as many times as the limit counts, in a ring. That is exact
 where a classic token bucket is not: one of capacity N that refills at N per period lets 2N through in a
-window of one period.
+window of one period. A ring of a million times would be 8 MB, so at most `SLOTS` times are held, each for a
+batch of requests and being that of its last one, so that the law holds exactly for any count.
 
-A ring of a million times would be 8 MB, so at most `SLOTS` times are held, each for a batch of requests.
-For the bucket a batch has the time of its *last* request, for the reservoir that of its *first*, so that
-each law holds exactly for any count, and the batches cost precision only on the side that no law speaks of.
+The reservoir counts in periods that follow each other. A sliding window, as for the bucket, can't be had:
+to have kept the minimum in every window wherever it begins, one would have to keep every request, as no one
+knows whether another will come.
 
 Each has a lock, held for a few instructions and never across I/O. It is made anew in a forked child, where
-the thread that held it may not exist; a child goes on with its copy of the times.
+the thread that held it may not exist; a child goes on with its copy of the state.
 """
 
 from __future__ import annotations
@@ -30,24 +31,19 @@ SLOTS = 1_024
 """Times held by one bucket or reservoir: 8 KB, and a precision of a tenth of a percent."""
 
 
-class _Ring:
-    """The times of what was kept last, in seconds of `clock`, oldest at `_slot + 1`."""
+class _Locked:
+    """Has a lock that a forked child can use."""
 
-    __slots__ = ("__weakref__", "_clock", "_lock", "_room", "_size", "_slot", "_times", "limit")
+    __slots__ = ("__weakref__", "_clock", "_lock", "limit")
 
-    def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic, spare: int = 0) -> None:
+    def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
         self._clock = clock
-        self._size = -(-limit.count // SLOTS)  # requests in a batch
-        slots = -(-limit.count // self._size) + (spare if self._size > 1 else 0)
-        self._times = array("d", [float("-inf")]) * slots
-        self._slot = slots - 1
-        self._room = 0
         self._lock = threading.Lock()
         _live.add(self)
 
 
-class TokenBucket(_Ring):
+class TokenBucket(_Locked):
     """Says yes at most `limit.count` times in any window of `limit.seconds`.
 
     The law: for every t, at most `count` calls of `take` in the half-open window [t, t + seconds) return
@@ -56,7 +52,14 @@ class TokenBucket(_Ring):
     early.
     """
 
-    __slots__ = ()
+    __slots__ = ("_room", "_size", "_slot", "_times")
+
+    def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(limit, clock=clock)
+        self._size = -(-limit.count // SLOTS)  # requests in a batch
+        self._times = array("d", [float("-inf")]) * -(-limit.count // self._size)
+        self._slot = len(self._times) - 1
+        self._room = 0  # in the batch at `_slot`
 
     def take(self) -> bool:
         """Take a token if there is one."""
@@ -75,41 +78,39 @@ class TokenBucket(_Ring):
             return True
 
 
-class Reservoir(_Ring):
-    """Says yes while fewer than `limit.count` requests were kept in the last `limit.seconds`.
+class Reservoir(_Locked):
+    """Says that a request is due while fewer than `limit.count` were kept in this period.
 
-    The law: whenever `take` returns False, at least `count` requests were kept in the period that ends now.
-    So of the requests in a period that ends with one of them, at least `count` are kept, or all if they are
-    fewer. (No policy that ever drops a request can promise that for windows that end at will: no one knows
-    whether another will come.)
+    The law: in every period [k * seconds, (k + 1) * seconds) of the clock, as long as what is due is kept
+    and noted, at least `count` of the requests are kept, or all if they are fewer. Two threads that ask at
+    once may both be told to keep theirs: more than the minimum, never less.
     """
 
-    __slots__ = ()
+    __slots__ = ("_kept",)
 
     def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(limit, clock=clock, spare=1)  # for the batch that is not full yet
+        super().__init__(limit, clock=clock)
+        self._kept = (0.0, 0)  # the number of the period, and the requests kept in it: read and written as one
 
     def due(self) -> bool:
         """Whether a request must be kept now to have the minimum."""
-        with self._lock:
-            return self._clock() - self._times[(self._slot + 1) % len(self._times)] >= self.limit.seconds
+        period, kept = self._kept
+        return kept < self.limit.count or self._clock() // self.limit.seconds != period
 
     def note(self) -> None:
         """Count a request that is kept, for whatever reason."""
         with self._lock:
-            if self._room == 0:
-                self._slot = (self._slot + 1) % len(self._times)
-                self._times[self._slot] = self._clock()
-                self._room = self._size
-            self._room -= 1
+            now = self._clock() // self.limit.seconds
+            period, kept = self._kept
+            self._kept = (now, kept + 1 if period == now else 1)
 
 
-_live: weakref.WeakSet[_Ring] = weakref.WeakSet()
+_live: weakref.WeakSet[_Locked] = weakref.WeakSet()
 
 
 def _renew_locks() -> None:
-    for ring in list(_live):
-        ring._lock = threading.Lock()  # noqa: SLF001  # this module's own class
+    for each in list(_live):
+        each._lock = threading.Lock()  # noqa: SLF001  # this module's own class
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -69,15 +69,15 @@ def checked_fraction(value: Any, *, what: str) -> float:
 class Rate:
     """How many of the requests that match a rule become transactions.
 
-    `fraction` is the probability for each, rolled with the trace's own `sample_rand`. `at_most` is never
-    exceeded in any window of its period, whoever asked for the trace. `at_least` keeps requests that the
-    dice would drop as long as fewer than that were kept, so that rare routes are seen at all; with it, a
-    fraction of 0 means "only these". Limits are texts such as `"5/second"`, `"100/minute"` or
-    `"10000/month"` (a month has 31 days here), and hold per rule and process.
+    `fraction` is the probability for each, rolled with the trace's own `sample_rand`. `at_most` is never exceeded in
+    any window of its period, whoever asked for the trace. `at_least` keeps requests that the dice would drop while
+    fewer than that were kept in its period, so that rare routes are seen at all; with it, a fraction of 0 means "only
+    these". Limits are texts such as `"5/second"`, `"100/minute"` or `"10000/month"` (a month has 31 days here), and
+    hold per rule and process.
 
     Raises:
-        ValueError: The fraction is not within [0, 1], a limit can't be read, or `at_least` is above
-        `at_most`. TypeError: A value has a wrong type.
+        ValueError: The fraction is not within [0, 1], a limit can't be read, or `at_least` is above `at_most`.
+        TypeError: A value has a wrong type.
     """
 
     fraction: float = 1.0
