@@ -1,0 +1,639 @@
+"""The one module that knows sentry-sdk from the inside.
+
+Everything that is not public in the SDK, and everything that differs between its classic mode, its streaming mode
+and version 3 (which only streams), is used here and nowhere else. `tests/test_sdk.py` states what is relied on, so
+that a release of the SDK that moves any of it fails there, by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sentry_sdk
+from sentry_sdk import traces, transport
+from sentry_sdk.consts import DEFAULT_OPTIONS
+from sentry_sdk.integrations import DidNotEnable
+from sentry_sdk.integrations.asgi import _asgi_middleware_applied
+from sentry_sdk.integrations.logging import ignore_logger
+from sentry_sdk.scope import Scope
+from sentry_sdk.tracing_utils import Baggage, PropagationContext, _generate_sample_rand, has_tracing_enabled
+from sentry_sdk.utils import event_from_exception
+
+from asgi_sentry import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+try:  # version 2: transactions beside streamed spans
+    from sentry_sdk.traces import NoOpStreamedSpan, StreamedSpan
+    from sentry_sdk.tracing import NoOpSpan, Transaction, _SpanRecorder
+    from sentry_sdk.tracing_utils import has_span_streaming_enabled
+except ImportError:  # version 3: streamed spans alone, under the shorter names
+    StreamedSpan, NoOpStreamedSpan = traces.Span, traces.NoOpSpan  # type: ignore[misc,attr-defined]
+    NoOpSpan = Transaction = None  # type: ignore[assignment,misc]
+
+    def has_span_streaming_enabled(options: dict[str, Any] | None) -> bool:
+        """Version 3 knows no other mode."""
+        return options is not None
+
+
+# Our own log lines are for the log: as events, breadcrumbs or logs they would come back to the hooks that wrote them.
+ignore_logger("asgi_sentry")
+try:
+    from sentry_sdk.integrations.logging import ignore_logger_for_sentry_logs
+except ImportError:  # older versions have one list for both
+    pass
+else:
+    ignore_logger_for_sentry_logs("asgi_sentry")
+
+ORIGIN = "auto.http.asgi_sentry"  # https://develop.sentry.dev/sdk/telemetry/traces/trace-origin/
+# What the layers do in their place. https://docs.sentry.io/platforms/python/integrations/
+_INTEGRATIONS = (
+    ("starlette", "StarletteIntegration"),
+    ("fastapi", "FastApiIntegration"),
+    ("litestar", "LitestarIntegration"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClientView:
+    """What a request needs to know of the SDK's client, read once per client instead of once per request."""
+
+    client: Any
+    streaming: bool
+    tracing: bool  # False: trace headers go on, but there are no transactions
+    sampler: Callable[[dict[str, Any]], Any] | None
+    rate: Any
+    sessions: bool
+    door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
+    patched: bool  # the SDK's own framework integrations are on, and rename transactions
+
+    def downsample(self) -> int:
+        """How many times the SDK's backpressure handling halves every sample rate at the moment."""
+        monitor = self.client.monitor
+        return monitor.downsample_factor if monitor is not None else 0
+
+    def lose(self, reason: str, category: str, quantity: int = 1) -> None:
+        """Count a loss for the SDK's client report."""
+        if self.client.transport is not None:
+            self.client.transport.record_lost_event(reason, data_category=category, quantity=quantity)
+
+
+_last_view: ClientView | None = None
+
+
+def view() -> ClientView | None:
+    """The client's view, or None where nothing could be sent: no client, no DSN, or closed."""
+    global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
+    client = sentry_sdk.get_client()
+    if client.transport is None:
+        return None
+    last = _last_view
+    if last is not None and last.client is client:
+        return last
+    options = client.options
+    _last_view = last = ClientView(
+        client=client,
+        streaming=has_span_streaming_enabled(options),
+        tracing=has_tracing_enabled(options),
+        sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
+        rate=options.get("traces_sample_rate"),
+        sessions=bool(options.get("auto_session_tracking") and options.get("release")),
+        door=getattr(client.transport, "asgi_sentry_door", None),
+        patched=any(client.get_integration(name) is not None for name, _ in _INTEGRATIONS),
+    )
+    return last
+
+
+def supports(option: str) -> bool:
+    """Whether the installed SDK has this `init` option."""
+    return option in DEFAULT_OPTIONS
+
+
+def streams(options: Mapping[str, Any]) -> bool:
+    """Whether `sentry_sdk.init` with these options would stream spans."""
+    return has_span_streaming_enabled({**DEFAULT_OPTIONS, **options})
+
+
+def framework_integrations() -> list[Any]:
+    """The SDK's own integrations for the frameworks that are installed, for its `disabled_integrations`."""
+    found = []
+    for module, name in _INTEGRATIONS:
+        try:
+            found.append(getattr(import_module(f"sentry_sdk.integrations.{module}"), name))
+        except DidNotEnable:  # the framework is not installed
+            continue
+    return found
+
+
+def default_transport(options: Mapping[str, Any]) -> type[Any]:
+    """The class of transport that the SDK would take for these options, with none given."""
+    experiments = options.get("_experiments") or {}
+    if experiments.get("transport_async") and _can_send_async(options):
+        return transport.AsyncHttpTransport
+    return transport.Http2Transport if experiments.get("transport_http2") else transport.HttpTransport
+
+
+def _can_send_async(options: Mapping[str, Any]) -> bool:
+    """The SDK's own conditions, of `make_transport`; it looks at the integration's name as well."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    named = any(type(each).__name__ == "AsyncioIntegration" for each in options.get("integrations") or ())
+    return named and bool(getattr(transport, "ASYNC_TRANSPORT_AVAILABLE", False))
+
+
+# --- scopes ------------------------------------------------------------------------------------------------------
+
+
+class Scopes:
+    """The isolation and current scope of one request, forked from the ones around it, and the way back to those."""
+
+    __slots__ = ("_entered", "_outer_current", "_outer_isolation", "current", "isolation")
+
+    def __init__(self) -> None:
+        self._outer_current = Scope.get_current_scope()
+        self._outer_isolation = Scope.get_isolation_scope()
+        self.current = self._outer_current.fork()
+        self.isolation = self._outer_isolation.fork()
+        self.isolation.clear_breadcrumbs()
+        # A span of the surroundings (a server's, a test's) is not the parent of a request's.
+        self.current._span = self.isolation._span = None
+        Scope.set_current_scope(self.current)
+        Scope.set_isolation_scope(self.isolation)
+        # Tells the SDK's own ASGI middleware, should it stand further in, that this request has an owner.
+        self._entered = _asgi_middleware_applied.set(True)
+
+    def leave(self) -> None:
+        """Restore the surroundings' scopes. By value, not by token: the context may not be the one of the start."""
+        Scope.set_current_scope(self._outer_current)
+        Scope.set_isolation_scope(self._outer_isolation)
+        _asgi_middleware_applied.set(self._entered.old_value is True)
+
+    def propagate(self, context: PropagationContext) -> None:
+        """Let everything within the request, spans or not, continue this trace."""
+        # Set on both: streaming looks at the current scope first, classic mode at the isolation scope.
+        self.current._propagation_context = self.isolation._propagation_context = context
+
+    def add_processor(self, processor: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]) -> None:
+        """Have each event of the request go through this, after the processors of all other scopes."""
+        self.current.add_event_processor(processor)  # type: ignore[arg-type]  # its events are TypedDicts
+
+    def go_on(self, view: ClientView, context: PropagationContext, root: Root) -> None:
+        """After the root span's end, let what still runs for the request continue its trace, and start no new one."""
+        if view.streaming:
+            NoOpStreamedSpan(
+                scope=self.current,
+                trace_id=context.trace_id,
+                parent_span_id=context.parent_span_id,
+                baggage=context.baggage,
+                sampled=root.sampled,
+            )
+        elif root.sampled:
+            decided = DecidedContext(context, sampled=True, rate=None, rand=None)
+            self.propagate(decided)
+            self.current._span = _UnsampledSpan(decided)
+
+    def start_session(self) -> None:
+        """Start a release-health session, unless the SDK's own middleware around us did so already."""
+        if self.isolation._session is None and self.isolation._force_auto_session_tracking is not False:
+            self.isolation.start_session(session_mode="request")
+
+    def drop_session(self) -> None:
+        """Forget the session of this request, whoever started it: it is not counted."""
+        self.isolation._session = self._outer_isolation._session = None
+
+    def end_session(self) -> None:
+        """Send the session that `start_session` began; one that the surroundings began is theirs to end."""
+        if self.isolation._session is not self._outer_isolation._session:
+            self.isolation.end_session()
+
+
+def processors(scope: Any) -> list[Any]:
+    """The event processors of a scope."""
+    processors: list[Any] = scope._event_processors
+    return processors
+
+
+def displace_sdk_middleware() -> PropagationContext | None:
+    """Where the SDK's own ASGI middleware stands around us, silence its root span; its trace is handed on.
+
+    It cannot be asked not to start one, and two transactions for one request would be billed twice. The span is
+    made to end without being sent and without an outcome: ours counts for the request.
+    """
+    if not _asgi_middleware_applied.get(False):
+        return None
+    _silence(Scope.get_current_scope()._span)
+    context: PropagationContext = Scope.get_isolation_scope().get_active_propagation_context()
+    return context
+
+
+def _silence(span: Any) -> None:
+    """Make a root span end without being sent and without an outcome."""
+    if isinstance(span, NoOpStreamedSpan):
+        span._finished = True
+    elif isinstance(span, StreamedSpan):
+        span._end_timestamp = span._start_timestamp
+    elif Transaction is not None and isinstance(span, Transaction):
+        span.sampled = False
+        span._span_recorder = _SpanRecorder(maxlen=0)
+
+
+# --- traces ------------------------------------------------------------------------------------------------------
+
+
+def continue_trace(sentry_trace: str | None, baggage: str | None) -> PropagationContext:
+    """The trace that these headers continue, or a new one."""
+    if sentry_trace is None:
+        return PropagationContext()
+    return PropagationContext.from_incoming_data({"sentry-trace": sentry_trace, "baggage": baggage})
+
+
+def sample_rand(context: PropagationContext) -> float:
+    """The trace's own dice, in [0, 1): from its baggage, else from its id, as every SDK of the trace rolls them."""
+    rand = context.baggage._sample_rand() if context.baggage is not None else None
+    return _generate_sample_rand(context.trace_id) if rand is None else rand
+
+
+class DecidedContext(PropagationContext):
+    """A trace whose decision is known though no span carries it: it goes on as `-0` or `-1`."""
+
+    __slots__ = ("rand", "rate", "sampled")
+
+    def __init__(self, context: PropagationContext, *, sampled: bool, rate: float | None, rand: float | None) -> None:
+        self._trace_id = context.trace_id
+        self._span_id = context._span_id
+        self.parent_span_id = context.parent_span_id
+        self.parent_sampled = context.parent_sampled
+        self.baggage = context.baggage
+        self.custom_sampling_context = context.custom_sampling_context
+        self.sampled = sampled
+        self.rate = rate
+        self.rand = rand
+
+    def to_traceparent(self) -> str:
+        """The `sentry-trace` header."""
+        return f"{self.trace_id}-{self.span_id}-{int(self.sampled)}"
+
+    def get_baggage(self) -> Baggage:
+        """The incoming baggage as it came, or the one of a new trace, with the decision in it."""
+        if self.baggage is None:
+            self.baggage = baggage = Baggage.populate_from_propagation_context(self)
+            items = baggage.sentry_items
+            items["sampled"] = "true" if self.sampled else "false"
+            if self.rate is not None:
+                items["sample_rate"] = str(self.rate)
+            if self.rand is not None:
+                items["sample_rand"] = f"{self.rand:.6f}"
+        return self.baggage
+
+
+# --- root spans --------------------------------------------------------------------------------------------------
+
+
+class Root(Protocol):
+    """The root span of a request, in whatever form the SDK's mode wants it."""
+
+    name: str
+    source: str
+    sampled: bool
+
+    def set_status(self, status: int) -> None:
+        """Note the HTTP status."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Attach what describes the request."""
+
+    def finish(self, exc: BaseException | None) -> None:
+        """End it: send what was sampled, count what was not."""
+
+    def discard(self) -> None:
+        """Take it back as if it had never been started."""
+
+
+def start_root(
+    view: ClientView,
+    scopes: Scopes,
+    context: PropagationContext,
+    *,
+    sampled: bool,
+    rate: float | None,
+    reason: str,
+    op: str,
+    name: str,
+    asgi_scope: Mapping[str, Any],
+) -> Root:
+    """Start the root span that the decision asks for, and let the request's scopes propagate it.
+
+    Args:
+        view: the client's.
+        scopes: the request's.
+        context: the trace to continue.
+        sampled: the decision.
+        rate: the effective sample rate, in [0, 1]; None: keep the one that came in.
+        reason: what the client report says where it is not sampled.
+        op: such as `http.server`.
+        name: the name until the route is known.
+        asgi_scope: for the user's `profiles_sampler`.
+    """
+    if rate is not None and context.baggage is not None:
+        context.baggage.sentry_items["sample_rate"] = str(rate)
+    if view.streaming:
+        return _StreamedRoot(view, scopes, context, sampled=sampled, rate=rate, reason=reason, op=op, name=name)
+    if sampled:
+        return _TransactionRoot(scopes, context, rate=rate, op=op, name=name, asgi_scope=asgi_scope)
+    return _UnsampledRoot(view, scopes, context, rate=rate, reason=reason)
+
+
+class _TransactionRoot:
+    """Classic mode, sampled."""
+
+    __slots__ = ("_transaction",)
+    sampled = True
+
+    def __init__(
+        self,
+        scopes: Scopes,
+        context: PropagationContext,
+        *,
+        rate: float | None,
+        op: str,
+        name: str,
+        asgi_scope: Mapping[str, Any],
+    ) -> None:
+        baggage = context.baggage
+        transaction = Transaction(
+            op=op,
+            name=name,
+            source="url",  # of low quality until the route is known: keeps the name out of the baggage
+            origin=ORIGIN,
+            baggage=baggage,
+            parent_sampled=context.parent_sampled,
+            trace_id=context.trace_id,
+            parent_span_id=context.parent_span_id,
+            same_process_as_parent=False,
+            sampled=True,
+        )
+        incoming = baggage.sentry_items.get("sample_rate") if baggage is not None else None
+        scopes.propagate(context)
+        scopes.current.start_transaction(transaction, custom_sampling_context={"asgi_scope": asgi_scope})
+        # A forced decision is taken by the SDK for a rate of 1, in the baggage also; the effective rate is known here.
+        transaction.sample_rate = rate
+        if baggage is not None:
+            if incoming is None:
+                baggage.sentry_items.pop("sample_rate", None)
+            else:
+                baggage.sentry_items["sample_rate"] = incoming
+        transaction.__enter__()
+        self._transaction = transaction
+
+    @property
+    def name(self) -> str:
+        name: str = self._transaction.name
+        return name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._transaction.name = name
+
+    @property
+    def source(self) -> str:
+        return str(getattr(self._transaction.source, "value", self._transaction.source))
+
+    @source.setter
+    def source(self, source: str) -> None:
+        self._transaction.source = source
+
+    def set_status(self, status: int) -> None:
+        self._transaction.set_http_status(status)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        for key, value in attributes.items():
+            self._transaction.set_data(key, value)
+
+    def finish(self, exc: BaseException | None) -> None:
+        self._transaction.__exit__(type(exc) if exc is not None else None, exc, None)
+
+    def discard(self) -> None:
+        _silence(self._transaction)
+        self._transaction.__exit__(None, None, None)
+
+
+if Transaction is not None:
+
+    class _UnsampledSpan(NoOpSpan):
+        """The root of an unsampled request, and each span below it: one object that does nothing.
+
+        A `Transaction` that is started only to be thrown away is most of what an unsampled request costs with
+        the SDK. Propagation comes from the `DecidedContext` on the scope, except where the SDK asks the span.
+        """
+
+        __slots__ = ("_context",)
+
+        def __init__(self, context: DecidedContext) -> None:
+            # Not the base's, which reads two clocks and the active thread for a span that is never sent.
+            self._context = context
+            self._trace_id = context.trace_id
+            self._span_id = context.span_id
+            self.parent_span_id = context.parent_span_id
+            self.sampled = False
+            self.op = self.description = self.status = self.hub = self.scope = None
+            self.start_timestamp = self.timestamp = None  # type: ignore[assignment]
+            self._flags_capacity = 0
+            self.origin = ORIGIN
+            self.same_process_as_parent = True
+            self._span_recorder = self._containing_transaction = None
+            self._measurements, self._tags, self._data, self._flags = {}, {}, {}, {}
+
+        def __enter__(self) -> _UnsampledSpan:  # noqa: PYI034 - typing.Self is newer than 3.10
+            return self
+
+        def __exit__(self, ty: object, value: object, tb: object) -> None:
+            return None
+
+        def start_child(self, instrumenter: str = "", **kwargs: Any) -> _UnsampledSpan:
+            return self
+
+        def to_traceparent(self) -> str:
+            return self._context.to_traceparent()
+
+        def to_baggage(self) -> Baggage | None:
+            return self._context.get_baggage()
+
+        def iter_headers(self) -> Iterator[tuple[str, str]]:
+            return self._context.iter_headers()
+
+        _to_traceparent = to_traceparent
+        get_baggage = _get_baggage = _to_baggage = to_baggage
+        _iter_headers = iter_headers
+
+
+class _UnsampledRoot:
+    """Classic mode, excluded or not sampled."""
+
+    __slots__ = ("_reason", "_view", "name", "source")
+    sampled = False
+
+    def __init__(
+        self, view: ClientView, scopes: Scopes, context: PropagationContext, *, rate: float | None, reason: str
+    ) -> None:
+        self._view, self._reason = view, reason
+        self.name, self.source = "", ""
+        decided = DecidedContext(context, sampled=False, rate=rate, rand=None)
+        scopes.propagate(decided)
+        scopes.current._span = _UnsampledSpan(decided)
+
+    def set_status(self, status: int) -> None:
+        """Nothing: it is not sent."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Nothing: it is not sent."""
+
+    def finish(self, exc: BaseException | None) -> None:
+        # What the SDK counts for a sampler that returns 0.
+        self._view.lose(self._reason, "transaction")
+        self._view.lose(self._reason, "span")
+
+    def discard(self) -> None:
+        """Nothing was started."""
+
+
+class _StreamedRoot:
+    """Streaming mode: the segment, sampled or not."""
+
+    __slots__ = ("_segment", "sampled")
+
+    def __init__(
+        self,
+        view: ClientView,
+        scopes: Scopes,
+        context: PropagationContext,
+        *,
+        sampled: bool,
+        rate: float | None,
+        reason: str,
+        op: str,
+        name: str,
+    ) -> None:
+        self.sampled = sampled
+        scopes.propagate(context)
+        shared: dict[str, Any] = {
+            "name": name,
+            "scope": scopes.current,
+            "trace_id": context.trace_id,
+            "parent_span_id": context.parent_span_id,
+            "parent_sampled": context.parent_sampled,
+            "baggage": context.baggage,
+            "sample_rand": sample_rand(context),
+            "sample_rate": view.rate if rate is None else rate,
+            "attributes": {
+                "sentry.op": op,
+                "sentry.origin": ORIGIN,
+                "sentry.segment.name.source": "url",  # of low quality: keeps the name out of the baggage
+            },
+        }
+        # Built by hand, since the public `start_span` rolls the dice itself and can't be told the decision.
+        if sampled:
+            self._segment = StreamedSpan(**shared)
+        else:
+            self._segment = NoOpStreamedSpan(**shared, sampled=False, unsampled_reason=reason)
+
+    @property
+    def name(self) -> str:
+        name: str = self._segment.name
+        return name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._segment.name = name
+
+    @property
+    def source(self) -> str:
+        return str(self._segment._attributes.get("sentry.segment.name.source", "custom"))
+
+    @source.setter
+    def source(self, source: str) -> None:
+        self._segment.set_attribute("sentry.segment.name.source", source)
+
+    def set_status(self, status: int) -> None:
+        self._segment.set_attribute("http.response.status_code", status)
+        self._segment.status = "error" if status >= 400 else "ok"  # as the SDK maps it
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        self._segment.set_attributes(dict(attributes))
+
+    def finish(self, exc: BaseException | None) -> None:
+        if exc is not None:
+            self._segment.status = "error"
+        self._segment.end()
+
+    def discard(self) -> None:
+        _silence(self._segment)
+
+
+# --- spans of the app's own functions ----------------------------------------------------------------------------
+
+
+def span(op: str, name: str, *, active: bool = True) -> AbstractContextManager[Any]:
+    """A span below the current one, as a context manager that raises nothing of its own; nothing outside of a trace.
+
+    Args:
+        op: such as `function`.
+        name: of the span.
+        active: whether spans started within it become its children. A generator's must not: between two values its
+            consumer runs, in the same context.
+    """
+    current = view()
+    if current is None:
+        return nullcontext()
+    try:
+        parent: Any = Scope.get_current_scope()._span
+        if parent is None:
+            return nullcontext()
+        if current.streaming:
+            attributes: dict[str, Any] = {"sentry.op": op, "sentry.origin": "manual"}
+            started: AbstractContextManager[Any] = traces.start_span(name, attributes=attributes, active=active)
+        elif active:
+            started = sentry_sdk.start_span(op=op, name=name)
+        else:
+            started = _Detached(parent.start_child(op=op, name=name))
+    except Exception as exc:
+        faults.note("starting a span", exc, "the function runs without one")
+        return nullcontext()
+    return started
+
+
+class _Detached:
+    """A classic span that is timed, but is nobody's current span."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Any) -> None:
+        self._span = span
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, ty: type[BaseException] | None, value: BaseException | None, tb: object) -> None:
+        if value is not None and not isinstance(value, GeneratorExit):
+            self._span.set_status("internal_error")
+        self._span.finish()
+
+
+# --- errors ------------------------------------------------------------------------------------------------------
+
+
+_TAKES_OPTIONS = "client_options" in inspect.signature(event_from_exception).parameters  # version 3 looks itself
+
+
+def capture_error(view: ClientView, exc: BaseException, *, handled: bool) -> None:
+    """Report an exception of a request, with its traceback, through every processor and hook."""
+    options = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
+    event, hint = event_from_exception(exc, mechanism={"type": "asgi", "handled": handled}, **options)
+    sentry_sdk.capture_event(event, hint=hint)
