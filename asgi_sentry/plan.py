@@ -1,0 +1,94 @@
+"""What the layers of a stack want, joined into one plan that the outermost of them carries out.
+
+Each layer is a plan with one part filled in. Joining plans is associative, and the parts that can meet (two filters,
+two samplers) are joined so that the order of unlike layers never matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from asgi_sentry.paths import PathRules
+    from asgi_sentry.sampling.sampler import PathSampler
+    from asgi_sentry.scrubbing import Scrubber
+    from asgi_sentry.user import UserPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RootPolicy:
+    """Which responses are failures, and when a websocket's transaction is sent."""
+
+    failed_request_status_codes: Container[int] = range(500, 600)
+    websockets: str = "handshake"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FilterPolicy:
+    """Which requests never become transactions."""
+
+    paths: PathRules[bool]
+    methods: frozenset[str] = frozenset()
+    user_agents: tuple[bytes, ...] = ()
+
+    def excludes(self, scope: Mapping[str, Any]) -> bool:
+        """Whether this request is to be no transaction."""
+        if scope.get("method") in self.methods or self.paths.match(scope):
+            return True
+        if self.user_agents:
+            for name, value in scope["headers"]:
+                if name == b"user-agent" and any(part in value for part in self.user_agents):
+                    return True
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BodyPolicy:
+    """How much of a body is kept, when it is attached, and who scrubs it."""
+
+    max_bytes: int
+    attach: str
+    scrubber: Scrubber | None  # None: the one that scrubs everything else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """The joined wishes of the layers; the outermost layer's stand first."""
+
+    root: RootPolicy | None = None
+    filters: tuple[FilterPolicy, ...] = ()
+    samplers: tuple[PathSampler, ...] = ()
+    user: UserPolicy | None = None
+    headers: tuple[Scrubber | None, ...] = ()  # one a layer; None: the one that scrubs everything else
+    bodies: tuple[BodyPolicy, ...] = ()
+    members: frozenset[int] = field(default=frozenset())  # ids of the layers' plans joined here; none: a layer's own
+
+    def joined(self, inner: Plan) -> Plan:
+        """This plan and that of a layer further in. Where only one can hold, it is the outer one's."""
+        return Plan(
+            root=self.root or inner.root,
+            filters=self.filters + inner.filters,
+            samplers=self.samplers + inner.samplers,
+            user=self.user or inner.user,
+            headers=self.headers + inner.headers,
+            bodies=self.bodies + inner.bodies,
+            members=self._layers() | inner._layers(),
+        )
+
+    def _layers(self) -> frozenset[int]:
+        # Layers live as long as the stack, so their plans' ids are theirs; a joined plan may be gone the next moment.
+        return self.members or frozenset({id(self)})
+
+    def covers(self, layer: Plan) -> bool:
+        """Whether the plan of this layer is this one, or was joined into it."""
+        return layer is self or id(layer) in self.members
+
+    def excludes(self, scope: Mapping[str, Any]) -> bool:
+        """Whether any filter excludes the request."""
+        return any(policy.excludes(scope) for policy in self.filters)
+
+
+DEFAULT_ROOT = RootPolicy()
