@@ -269,6 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "asgi-sentry-sink"
     sys_version = ""
     timeout = _READ_TIMEOUT
+    wbufsize = -1  # an answer in two small segments would wait 40 ms for the sender's delayed acknowledgement
     server: _Server
 
     def do_POST(self) -> None:
