@@ -1,0 +1,3 @@
+"""Events in the wire form."""
+
+KEEP = object()
