@@ -93,6 +93,8 @@ class Sink:
         self.dropped = 0
         self.refused: list[str] = []
         """Why requests were refused, the last 1,000."""
+        self.answers: list[tuple[int, str]] = []
+        """Status and detail of what the target of `forward_to` answered, the last 1,000."""
         self._server = _Server((host, port), self)
         self.port = self._server.server_address[1]
         self._address = f"[{host}]" if ":" in host else host
@@ -192,7 +194,11 @@ class Sink:
             return self._refuse(401, "no sentry_key in X-Sentry-Auth, the query or the envelope's dsn")
         self._keep(Received(prefix=route["prefix"], project=route["project"], key=key, raw=raw, envelope=envelope))
         if self._forward_to is not None:
-            return _forward(self._forward_to, headers, body)
+            answer = _forward(self._forward_to, headers, body)
+            with self._changed:
+                self.answers.append((answer.status, str(answer.body.get("detail", ""))))
+                del self.answers[:-1000]
+            return answer
         event_id = envelope.headers.get("event_id")
         return _Answer(200, {} if event_id is None else {"id": str(event_id)})
 
