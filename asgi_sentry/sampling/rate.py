@@ -25,6 +25,16 @@ class Limit:
     count: int
     seconds: float
 
+    def share(self, workers: int) -> Limit:
+        """An equal part for one of several processes that don't know of each other.
+
+        Rounded down. Where there are more workers than the count, each may one in a period that is longer in
+        proportion, which keeps the mean but not the window: use Redis to share such a limit exactly.
+        """
+        if self.count >= workers:
+            return Limit(count=self.count // workers, seconds=self.seconds)
+        return Limit(count=1, seconds=self.seconds * workers / self.count)
+
     @classmethod
     def parse(cls, text: str, *, what: str) -> Limit:
         """Read `"5/second"`; `what` names the argument in the message.
@@ -83,10 +93,24 @@ class Rate:
     fraction: float = 1.0
     at_most: str | None = field(default=None, kw_only=True)
     at_least: str | None = field(default=None, kw_only=True)
+    target: str | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def adaptive(cls, target: str, *, at_most: str | None = None) -> Rate:
+        """A rate that finds its fractions itself, one for each route template, so that they make `target` in all.
+
+        What a parent decided is followed as with other rates, and not part of the target; `at_most` bounds both.
+        """
+        return cls(target=target, at_most=at_most)
 
     def __post_init__(self) -> None:
         # The frozen way to normalise: 1 and 1.0 are one rate.
         object.__setattr__(self, "fraction", checked_fraction(self.fraction, what="the fraction of a Rate"))
+        if self.goal and (self.at_least is not None or self.fraction != 1):
+            raise ValueError(
+                f"a Rate with target={self.target!r} finds its fractions itself and sees to rare routes; "
+                "write Rate.adaptive(target=...) with no more than at_most"
+            )
         most, least = self.most, self.least
         if most and least and least.per_second > most.per_second:
             raise ValueError(
@@ -102,6 +126,11 @@ class Rate:
     def least(self) -> Limit | None:
         """`at_least`, read."""
         return None if self.at_least is None else Limit.parse(self.at_least, what="at_least")
+
+    @property
+    def goal(self) -> Limit | None:
+        """`target`, read."""
+        return None if self.target is None else Limit.parse(self.target, what="target")
 
     @property
     def excludes(self) -> bool:

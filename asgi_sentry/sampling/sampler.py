@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from asgi_sentry.paths import PathRule, PathRules
+from asgi_sentry.sampling.adaptive import Adaptive
 from asgi_sentry.sampling.ledger import Ledger
 from asgi_sentry.sampling.limits import Reservoir, TokenBucket
-from asgi_sentry.sampling.rate import Rate, checked_fraction
+from asgi_sentry.sampling.rate import Limit, Rate, checked_fraction
 
 
 class Choice(NamedTuple):
@@ -17,7 +19,8 @@ class Choice(NamedTuple):
 
     `rate` is the effective sample rate, which travels with the transaction for Sentry's extrapolation; None
     leaves the rate that came with the trace. `reason` says who decided: `excluded` (a rate of 0), `parent`,
-    `dice`, `at_least` or `at_most`.
+    `dice`,
+    `adaptive`, `at_least` or `at_most`.
     """
 
     sampled: bool
@@ -26,26 +29,50 @@ class Choice(NamedTuple):
 
 
 EXCLUDED = Choice(sampled=False, rate=0.0, reason="excluded")
+_NOT_ADAPTED = Choice(sampled=False, rate=0.0, reason="adaptive")
 _PARENT_YES = Choice(sampled=True, rate=None, reason="parent")
 _PARENT_NO = Choice(sampled=False, rate=None, reason="parent")
+
+
+class Gate(Protocol):
+    """Says yes as long as a limit allows: a `TokenBucket`, or one that is shared between processes."""
+
+    def take(self) -> bool:
+        """Take a token if there is one; never waits."""
+
+
+class Sharing(Protocol):
+    """Makes the limits and targets of rules those of all processes together (see `shared.py`)."""
+
+    def gate(self, name: str, limit: Limit) -> Gate:
+        """The gate of a limit; processes that give the same name share it."""
+
+    def target(self, name: str, adaptive: Adaptive) -> None:
+        """Keep an adaptive rate's target at this process's part of it."""
 
 
 class RuleState:
     """One rule's rate and all that it remembers."""
 
-    __slots__ = ("bucket", "excludes", "forced", "fraction", "ledger", "no", "rate", "reservoir", "yes")
+    __slots__ = ("adaptive", "bucket", "excludes", "forced", "fraction", "ledger", "no", "rate", "reservoir", "yes")
 
-    def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
+    def __init__(self, rate: Rate, *, bucket: Gate | None, clock: Callable[[], float], workers: int) -> None:
         self.rate = rate
         self.fraction = rate.fraction
         self.excludes = rate.excludes
         # The two answers of the dice, made once, since they are most of what a decision costs.
         self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
         self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
-        self.bucket = TokenBucket(rate.most, clock=clock) if rate.most else None
-        self.reservoir = Reservoir(rate.least, clock=clock) if rate.least else None
-        self.ledger = Ledger() if rate.most or rate.least else None
-        self.forced = Ledger() if rate.most else None  # of what a parent wanted: its rate is the parent's
+        self.bucket = bucket
+        self.reservoir = Reservoir(rate.least.share(workers), clock=clock) if rate.least else None
+        self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
+        self.ledger = Ledger() if bucket or rate.least or rate.goal else None
+        self.forced = Ledger() if bucket else None  # of what a parent wanted: its rate is the parent's
+
+    def learn(self, template: str) -> None:
+        """Tell an adaptive rate which route template the router found; nothing for others."""
+        if self.adaptive is not None:
+            self.adaptive.learn(template)
 
 
 class PathSampler:
@@ -65,16 +92,35 @@ class PathSampler:
         parent: str = "inherit",
         *,
         clock: Callable[[], float] = time.monotonic,
+        workers: int = 1,
+        sharing: Sharing | None = None,
     ) -> None:
+        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+            raise ValueError(f"workers must be the number of processes, at least 1, got {workers!r}")
         if parent not in ("inherit", "ignore"):
             raise ValueError(f"parent must be 'inherit' or 'ignore', got {parent!r}")
         if not isinstance(rates, Mapping):
             raise TypeError(f"rates must be a mapping such as {{'/api/**': 0.1}}, got {rates!r}")
         self._inherits = parent == "inherit"
+
+        def state(name: str, rate: Rate) -> RuleState:
+            bucket: Gate | None = None
+            if rate.most:
+                bucket = (
+                    sharing.gate(f"at_most:{name}", rate.most)
+                    if sharing
+                    else TokenBucket(rate.most.share(workers), clock=clock)
+                )
+            made = RuleState(rate, bucket=bucket, clock=clock, workers=workers)
+            if sharing and made.adaptive:
+                sharing.target(f"target:{name}", made.adaptive)
+            return made
+
         self._rules: PathRules[RuleState] = PathRules(
-            (rule, RuleState(_rate(rate, what=f"rate for {rule!r}"), clock)) for rule, rate in rates.items()
+            (rule, state(_name(place, rule), _rate(rate, what=f"rate for {rule!r}")))
+            for place, (rule, rate) in enumerate(rates.items())
         )
-        self._default = None if default is None else RuleState(_rate(default, what="default"), clock)
+        self._default = None if default is None else state("default", _rate(default, what="default"))
 
     def match(self, scope: Mapping[str, Any]) -> RuleState | None:
         """The rate that holds for a request; None leaves it to the SDK."""
@@ -88,6 +134,7 @@ class PathSampler:
         parent_sampled: bool | None,
         parent_rate: float | None = None,
         downsample: int = 0,
+        scope: Mapping[str, Any] | None = None,
     ) -> Choice:
         """Decide on a request, once: limits count every call.
 
@@ -98,6 +145,7 @@ class PathSampler:
             parent_rate: The rate that came with it, if any. Where `at_most` drops some of what parents want, the
                 rest travels with this rate times the part that is kept; without it, with the parent's rate.
             downsample: The SDK's backpressure: the fraction is halved that many times.
+            scope: The request's, by which an adaptive rate finds the route template it has learned.
         """
         if state.excludes:
             return EXCLUDED
@@ -106,6 +154,8 @@ class PathSampler:
         ledger = state.ledger
         if ledger is None and not downsample:
             return state.yes if sample_rand < state.fraction else state.no
+        if state.adaptive is not None:
+            return _adapted(state, state.adaptive, sample_rand * (1 << downsample), scope)
         fraction = state.fraction / (1 << downsample)
         kept = sample_rand < fraction
         if ledger is None:
@@ -153,6 +203,26 @@ def _limited(state: RuleState, ledger: Ledger, fraction: float, *, kept: bool) -
     if reservoir is not None:
         reservoir.note()
     return Choice(sampled=True, rate=unit / ledger.pay(), reason=reason)
+
+
+def _adapted(state: RuleState, adaptive: Adaptive, dice: float, scope: Mapping[str, Any] | None) -> Choice:
+    """An adaptive rate decides by itself, and has its own accounts; `at_most` comes after it, with another."""
+    rate = adaptive.choose(scope, dice)
+    if rate is None:
+        return _NOT_ADAPTED
+    if state.bucket is not None and state.ledger is not None:
+        state.ledger.offer()
+        if not state.bucket.take():
+            return Choice(sampled=False, rate=rate, reason="at_most")
+        rate /= state.ledger.pay()
+    return Choice(sampled=True, rate=rate, reason="adaptive")
+
+
+def _name(place: int, rule: PathRule) -> str:
+    """The same in every process that has the same rules."""
+    if isinstance(rule, str):
+        return f"{place}:{rule}"
+    return f"{place}:{rule.pattern if isinstance(rule, re.Pattern) else 'callable'}"
 
 
 def _rate(value: Any, *, what: str) -> Rate:

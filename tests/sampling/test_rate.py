@@ -70,3 +70,10 @@ def test_a_minimum_above_the_maximum_is_refused() -> None:
 
 def test_no_calendar_month_has_more_than_a_month_allows() -> None:
     assert PERIODS["month"] >= 31 * PERIODS["day"]
+
+
+@given(st.integers(1, 10**6), st.sampled_from(sorted(PERIODS)), st.integers(1, 64))
+def test_the_shares_of_all_workers_have_the_limit_as_their_mean(count: int, period: str, workers: int) -> None:
+    limit = Limit(count=count, seconds=PERIODS[period])
+    assert workers * limit.share(workers).per_second <= limit.per_second * (1 + 1e-9)
+    assert limit.share(1) == limit
