@@ -24,6 +24,7 @@ class Decision(NamedTuple):
     rate: float | None  # the effective rate, in [0, 1]; None: the incoming one stays
     reason: str  # of the client report, where it is not sampled
     excluded: bool = False  # never to be a transaction, so no session either
+    by_path: bool = False  # a rate for its path was found
 
 
 EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", excluded=True)
@@ -54,7 +55,7 @@ def decide(
                 downsample=view.downsample(),
             )
             excluded = choice.reason == "excluded"
-            return Decision(choice.sampled, choice.rate, "sample_rate", excluded)
+            return Decision(choice.sampled, choice.rate, "sample_rate", excluded, by_path=True)
     return _decide_like_the_sdk(view, context, scope, name=name, op=op)
 
 

@@ -39,7 +39,7 @@ class FilterPolicy:
         if scope.get("method") in self.methods or self.paths.match(scope):
             return True
         if self.user_agents:
-            for name, value in scope["headers"]:
+            for name, value in scope.get("headers") or ():
                 if name == b"user-agent" and any(part in value for part in self.user_agents):
                     return True
         return False

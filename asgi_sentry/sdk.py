@@ -149,6 +149,26 @@ def _can_send_async(options: Mapping[str, Any]) -> bool:
     return named and bool(getattr(transport, "ASYNC_TRANSPORT_AVAILABLE", False))
 
 
+class _GuardedSpotlight:
+    """Spotlight, the SDK's local viewer, gets each envelope before the transport does: it needs the door as well."""
+
+    def __init__(self, inner: Any, door: Any) -> None:
+        self._inner = inner
+        self._door = door
+
+    def capture_envelope(self, envelope: Any) -> None:
+        cleaned = self._door.clean(envelope, lambda *_, **__: None)
+        if cleaned is not None:
+            self._inner.capture_envelope(cleaned)
+
+
+def guard_spotlight(door: Any) -> None:
+    """Set the door before Spotlight, where it is on."""
+    client = sentry_sdk.get_client()
+    if client.spotlight is not None:
+        client.spotlight = _GuardedSpotlight(client.spotlight, door)  # type: ignore[assignment]
+
+
 # --- scopes ------------------------------------------------------------------------------------------------------
 
 
@@ -229,7 +249,11 @@ def displace_sdk_middleware() -> PropagationContext | None:
     """
     if not _asgi_middleware_applied.get(False):
         return None
-    _silence(Scope.get_current_scope()._span)
+    span: Any = Scope.get_current_scope()._span  # by now perhaps a child, of a middleware of the framework's
+    if isinstance(span, StreamedSpan):
+        _silence(span._segment)
+    elif span is not None:
+        _silence(span.containing_transaction)
     context: PropagationContext = Scope.get_isolation_scope().get_active_propagation_context()
     return context
 

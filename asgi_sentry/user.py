@@ -108,7 +108,9 @@ def client_address(scope: Mapping[str, Any], trusted: Iterable[Network]) -> Addr
     networks = tuple(trusted)
     if peer is None or not _within(peer, networks):
         return peer
-    hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+    hops = b",".join(value for name, value in (scope.get("headers") or ()) if name == b"x-forwarded-for").decode(
+        "latin-1"
+    )
     address = peer
     for hop in reversed([part.strip() for part in hops.split(",") if part.strip()]):
         parsed = _address(hop)
