@@ -1,0 +1,310 @@
+"""The request record: all that one request's layers share, from the first layer in to the last thing sent for it.
+
+It is opened by whichever of our layers is outermost, lives under one key of the ASGI scope and in a context variable,
+and hangs on the request's Sentry scopes by one event processor. So whatever is sent on behalf of the request finds
+it, from a child task, a worker thread or a background task; and it goes when the last of these is done with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import sentry_sdk
+
+from asgi_sentry import decision, faults, sdk
+from asgi_sentry.body import BodyCopy
+from asgi_sentry.plan import DEFAULT_ROOT, Plan
+from asgi_sentry.report import Report
+from asgi_sentry.routes import unrouted_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asgi_sentry.types import Message, Receive, Scope, Send
+
+KEY = "asgi_sentry"  # in the ASGI scope
+
+_current: ContextVar[RequestRecord | None] = ContextVar("asgi_sentry_request", default=None)
+
+
+def current() -> RequestRecord | None:
+    """The record of the request on whose behalf the caller runs, if there is one."""
+    record = _current.get()
+    if record is not None:
+        return record
+    # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to it.
+    for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
+        owner = getattr(processor, "__self__", None)
+        if isinstance(owner, RequestRecord):
+            return owner
+    return None
+
+
+class RequestRecord:
+    """One request. Opened by the constructor, closed by `close`; has no repr of what it holds."""
+
+    __slots__ = (
+        "_closed",
+        "_context",
+        "_decision",
+        "_entry_exc",
+        "_finished",
+        "_handled",
+        "_opened_in",
+        "_outer",
+        "_report",
+        "_root",
+        "_scopes",
+        "_status",
+        "body",
+        "bound_user",
+        "failure",
+        "name",
+        "plan",
+        "scope",
+        "view",
+    )
+
+    def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope) -> None:
+        self.plan = plan
+        self.view = view
+        self._opened_in = scope
+        self.scope = scope  # of the innermost of our layers that the request has met: the router writes into it
+        self.bound_user: Mapping[str, Any] = {}
+        self.failure: BaseException | None = None
+        self._handled: BaseException | None = None
+        self._status: int | None = None
+        self._report: Report | None = None
+        self.body: BodyCopy | None = None
+        self._finished = self._closed = False
+        self.name = unrouted_name(scope)  # until it is routed
+        self._root: sdk.Root | None = None
+        # An exception that is being handled around us (a retrying middleware) is none of this request's.
+        self._entry_exc = sys.exc_info()[1]
+        self._outer = _current.get()
+        context = sdk.displace_sdk_middleware() if self._outer is None else None
+        incoming = _trace_headers(scope)
+        if context is None or incoming[0] is not None:
+            context = sdk.continue_trace(*incoming)
+        self._context = context
+        self._scopes = sdk.Scopes()
+        try:
+            _current.set(self)
+            scope[KEY] = self
+            self._scopes.add_processor(self.process)
+            if plan.bodies:
+                self.body = BodyCopy(plan.bodies[0].max_bytes)
+            self._decision = self._decide()
+            self._start()
+        except BaseException:
+            self._restore()
+            raise
+
+    # --- the head decision ---------------------------------------------------------------------------------------
+
+    def _decide(self) -> decision.Decision | None:
+        if self._websockets == "off":
+            return decision.EXCLUDED
+        if not self.view.tracing:
+            if self.plan.samplers:
+                faults.once(
+                    "PathSamplingMiddleware has no effect: the SDK's tracing is off. "
+                    "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
+                )
+            return decision.EXCLUDED if self.plan.excludes(self.scope) else None
+        return decision.decide(self.plan, self.view, self._context, self.scope, name=self.name, op=self._op)
+
+    @property
+    def _websockets(self) -> str | None:
+        if self.scope["type"] != "websocket":
+            return None
+        return (self.plan.root or DEFAULT_ROOT).websockets
+
+    @property
+    def _op(self) -> str:
+        return "websocket.server" if self.scope["type"] == "websocket" else "http.server"
+
+    def _start(self) -> None:
+        decided = self._decision
+        if decided is not None and decided.excluded:
+            self._scopes.drop_session()
+        elif self.view.sessions:
+            self._scopes.start_session()
+        if decided is None or not self.view.tracing:
+            self._scopes.propagate(self._context)
+            return
+        self._root = sdk.start_root(
+            self.view,
+            self._scopes,
+            self._context,
+            sampled=decided.sampled,
+            rate=decided.rate,
+            reason=decided.reason,
+            op=self._op,
+            name=self.name,
+            asgi_scope=self.scope,
+        )
+
+    def meet(self, layer: Plan, scope: Scope) -> bool:
+        """Note that the request has come to a layer further in; whether that layer was new to the plan.
+
+        The outermost layer knows the layers below it as far as it can see (`middleware.layer.survey`). One that
+        stands behind something it could not see through, such as a router, joins here, and the decision is taken
+        anew if it has a say in it.
+        """
+        self.scope = scope
+        if self.plan.covers(layer):
+            return False
+        self.plan = self.plan.joined(layer)
+        if layer.bodies and self.body is None:
+            self.body = BodyCopy(layer.bodies[0].max_bytes)
+        if not self._finished:
+            self._revise(layer)
+        return True
+
+    def _revise(self, layer: Plan) -> None:
+        decided = self._decision
+        if decided is not None and decided.excluded:
+            return
+        # A rate found further out stands, and asking it again would take from its limits twice.
+        settled = decided is not None and decided.by_path
+        if layer.excludes(self.scope):
+            anew: decision.Decision | None = decision.EXCLUDED
+        elif layer.root or (layer.samplers and not settled):
+            anew = self._decide()
+        else:
+            return
+        if anew == decided:
+            return
+        if self._root is not None:
+            self._root.discard()
+            self._root = None
+        self._decision = anew
+        self._start()
+
+    # --- what passes ---------------------------------------------------------------------------------------------
+
+    def tap(self, receive: Receive) -> Receive:
+        """The same messages; what the app reads of a body is copied, up to the limit."""
+        copy = self.body
+        if copy is None:
+            return receive
+
+        async def tapped() -> Message:
+            message = await receive()
+            try:
+                copy.feed(message)
+            except Exception as exc:
+                faults.note("copying the request's body", exc, "events go without it")
+            return message
+
+        return tapped
+
+    def watch(self, send: Send) -> Send:
+        """The same messages; the status and the exception behind a failure are noted as they pass."""
+
+        async def watched(message: Message) -> None:
+            try:
+                self._see(message)
+            except Exception as exc:
+                faults.note("looking at a response", exc, "its status may be missing")
+            await send(message)
+
+        return watched
+
+    def _see(self, message: Message) -> None:
+        kind = message["type"]
+        if kind in {"http.response.start", "websocket.http.response.start"}:
+            self._status = status = message["status"]
+            if status in (self.plan.root or DEFAULT_ROOT).failed_request_status_codes:
+                self._note_handled()
+        elif kind == "websocket.accept":
+            self._status = 101
+        elif kind == "websocket.close":
+            if self._status is None:
+                self._status = 403  # what a server answers for a close before the handshake, as ASGI has it
+            if sys.exc_info()[1] is not None and message.get("code", 1000) not in {1000, 1001}:
+                self._note_handled()
+        else:
+            return
+        if self._websockets == "handshake" and not self._finished:
+            self._finish(None)
+
+    def _note_handled(self) -> None:
+        # Frameworks answer from within their `except` block, so the exception in hand is the one behind the answer.
+        exc = sys.exc_info()[1]
+        if exc is not None and exc is not self._entry_exc and isinstance(exc, Exception):
+            self._handled = exc
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Report what failed, end what was started, and leave the surroundings as they were found. Never raises."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            failure = self.failure
+            if failure is not None:
+                sdk.capture_error(self.view, failure, handled=False)
+            # One that was handled and raised again is the same failure.
+            if self._handled is not None and self._handled is not failure:
+                sdk.capture_error(self.view, self._handled, handled=True)
+        except Exception as exc:
+            faults.note("reporting an error", exc, "it is lost")
+        try:
+            self._finish(self.failure)
+            self._scopes.end_session()
+        except Exception as exc:
+            faults.note("ending a transaction", exc, "it is lost")
+        self.failure = self._handled = None
+        self._restore()
+
+    def _finish(self, failure: BaseException | None) -> None:
+        """End the root span, once; what comes later on behalf of the request still belongs to its trace."""
+        if self._finished:
+            return
+        self._finished = True
+        root = self._root
+        if root is None:
+            return
+        if root.sampled:
+            status = 500 if self._status is None and failure is not None else self._status
+            if status is not None:
+                root.set_status(status)
+            report = self.report()
+            root.name, root.source = report.named(root.name, root.source)
+            root.set_attributes(report.root_attributes())
+        root.finish(failure)
+        self._scopes.go_on(self.view, self._context, root)
+
+    def _restore(self) -> None:
+        self._opened_in.pop(KEY, None)
+        _current.set(self._outer)
+        self._scopes.leave()
+
+    # --- what is sent --------------------------------------------------------------------------------------------
+
+    def report(self) -> Report:
+        """The other half of the record, for when something is sent."""
+        if self._report is None:
+            self._report = Report(self)
+        return self._report
+
+    def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The event processor. The record's bound method, by which `current` finds the record from a plain thread."""
+        return self.report().process(event, hint)
+
+
+def _trace_headers(scope: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """`sentry-trace` and `baggage`, in one pass over the raw headers."""
+    trace = baggage = None
+    for name, value in scope.get("headers") or ():
+        if name == b"sentry-trace":
+            trace = value.decode("latin-1")
+        elif name == b"baggage":
+            text = value.decode("latin-1")
+            baggage = text if baggage is None else f"{baggage},{text}"
+    return trace, baggage

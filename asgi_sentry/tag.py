@@ -1,0 +1,35 @@
+"""How an item, on its way through hooks and batches, keeps its request at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asgi_sentry.report import Report
+
+
+class Tag(str):
+    """An id that knows its request's report.
+
+    Equal to the plain string in every way; whoever sends the item takes the tag off. An item that waits in a batch
+    keeps its request's report alive for just as long as it waits.
+    """
+
+    __slots__ = ("report",)
+    report: Report
+
+    def __new__(cls, text: str, report: Report) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
+        """Tag the text."""
+        tag = super().__new__(cls, text)
+        tag.report = report
+        return tag
+
+    def plain(self) -> str:
+        """The string without the tag."""
+        return str.__str__(self)
+
+    def __deepcopy__(self, memo: object) -> Tag:
+        return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (self.plain(),)
