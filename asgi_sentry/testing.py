@@ -1,0 +1,141 @@
+"""For tests of apps that use this package: a transport that records, and a request without a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sentry_sdk.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sentry_sdk.envelope import Envelope, Item
+
+    from asgi_sentry.types import ASGIApp, Message, Scope
+
+
+class RecordingTransport(Transport):
+    """Keeps what would be sent, and what was counted as lost. Give an instance to `init(transport=...)`.
+
+    Attributes:
+        envelopes: the SDK's `Envelope` objects, in the order of sending.
+        lost: `(reason, category, quantity)` of each loss, as the client report would have it.
+    """
+
+    def __init__(self, options: dict[str, Any] | None = None) -> None:
+        super().__init__(options)
+        self.envelopes: list[Envelope] = []
+        self.lost: list[tuple[str, str, int]] = []
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        """Keep the envelope."""
+        self.envelopes.append(envelope)
+
+    def record_lost_event(
+        self,
+        reason: str,
+        data_category: str | None = None,
+        item: Item | None = None,
+        *,
+        quantity: int = 1,
+    ) -> None:
+        """Keep the loss; one given as an envelope item is counted as the SDK's own transport counts it."""
+        if item is not None:
+            data_category = item.data_category
+            quantity = 1
+            if data_category == "transaction":
+                event = item.get_transaction_event() or {}
+                spans: Any = event.get("spans") or []
+                self.lost.append((reason, "span", len(spans) + 1))
+            elif data_category in {"span", "log_item", "trace_metric"}:
+                quantity = int(item.headers.get("item_count") or 1)
+        if data_category is None:
+            raise TypeError("either data_category or item is needed")
+        self.lost.append((reason, data_category, quantity))
+
+    def items(self, kind: str) -> list[dict[str, Any]]:
+        """The payloads of all items of a kind: `event`, `transaction`, `span`, `log`, `trace_metric`, `sessions`, ...
+
+        Batched kinds (spans, logs, metrics) give one payload for each entry of a batch.
+        """
+        payloads: list[dict[str, Any]] = []
+        for envelope in list(self.envelopes):
+            for item in envelope.items:
+                if item.type != kind:
+                    continue
+                payload: Any = item.payload.json
+                if isinstance(payload, dict) and isinstance(payload.get("items"), list):
+                    payloads.extend(payload["items"])
+                else:
+                    payloads.append(payload)
+        return payloads
+
+    def clear(self) -> None:
+        """Forget everything so far."""
+        self.envelopes.clear()
+        self.lost.clear()
+
+
+class Response(NamedTuple):
+    """What an app answered."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+async def request(
+    app: ASGIApp,
+    method: str = "GET",
+    path: str = "/",
+    *,
+    headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+    body: bytes = b"",
+    query: bytes = b"",
+    scope: Mapping[str, Any] | None = None,
+) -> Response:
+    """Call an ASGI app with one HTTP request, on whatever event loop runs. Raises what the app raises.
+
+    Args:
+        app: the app.
+        method: HTTP method.
+        path: decoded path, without the query.
+        headers: pairs of text or bytes; names are lowered, as servers do.
+        body: sent in one message.
+        query: raw query string, without the question mark.
+        scope: further keys of the ASGI scope, or other values for those made here.
+    """
+    full: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [(_raw(name).lower(), _raw(value)) for name, value in headers],
+        "client": ("127.0.0.1", 50000),
+        "server": ("testserver", 80),
+        **(scope or {}),
+    }
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+    status, answered, chunks = 0, [], []
+
+    async def receive() -> Message:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        nonlocal status, answered
+        if message["type"] == "http.response.start":
+            status, answered = message["status"], [(bytes(k), bytes(v)) for k, v in message.get("headers", ())]
+        elif message["type"] == "http.response.body":
+            chunks.append(bytes(message.get("body", b"")))
+
+    await app(full, receive, send)
+    return Response(status, answered, b"".join(chunks))
+
+
+def _raw(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1")

@@ -1,0 +1,127 @@
+"""Fixtures for all tests: the SDK in each of its modes, recording what it would send, and both event loops."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sentry_sdk
+from hypothesis import HealthCheck, settings
+from sentry_sdk import scope as sdk_scope
+
+import asgi_sentry
+from asgi_sentry.testing import RecordingTransport
+
+DSN = "http://publickey@localhost/1"
+
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=200, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Async tests (marked `anyio`) run on both."""
+    return request.param
+
+
+@pytest.fixture(params=["classic", "stream"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """How the SDK sends traces: as transactions, or as spans one by one."""
+    if request.param == "classic" and sentry_sdk.VERSION.startswith("3"):
+        pytest.skip("version 3 of the SDK only streams")
+    return request.param
+
+
+def mode_options(mode: str) -> dict[str, Any]:
+    if sentry_sdk.VERSION.startswith("3") or mode == "classic":
+        return {}
+    return {"trace_lifecycle": mode}
+
+
+@pytest.fixture(autouse=True)
+def _clean_sdk() -> Iterator[None]:
+    """No client, scope or settings of one test are seen by the next."""
+    yield
+    client = sentry_sdk.get_client()
+    client.close(timeout=0)
+    sdk_scope._global_scope = None
+    sdk_scope._isolation_scope.set(None)
+    sdk_scope._current_scope.set(None)
+    asgi_sentry.setup._started = None
+
+
+Start = Callable[..., RecordingTransport]
+
+
+@pytest.fixture
+def start(mode: str) -> Start:
+    """`asgi_sentry.init` in each mode, with everything sampled unless said otherwise; gives the transport."""
+
+    def start(settings: asgi_sentry.Settings | None = None, /, **options: Any) -> RecordingTransport:
+        transport = options.pop("transport", None) or RecordingTransport()
+        asgi_sentry.init(
+            settings or asgi_sentry.Settings(dsn=DSN, release="app@1", traces_sample_rate=1.0),
+            transport=transport,
+            **mode_options(mode),
+            **options,
+        )
+        return transport
+
+    return start
+
+
+@pytest.fixture
+def start_plain(mode: str) -> Start:
+    """A plain `sentry_sdk.init` whose auto-enabled framework integrations are on."""
+
+    def start_plain(**options: Any) -> RecordingTransport:
+        transport = RecordingTransport()
+        options = {"traces_sample_rate": 1.0, "release": "app@1", **mode_options(mode), **options}
+        sentry_sdk.init(dsn=DSN, transport=transport, **options)
+        return transport
+
+    return start_plain
+
+
+def transactions(transport: RecordingTransport) -> list[dict[str, Any]]:
+    """The root spans that were sent, in one shape: name, trace_id, request data, status, in either mode."""
+    sentry_sdk.flush()
+    roots = [
+        {
+            "name": event["transaction"],
+            "source": event["transaction_info"]["source"],
+            "trace_id": event["contexts"]["trace"]["trace_id"],
+            "span_id": event["contexts"]["trace"]["span_id"],
+            "parent": event["contexts"]["trace"].get("parent_span_id"),
+            "status": event["contexts"]["trace"]["data"].get("http.response.status_code"),
+            "user": event.get("user", {}).get("id"),
+            "spans": [span["description"] for span in event["spans"]],
+        }
+        for event in transport.items("transaction")
+    ]
+    spans = transport.items("span")
+    for span in spans:
+        if not span["is_segment"]:
+            continue
+        attributes = {key: entry["value"] for key, entry in span["attributes"].items()}
+        roots.append(
+            {
+                "name": span["name"],
+                "source": attributes["sentry.segment.name.source"],
+                "trace_id": span["trace_id"],
+                "span_id": span["span_id"],
+                "parent": span.get("parent_span_id"),
+                "status": attributes.get("http.response.status_code"),
+                "user": attributes.get("user.id"),
+                "spans": [
+                    child["name"]
+                    for child in spans
+                    if child.get("attributes", {}).get("sentry.segment.id", {}).get("value") == span["span_id"]
+                    and not child["is_segment"]
+                ],
+            }
+        )
+    return roots
