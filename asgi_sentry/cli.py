@@ -211,7 +211,7 @@ def _item_line(received: Received, item: Item) -> str:
     except BadEnvelopeError:
         told = ""
     # What arrives is not to be trusted: an escape sequence in it must not reach the terminal.
-    line = f"{item.kind:<14} {sender:<12} {len(item.payload):>8,} B  {told}".rstrip()
+    line = f"{item.kind:<14} {sender:<12} {len(item.payload):>8,} B  {told}"
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)[:200]
 
 
@@ -261,7 +261,8 @@ def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
         return event, scrubber.clean_event(event)
     found: list[Redaction] = []
     body = parse_body(raw, content_type=content_type)
-    return scrubber.clean(body.value, found=found), found
+    value = scrubber.clean(body.value, found=found)
+    return "" if value is None and not raw else value, found
 
 
 def _path(path: tuple[str | int, ...]) -> str:
@@ -283,3 +284,7 @@ def _print_table(rows: Iterable[tuple[str, ...]], *, to_stderr: bool = False) ->
 
 def _complain(text: str) -> None:
     print(f"asgi-sentry: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -60,7 +60,7 @@ def masked(text: str) -> str:
 
 def shown_url(url: str, *, checked: bool = False) -> str:
     """Scheme, host and number of a URL that may hold credentials; of what does not look like one, only its length."""
-    hidden = f"a text of {len(url)} characters (hidden)"
+    hidden = f"a hidden text of length {len(url)}"
     parts = _split(url)
     if parts is None:
         return hidden

@@ -148,7 +148,8 @@ class _Field(NamedTuple):
 
     def problem(self, label: str, value: object, error: Exception) -> str:
         """The line that tells what is wrong with a value."""
-        held, reason = _shown(value), masked(str(error))
+        # The reasons for a credential never quote it.
+        held, reason = _shown(value), str(error) if self.secret else masked(str(error))
         if isinstance(value, str) and (self.secret or "://" in value):
             # A reason quotes what it is about; of a DSN in the wrong variable even a piece would be too much.
             held, reason = shown_url(value), reason if self.secret else "it is a URL"

@@ -39,8 +39,8 @@ class Planter:
 class Findings:
     """What a search brought up."""
 
-    secrets: frozenset[str]
-    """Those found whole."""
+    secrets: dict[str, str]
+    """Those found whole, each with the surroundings where it was found first."""
     fragments: tuple[str, ...]
     """The surroundings of marks that belong to no whole secret."""
 
@@ -56,14 +56,17 @@ class Findings:
 
 def search(data: bytes, planted: dict[str, str]) -> Findings:
     """Look for planted secrets: as they are, in any case of letters, or in base64."""
-    secrets, fragments = set(), []
+    secrets: dict[str, str] = {}
+    fragments = []
     for mark in _MARKS.finditer(data):
         text = _decoded(data, mark.start(), mark.end())
         found = [secret for secret in _SECRET.findall(text.lower()) if secret in planted]
-        secrets.update(found)
+        around = data[max(0, mark.start() - 80) : mark.end() + 80].decode("utf-8", "replace")
+        for secret in found:
+            secrets.setdefault(secret, around)
         if not found:
-            fragments.append(data[max(0, mark.start() - 60) : mark.end() + 60].decode("utf-8", "replace"))
-    return Findings(secrets=frozenset(secrets), fragments=tuple(fragments))
+            fragments.append(around)
+    return Findings(secrets=secrets, fragments=tuple(fragments))
 
 
 def _base64_forms(mark: str) -> list[bytes]:
@@ -93,5 +96,6 @@ def _decoded(data: bytes, start: int, end: int) -> str:
         standard = run.translate(bytes.maketrans(b"-_", b"+/"))
         for offset in range(4) if len(run) >= 40 else ():
             piece = standard[offset:]
-            texts.append(base64.b64decode(piece[: len(piece) // 4 * 4]).decode("utf-8", "replace"))
+            piece = piece[: len(piece) - (len(piece) % 4 == 1)]  # one character alone holds no byte
+            texts.append(base64.b64decode(piece + b"=" * (-len(piece) % 4)).decode("utf-8", "replace"))
     return "\n".join(texts)

@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
     from asgi_sentry.demo.tally import Result, Row
 
+_SHOWN_LEAKS = 5
 
-def show(console: Console, result: Result) -> None:
+
+def show(console: Console, result: Result, *, took: str) -> None:
     """Print everything, the verdict last."""
     console.print(_routes(result.rows))
     console.print(_counts("What was redacted", ("rule", "redactions"), result.redactions))
     console.print(_places(result))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in result.kinds.most_common())
     console.print(f"items arrived: {kinds or 'none'}", highlight=False)
-    for place in result.findings.fragments[:5]:
-        console.print(f"[red]part of a secret in:[/] {place!r}", highlight=False, markup=True)
+    console.print(took, highlight=False)
+    for around in (*result.findings.secrets.values(), *result.findings.fragments)[:_SHOWN_LEAKS]:
+        console.print(f"LEAKED: {around!r}", style="red", highlight=False, markup=False)
     for problem in result.problems:
         console.print(f"FAILED: {problem}", style="bold red", highlight=False, markup=False)
     style = "bold red" if result.findings.count else "bold green"

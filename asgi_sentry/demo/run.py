@@ -61,9 +61,8 @@ def run(*, dsn: str | None = None, requests: int = 3000, seed: int = 1, console:
     console = console or Console()
     started = time.monotonic()
     result = measure(dsn=dsn, requests=requests, seed=seed, console=console)
-    show(console, result)
-    took = f"{len(APPS)} apps, {sum(row.requests for row in result.rows):,} requests, seed {seed}, "
-    console.print(f"{took}{time.monotonic() - started:.1f} s", highlight=False)
+    asked = f"{len(APPS)} apps, {sum(row.requests for row in result.rows):,} requests, seed {seed}"
+    show(console, result, took=f"{asked}, {time.monotonic() - started:.1f} s")
     return 1 if result.problems else 0
 
 
