@@ -6,6 +6,8 @@ import json
 
 from hypothesis import strategies as st
 
+from asgi_sentry.sampling.outcome import Outcome
+
 # --- path rules and the paths they meet -------------------------------------------------------------------
 
 # Few letters, so that rules and paths meet often; "%" and "." because they mean something elsewhere.
@@ -146,3 +148,12 @@ def envelopes(draw: st.DrawFn) -> tuple[dict[str, object], list[tuple[str, bytes
         data += json.dumps(item).encode() + b"\n" + payload + b"\n"
         items.append((kind, payload))
     return headers, items, data
+
+
+outcomes = st.builds(
+    Outcome,
+    status=st.one_of(st.none(), st.integers(100, 599), st.sampled_from([200, 418, 429, 500])),
+    seconds=st.floats(0, 10) | st.just(1.5),
+    failed=st.booleans(),
+)
+"""How requests end."""

@@ -9,18 +9,16 @@ The reservoir counts in periods that follow each other. A sliding window, as for
 to have kept the minimum in every window wherever it begins, one would have to keep every request, as no one
 knows whether another will come.
 
-Each has a lock, held for a few instructions and never across I/O. It is made anew in a forked child, where
-the thread that held it may not exist; a child goes on with its copy of the state.
+Each has a lock, held for a few instructions and never across I/O. A forked child goes on with its copy of the state.
 """
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-import weakref
 from array import array
 from typing import TYPE_CHECKING
+
+from asgi_sentry.sampling.locks import Locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,19 +29,7 @@ SLOTS = 1_024
 """Times held by one bucket or reservoir: 8 KB, and a precision of a tenth of a percent."""
 
 
-class _Locked:
-    """Has a lock that a forked child can use."""
-
-    __slots__ = ("__weakref__", "_clock", "_lock", "limit")
-
-    def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.limit = limit
-        self._clock = clock
-        self._lock = threading.Lock()
-        _live.add(self)
-
-
-class TokenBucket(_Locked):
+class TokenBucket(Locked):
     """Says yes at most `limit.count` times in any window of `limit.seconds`.
 
     The law: for every t, at most `count` calls of `take` in the half-open window [t, t + seconds) return
@@ -52,10 +38,12 @@ class TokenBucket(_Locked):
     early.
     """
 
-    __slots__ = ("_room", "_size", "_slot", "_times")
+    __slots__ = ("_clock", "_room", "_size", "_slot", "_times", "limit")
 
     def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(limit, clock=clock)
+        super().__init__()
+        self.limit = limit
+        self._clock = clock
         self._size = -(-limit.count // SLOTS)  # requests in a batch
         self._times = array("d", [float("-inf")]) * -(-limit.count // self._size)
         self._slot = len(self._times) - 1
@@ -78,7 +66,7 @@ class TokenBucket(_Locked):
             return True
 
 
-class Reservoir(_Locked):
+class Reservoir(Locked):
     """Says that a request is due while fewer than `limit.count` were kept in this period.
 
     The law: in every period [k * seconds, (k + 1) * seconds) of the clock, as long as what is due is kept
@@ -86,10 +74,12 @@ class Reservoir(_Locked):
     once may both be told to keep theirs: more than the minimum, never less.
     """
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_clock", "_kept", "limit")
 
     def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(limit, clock=clock)
+        super().__init__()
+        self.limit = limit
+        self._clock = clock
         self._kept = (0.0, 0)  # the number of the period, and the requests kept in it: read and written as one
 
     def due(self) -> bool:
@@ -103,15 +93,3 @@ class Reservoir(_Locked):
             now = self._clock() // self.limit.seconds
             period, kept = self._kept
             self._kept = (now, kept + 1 if period == now else 1)
-
-
-_live: weakref.WeakSet[_Locked] = weakref.WeakSet()
-
-
-def _renew_locks() -> None:
-    for each in list(_live):
-        each._lock = threading.Lock()  # noqa: SLF001  # this module's own class
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_locks)
