@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib
 import io
 import json
 import os
@@ -15,8 +17,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from asgi_sentry import demo
+from asgi_sentry.demo import shop
 from asgi_sentry.demo.planting import Planter, search
 from asgi_sentry.demo.routes import APPS, DEFAULT_RATE, RATES, ROUTES, excluded, route_of
 from asgi_sentry.demo.run import run
@@ -188,6 +193,34 @@ def test_every_contradiction_is_a_problem(problem):
     CONTRADICTIONS[problem](asked, arrived, places)
     problems = settle(asked, arrived, places).problems
     assert [text for text in problems if problem in text], problems
+
+
+# -- the apps ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_each_app_answers_every_planned_request_as_planned(app):
+    built = importlib.import_module(f"asgi_sentry.demo.app_{app}").build({"database_url": "postgres://db/shop"})
+    dice = random.Random(7)
+    requests = plan(700, dice, Planter(dice))
+    seen = Counter()
+    with TestClient(built, raise_server_exceptions=False) as client:
+        for request in requests:
+            fails = request.route == "/fail" or "fail" in request.options["params"]
+            seen[request.route, fails] += 1
+            if request.route != "/ws":
+                answer = client.request(request.method, request.path, **request.options)
+                assert answer.status_code == 500 if fails else answer.is_success, request
+                continue
+            with contextlib.suppress(
+                shop.ShopError, WebSocketDisconnect
+            ):  # as it comes out of the app, or as its close
+                with client.websocket_connect(request.path, params=request.options["params"]) as socket:
+                    socket.send_text("hello")
+                    assert socket.receive_text() == "HELLO"
+                assert not fails
+    assert {route for route, fails in seen if not fails} == {route.rule for route in ROUTES} - {"/fail"}
+    assert {"/api/chat", "/api/voice", "/login", "/upload", "/fail"} <= {route for route, fails in seen if fails}
 
 
 # -- the whole ---------------------------------------------------------------------------------------------------------

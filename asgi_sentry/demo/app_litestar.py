@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from litestar import Litestar, Request, WebSocket, get, post, websocket
+from litestar.connection import ASGIConnection
 from litestar.datastructures import State, UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.openapi import OpenAPIConfig
@@ -13,8 +14,16 @@ from litestar.static_files import create_static_files_router
 
 from asgi_sentry.demo import shop
 
+JSONData = Annotated[dict[str, Any], Body()]
 FormData = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MultipartData = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
+
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def _fails(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    return connection.query_params.get("fail") == "1"
 
 
 @get("/health")
@@ -24,47 +33,47 @@ async def health() -> dict[str, str]:
 
 
 @post("/api/chat")
-async def chat(data: dict[str, Any], fail: int = 0) -> dict[str, Any]:
+async def chat(data: JSONData, request: AnyRequest) -> dict[str, Any]:
     """JSON in, JSON out."""
-    return await shop.chat(data, fail=bool(fail))
+    return await shop.chat(data, fail=_fails(request))
 
 
 @post("/api/voice")
-async def voice(request: Request[Any, Any, Any], token: str, fail: int = 0) -> dict[str, Any]:
+async def voice(request: AnyRequest) -> dict[str, Any]:
     """A binary body."""
-    return await shop.voice(await request.body(), token, fail=bool(fail))
+    return await shop.voice(await request.body(), request.query_params["token"], fail=_fails(request))
 
 
 @post("/login", sync_to_thread=True)
-def login(data: FormData, fail: int = 0) -> dict[str, Any]:
+def login(data: FormData, request: AnyRequest) -> dict[str, Any]:
     """A form, in a worker thread."""
-    return shop.login(data["username"], data["password"], fail=bool(fail))
+    return shop.login(data["username"], data["password"], fail=_fails(request))
 
 
 @post("/upload")
-async def upload(data: MultipartData, fail: int = 0) -> dict[str, Any]:
+async def upload(data: MultipartData, request: AnyRequest) -> dict[str, Any]:
     """A multipart form with a file."""
     file: UploadFile = data["file"]
-    return shop.upload(file.filename, len(await file.read()), data["share_password"], fail=bool(fail))
+    return shop.upload(file.filename, len(await file.read()), data["share_password"], fail=_fails(request))
 
 
 @get("/orders/{order_id:str}")
-async def order(order_id: str) -> dict[str, Any]:
+async def order(request: AnyRequest) -> dict[str, Any]:
     """A path with a parameter."""
-    return await shop.order(order_id)
+    return await shop.order(request.path_params["order_id"])
 
 
 @get("/fail")
-async def fail(request: Request[Any, Any, Any], state: State) -> None:
+async def fail(request: AnyRequest, state: State) -> None:
     """Fails always."""
     shop.break_down(state.settings, request.cookies["session"])
 
 
 @websocket("/ws")
-async def socket(socket: WebSocket[Any, Any, Any], fail: int = 0) -> None:
+async def socket(socket: WebSocket[Any, Any, Any]) -> None:
     """Answers one message."""
     await socket.accept()
-    await socket.send_text(await shop.echo(await socket.receive_text(), fail=bool(fail)))
+    await socket.send_text(await shop.echo(await socket.receive_text(), fail=_fails(socket)))
     await socket.close()
 
 
