@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.client
+import http.server
 import json
+import sys
 import threading
 import zlib
 
@@ -105,6 +107,25 @@ def test_deflate_without_its_wrapper_is_understood():
 def test_an_unknown_encoding_is_refused(encoding):
     with pytest.raises(UnknownEncodingError):
         decode_body(b"", encoding, limit=10)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+def test_a_damaged_body_is_refused(encoding):
+    sent = bytearray(COMPRESSORS[encoding](bytes(range(256)) * 20))
+    for position in range(len(sent) // 2, len(sent)):
+        sent[position] ^= 0xFF
+    with pytest.raises(BadEnvelopeError):
+        decode_body(bytes(sent), encoding, limit=100_000)
+
+
+def test_where_brotli_is_missing_its_encoding_is_unknown(monkeypatch):
+    monkeypatch.setitem(sys.modules, "brotli", None)
+    with pytest.raises(UnknownEncodingError, match="needs the package brotli"):
+        decode_body(b"", "br", limit=10)
+
+
+def test_empty_lines_at_the_end_are_no_items():
+    assert len(parse_envelope(EVENT + b"\n\n").items) == 1
 
 
 def test_a_bomb_is_stopped():
@@ -229,6 +250,32 @@ def test_a_sink_passes_on_what_arrives_and_answers_as_its_target_does():
             )
         assert [(r.prefix, r.raw, r.key) for r in target.received] == [("/up", EVENT, "abc")]
         assert near.dsn.split("@")[0] == target.dsn.split("@")[0]  # the target's own key
+
+
+@pytest.mark.parametrize("body", [b"<html>busy</html>", b"[]"])
+def test_what_a_target_says_and_when_to_come_back_is_passed_on(body):
+    """As an overloaded Sentry answers: the SDK must learn that it is to be silent."""
+
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(429)
+            self.send_header("Retry-After", "7")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as target:
+        threading.Thread(target=target.serve_forever, args=(0.02,)).start()
+        try:
+            with Sink(forward_to=f"http://k@127.0.0.1:{target.server_port}/1") as near:
+                answer = near.accept("/api/1/envelope/", {"X-Sentry-Auth": "Sentry sentry_key=k"}, EVENT)
+                assert (answer.status, answer.headers["Retry-After"], near.answers) == (429, "7", [(429, "")])
+        finally:
+            target.shutdown()
 
 
 def test_a_target_that_is_away_is_answered_with_502():
