@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry import sdk
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sentry_sdk.tracing_utils import PropagationContext
-
+    from asgi_sentry import sdk
     from asgi_sentry.plan import Plan
 
 logger = logging.getLogger("asgi_sentry")
@@ -31,7 +28,7 @@ EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", excluded=True
 
 
 def decide(
-    plan: Plan, view: sdk.ClientView, context: PropagationContext, scope: Mapping[str, Any], *, name: str, op: str
+    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str
 ) -> Decision:
     """Ask the filters, then the rates by path, then the SDK's own sampler or rate.
 
@@ -50,9 +47,11 @@ def decide(
         if state is not None:
             choice = sampler.choose(
                 state,
-                sample_rand=sdk.sample_rand(context),
+                sample_rand=context.rand(),
                 parent_sampled=context.parent_sampled,
+                parent_rate=context.parent_rate() if context.parent_sampled else None,
                 downsample=view.downsample(),
+                scope=scope,
             )
             excluded = choice.reason == "excluded"
             return Decision(choice.sampled, choice.rate, "sample_rate", excluded, by_path=True)
@@ -60,7 +59,7 @@ def decide(
 
 
 def _decide_like_the_sdk(
-    view: sdk.ClientView, context: PropagationContext, scope: Mapping[str, Any], *, name: str, op: str
+    view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str
 ) -> Decision:
     """The SDK's precedence: `traces_sampler`, else the parent, else `traces_sample_rate`; then backpressure."""
     inherited = False
@@ -81,12 +80,12 @@ def _decide_like_the_sdk(
         return Decision(sampled=False, rate=None, reason="sample_rate")
     halvings = view.downsample()
     effective = rate / 2**halvings
-    sampled = effective > 0 and sdk.sample_rand(context) < effective
+    sampled = effective > 0 and context.rand() < effective
     reason = "backpressure" if halvings and not sampled and rate > 0 else "sample_rate"
     return Decision(sampled, None if inherited and not halvings else effective, reason)
 
 
-def _sampling_context(context: PropagationContext, scope: Mapping[str, Any], *, name: str, op: str) -> dict[str, Any]:
+def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str) -> dict[str, Any]:
     """What the SDK's own middleware gives a `traces_sampler`: here too the route is not known yet, the path is."""
     return {
         "transaction_context": {

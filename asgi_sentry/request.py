@@ -87,7 +87,7 @@ class RequestRecord:
         context = sdk.displace_sdk_middleware() if self._outer is None else None
         incoming = _trace_headers(scope)
         if context is None or incoming[0] is not None:
-            context = sdk.continue_trace(*incoming)
+            context = sdk.continue_trace(view, *incoming)
         self._context = context
         self._scopes = sdk.Scopes()
         try:
@@ -131,7 +131,7 @@ class RequestRecord:
         if decided is not None and decided.excluded:
             self._scopes.drop_session()
         elif self.view.sessions:
-            self._scopes.start_session()
+            self._scopes.start_session(self.view)
         if decided is None or not self.view.tracing:
             self._scopes.propagate(self._context)
             return
@@ -256,7 +256,7 @@ class RequestRecord:
             faults.note("reporting an error", exc, "it is lost")
         try:
             self._finish(self.failure)
-            self._scopes.end_session()
+            self._scopes.end_session(self.view)
         except Exception as exc:
             faults.note("ending a transaction", exc, "it is lost")
         self.failure = self._handled = None
@@ -303,7 +303,7 @@ def _trace_headers(scope: Mapping[str, Any]) -> tuple[str | None, str | None]:
     trace = baggage = None
     for name, value in scope.get("headers") or ():
         if name == b"sentry-trace":
-            trace = value.decode("latin-1")
+            trace = trace or value.decode("latin-1")
         elif name == b"baggage":
             text = value.decode("latin-1")
             baggage = text if baggage is None else f"{baggage},{text}"

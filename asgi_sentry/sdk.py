@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import random
+import re
+import uuid
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sentry_sdk
@@ -21,7 +27,15 @@ from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.integrations.asgi import _asgi_middleware_applied
 from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.scope import Scope
-from sentry_sdk.tracing_utils import Baggage, PropagationContext, _generate_sample_rand, has_tracing_enabled
+from sentry_sdk.session import Session
+from sentry_sdk.tracing_utils import (
+    SENTRY_TRACE_REGEX,
+    Baggage,
+    PropagationContext,
+    _generate_sample_rand,
+    _should_continue_trace,
+    has_tracing_enabled,
+)
 from sentry_sdk.utils import event_from_exception
 
 from asgi_sentry import faults
@@ -70,6 +84,8 @@ class ClientView:
     sampler: Callable[[dict[str, Any]], Any] | None
     rate: Any
     sessions: bool
+    org: str | None  # of the DSN: a trace of another organisation is not continued
+    strict: bool  # nor one that names none, where exactly one of both sides does
     door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
 
@@ -104,6 +120,8 @@ def view() -> ClientView | None:
         sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
         rate=options.get("traces_sample_rate"),
         sessions=bool(options.get("auto_session_tracking") and options.get("release")),
+        org=getattr(client.parsed_dsn, "org_id", None),
+        strict=bool(options.get("strict_trace_continuation")),
         door=getattr(client.transport, "asgi_sentry_door", None),
         patched=any(client.get_integration(name) is not None for name, _ in _INTEGRATIONS),
     )
@@ -178,15 +196,16 @@ class Scopes:
     __slots__ = ("_entered", "_outer_current", "_outer_isolation", "current", "isolation")
 
     def __init__(self) -> None:
-        self._outer_current = Scope.get_current_scope()
-        self._outer_isolation = Scope.get_isolation_scope()
-        self.current = self._outer_current.fork()
-        self.isolation = self._outer_isolation.fork()
-        self.isolation.clear_breadcrumbs()
+        self._outer_current = outer_current = Scope.get_current_scope()
+        self._outer_isolation = outer_isolation = Scope.get_isolation_scope()
+        # `Scope.fork` without the detour by `copy.copy`.
+        self.current = current = outer_current.__copy__()
+        self.isolation = isolation = outer_isolation.__copy__()
+        isolation.clear_breadcrumbs()
         # A span of the surroundings (a server's, a test's) is not the parent of a request's.
-        self.current._span = self.isolation._span = None
-        Scope.set_current_scope(self.current)
-        Scope.set_isolation_scope(self.isolation)
+        current._span = isolation._span = None
+        Scope.set_current_scope(current)
+        Scope.set_isolation_scope(isolation)
         # Tells the SDK's own ASGI middleware, should it stand further in, that this request has an owner.
         self._entered = _asgi_middleware_applied.set(True)
 
@@ -196,16 +215,17 @@ class Scopes:
         Scope.set_isolation_scope(self._outer_isolation)
         _asgi_middleware_applied.set(self._entered.old_value is True)
 
-    def propagate(self, context: PropagationContext) -> None:
+    def propagate(self, context: TraceContext) -> None:
         """Let everything within the request, spans or not, continue this trace."""
         # Set on both: streaming looks at the current scope first, classic mode at the isolation scope.
         self.current._propagation_context = self.isolation._propagation_context = context
 
     def add_processor(self, processor: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]) -> None:
         """Have each event of the request go through this, after the processors of all other scopes."""
-        self.current.add_event_processor(processor)  # type: ignore[arg-type]  # its events are TypedDicts
+        # Not by `add_event_processor`, which throws all processors away where there are more than twenty.
+        self.current._event_processors.append(processor)  # type: ignore[arg-type]  # its events are TypedDicts
 
-    def go_on(self, view: ClientView, context: PropagationContext, root: Root) -> None:
+    def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
         """After the root span's end, let what still runs for the request continue its trace, and start no new one."""
         if view.streaming:
             NoOpStreamedSpan(
@@ -216,23 +236,47 @@ class Scopes:
                 sampled=root.sampled,
             )
         elif root.sampled:
-            decided = DecidedContext(context, sampled=True, rate=None, rand=None)
-            self.propagate(decided)
-            self.current._span = _UnsampledSpan(decided)
+            self.current._span = _UnsampledSpan(context)
 
-    def start_session(self) -> None:
+    def start_session(self, view: ClientView) -> None:
         """Start a release-health session, unless the SDK's own middleware around us did so already."""
         if self.isolation._session is None and self.isolation._force_auto_session_tracking is not False:
-            self.isolation.start_session(session_mode="request")
+            self.isolation._session = _new_session(view)
 
     def drop_session(self) -> None:
         """Forget the session of this request, whoever started it: it is not counted."""
         self.isolation._session = self._outer_isolation._session = None
 
-    def end_session(self) -> None:
-        """Send the session that `start_session` began; one that the surroundings began is theirs to end."""
-        if self.isolation._session is not self._outer_isolation._session:
-            self.isolation.end_session()
+    def end_session(self, view: ClientView) -> None:
+        """Count the session that `start_session` began; one that the surroundings began is theirs to end."""
+        session = self.isolation._session
+        if session is None or session is self._outer_isolation._session:
+            return
+        self.isolation._session = None
+        if session.status == "ok":
+            session.status = "exited"
+        view.client.session_flusher.add_session(session)
+
+
+_SESSION_ID = uuid.UUID(int=0)
+
+
+def _new_session(view: ClientView) -> Session:
+    """What `Session(...)` makes, without the random id and the clock readings that an aggregated session never sends.
+
+    https://develop.sentry.dev/sdk/telemetry/sessions/#session-aggregates-payload
+    """
+    options = view.client.options
+    session = object.__new__(Session)
+    session.sid = _SESSION_ID
+    session.started = session.timestamp = datetime.now(timezone.utc)
+    session.status = "ok"
+    session.session_mode = "request"
+    session.errors = 0
+    session.release = options["release"]
+    session.environment = options["environment"]
+    session.did = session.duration = session.user_agent = session.ip_address = None
+    return session
 
 
 def processors(scope: Any) -> list[Any]:
@@ -241,7 +285,7 @@ def processors(scope: Any) -> list[Any]:
     return processors
 
 
-def displace_sdk_middleware() -> PropagationContext | None:
+def displace_sdk_middleware() -> TraceContext | None:
     """Where the SDK's own ASGI middleware stands around us, silence its root span; its trace is handed on.
 
     It cannot be asked not to start one, and two transactions for one request would be billed twice. The span is
@@ -254,8 +298,7 @@ def displace_sdk_middleware() -> PropagationContext | None:
         _silence(span._segment)
     elif span is not None:
         _silence(span.containing_transaction)
-    context: PropagationContext = Scope.get_isolation_scope().get_active_propagation_context()
-    return context
+    return TraceContext.of(Scope.get_isolation_scope().get_active_propagation_context())
 
 
 def _silence(span: Any) -> None:
@@ -272,50 +315,182 @@ def _silence(span: Any) -> None:
 # --- traces ------------------------------------------------------------------------------------------------------
 
 
-def continue_trace(sentry_trace: str | None, baggage: str | None) -> PropagationContext:
-    """The trace that these headers continue, or a new one."""
+_RAND = re.compile(r"(?:^|,)[ \t]*sentry-sample_rand=([0-9.]+)[ \t]*(?:,|$)")
+
+
+def continue_trace(view: ClientView, sentry_trace: str | None, baggage: str | None) -> TraceContext:
+    """The trace that these headers continue, or a new one.
+
+    As `PropagationContext.from_incoming_data` reads them, less the cost: the baggage is parsed when it is asked for.
+    https://develop.sentry.dev/sdk/telemetry/traces/#propagation
+    """
+    context = TraceContext()
     if sentry_trace is None:
-        return PropagationContext()
-    return PropagationContext.from_incoming_data({"sentry-trace": sentry_trace, "baggage": baggage})
+        return context
+    if "," in sentry_trace:  # several headers, combined by a proxy: the first that is not empty
+        sentry_trace = next((part.strip() for part in sentry_trace.split(",") if part.strip()), "")
+    if sentry_trace.startswith("00-") and sentry_trace.endswith("-00"):  # https://www.w3.org/TR/trace-context/
+        sentry_trace = sentry_trace[3:-3]
+    match = SENTRY_TRACE_REGEX.match(sentry_trace)
+    if match is None or not _is_ours_to_continue(view, baggage):
+        return context
+    trace_id, context.parent_span_id, sampled = match.groups()
+    context._trace_id = trace_id
+    context.incoming = trace_id is not None
+    if sampled:
+        context.parent_sampled = sampled != "0"
+    context._header = baggage
+    return context
 
 
-def sample_rand(context: PropagationContext) -> float:
-    """The trace's own dice, in [0, 1): from its baggage, else from its id, as every SDK of the trace rolls them."""
-    rand = context.baggage._sample_rand() if context.baggage is not None else None
-    return _generate_sample_rand(context.trace_id) if rand is None else rand
+def _is_ours_to_continue(view: ClientView, baggage: str | None) -> bool:
+    """https://develop.sentry.dev/sdk/telemetry/traces/#stricttracecontinuation."""
+    if view.org is None and not view.strict:
+        return True
+    if not view.strict and (baggage is None or "sentry-org_id" not in baggage):
+        return True
+    return _should_continue_trace(Baggage.from_incoming_header(baggage) if baggage else None)
 
 
-class DecidedContext(PropagationContext):
-    """A trace whose decision is known though no span carries it: it goes on as `-0` or `-1`."""
+class TraceContext(PropagationContext):
+    """The trace of a request, and the decision about it: without a span on the scope it goes on as `-0` or `-1`.
 
-    __slots__ = ("rand", "rate", "sampled")
+    Ids and baggage are made when something asks for them: a request that sends nothing and calls nobody never does.
+    """
 
-    def __init__(self, context: PropagationContext, *, sampled: bool, rate: float | None, rand: float | None) -> None:
-        self._trace_id = context.trace_id
-        self._span_id = context._span_id
-        self.parent_span_id = context.parent_span_id
-        self.parent_sampled = context.parent_sampled
-        self.baggage = context.baggage
-        self.custom_sampling_context = context.custom_sampling_context
-        self.sampled = sampled
-        self.rate = rate
-        self.rand = rand
+    __slots__ = ("_header", "_known", "_rand", "incoming", "rate", "sampled")
+
+    def __init__(self) -> None:
+        self._trace_id = self._span_id = None
+        self.parent_span_id: str | None = None
+        self.parent_sampled: bool | None = None
+        self.custom_sampling_context = None
+        self.incoming = False  # whether the trace began elsewhere
+        self.sampled: bool | None = None  # None: not decided, since tracing is off
+        self.rate: float | None = None  # the effective one; None: the incoming one stays
+        self._header: str | None = None  # the incoming baggage, until something asks for it
+        self._known: Baggage | None = None
+        self._rand: float | None = None
+
+    @classmethod
+    def of(cls, other: PropagationContext) -> TraceContext:
+        """The same trace."""
+        context = cls()
+        context._trace_id = other.trace_id
+        context._span_id = other._span_id
+        context.parent_span_id = other.parent_span_id
+        context.parent_sampled = other.parent_sampled
+        context._known = other.baggage
+        context.incoming = True
+        return context
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits."""
+        if self._trace_id is None:
+            self._trace_id = os.urandom(16).hex()  # random enough, at a fifth of the cost of uuid4
+        return self._trace_id
+
+    @trace_id.setter
+    def trace_id(self, value: str) -> None:
+        self._trace_id = value
+
+    @property
+    def span_id(self) -> str:
+        """16 hexadecimal digits, for what has no span of its own."""
+        if self._span_id is None:
+            self._span_id = os.urandom(8).hex()
+        return self._span_id
+
+    @span_id.setter
+    def span_id(self, value: str) -> None:
+        self._span_id = value
+
+    @property
+    def baggage(self) -> Baggage | None:
+        """The incoming baggage, parsed; with the effective rate where there is one."""
+        if self._header is not None:
+            header, self._header = self._header, None
+            self._known = Baggage.from_incoming_header(header)
+            self._fill_sample_rand()
+            self._note_rate()
+        return self._known
+
+    @baggage.setter
+    def baggage(self, value: Baggage | None) -> None:
+        self._header, self._known = None, value
+
+    def decide(self, *, sampled: bool, rate: float | None) -> None:
+        """Note the decision, for whatever goes out from now on."""
+        self.sampled, self.rate = sampled, rate
+        self._note_rate()
+
+    def _note_rate(self) -> None:
+        if self.rate is not None and self._known is not None:
+            self._known.sentry_items["sample_rate"] = str(self.rate)
+
+    def rand(self) -> float:
+        """The trace's own dice, within [0, 1): its baggage's, else as every SDK of the trace makes them from its id.
+
+        A trace that begins here rolls them, and passes them on by its baggage.
+        """
+        if self._rand is None:
+            found = _RAND.search(self._header) if self._header is not None else None
+            rand = _within_one(found[1]) if found is not None else None
+            if rand is None and self.baggage is not None:
+                rand = self.baggage._sample_rand()
+            if rand is None and self.incoming:
+                rand = _generate_sample_rand(self.trace_id)
+            self._rand = random.randrange(1_000_000) / 1_000_000 if rand is None else rand  # noqa: S311 - a sample
+        return self._rand
+
+    def parent_rate(self) -> float | None:
+        """The sample rate that came in, within (0, 1], if one did."""
+        text = self.baggage.sentry_items.get("sample_rate") if self.baggage is not None else None
+        try:
+            rate = float(text) if text is not None else 0.0
+        except ValueError:
+            return None
+        return rate if 0 < rate <= 1 else None
 
     def to_traceparent(self) -> str:
         """The `sentry-trace` header."""
-        return f"{self.trace_id}-{self.span_id}-{int(self.sampled)}"
+        plain = f"{self.trace_id}-{self.span_id}"
+        return plain if self.sampled is None else f"{plain}-{int(self.sampled)}"
 
     def get_baggage(self) -> Baggage:
-        """The incoming baggage as it came, or the one of a new trace, with the decision in it."""
-        if self.baggage is None:
-            self.baggage = baggage = Baggage.populate_from_propagation_context(self)
-            items = baggage.sentry_items
+        """The incoming baggage as it came, or the one of a trace that begins here, with the decision in it."""
+        known = self.baggage
+        if known is not None and not known.mutable:
+            return known
+        fresh = Baggage.populate_from_propagation_context(self)
+        items = fresh.sentry_items
+        if self.sampled is not None:
             items["sampled"] = "true" if self.sampled else "false"
-            if self.rate is not None:
-                items["sample_rate"] = str(self.rate)
-            if self.rand is not None:
-                items["sample_rand"] = f"{self.rand:.6f}"
-        return self.baggage
+        if self.rate is not None:
+            items["sample_rate"] = str(self.rate)
+        if self._rand is not None:
+            items["sample_rand"] = f"{self._rand:.6f}"
+        if known is not None:
+            items.update(known.sentry_items)
+            fresh.third_party_items = known.third_party_items
+        self._known = fresh
+        return fresh
+
+    def baggage_for_root(self) -> Baggage | None:
+        """The baggage for the root span: of a trace that begins here just the dice, which the SDK completes."""
+        known = self.baggage
+        if known is None and self._rand is not None:
+            return Baggage({"sample_rand": f"{self._rand:.6f}"})
+        return known
+
+
+def _within_one(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1 else None
 
 
 # --- root spans --------------------------------------------------------------------------------------------------
@@ -344,7 +519,7 @@ class Root(Protocol):
 def start_root(
     view: ClientView,
     scopes: Scopes,
-    context: PropagationContext,
+    context: TraceContext,
     *,
     sampled: bool,
     rate: float | None,
@@ -366,13 +541,13 @@ def start_root(
         name: the name until the route is known.
         asgi_scope: for the user's `profiles_sampler`.
     """
-    if rate is not None and context.baggage is not None:
-        context.baggage.sentry_items["sample_rate"] = str(rate)
+    context.decide(sampled=sampled, rate=rate)
+    scopes.propagate(context)
     if view.streaming:
         return _StreamedRoot(view, scopes, context, sampled=sampled, rate=rate, reason=reason, op=op, name=name)
     if sampled:
-        return _TransactionRoot(scopes, context, rate=rate, op=op, name=name, asgi_scope=asgi_scope)
-    return _UnsampledRoot(view, scopes, context, rate=rate, reason=reason)
+        return _TransactionRoot(scopes, context, op=op, name=name, asgi_scope=asgi_scope)
+    return _UnsampledRoot(view, scopes, context, reason=reason)
 
 
 class _TransactionRoot:
@@ -384,14 +559,13 @@ class _TransactionRoot:
     def __init__(
         self,
         scopes: Scopes,
-        context: PropagationContext,
+        context: TraceContext,
         *,
-        rate: float | None,
         op: str,
         name: str,
         asgi_scope: Mapping[str, Any],
     ) -> None:
-        baggage = context.baggage
+        baggage = context.baggage_for_root()
         transaction = Transaction(
             op=op,
             name=name,
@@ -405,10 +579,9 @@ class _TransactionRoot:
             sampled=True,
         )
         incoming = baggage.sentry_items.get("sample_rate") if baggage is not None else None
-        scopes.propagate(context)
         scopes.current.start_transaction(transaction, custom_sampling_context={"asgi_scope": asgi_scope})
         # A forced decision is taken by the SDK for a rate of 1, in the baggage also; the effective rate is known here.
-        transaction.sample_rate = rate
+        transaction.sample_rate = context.rate
         if baggage is not None:
             if incoming is None:
                 baggage.sentry_items.pop("sample_rate", None)
@@ -458,22 +631,30 @@ if Transaction is not None:
         the SDK. Propagation comes from the `DecidedContext` on the scope, except where the SDK asks the span.
         """
 
+        # What follows hides the base's slots; its `__dict__` takes what app code sets on it, as on any span.
         __slots__ = ("_context",)
 
-        def __init__(self, context: DecidedContext) -> None:
-            # Not the base's, which reads two clocks and the active thread for a span that is never sent.
+        # Not by the base's constructor, which reads two clocks and the active thread for a span that is never sent.
+        sampled = False
+        parent_span_id = op = description = name = status = hub = scope = None
+        start_timestamp = timestamp = _start_timestamp_monotonic_ns = None  # type: ignore[assignment]
+        origin = ORIGIN
+        same_process_as_parent = True
+        _span_recorder = _containing_transaction = None
+        _flags_capacity = 0
+        _measurements: Any = MappingProxyType({})
+        _tags = _data = _flags = _measurements
+
+        def __init__(self, context: TraceContext) -> None:
             self._context = context
-            self._trace_id = context.trace_id
-            self._span_id = context.span_id
-            self.parent_span_id = context.parent_span_id
-            self.sampled = False
-            self.op = self.description = self.status = self.hub = self.scope = None
-            self.start_timestamp = self.timestamp = None  # type: ignore[assignment]
-            self._flags_capacity = 0
-            self.origin = ORIGIN
-            self.same_process_as_parent = True
-            self._span_recorder = self._containing_transaction = None
-            self._measurements, self._tags, self._data, self._flags = {}, {}, {}, {}
+
+        @property  # type: ignore[misc]  # it can be set there
+        def trace_id(self) -> str:
+            return self._context.trace_id
+
+        @property  # type: ignore[misc]
+        def span_id(self) -> str:
+            return self._context.span_id
 
         def __enter__(self) -> _UnsampledSpan:  # noqa: PYI034 - typing.Self is newer than 3.10
             return self
@@ -501,17 +682,13 @@ if Transaction is not None:
 class _UnsampledRoot:
     """Classic mode, excluded or not sampled."""
 
-    __slots__ = ("_reason", "_view", "name", "source")
+    __slots__ = ("_reason", "_view")
+    name = source = ""
     sampled = False
 
-    def __init__(
-        self, view: ClientView, scopes: Scopes, context: PropagationContext, *, rate: float | None, reason: str
-    ) -> None:
+    def __init__(self, view: ClientView, scopes: Scopes, context: TraceContext, *, reason: str) -> None:
         self._view, self._reason = view, reason
-        self.name, self.source = "", ""
-        decided = DecidedContext(context, sampled=False, rate=rate, rand=None)
-        scopes.propagate(decided)
-        scopes.current._span = _UnsampledSpan(decided)
+        scopes.current._span = _UnsampledSpan(context)
 
     def set_status(self, status: int) -> None:
         """Nothing: it is not sent."""
@@ -537,7 +714,7 @@ class _StreamedRoot:
         self,
         view: ClientView,
         scopes: Scopes,
-        context: PropagationContext,
+        context: TraceContext,
         *,
         sampled: bool,
         rate: float | None,
@@ -546,7 +723,6 @@ class _StreamedRoot:
         name: str,
     ) -> None:
         self.sampled = sampled
-        scopes.propagate(context)
         shared: dict[str, Any] = {
             "name": name,
             "scope": scopes.current,
@@ -554,7 +730,7 @@ class _StreamedRoot:
             "parent_span_id": context.parent_span_id,
             "parent_sampled": context.parent_sampled,
             "baggage": context.baggage,
-            "sample_rand": sample_rand(context),
+            "sample_rand": context.rand(),
             "sample_rate": view.rate if rate is None else rate,
             "attributes": {
                 "sentry.op": op,

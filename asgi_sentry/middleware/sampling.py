@@ -40,4 +40,4 @@ class PathSamplingMiddleware(Layer):
         parent: str = "inherit",
     ) -> None:
         sampler = PathSampler({} if rates is None else rates, default=default, parent=parent)
-        super().__init__(app, Plan(samplers=(sampler,)))
+        super().__init__(app, Plan(samplers=(sampler,) if rates or default is not None else ()))
