@@ -27,7 +27,7 @@ from asgi_sentry.demo.routes import APPS, DEFAULT_RATE, RATES, ROUTES, excluded,
 from asgi_sentry.demo.run import run
 from asgi_sentry.demo.tally import settle
 from asgi_sentry.demo.traffic import Driven, plan
-from asgi_sentry.sink import Envelope, Item, Received
+from asgi_sentry.sink import Envelope, Item, Received, Sink
 
 ENCODINGS = {
     "plain": lambda text: text,
@@ -260,6 +260,16 @@ def test_the_demo_tells_what_the_plain_sdk_sends(tmp_path, monkeypatch):
     assert found > 50
     assert any(line.startswith("LEAKED") for line in lines)
     assert any("/health" in line and "excluded path arrived" in line for line in lines)
+
+
+def test_with_a_dsn_everything_is_sent_on_to_it():
+    with Sink() as target:
+        code, lines = shown(requests=40, dsn=target.dsn)
+        assert code == 0
+        kinds = Counter(item.kind for item in target.items())
+        assert {(received.prefix, received.project) for received in target.received} == {("", "1")}
+    assert f"items arrived: {', '.join(f'{kind} {count}' for kind, count in kinds.most_common())}" in lines
+    assert min(kinds["transaction"], kinds["event"], kinds["client_report"]) >= 1
 
 
 def test_an_app_that_does_not_start_is_told_with_its_log(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asgi_sentry.demo.planting import Planter
 
 _CONCURRENCY = 12  # requests in flight at each app
+_TIMEOUT = 30.0  # seconds to wait for any answer
 _FAILING = 0.08  # share of the requests to routes that can fail which do
 _CAN_FAIL = frozenset({"/api/chat", "/api/voice", "/login", "/upload", "/ws"})
 
@@ -130,7 +131,7 @@ async def drive(port: int, requests: list[Planned], on_answer: Callable[[], obje
 
     limits = httpx.Limits(max_connections=_CONCURRENCY, max_keepalive_connections=_CONCURRENCY)
     base = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=base, timeout=30, limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=base, timeout=_TIMEOUT, limits=limits, trust_env=False) as client:
         await asyncio.gather(*(work(client) for _ in range(_CONCURRENCY)))
     return driven
 
@@ -153,8 +154,9 @@ async def _talk(port: int, request: Planned) -> int:
     try:
         async with websockets.connect(url, additional_headers=headers, proxy=None) as socket:
             await socket.send(message)
-            return 200 if await socket.recv() == message.upper() else 400
+            answer = await asyncio.wait_for(socket.recv(), _TIMEOUT)
+            return 200 if answer == message.upper() else 400
     except websockets.ConnectionClosedError:
         return 500
-    except (OSError, websockets.InvalidHandshake):
+    except (OSError, asyncio.TimeoutError, websockets.ConnectionClosed, websockets.InvalidHandshake):
         return 0
