@@ -7,6 +7,7 @@ there at level DEBUG. The logger is one that the SDK ignores, so a fault makes n
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 logger = logging.getLogger("asgi_sentry")
 
@@ -19,8 +20,9 @@ def note(what: str, exc: BaseException, consequence: str) -> None:
         exc: what it raised.
         consequence: what this means for what is sent.
     """
-    logger.warning("%s failed with %s; %s", what, type(exc).__name__, consequence)
-    logger.debug("%s failed", what, exc_info=exc)
+    with suppress(Exception):  # a logging filter of the app's may raise, and here is the last place to stop that
+        logger.warning("%s failed with %s; %s", what, type(exc).__name__, consequence)
+        logger.debug("%s failed", what, exc_info=exc)
 
 
 _said: set[str] = set()
@@ -30,4 +32,5 @@ def once(text: str) -> None:
     """Log a warning the first time it is given in this process; the texts are few and fixed."""
     if text not in _said:
         _said.add(text)
-        logger.warning(text)
+        with suppress(Exception):
+            logger.warning(text)

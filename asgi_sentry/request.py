@@ -8,6 +8,7 @@ it, from a child task, a worker thread or a background task; and it goes when th
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,6 @@ class RequestRecord:
     """One request. Opened by the constructor, closed by `close`; has no repr of what it holds."""
 
     __slots__ = (
-        "_closed",
         "_context",
         "_decision",
         "_entry_exc",
@@ -60,6 +60,7 @@ class RequestRecord:
         "_status",
         "body",
         "bound_user",
+        "closed",
         "failure",
         "name",
         "plan",
@@ -78,7 +79,7 @@ class RequestRecord:
         self._status: int | None = None
         self._report: Report | None = None
         self.body: BodyCopy | None = None
-        self._finished = self._closed = False
+        self._finished = self.closed = False
         self.name = unrouted_name(scope)  # until it is routed
         self._root: sdk.Root | None = None
         # An exception that is being handled around us (a retrying middleware) is none of this request's.
@@ -89,7 +90,7 @@ class RequestRecord:
         if context is None or incoming[0] is not None:
             context = sdk.continue_trace(view, *incoming)
         self._context = context
-        self._scopes = sdk.Scopes()
+        self._scopes = sdk.Scopes(self._outer._scopes if self._outer is not None else None)  # noqa: SLF001 - its own class
         try:
             _current.set(self)
             scope[KEY] = self
@@ -148,7 +149,7 @@ class RequestRecord:
         )
 
     def meet(self, layer: Plan, scope: Scope) -> bool:
-        """Note that the request has come to a layer further in; whether that layer was new to the plan.
+        """Note that the request has come to a layer further in; whether its `receive` is to be tapped from here on.
 
         The outermost layer knows the layers below it as far as it can see (`middleware.layer.survey`). One that
         stands behind something it could not see through, such as a router, joins here, and the decision is taken
@@ -158,11 +159,12 @@ class RequestRecord:
         if self.plan.covers(layer):
             return False
         self.plan = self.plan.joined(layer)
-        if layer.bodies and self.body is None:
+        untapped = bool(layer.bodies) and self.body is None
+        if untapped:
             self.body = BodyCopy(layer.bodies[0].max_bytes)
         if not self._finished:
             self._revise(layer)
-        return True
+        return untapped
 
     def _revise(self, layer: Plan) -> None:
         decided = self._decision
@@ -241,10 +243,21 @@ class RequestRecord:
     # --- the end -------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Report what failed, end what was started, and leave the surroundings as they were found. Never raises."""
-        if self._closed:
+        """Report what failed, end what was started, and leave the surroundings as they were found.
+
+        Never raises, except for a signal (`KeyboardInterrupt`, `SystemExit`) that arrives in the midst of it.
+        """
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
+        try:
+            self._end()
+        finally:
+            self._restore()
+            # What is sent later for this request has no need of these, and they would outlive it in a long chain.
+            self.failure = self._handled = self._entry_exc = self._outer = None
+
+    def _end(self) -> None:
         try:
             failure = self.failure
             if failure is not None:
@@ -259,8 +272,6 @@ class RequestRecord:
             self._scopes.end_session(self.view)
         except Exception as exc:
             faults.note("ending a transaction", exc, "it is lost")
-        self.failure = self._handled = None
-        self._restore()
 
     def _finish(self, failure: BaseException | None) -> None:
         """End the root span, once; what comes later on behalf of the request still belongs to its trace."""
@@ -281,9 +292,15 @@ class RequestRecord:
         self._scopes.go_on(self.view, self._context, root)
 
     def _restore(self) -> None:
-        self._opened_in.pop(KEY, None)
-        _current.set(self._outer)
-        self._scopes.leave()
+        with suppress(Exception):  # a scope that can't be written to has no key of ours either
+            self._opened_in.pop(KEY, None)
+        # A request that was abandoned is closed whenever and wherever it is collected: perhaps within another one.
+        record = _current.get()
+        while record is not None and record is not self:
+            record = record._outer  # noqa: SLF001 - its own class
+        if record is self:
+            _current.set(self._outer)
+            self._scopes.leave()
 
     # --- what is sent --------------------------------------------------------------------------------------------
 

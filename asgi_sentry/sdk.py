@@ -193,15 +193,25 @@ def guard_spotlight(door: Any) -> None:
 class Scopes:
     """The isolation and current scope of one request, forked from the ones around it, and the way back to those."""
 
-    __slots__ = ("_entered", "_outer_current", "_outer_isolation", "current", "isolation")
+    __slots__ = ("_around", "_displaced", "_entered", "_outer_current", "_outer_isolation", "current", "isolation")
 
-    def __init__(self) -> None:
-        self._outer_current = outer_current = Scope.get_current_scope()
-        self._outer_isolation = outer_isolation = Scope.get_isolation_scope()
+    def __init__(self, outer: Scopes | None = None) -> None:
+        """Fork the scopes around.
+
+        Args:
+            outer: of the request in whose context this one is made, by a call within the process, say. Then it is the
+                surroundings of that one that are forked: what it put on its scopes is its own.
+        """
+        self._outer_current = Scope.get_current_scope()
+        self._outer_isolation = Scope.get_isolation_scope()
+        self._around = (self._outer_current, self._outer_isolation) if outer is None else outer._around
+        self._displaced = outer is None and _asgi_middleware_applied.get(False)
         # `Scope.fork` without the detour by `copy.copy`.
-        self.current = current = outer_current.__copy__()
-        self.isolation = isolation = outer_isolation.__copy__()
+        self.current = current = self._around[0].__copy__()
+        self.isolation = isolation = self._around[1].__copy__()
         isolation.clear_breadcrumbs()
+        if outer is not None:
+            isolation._session = None
         # A span of the surroundings (a server's, a test's) is not the parent of a request's.
         current._span = isolation._span = None
         Scope.set_current_scope(current)
@@ -245,12 +255,14 @@ class Scopes:
 
     def drop_session(self) -> None:
         """Forget the session of this request, whoever started it: it is not counted."""
-        self.isolation._session = self._outer_isolation._session = None
+        self.isolation._session = None
+        if self._displaced:
+            self._around[1]._session = None
 
     def end_session(self, view: ClientView) -> None:
         """Count the session that `start_session` began; one that the surroundings began is theirs to end."""
         session = self.isolation._session
-        if session is None or session is self._outer_isolation._session:
+        if session is None or session is self._around[1]._session:
             return
         self.isolation._session = None
         if session.status == "ok":

@@ -33,13 +33,16 @@ class Layer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         __tracebackhide__ = True  # the SDK leaves our frame out of the app's tracebacks
-        if scope["type"] not in ("http", "websocket"):
-            warn_without_door(sdk.view())
+        if scope.get("type") not in ("http", "websocket"):
+            warn_without_door()
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
-        if record is not None:
-            if record.meet(self._own, scope):
-                receive = record.tap(receive)
+        if record is not None and not record.closed:  # a copy of the scope may outlive its request
+            try:
+                if record.meet(self._own, scope):
+                    receive = record.tap(receive)
+            except Exception as exc:
+                faults.note("joining a request", exc, "the layer has no effect on it")
             return await self.app(scope, receive, send)
         view = sdk.view()
         if view is None:
@@ -50,11 +53,14 @@ class Layer:
 async def serve(plan: Plan, app: ASGIApp, view: sdk.ClientView, scope: Scope, receive: Receive, send: Send) -> None:
     """Run the app for one request, with a record open around it."""
     __tracebackhide__ = True
+    record = None
     try:
-        warn_without_door(view)
+        if view.door is None:
+            warn_without_door()
         record = RequestRecord(plan, view, scope)
     except Exception as exc:
         faults.note("opening a request", exc, "the request is served without Sentry")
+    if record is None:  # not within the `except`: our fault would become the context of the app's exceptions
         return await app(scope, receive, send)
     try:
         return await app(scope, record.tap(receive), record.watch(send))
@@ -65,8 +71,9 @@ async def serve(plan: Plan, app: ASGIApp, view: sdk.ClientView, scope: Scope, re
         record.close()
 
 
-def warn_without_door(view: sdk.ClientView | None) -> None:
+def warn_without_door() -> None:
     """Say once, at start, what a plain `sentry_sdk.init` leaves open."""
+    view = sdk.view()
     if view is not None and view.door is None:
         faults.once(
             "Sentry was started by sentry_sdk.init: events and transactions of requests are scrubbed, but logs, "
