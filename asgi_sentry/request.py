@@ -90,7 +90,7 @@ class RequestRecord:
         if context is None or incoming[0] is not None:
             context = sdk.continue_trace(view, *incoming)
         self._context = context
-        self._scopes = sdk.Scopes(self._outer._scopes if self._outer is not None else None)  # noqa: SLF001 - its own class
+        self._scopes: sdk.Scopes = sdk.Scopes(self._outer._scopes if self._outer is not None else None)  # noqa: SLF001 - its own class
         try:
             _current.set(self)
             scope[KEY] = self

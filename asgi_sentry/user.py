@@ -74,7 +74,7 @@ class UserPolicy:
     def _shield(self, value: str | float) -> str | float:
         if self.key is None:
             return value
-        return hmac.new(self.key, str(value).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.key, str(value).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 NOBODY_ASKED = UserPolicy()  # no user layer in the stack: only what was bound by hand, and of that the id
