@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgi_sentry import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asgi_sentry import sdk
     from asgi_sentry.plan import Plan
+    from asgi_sentry.sampling.sampler import RuleState
 
 logger = logging.getLogger("asgi_sentry")
 
@@ -20,11 +25,16 @@ class Decision(NamedTuple):
     sampled: bool
     rate: float | None  # the effective rate, in [0, 1]; None: the incoming one stays
     reason: str  # of the client report, where it is not sampled
-    excluded: bool = False  # never to be a transaction, so no session either
-    by_path: bool = False  # a rate for its path was found
+    by: str  # who decided, as `counters` tells it
+    rule: RuleState | None = None  # the rate that was found for the path
+
+    @property
+    def excluded(self) -> bool:
+        """Never to be a transaction, so no session either."""
+        return self.by == "excluded"
 
 
-EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", excluded=True)
+EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", by="excluded")
 
 
 def decide(
@@ -42,19 +52,38 @@ def decide(
     """
     if plan.excludes(scope):
         return EXCLUDED
+    decided = _decide_by_rate(plan, view, context, scope, name=name, op=op)
+    if not decided.sampled or not plan.budgets:
+        return decided
+    weight = plan.afford()
+    if weight is None:
+        return decided._replace(sampled=False, by="budget")
+    return decided if decided.rate is None else decided._replace(rate=decided.rate / weight)
+
+
+def _decide_by_rate(
+    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str
+) -> Decision:
     for sampler in plan.samplers:
         state = sampler.match(scope)
         if state is not None:
+            halvings = view.downsample()
             choice = sampler.choose(
                 state,
                 sample_rand=context.rand(),
                 parent_sampled=context.parent_sampled,
                 parent_rate=context.parent_rate() if context.parent_sampled else None,
-                downsample=view.downsample(),
+                downsample=halvings,
                 scope=scope,
             )
-            excluded = choice.reason == "excluded"
-            return Decision(choice.sampled, choice.rate, "sample_rate", excluded, by_path=True)
+            pressed = halvings and choice.reason == "dice" and context.rand() < state.fraction
+            return Decision(
+                sampled=choice.sampled,
+                rate=choice.rate,
+                reason="backpressure" if pressed and not choice.sampled else "sample_rate",
+                by=choice.reason,
+                rule=state,
+            )
     return _decide_like_the_sdk(view, context, scope, name=name, op=op)
 
 
@@ -66,23 +95,39 @@ def _decide_like_the_sdk(
     if view.sampler is not None:
         try:
             rate = view.sampler(_sampling_context(context, scope, name=name, op=op))
-        except Exception:
-            logger.warning("traces_sampler raised; the request is not sampled", exc_info=True)
-            return Decision(sampled=False, rate=None, reason="sample_rate")
+        except Exception as exc:
+            faults.note("traces_sampler", exc, "the request is not sampled")
+            return Decision(sampled=False, rate=None, reason="sample_rate", by="sdk")
     elif context.parent_sampled is not None:
         rate, inherited = float(context.parent_sampled), True
     else:
         rate = view.rate
-    if isinstance(rate, bool):
-        rate = float(rate)
-    if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-        logger.warning("the sample rate must be within [0, 1], got %r; the request is not sampled", rate)
-        return Decision(sampled=False, rate=None, reason="sample_rate")
+    given, rate = rate, _fraction(rate)
+    if rate is None:
+        # Not its value: a sampler can return anything that it found in the request.
+        logger.warning("no sample rate within [0, 1], but a %s; the request is not sampled", type(given).__name__)
+        return Decision(sampled=False, rate=None, reason="sample_rate", by="sdk")
     halvings = view.downsample()
     effective = rate / 2**halvings
     sampled = effective > 0 and context.rand() < effective
     reason = "backpressure" if halvings and not sampled and rate > 0 else "sample_rate"
-    return Decision(sampled, None if inherited and not halvings else effective, reason)
+    return Decision(
+        sampled=sampled,
+        rate=None if inherited and not halvings else effective,
+        reason=reason,
+        by="parent" if inherited else "sdk",
+    )
+
+
+def _fraction(rate: Any) -> float | None:
+    """A sample rate from whatever the SDK takes for a number; None if it is none within [0, 1]."""
+    if not isinstance(rate, (Real, Decimal)):
+        return None
+    try:
+        value = float(rate)
+    except (ValueError, OverflowError):
+        return None
+    return value if 0 <= value <= 1 else None
 
 
 def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str) -> dict[str, Any]:

@@ -48,7 +48,12 @@ class Door:
         items = []
         for item in envelope.items:
             try:
-                items.append(item if item.type in _COUNTS else self._clean_item(item))
+                if item.type in _COUNTS:
+                    items.append(item)
+                elif self._admits(item):
+                    items.append(self._clean_item(item))
+                else:  # what its processor would have counted, had it known then what it knows after the hooks
+                    lose("event_processor", item=item)
             except Exception as exc:
                 faults.note(f"scrubbing an item of type {item.type}", exc, "it is not sent")
                 lose("internal_sdk_error", item=item)
@@ -60,6 +65,11 @@ class Door:
         if "trace" in headers:  # the dynamic sampling context: ids, rates, and a name that the user may have set
             headers["trace"] = self._clean_trace(headers["trace"])
         return Envelope(headers=headers, items=items)
+
+    def _admits(self, item: Item) -> bool:
+        event: Any = item.payload.json
+        event_id = event.get("event_id") if item.type == "event" and isinstance(event, dict) else None
+        return event_id.report.admits(event) if isinstance(event_id, Tag) else True
 
     def _clean_item(self, item: Item) -> Item:
         kind, payload = item.type or "", item.payload

@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry.sampling.ledger import Ledger
+
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from asgi_sentry.paths import PathRules
-    from asgi_sentry.sampling.sampler import PathSampler
+    from asgi_sentry.sampling.errors import ErrorPolicy
+    from asgi_sentry.sampling.keep import LateDecisions
+    from asgi_sentry.sampling.sampler import Gate, PathSampler
     from asgi_sentry.scrubbing import Scrubber
     from asgi_sentry.user import UserPolicy
 
@@ -33,6 +37,7 @@ class FilterPolicy:
     paths: PathRules[bool]
     methods: frozenset[str] = frozenset()
     user_agents: tuple[bytes, ...] = ()
+    statuses: frozenset[int] = frozenset()  # of responses whose transactions are dropped at the end
 
     def excludes(self, scope: Mapping[str, Any]) -> bool:
         """Whether this request is to be no transaction."""
@@ -55,12 +60,31 @@ class BodyPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Allowance:
+    """A budget of transactions, and the account by which the sent ones stand for those it did not allow."""
+
+    gate: Gate
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ErrorRules:
+    """Which errors are sent, and how many."""
+
+    policy: ErrorPolicy
+    budget: Gate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """The joined wishes of the layers; the outermost layer's stand first."""
 
     root: RootPolicy | None = None
     filters: tuple[FilterPolicy, ...] = ()
     samplers: tuple[PathSampler, ...] = ()
+    budgets: tuple[Allowance, ...] = ()  # of transactions
+    late: LateDecisions | None = None
+    errors: tuple[ErrorRules, ...] = ()
     user: UserPolicy | None = None
     headers: tuple[Scrubber | None, ...] = ()  # one a layer; None: the one that scrubs everything else
     bodies: tuple[BodyPolicy, ...] = ()
@@ -72,6 +96,9 @@ class Plan:
             root=self.root or inner.root,
             filters=self.filters + inner.filters,
             samplers=self.samplers + inner.samplers,
+            budgets=self.budgets + inner.budgets,
+            late=self.late or inner.late,
+            errors=self.errors + inner.errors,
             user=self.user or inner.user,
             headers=self.headers + inner.headers,
             bodies=self.bodies + inner.bodies,
@@ -89,6 +116,20 @@ class Plan:
     def excludes(self, scope: Mapping[str, Any]) -> bool:
         """Whether any filter excludes the request."""
         return any(policy.excludes(scope) for policy in self.filters)
+
+    def drops(self, status: int | None) -> bool:
+        """Whether a filter drops the transaction of a response with this status."""
+        return any(status in policy.statuses for policy in self.filters)
+
+    def afford(self) -> float | None:
+        """Spend one transaction of each budget: for how many it stands, so that counts add up; None: one is spent."""
+        weight = 1.0
+        for allowance in self.budgets:
+            allowance.ledger.offer()
+            if not allowance.gate.take():
+                return None
+            weight *= allowance.ledger.pay()
+        return weight
 
 
 DEFAULT_ROOT = RootPolicy()

@@ -6,10 +6,12 @@ user, and knows the request's secrets by value, so that they can be found wherev
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import faults
 from asgi_sentry.content import attributes_of, describe_head, header
+from asgi_sentry.counters import count_error
 from asgi_sentry.routes import route_template, transaction_name
 from asgi_sentry.scrubbing import Scrubber, Taint, parse_body
 from asgi_sentry.tag import Tag
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from asgi_sentry.request import RequestRecord
     from asgi_sentry.scrubbing.bodies import Body
 
+# Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
+_REMEMBERED = 8
 _SCRUBBER = Scrubber()  # where the SDK was started without us
 
 
@@ -31,7 +35,7 @@ class Report:
 
     def __init__(self, record: RequestRecord) -> None:
         self._record = record
-        self._reported: list[BaseException] = []
+        self._reported: deque[BaseException] = deque(maxlen=_REMEMBERED)
         self._user: dict[str, Any] = {}
         self._head: dict[str, Any] | None = None
         self._body: Body | None = None
@@ -49,16 +53,20 @@ class Report:
             door stands behind us to do it.
         """
         kind = event.get("type")
-        if kind is None and self._is_repeated(hint):
+        if kind is None and not self._is_wanted(event, hint):
             return None
         try:
             self._describe(event, kind)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
+            # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
             event.pop("request", None)
+            event.pop("user", None)
         if self._record.view.door is not None:
             event["event_id"] = Tag(event["event_id"], self)
             return event
+        if not self.admits(event):
+            return None
         try:
             self.clean_event(event)
         except Exception as exc:
@@ -66,15 +74,47 @@ class Report:
             return None
         return event
 
-    def _is_repeated(self, hint: Mapping[str, Any]) -> bool:
-        """Whether this exception was reported for this request: logged in a thread, say, and then raised."""
+    def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any]) -> bool:
+        """Whether an error is to be sent; one that is may get its fingerprint by rule.
+
+        Not if a rule ignores it, and not twice, as when it was logged in a thread and then raised.
+        """
         exc = (hint.get("exc_info") or (None, None))[1]
-        if exc is None:
-            return False
-        if any(exc is reported for reported in self._reported):
+        if exc is not None:
+            if any(exc is reported for reported in self._reported):
+                count_error("repeated")
+                return False
+            self._reported.append(exc)
+        for rules in self._record.plan.errors:
+            ignored = rules.policy.ignored(exc, self._record.scope, self._record.status)
+            if ignored is not None:
+                count_error(ignored)
+                return False
+            if exc is not None and not event.get("fingerprint"):
+                fingerprint = rules.policy.fingerprint(exc)
+                if fingerprint is not None:
+                    event["fingerprint"] = fingerprint
+        return True
+
+    def admits(self, event: dict[str, Any]) -> bool:
+        """Whether an event may be sent after all hooks have run: by the limit of its kind and by the budget.
+
+        The one that is sent after others were held back says how many in `extra`.
+        """
+        if event.get("type") is not None:
             return True
-        self._reported.append(exc)
-        return False
+        for rules in self._record.plan.errors:
+            admission = rules.policy.admit(event)
+            if not admission.admitted:
+                count_error("limit")
+                return False
+            if admission.suppressed:
+                event.setdefault("extra", {})["suppressed"] = admission.suppressed
+            if rules.budget is not None and not rules.budget.take():
+                count_error("budget")
+                return False
+        count_error("sent")
+        return True
 
     def _describe(self, event: dict[str, Any], kind: str | None) -> None:
         record = self._record

@@ -8,6 +8,7 @@ it, from a child task, a worker thread or a background task; and it goes when th
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,16 @@ import sentry_sdk
 
 from asgi_sentry import decision, faults, sdk
 from asgi_sentry.body import BodyCopy
+from asgi_sentry.counters import count_transaction
 from asgi_sentry.plan import DEFAULT_ROOT, Plan
 from asgi_sentry.report import Report
-from asgi_sentry.routes import unrouted_name
+from asgi_sentry.routes import UNMATCHED, route_template, unrouted_name
+from asgi_sentry.sampling.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from asgi_sentry.sampling.keep import Late
     from asgi_sentry.types import Message, Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
@@ -57,6 +61,7 @@ class RequestRecord:
         "_report",
         "_root",
         "_scopes",
+        "_started",
         "_status",
         "body",
         "bound_user",
@@ -84,6 +89,7 @@ class RequestRecord:
         self._root: sdk.Root | None = None
         # An exception that is being handled around us (a retrying middleware) is none of this request's.
         self._entry_exc = sys.exc_info()[1]
+        self._started = time.monotonic() if plan.late is not None else 0.0
         self._outer = _current.get()
         context = sdk.displace_sdk_middleware() if self._outer is None else None
         incoming = _trace_headers(scope)
@@ -146,6 +152,7 @@ class RequestRecord:
             op=self._op,
             name=self.name,
             asgi_scope=self.scope,
+            undecided=self.plan.late is not None and not decided.excluded,
         )
 
     def meet(self, layer: Plan, scope: Scope) -> bool:
@@ -171,10 +178,10 @@ class RequestRecord:
         if decided is not None and decided.excluded:
             return
         # A rate found further out stands, and asking it again would take from its limits twice.
-        settled = decided is not None and decided.by_path
+        settled = decided is not None and decided.rule is not None
         if layer.excludes(self.scope):
             anew: decision.Decision | None = decision.EXCLUDED
-        elif layer.root or (layer.samplers and not settled):
+        elif layer.root or layer.late or ((layer.samplers or layer.budgets) and not settled):
             anew = self._decide()
         else:
             return
@@ -278,18 +285,48 @@ class RequestRecord:
         if self._finished:
             return
         self._finished = True
-        root = self._root
-        if root is None:
+        root, decided = self._root, self._decision
+        if root is None or decided is None:
             return
+        if decided.rule is not None and decided.rule.adaptive is not None:
+            decided.rule.learn(route_template(self.scope) or UNMATCHED)
+        became = decided.by if not root.sampled else "sampled"
+        if root.recording:
+            status = self.status
+            if self.plan.drops(status) and not self.view.streaming:
+                root.drop("event_processor")  # as the SDK counts its `trace_ignore_status_codes`
+                became = "status"
+            else:
+                became = self._send(root, status, failure) or became
+        else:
+            root.finish(failure)
+        count_transaction(became)
+        self._scopes.go_on(self.view, self._context, root)
+
+    def _send(self, root: sdk.Root, status: int | None, failure: BaseException | None) -> str | None:
+        """End a root span that was recorded; `kept` if only its end decided to send it."""
+        late = self._late(status, failure, sampled=root.sampled)
+        became = None
+        if late is not None and late.rate is not None:
+            weight = 1.0 if root.sampled else self.plan.afford()
+            if weight is not None:
+                became = None if root.sampled else "kept"
+                root.keep(late.rate / weight)
         if root.sampled:
-            status = 500 if self._status is None and failure is not None else self._status
             if status is not None:
                 root.set_status(status)
             report = self.report()
             root.name, root.source = report.named(root.name, root.source)
             root.set_attributes(report.root_attributes())
         root.finish(failure)
-        self._scopes.go_on(self.view, self._context, root)
+        return became
+
+    def _late(self, status: int | None, failure: BaseException | None, *, sampled: bool) -> Late | None:
+        if self.plan.late is None or self.view.streaming:
+            return None
+        failed = failure is not None or self._handled is not None
+        outcome = Outcome(status=status, seconds=time.monotonic() - self._started, failed=failed)
+        return self.plan.late.settle(outcome, sampled=sampled)
 
     def _restore(self) -> None:
         with suppress(Exception):  # a scope that can't be written to has no key of ours either
@@ -303,6 +340,11 @@ class RequestRecord:
             self._scopes.leave()
 
     # --- what is sent --------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> int | None:
+        """Of the response, as far as it has come; 500 for one that failed before it."""
+        return 500 if self._status is None and self.failure is not None else self._status
 
     def report(self) -> Report:
         """The other half of the record, for when something is sent."""

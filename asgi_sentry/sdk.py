@@ -204,7 +204,8 @@ class Scopes:
         """
         self._outer_current = Scope.get_current_scope()
         self._outer_isolation = Scope.get_isolation_scope()
-        self._around = (self._outer_current, self._outer_isolation) if outer is None else outer._around
+        around: tuple[Any, Any] = (self._outer_current, self._outer_isolation) if outer is None else outer._around
+        self._around = around
         self._displaced = outer is None and _asgi_middleware_applied.get(False)
         # `Scope.fork` without the detour by `copy.copy`.
         self.current = current = self._around[0].__copy__()
@@ -245,7 +246,7 @@ class Scopes:
                 baggage=context.baggage,
                 sampled=root.sampled,
             )
-        elif root.sampled:
+        elif root.recording:
             self.current._span = _UnsampledSpan(context)
 
     def start_session(self, view: ClientView) -> None:
@@ -513,7 +514,14 @@ class Root(Protocol):
 
     name: str
     source: str
-    sampled: bool
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it is to be sent, as things stand."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether it may be sent yet, so that it is worth describing."""
 
     def set_status(self, status: int) -> None:
         """Note the HTTP status."""
@@ -524,8 +532,17 @@ class Root(Protocol):
     def finish(self, exc: BaseException | None) -> None:
         """End it: send what was sampled, count what was not."""
 
+    def keep(self, rate: float) -> None:
+        """Send it after all, as one of `1 / rate`."""
+
+    def drop(self, reason: str) -> None:
+        """End it without sending it, and count it and its spans as lost for this reason."""
+
     def discard(self) -> None:
         """Take it back as if it had never been started."""
+
+
+_MAX_SPANS = 1_000  # the SDK's own limit
 
 
 def start_root(
@@ -539,6 +556,7 @@ def start_root(
     op: str,
     name: str,
     asgi_scope: Mapping[str, Any],
+    undecided: bool = False,
 ) -> Root:
     """Start the root span that the decision asks for, and let the request's scopes propagate it.
 
@@ -552,27 +570,34 @@ def start_root(
         op: such as `http.server`.
         name: the name until the route is known.
         asgi_scope: for the user's `profiles_sampler`.
+        undecided: record it even if it is not sampled: how the request ends decides. Not in streaming mode, which
+            sends a span as soon as it ends.
     """
     context.decide(sampled=sampled, rate=rate)
     scopes.propagate(context)
     if view.streaming:
         return _StreamedRoot(view, scopes, context, sampled=sampled, rate=rate, reason=reason, op=op, name=name)
-    if sampled:
-        return _TransactionRoot(scopes, context, op=op, name=name, asgi_scope=asgi_scope)
+    if sampled or undecided:
+        return _TransactionRoot(
+            view, scopes, context, sampled=sampled, reason=reason, op=op, name=name, asgi_scope=asgi_scope
+        )
     return _UnsampledRoot(view, scopes, context, reason=reason)
 
 
 class _TransactionRoot:
-    """Classic mode, sampled."""
+    """Classic mode, sampled, or recorded until its end decides."""
 
-    __slots__ = ("_transaction",)
-    sampled = True
+    __slots__ = ("_reason", "_transaction", "_view")
+    recording = True
 
     def __init__(
         self,
+        view: ClientView,
         scopes: Scopes,
         context: TraceContext,
         *,
+        sampled: bool,
+        reason: str,
         op: str,
         name: str,
         asgi_scope: Mapping[str, Any],
@@ -588,8 +613,15 @@ class _TransactionRoot:
             trace_id=context.trace_id,
             parent_span_id=context.parent_span_id,
             same_process_as_parent=False,
-            sampled=True,
+            sampled=sampled,
         )
+        self._transaction, self._view, self._reason = transaction, view, reason
+        if not sampled:
+            # What it calls goes on as `-0`, and yet its spans are recorded.
+            transaction.init_span_recorder(maxlen=_MAX_SPANS)
+            transaction.sample_rate = context.rate
+            transaction.__enter__()
+            return
         incoming = baggage.sentry_items.get("sample_rate") if baggage is not None else None
         scopes.current.start_transaction(transaction, custom_sampling_context={"asgi_scope": asgi_scope})
         # A forced decision is taken by the SDK for a rate of 1, in the baggage also; the effective rate is known here.
@@ -600,7 +632,10 @@ class _TransactionRoot:
             else:
                 baggage.sentry_items["sample_rate"] = incoming
         transaction.__enter__()
-        self._transaction = transaction
+
+    @property
+    def sampled(self) -> bool:
+        return bool(self._transaction.sampled)
 
     @property
     def name(self) -> str:
@@ -627,7 +662,24 @@ class _TransactionRoot:
             self._transaction.set_data(key, value)
 
     def finish(self, exc: BaseException | None) -> None:
-        self._transaction.__exit__(type(exc) if exc is not None else None, exc, None)
+        if self.sampled:
+            self._transaction.__exit__(type(exc) if exc is not None else None, exc, None)
+        else:
+            self.drop(self._reason)
+
+    def keep(self, rate: float) -> None:
+        transaction = self._transaction
+        transaction.sampled, transaction.sample_rate = True, rate
+        if transaction._baggage is not None:  # as it was when somebody was called; this is for the envelope
+            items = {**transaction._baggage.sentry_items, "sampled": "true", "sample_rate": str(rate)}
+            transaction._baggage = Baggage(items, mutable=transaction._baggage.mutable)
+
+    def drop(self, reason: str) -> None:
+        recorder = self._transaction._span_recorder
+        spans = len(recorder.spans) if recorder is not None else 0
+        self.discard()
+        self._view.lose(reason, "transaction")
+        self._view.lose(reason, "span", spans + 1)
 
     def discard(self) -> None:
         _silence(self._transaction)
@@ -696,7 +748,7 @@ class _UnsampledRoot:
 
     __slots__ = ("_reason", "_view")
     name = source = ""
-    sampled = False
+    sampled = recording = False
 
     def __init__(self, view: ClientView, scopes: Scopes, context: TraceContext, *, reason: str) -> None:
         self._view, self._reason = view, reason
@@ -707,6 +759,14 @@ class _UnsampledRoot:
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Nothing: it is not sent."""
+
+    def keep(self, rate: float) -> None:
+        """Nothing: it was not recorded."""
+
+    def drop(self, reason: str) -> None:
+        """Count it, for this reason."""
+        self._reason = reason
+        self.finish(None)
 
     def finish(self, exc: BaseException | None) -> None:
         # What the SDK counts for a sampler that returns 0.
@@ -721,6 +781,10 @@ class _StreamedRoot:
     """Streaming mode: the segment, sampled or not."""
 
     __slots__ = ("_segment", "sampled")
+
+    @property
+    def recording(self) -> bool:
+        return self.sampled
 
     def __init__(
         self,
@@ -784,6 +848,13 @@ class _StreamedRoot:
         if exc is not None:
             self._segment.status = "error"
         self._segment.end()
+
+    def keep(self, rate: float) -> None:
+        """Nothing: its spans are sent, or not, as they end."""
+
+    def drop(self, reason: str) -> None:
+        """Nothing, for the same reason: it is sent."""
+        self.finish(None)
 
     def discard(self) -> None:
         _silence(self._segment)

@@ -34,7 +34,7 @@ class Layer:
         """Serve one connection."""
         __tracebackhide__ = True  # the SDK leaves our frame out of the app's tracebacks
         if scope.get("type") not in ("http", "websocket"):
-            warn_without_door()
+            say_at_start(self._plan)
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
         if record is not None and not record.closed:  # a copy of the scope may outlive its request
@@ -55,8 +55,8 @@ async def serve(plan: Plan, app: ASGIApp, view: sdk.ClientView, scope: Scope, re
     __tracebackhide__ = True
     record = None
     try:
-        if view.door is None:
-            warn_without_door()
+        if view.door is None or plan.late is not None:
+            say_at_start(plan)
         record = RequestRecord(plan, view, scope)
     except Exception as exc:
         faults.note("opening a request", exc, "the request is served without Sentry")
@@ -71,10 +71,17 @@ async def serve(plan: Plan, app: ASGIApp, view: sdk.ClientView, scope: Scope, re
         record.close()
 
 
-def warn_without_door() -> None:
-    """Say once, at start, what a plain `sentry_sdk.init` leaves open."""
+def say_at_start(plan: Plan) -> None:
+    """Say once, at start, what a plain `sentry_sdk.init`, or the SDK's streaming mode, leaves open."""
     view = sdk.view()
-    if view is not None and view.door is None:
+    if view is None:
+        return
+    if view.streaming and (plan.late is not None or any(policy.statuses for policy in plan.filters)):
+        faults.once(
+            "keep and statuses have no effect: they decide when a request has ended, and in streaming mode its spans "
+            "are on their way by then. Use trace_lifecycle='static', or leave them out."
+        )
+    if view.door is None:
         faults.once(
             "Sentry was started by sentry_sdk.init: events and transactions of requests are scrubbed, but logs, "
             "metrics, streamed spans and what no request caused are not. Start it by asgi_sentry.init instead."

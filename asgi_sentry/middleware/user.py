@@ -69,7 +69,7 @@ def _fields(fields: Iterable[str]) -> tuple[str, ...]:
             raise ValueError(f"each of fields must be the name of a field, such as 'id', got {name!r}")
         if name == "ip_address":
             raise ValueError("fields must not hold 'ip_address': client_ip decides about it")
-    return names  # type: ignore[return-value]
+    return names
 
 
 def _key(key: str | bytes | None) -> bytes | None:
@@ -90,7 +90,7 @@ def _networks(networks: Iterable[str]) -> tuple[ipaddress.IPv4Network | ipaddres
     parsed = []
     for network in several("trusted_proxies", networks):
         try:
-            parsed.append(ipaddress.ip_network(network))  # type: ignore[arg-type]
+            parsed.append(ipaddress.ip_network(network))
         except ValueError as exc:
             raise ValueError(f"trusted_proxies must be networks such as '10.0.0.0/8', got {network!r}: {exc}") from None
     return tuple(parsed)

@@ -1,0 +1,32 @@
+"""What was decided in this process since its start, by reason.
+
+Counting is one dictionary entry a decision. Threads that count at the very same time may lose one of the two.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+_transactions: defaultdict[str, int] = defaultdict(int)
+_errors: defaultdict[str, int] = defaultdict(int)
+
+
+def count_transaction(reason: str) -> None:
+    """Count a request by what became of its transaction."""
+    _transactions[reason] += 1
+
+
+def count_error(reason: str) -> None:
+    """Count an error by what became of it."""
+    _errors[reason] += 1
+
+
+def counters() -> dict[str, dict[str, int]]:
+    """What became of each request's transaction and of each error, in this process since its start.
+
+    Returns:
+        Under `transactions`: `sampled`; `kept` by a late decision; `excluded`; not sampled by `parent`, `dice`,
+        `adaptive`, `at_most` or `budget`, or by the SDK's own rate or sampler (`sdk`); dropped late by `status`.
+        Under `errors`: `sent`, `repeated`, or not sent because of `exception`, `status`, `path`, `limit` or `budget`.
+    """
+    return {"transactions": dict(_transactions), "errors": dict(_errors)}
