@@ -194,6 +194,7 @@ class Scopes:
     """The isolation and current scope of one request, forked from the ones around it, and the way back to those."""
 
     __slots__ = ("_around", "_displaced", "_entered", "_outer_current", "_outer_isolation", "current", "isolation")
+    _around: tuple[Scope, Scope]
 
     def __init__(self, outer: Scopes | None = None) -> None:
         """Fork the scopes around.
@@ -204,8 +205,7 @@ class Scopes:
         """
         self._outer_current = Scope.get_current_scope()
         self._outer_isolation = Scope.get_isolation_scope()
-        around: tuple[Any, Any] = (self._outer_current, self._outer_isolation) if outer is None else outer._around
-        self._around = around
+        self._around = (self._outer_current, self._outer_isolation) if outer is None else outer._around
         self._displaced = outer is None and _asgi_middleware_applied.get(False)
         # `Scope.fork` without the detour by `copy.copy`.
         self.current = current = self._around[0].__copy__()

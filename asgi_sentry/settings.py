@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from asgi_sentry.credentials import check_dsn, check_redis_url, masked, shown_url
 from asgi_sentry.paths import PathRule, PathRules
-from asgi_sentry.sampling.rate import Rate
+from asgi_sentry.sampling.rate import Limit, Rate
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -58,7 +58,10 @@ class Settings:
         exclude: path rules that never become transactions, beside `DEFAULT_EXCLUDE`.
         rates: path rule to fraction or `Rate`; the first match wins.
         max_body_bytes: how much of a request's body is kept for reports.
-        redis_url: where processes share their sampling limits; `None` gives each process its own.
+        redis_url: where processes share limits and budgets; `None` gives each process an equal part of them.
+        budget: how many transactions are sent in all, such as `"10000/month"`.
+        error_budget: how many errors of requests are sent in all, such as `"5000/month"`.
+        workers: how many processes there are, for the equal parts.
 
     Raises:
         SettingsError: a value has the wrong type or range. All of them are named.
@@ -76,6 +79,9 @@ class Settings:
     rates: Mapping[PathRule, float | Rate] = field(default_factory=dict, hash=False)
     max_body_bytes: int = 16_384
     redis_url: str | None = None
+    budget: str | None = None
+    error_budget: str | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         problems = []
@@ -235,6 +241,18 @@ def _size(value: object) -> int:
     return value
 
 
+def _limit(value: object) -> str:
+    text = _text(value)
+    Limit.parse(text, what="it")
+    return text
+
+
+def _workers(value: object) -> int:
+    if _size(value) == 0:
+        raise ValueError("it is 0")
+    return _size(value)
+
+
 def _read_rules(text: str) -> tuple[str, ...]:
     return tuple(rule for part in text.split(",") if (rule := part.strip()))
 
@@ -279,6 +297,7 @@ def _rate(rule: PathRule, rate: object) -> float | Rate:
 
 
 _BOOLEANS = "true, false, 1, 0, yes, no, on or off"
+_LIMIT_EXAMPLE = "a whole number and a period, such as 10000/month or 500/hour"
 _RULE_EXAMPLE = "path rules such as /health, /static/** or GET /items/{id}"
 
 _FIELDS: tuple[_Field, ...] = (
@@ -337,4 +356,7 @@ _FIELDS: tuple[_Field, ...] = (
         _optional(lambda value: check_redis_url(_text(value))),
         secret=True,
     ),
+    _Field("budget", "ASGI_SENTRY_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),
+    _Field("error_budget", "ASGI_SENTRY_ERROR_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),
+    _Field("workers", "ASGI_SENTRY_WORKERS", "a whole number of processes, 1 or more", _read_size, _workers),
 )

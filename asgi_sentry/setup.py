@@ -12,6 +12,7 @@ import sentry_sdk
 from asgi_sentry import sdk
 from asgi_sentry.door import telemetry_hook
 from asgi_sentry.middleware.body import BodyScrubbingMiddleware
+from asgi_sentry.middleware.errors import ErrorPolicyMiddleware
 from asgi_sentry.middleware.filter import TransactionFilterMiddleware
 from asgi_sentry.middleware.headers import HeaderScrubbingMiddleware
 from asgi_sentry.middleware.layer import check_app
@@ -19,6 +20,7 @@ from asgi_sentry.middleware.root import SentryMiddleware
 from asgi_sentry.middleware.sampling import PathSamplingMiddleware
 from asgi_sentry.middleware.user import UserContextMiddleware
 from asgi_sentry.paths import DEFAULT_EXCLUDE
+from asgi_sentry.sampling.shared import SharedLimits
 from asgi_sentry.scrubbing import Scrubber
 from asgi_sentry.settings import Settings
 from asgi_sentry.transport import guarded
@@ -155,7 +157,7 @@ def _name(layer: Any) -> str:
 
 
 def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
-    """The app within the default production stack: root, filter, sampling, user, headers and body.
+    """The app within the default production stack: root, filter, sampling, errors, user, headers and body.
 
     Args:
         app: an ASGI3 app.
@@ -167,11 +169,15 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
     """
     if settings is None:
         settings = _started or Settings.from_env()
+    shared: dict[str, Any] = {"workers": settings.workers}
+    if settings.redis_url is not None:
+        shared["sharing"] = SharedLimits(settings.redis_url, workers=settings.workers)
     return compose(
         app,
         SentryMiddleware,
         partial(TransactionFilterMiddleware, exclude=(*DEFAULT_EXCLUDE, *settings.exclude)),
-        partial(PathSamplingMiddleware, rates=settings.rates),
+        partial(PathSamplingMiddleware, rates=settings.rates, budget=settings.budget, **shared),
+        partial(ErrorPolicyMiddleware, error_budget=settings.error_budget, **shared),
         UserContextMiddleware,
         HeaderScrubbingMiddleware,
         partial(BodyScrubbingMiddleware, max_bytes=settings.max_body_bytes),

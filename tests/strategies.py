@@ -89,6 +89,9 @@ def settings_values() -> st.SearchStrategy[dict[str, object]]:
             "exclude": st.lists(_RULE, min_size=1, unique=True).map(tuple),
             "rates": st.dictionaries(_RULE, _FRACTION, min_size=1),
             "max_body_bytes": st.integers(0, 10**9),
+            "budget": st.builds("{}/{}".format, st.integers(1, 10**9), st.sampled_from(["second", "day", "month"])),
+            "error_budget": st.builds("{}/{}".format, st.integers(1, 10**9), st.sampled_from(["minute", "hour"])),
+            "workers": st.integers(1, 10**4),
             "redis_url": st.builds("redis://:{}@cache:6379/{}".format, credentials(), st.integers(0, 15)),
         },
     )

@@ -26,6 +26,9 @@ VARIABLES = {
     "rates": "ASGI_SENTRY_RATES",
     "max_body_bytes": "ASGI_SENTRY_MAX_BODY_BYTES",
     "redis_url": "ASGI_SENTRY_REDIS_URL",
+    "budget": "ASGI_SENTRY_BUDGET",
+    "error_budget": "ASGI_SENTRY_ERROR_BUDGET",
+    "workers": "ASGI_SENTRY_WORKERS",
 }
 
 
@@ -130,6 +133,9 @@ WRONG_TEXTS = {
     "ASGI_SENTRY_EXCLUDE": ["health", "/a,b", "GET"],
     "ASGI_SENTRY_RATES": ["/x", "=0.1", "/x=10%", "/x=2", "x=0.1", "/x=nan", "/x=0.1,/x=0.2", "/x="],
     "ASGI_SENTRY_MAX_BODY_BYTES": ["16kb", "-1", "1.5", "9" * 5000, "\u0661"],
+    "ASGI_SENTRY_BUDGET": ["10000", "0/month", "10/fortnight", "-1/day", "ten/day"],
+    "ASGI_SENTRY_ERROR_BUDGET": ["5000/", "/month"],
+    "ASGI_SENTRY_WORKERS": ["0", "-1", "1.5", "two"],
     "ASGI_SENTRY_REDIS_URL": ["localhost", "http://host/0", "redis://", "unix://", "redis://h:port/0"],
 }
 
@@ -162,6 +168,9 @@ WRONG_VALUES = {
     "exclude": ["/health", None, 3, ["health"], [3], re.compile("/x"), {"/x": 1}],
     "rates": [None, ["/x"], {"x": 0.1}, {"/x": 2}, {"/x": "0.1"}, {"/x": True}, {3: 0.1}],
     "max_body_bytes": [None, -1, True, 1.5, "1"],
+    "budget": [10_000, "10000", "0/month"],
+    "error_budget": [b"1/day", "1/era"],
+    "workers": [None, 0, -1, True, "4"],
     "redis_url": [1, "", "http://h/0"],
 }
 

@@ -46,7 +46,7 @@ def own_scrubber(deny: Iterable[str], allow: Iterable[str], scrubber: Scrubber |
     """The scrubber of one layer; None where it wants no other than the one that scrubs everything else."""
     denied, allowed = several("deny", deny), several("allow", allow)
     if scrubber is None:
-        return Scrubber(deny=denied, allow=allowed) if denied or allowed else None  # type: ignore[arg-type]
+        return Scrubber(deny=denied, allow=allowed) if denied or allowed else None
     if not isinstance(scrubber, Scrubber):
         raise TypeError(f"scrubber must be an asgi_sentry.Scrubber, got {type(scrubber).__qualname__}")
     if denied or allowed:
