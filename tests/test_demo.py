@@ -157,6 +157,23 @@ def test_what_was_asked_stands_beside_what_arrived():
     assert result.kinds == Counter({"client_report": 3, "transaction": 2, "event": 1})
 
 
+def streamed(path: str, *, segment: bool = True) -> dict:
+    return {"is_segment": segment, "attributes": {"url.full": {"value": f"http://h{path}", "type": "string"}}}
+
+
+@pytest.mark.parametrize(("discarded", "agree"), [(6, False), (7, True), (12, True)])
+def test_streamed_segments_count_as_transactions(discarded, agree):
+    """An unsampled request reports its inner spans too, so there may be more of them than requests."""
+    asked, arrived = good_run()
+    spans = [streamed("/orders/1"), streamed("/orders/1", segment=False), streamed("/orders/2")]
+    arrived[:2] = [received("fastapi", "span", {"items": spans})]
+    arrived[2:] = [received("fastapi", "client_report", lost(discarded, "span"))]
+    result = settle(asked, arrived, {})
+    (row,) = (row for row in result.rows if row.route.startswith("/orders"))
+    assert (row.requests, row.transactions) == (5, 2)
+    assert (result.problems == ()) == agree
+
+
 def leak(asked, arrived, places):
     places["zqplantaaaaaaaaaaaaaaaaaaaatnalpqz"] = "cookie"
     arrived.append(received("fastapi", "session", {"x": "zqplantaaaaaaaaaaaaaaaaaaaatnalpqz"}))
@@ -245,15 +262,37 @@ def test_the_demo_shows_that_no_secret_is_sent():
     assert any("@password" in line for line in table)
 
 
-def test_the_demo_tells_what_the_plain_sdk_sends(tmp_path, monkeypatch):
-    """Its counterpart: the same traffic at the same apps, with nothing of ours around them."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import asgi_sentry, sentry_sdk\n"
-        "asgi_sentry.init = lambda **options: sentry_sdk.init(traces_sample_rate=0.5, **options)\n"
-        "asgi_sentry.wrap = lambda app: app\n"
+def test_the_demo_shows_the_same_where_spans_are_streamed(tmp_path, monkeypatch):
+    replace_in_the_apps(
+        tmp_path,
+        monkeypatch,
+        "import functools, asgi_sentry\n"
+        "asgi_sentry.init = functools.partial(asgi_sentry.init, trace_lifecycle='stream')\n",
     )
+    code, lines = shown(requests=150, seed=5)
+    assert lines[-1].endswith(", found in what was sent 0")
+    assert code == 0
+    (kinds,) = (line for line in lines if line.startswith("items arrived"))
+    assert "span" in kinds
+    assert "transaction" not in kinds
+
+
+def replace_in_the_apps(tmp_path, monkeypatch, code: str) -> None:
+    """Run some code at the start of each app's process."""
+    (tmp_path / "sitecustomize.py").write_text(code)
     paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+
+def test_the_demo_tells_what_the_plain_sdk_sends(tmp_path, monkeypatch):
+    """Its counterpart: the same traffic at the same apps, with nothing of ours around them."""
+    replace_in_the_apps(
+        tmp_path,
+        monkeypatch,
+        "import asgi_sentry, sentry_sdk\n"
+        "asgi_sentry.init = lambda **options: sentry_sdk.init(traces_sample_rate=0.5, **options)\n"
+        "asgi_sentry.wrap = lambda app: app\n",
+    )
     code, lines = shown(requests=150, seed=5)
     assert code == 1
     found = int(lines[-1].rsplit(" ", 1)[1].replace(",", ""))

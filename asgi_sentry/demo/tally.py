@@ -24,6 +24,7 @@ class Arrived:
     """What one app sent."""
 
     transactions: Counter[str] = field(default_factory=Counter)
+    """Per route; where the SDK streams, the segment spans, which Sentry shows as transactions."""
     errors: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     """Items of each kind."""
@@ -32,10 +33,9 @@ class Arrived:
     redactions: Counter[str] = field(default_factory=Counter)
     """Rule to the number of values that Sentry is told it redacted, by `_meta`."""
 
-    @property
-    def transactions_discarded(self) -> int:
-        """Transactions that the SDK reported as not sent, for any reason."""
-        return sum(count for (_, category), count in self.discarded.items() if category == "transaction")
+    def discards(self, category: str) -> int:
+        """How many of a category the SDK reported as not sent, for any reason."""
+        return sum(count for (_, lost), count in self.discarded.items() if lost == category)
 
 
 class Row(NamedTuple):
@@ -78,6 +78,11 @@ def arrived_by_app(received: Iterable[Received]) -> dict[str, Arrived]:
                 counted = app.transactions if item.kind == "transaction" else app.errors
                 counted[route_of(urlsplit(payload.get("request", {}).get("url", "")).path)] += 1
                 app.redactions.update(_rules(payload.get("_meta")))
+            elif item.kind == "span":
+                for span in item.json()["items"]:
+                    if span.get("is_segment"):
+                        url = span.get("attributes", {}).get("url.full", {}).get("value", "")
+                        app.transactions[route_of(urlsplit(url).path)] += 1
             elif item.kind == "client_report":
                 for lost in item.json()["discarded_events"]:
                     app.discarded[lost["reason"], lost["category"]] += lost["quantity"]
@@ -139,11 +144,18 @@ def _row(app: str, route: str, asked: Driven, arrived: Arrived) -> Row:
 
 def _contradictions(app: str, rows: list[Row], asked: Driven, arrived: Arrived) -> Iterator[str]:
     missing = sum(row.excluded + row.sampled_out for row in rows)
-    if arrived.transactions_discarded != missing:
+    if arrived.kinds["span"]:
+        # Streamed spans are reported one by one, those within an unsampled request as well as its segment.
+        discarded = arrived.discards("span")
+        agree = discarded >= missing
+    else:
+        discarded = arrived.discards("transaction")
+        agree = discarded == missing
+    if not agree:
         reported = ", ".join(f"{reason}/{cat}: {n}" for (reason, cat), n in sorted(arrived.discarded.items()))
         yield (
             f"{app}: {missing} requests became no transaction, but the client reports that arrived say "
-            f"{arrived.transactions_discarded} ({reported or 'nothing'})"
+            f"{discarded} ({reported or 'nothing'})"
         )
     for row in rows:
         if excluded(row.route) and row.transactions:
