@@ -47,7 +47,7 @@ class Sharing(Protocol):
     def gate(self, name: str, limit: Limit) -> Gate:
         """The gate of a limit; processes that give the same name share it."""
 
-    def target(self, name: str, adaptive: Adaptive) -> None:
+    def target(self, name: str, limit: Limit, adaptive: Adaptive) -> None:
         """Keep an adaptive rate's target at this process's part of it."""
 
 
@@ -112,8 +112,8 @@ class PathSampler:
                     else TokenBucket(rate.most.share(workers), clock=clock)
                 )
             made = RuleState(rate, bucket=bucket, clock=clock, workers=workers)
-            if sharing and made.adaptive:
-                sharing.target(f"target:{name}", made.adaptive)
+            if sharing and made.adaptive and rate.goal:
+                sharing.target(f"target:{name}", rate.goal, made.adaptive)
             return made
 
         self._rules: PathRules[RuleState] = PathRules(
