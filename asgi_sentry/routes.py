@@ -3,8 +3,10 @@
 Facts this rests on (Starlette 1.10, FastAPI 0.165, Litestar 2.25):
 - Starlette and FastAPI set `scope["route"]` to the matched route. Its `path` is the template as it was declared on
   its own router: a mount's prefix is missing (it went to `root_path`, with the values filled in), and so is the
-  prefix of an included FastAPI router (it stands nowhere in public).
+  prefix of an included FastAPI router, which newer versions keep in `scope["fastapi"]["effective_route_context"]`.
 - A mount sets `app_root_path` to the `root_path` that the server gave, the first time.
+- The outermost router of Starlette's kind is in `scope["router"]`, from which the mounts are found by their own
+  expressions.
 - Litestar sets `scope["path_template"]` to the whole template.
 
 So a template is completed from the left with the segments of the real path that it does not cover, in which the
@@ -18,10 +20,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 UNMATCHED = "<unmatched>"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
+_DEEPEST = 64  # middlewares looked through
 _PARAMETER = re.compile(r"\{([^{}:]*)(:[^{}]*)?\}")
 
 
@@ -51,7 +54,7 @@ def route_template(scope: Mapping[str, Any]) -> str | None:
     if isinstance(template, str) and template:
         return template
     route = scope.get("route")
-    declared = route if isinstance(route, str) else getattr(route, "path_format", None) or getattr(route, "path", None)
+    declared = _declared(scope, route)
     if not isinstance(declared, str):
         return None
     parameters: Mapping[str, Any] = scope.get("path_params") or {}
@@ -59,16 +62,65 @@ def route_template(scope: Mapping[str, Any]) -> str | None:
     served_at: str = scope.get("app_root_path", root_path)
     mounted = root_path[len(served_at) :] if root_path.startswith(served_at) else ""
     path: str = scope.get("path") or ""
+    prefix, left = _mounts(getattr(scope.get("router"), "routes", None) or (), mounted)
     if _is_mount(route):
         # The innermost match is the mount itself: its sub-app is opaque (static files), or matched nothing.
-        return _with_names(_segments(mounted), parameters, set()) + "/{path}"
+        return prefix + _with_names(_segments(left), _placed(scope, parameters, prefix)) + "/{path}"
     rest = path[len(root_path) :] if root_path and path.startswith(root_path) else path
-    own = {name for name, _ in _PARAMETER.findall(declared)}
-    head = _segments(rest)
-    covered = _covered(declared, parameters)
-    head = head[: max(0, len(head) - covered)]
-    name = _with_names(_segments(mounted) + head, parameters, own) + _PARAMETER.sub(r"{\1}", declared)
-    return name or "/"
+    head = rest.split("/")[1 : 1 + max(0, rest.count("/") - _slashes(declared, parameters))]
+    outer = _placed(scope, parameters, prefix + declared)
+    return prefix + _with_names(_segments(left) + head, outer) + _bare(declared) or "/"
+
+
+def _declared(scope: Mapping[str, Any], route: Any) -> Any:
+    """The template of the route that matched, as far as it is known by itself."""
+    if isinstance(route, str):
+        return route
+    included = (scope.get("fastapi") or {}).get("effective_route_context")
+    if getattr(included, "original_route", None) is route:
+        route = included
+    return getattr(route, "path_format", None) or getattr(route, "path", None)
+
+
+def _bare(declared: str) -> str:
+    """A template without its convertors."""
+    return _PARAMETER.sub(r"{\1}", declared)
+
+
+def _names(template: str) -> set[str]:
+    return {name for name, _ in _PARAMETER.findall(template)}
+
+
+def _mounts(routes: Iterable[Any], path: str) -> tuple[str, str]:
+    """The template of the mounts that a request came through, and the end of their path that it does not cover.
+
+    Args:
+        routes: of the outermost router. The mount that was taken is the first that matches, as in the router itself.
+        path: that was mounted, without a slash at its end.
+    """
+    for route in routes:
+        if not path:
+            break
+        if hasattr(route, "host_regex"):
+            template, left = _mounts(_children(route), path)
+            if template:
+                return template, left
+        match = route.path_regex.match(path + "/") if _is_mount(route) and hasattr(route, "path_regex") else None
+        if match is not None:
+            template, left = _mounts(_children(route), ("/" + match["path"]).rstrip("/"))
+            return _bare(route.path) + template, left
+    return "", path
+
+
+def _children(route: Any) -> Iterable[Any]:
+    """The routes of what is mounted, through the middlewares around it."""
+    app = route
+    for _ in range(_DEEPEST):
+        routes = getattr(app, "routes", None)
+        if routes or app is None:
+            return routes or ()
+        app = getattr(app, "app", None)
+    return ()
 
 
 def _is_mount(route: object) -> bool:
@@ -80,33 +132,42 @@ def _segments(path: str) -> list[str]:
     return path.strip("/").split("/") if path.strip("/") else []
 
 
-def _covered(declared: str, parameters: Mapping[str, Any]) -> int:
-    """How many segments of the real path the template stands for."""
-    count = 0
-    for segment in _segments(declared):
-        parameter = _PARAMETER.fullmatch(segment)
-        value = parameters.get(parameter[1]) if parameter else None
-        # Only a path parameter holds more than one segment.
-        count += len(_segments(value)) if isinstance(value, str) and "/" in value else 1
-    return count
+def _slashes(declared: str, parameters: Mapping[str, Any]) -> int:
+    """How many slashes of the real path the template stands for: only a path parameter's value has its own."""
+    values = (parameters.get(name) for name in _names(declared))
+    return declared.count("/") + sum(value.count("/") for value in values if isinstance(value, str))
 
 
-def _with_names(segments: list[str], parameters: Mapping[str, Any], own: set[str]) -> str:
-    """`/tenants/42` as `/tenants/{tenant}`; parameters of the route itself stand further right."""
-    outer = {name: value for name, value in parameters.items() if name not in own}
-    named = []
-    for segment in segments:
-        name = next((name for name, value in outer.items() if _is_value(segment, value)), None)
-        if name is not None:
-            del outer[name]
-        named.append(segment if name is None else "{" + name + "}")
+def _placed(scope: Mapping[str, Any], parameters: Mapping[str, Any], known: str) -> dict[str, Any]:
+    """The parameters whose place in the path is to be found: in no template that is known, and not in a host name."""
+    routes = getattr(scope.get("router"), "routes", None) or ()
+    hosts = {name for route in routes if hasattr(route, "host_regex") for name in route.param_convertors}
+    return {name: value for name, value in parameters.items() if name not in _names(known) | hosts}
+
+
+def _with_names(segments: list[str], outer: dict[str, Any]) -> str:
+    """`/tenants/42` as `/tenants/{tenant}`.
+
+    Looked for from the right, since a parameter stands behind the word that says what it is, which its value may
+    equal. A value that can't be found (a convertor of the app's own made it) may be any of the segments, so that
+    then all of them give way to the parameters' names: what a client chose must not get into a name.
+    """
+    named = list(segments)
+    free = len(named)
+    for name, value in reversed(outer.items()):
+        length = len(_segments(value)) if isinstance(value, str) else 1
+        at = next((at for at in range(free - length, -1, -1) if _is_value(named[at : at + length], value)), None)
+        if at is None or not length:
+            return "".join(f"/{{{name}}}" for name in outer)
+        named[at : at + length] = ["{" + name + "}"]
+        free = at
     return "".join("/" + segment for segment in named)
 
 
-def _is_value(segment: str, value: object) -> bool:
+def _is_value(segments: list[str], value: object) -> bool:
     if isinstance(value, str):
-        return segment == value
+        return segments == _segments(value)
     try:  # a convertor's int, float or UUID need not print as it was written: 007
-        return bool(type(value)(segment) == value)  # type: ignore[call-arg]
+        return bool(type(value)(segments[0]) == value)  # type: ignore[call-arg]
     except Exception:
         return False

@@ -160,3 +160,47 @@ outcomes = st.builds(
     failed=st.booleans(),
 )
 """How requests end."""
+
+
+# --- routing ----------------------------------------------------------------------------------------------------------
+
+_ROUTED = [
+    "a",
+    "b",
+    "x",
+    "list",
+    "files",
+    "items",
+    "tenants",
+    "v1",
+    "v2",
+    "7",
+    "007",
+    "1-2",
+    "ids",
+    "of",
+    "deep",
+    "end",
+]
+_ROUTED += [
+    "sub",
+    "api",
+    "in",
+    "orgs",
+    "direct",
+    "pair",
+    "opaque",
+    "f",
+    "uuid",
+    "plain",
+    "",
+    "",
+    "1.5",
+    "{x}",
+    "%2F",
+    "é",
+]
+route_paths = st.lists(st.one_of(st.sampled_from(_ROUTED), st.text(max_size=3)), max_size=8).map(
+    lambda segments: "/" + "/".join(segments)
+)
+"""Paths that often meet a declared route, with values that equal its words, empty segments and text of the client's."""
