@@ -96,7 +96,8 @@ class RequestRecord:
         if context is None or incoming[0] is not None:
             context = sdk.continue_trace(view, *incoming)
         self._context = context
-        self._scopes: sdk.Scopes = sdk.Scopes(self._outer._scopes if self._outer is not None else None)  # noqa: SLF001 - its own class
+        outer = self._outer._scopes if self._outer is not None else None  # noqa: SLF001 - its own class
+        self._scopes: sdk.Scopes = sdk.Scopes(outer)
         try:
             _current.set(self)
             scope[KEY] = self
@@ -315,9 +316,12 @@ class RequestRecord:
         if root.sampled:
             if status is not None:
                 root.set_status(status)
-            report = self.report()
-            root.name, root.source = report.named(root.name, root.source)
-            root.set_attributes(report.root_attributes())
+            try:
+                report = self.report()
+                root.name, root.source = report.named(root.name, root.source)
+                root.set_attributes(report.root_attributes())
+            except Exception as exc:
+                faults.note("describing the request", exc, "its transaction goes without it")
         root.finish(failure)
         return became
 

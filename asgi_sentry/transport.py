@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.transport import Transport
 
-from asgi_sentry import sdk
+from asgi_sentry import faults, sdk
 from asgi_sentry.door import Door
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sentry_sdk.envelope import Envelope, Item
 
@@ -33,6 +34,14 @@ def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber) -> A
     return GuardedInstance(transport, scrubber)
 
 
+def _lost(envelope: Envelope, exc: Exception, lose: Callable[..., None]) -> None:
+    """Note that a transport of the user's raised; the SDK would pass it on to the app in some of its calls."""
+    faults.note("the transport", exc, "an envelope is lost")
+    with suppress(Exception):
+        for item in envelope.items:
+            lose("internal_sdk_error", item=item)
+
+
 def _subclass(base: type, scrubber: Scrubber) -> type:
     """A subclass, not a wrapper: the SDK asks what kind of transport it has."""
     door = Door(scrubber)
@@ -43,7 +52,10 @@ def _subclass(base: type, scrubber: Scrubber) -> type:
         def capture_envelope(self, envelope: Envelope) -> None:
             cleaned = door.clean(envelope, self.record_lost_event)
             if cleaned is not None:
-                super().capture_envelope(cleaned)
+                try:
+                    super().capture_envelope(cleaned)
+                except Exception as exc:
+                    _lost(cleaned, exc, self.record_lost_event)
 
     GuardedTransport.__name__ = GuardedTransport.__qualname__ = f"Guarded{base.__name__}"
     return GuardedTransport
@@ -63,12 +75,15 @@ class GuardedInstance(Transport):
         cleaned = self.asgi_sentry_door.clean(envelope, self.record_lost_event)
         if cleaned is None:
             return
-        if isinstance(self.inner, Transport):
-            self.inner.capture_envelope(cleaned)
-            return
-        event = cleaned.get_event()  # all that the SDK gives a function, too
-        if event is not None:
-            self.inner(event)
+        try:
+            if isinstance(self.inner, Transport):
+                self.inner.capture_envelope(cleaned)
+                return
+            event = cleaned.get_event()  # all that the SDK gives a function, too
+            if event is not None:
+                self.inner(event)
+        except Exception as exc:
+            _lost(cleaned, exc, self.record_lost_event)
 
     def record_lost_event(
         self, reason: str, data_category: Any = None, item: Item | None = None, *, quantity: int = 1
