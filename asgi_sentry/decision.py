@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -110,10 +111,12 @@ def _decide_like_the_sdk(
     halvings = view.downsample()
     effective = rate / 2**halvings
     sampled = effective > 0 and context.rand() < effective
-    reason = "backpressure" if halvings and not sampled and rate > 0 else "sample_rate"
+    if not halvings:
+        return _answers(None if inherited else effective)[sampled]
+    reason = "backpressure" if not sampled and rate > 0 else "sample_rate"
     return Decision(
         sampled=sampled,
-        rate=None if inherited and not halvings else effective,
+        rate=effective,
         reason=reason,
         by="parent" if inherited else "sdk",
     )
@@ -128,6 +131,13 @@ def _fraction(rate: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return value if 0 <= value <= 1 else None
+
+
+@lru_cache(maxsize=64)
+def _answers(rate: float | None) -> tuple[Decision, Decision]:
+    """No and yes of the SDK's own rate, None for a parent's: made once, since they are the same at most requests."""
+    no = Decision(sampled=False, rate=rate, reason="sample_rate", by="parent" if rate is None else "sdk")
+    return no, no._replace(sampled=True)
 
 
 def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str) -> dict[str, Any]:

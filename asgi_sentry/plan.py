@@ -125,10 +125,10 @@ class Plan:
         """Spend one transaction of each budget: for how many it stands, so that counts add up; None: one is spent."""
         weight = 1.0
         for allowance in self.budgets:
-            allowance.ledger.offer()
             if not allowance.gate.take():
+                allowance.ledger.drop()
                 return None
-            weight *= allowance.ledger.pay()
+            weight *= allowance.ledger.keep()
         return weight
 
 

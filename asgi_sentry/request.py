@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Message, Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
+_WEBSOCKET = "websocket.server"  # the op of its root span
 
 _current: ContextVar[RequestRecord | None] = ContextVar("asgi_sentry_request", default=None)
 
@@ -56,6 +56,7 @@ class RequestRecord:
         "_entry_exc",
         "_finished",
         "_handled",
+        "_op",
         "_opened_in",
         "_outer",
         "_report",
@@ -85,6 +86,7 @@ class RequestRecord:
         self._report: Report | None = None
         self.body: BodyCopy | None = None
         self._finished = self.closed = False
+        self._op = _WEBSOCKET if scope["type"] == "websocket" else "http.server"
         self.name = unrouted_name(scope)  # until it is routed
         self._root: sdk.Root | None = None
         # An exception that is being handled around us (a retrying middleware) is none of this request's.
@@ -102,8 +104,6 @@ class RequestRecord:
             _current.set(self)
             scope[KEY] = self
             self._scopes.add_processor(self.process)
-            if plan.bodies:
-                self.body = BodyCopy(plan.bodies[0].max_bytes)
             self._decision = self._decide()
             self._start()
         except BaseException:
@@ -113,7 +113,7 @@ class RequestRecord:
     # --- the head decision ---------------------------------------------------------------------------------------
 
     def _decide(self) -> decision.Decision | None:
-        if self._websockets == "off":
+        if self._op == _WEBSOCKET and self._websockets() == "off":
             return decision.EXCLUDED
         if not self.view.tracing:
             if self.plan.samplers:
@@ -124,15 +124,9 @@ class RequestRecord:
             return decision.EXCLUDED if self.plan.excludes(self.scope) else None
         return decision.decide(self.plan, self.view, self._context, self.scope, name=self.name, op=self._op)
 
-    @property
     def _websockets(self) -> str | None:
-        if self.scope["type"] != "websocket":
-            return None
-        return (self.plan.root or DEFAULT_ROOT).websockets
-
-    @property
-    def _op(self) -> str:
-        return "websocket.server" if self.scope["type"] == "websocket" else "http.server"
+        """When a websocket's transaction is sent; None for another request."""
+        return (self.plan.root or DEFAULT_ROOT).websockets if self._op == _WEBSOCKET else None
 
     def _start(self) -> None:
         decided = self._decision
@@ -166,10 +160,8 @@ class RequestRecord:
         self.scope = scope
         if self.plan.covers(layer):
             return False
+        untapped = bool(layer.bodies) and not self.plan.bodies
         self.plan = self.plan.joined(layer)
-        untapped = bool(layer.bodies) and self.body is None
-        if untapped:
-            self.body = BodyCopy(layer.bodies[0].max_bytes)
         if not self._finished:
             self._revise(layer)
         return untapped
@@ -180,9 +172,9 @@ class RequestRecord:
             return
         # A rate found further out stands, and asking it again would take from its limits twice.
         settled = decided is not None and decided.rule is not None
-        if layer.excludes(self.scope):
+        if layer.excludes(self.scope) or self._websockets() == "off":
             anew: decision.Decision | None = decision.EXCLUDED
-        elif layer.root or layer.late or ((layer.samplers or layer.budgets) and not settled):
+        elif layer.late or ((layer.samplers or layer.budgets) and not settled):
             anew = self._decide()
         else:
             return
@@ -198,14 +190,16 @@ class RequestRecord:
 
     def tap(self, receive: Receive) -> Receive:
         """The same messages; what the app reads of a body is copied, up to the limit."""
-        copy = self.body
-        if copy is None:
+        if not self.plan.bodies:
             return receive
 
         async def tapped() -> Message:
             message = await receive()
             try:
-                copy.feed(message)
+                if message.get("body"):  # of nothing else do we keep anything; most requests have none
+                    if self.body is None:
+                        self.body = BodyCopy(self.plan.bodies[0].max_bytes)
+                    self.body.feed(message)
             except Exception as exc:
                 faults.note("copying the request's body", exc, "events go without it")
             return message
@@ -239,7 +233,7 @@ class RequestRecord:
                 self._note_handled()
         else:
             return
-        if self._websockets == "handshake" and not self._finished:
+        if self._op == _WEBSOCKET and self._websockets() == "handshake" and not self._finished:
             self._finish(None)
 
     def _note_handled(self) -> None:
@@ -302,7 +296,8 @@ class RequestRecord:
         else:
             root.finish(failure)
         count_transaction(became)
-        self._scopes.go_on(self.view, self._context, root)
+        if root.recording or self.view.streaming:
+            self._scopes.go_on(self.view, self._context, root)
 
     def _send(self, root: sdk.Root, status: int | None, failure: BaseException | None) -> str | None:
         """End a root span that was recorded; `kept` if only its end decided to send it."""
@@ -333,8 +328,10 @@ class RequestRecord:
         return self.plan.late.settle(outcome, sampled=sampled)
 
     def _restore(self) -> None:
-        with suppress(Exception):  # a scope that can't be written to has no key of ours either
+        try:  # noqa: SIM105 - costs a third of what `suppress` does
             self._opened_in.pop(KEY, None)
+        except Exception:  # noqa: S110 - a scope that can't be written to has no key of ours either
+            pass
         # A request that was abandoned is closed whenever and wherever it is collected: perhaps within another one.
         record = _current.get()
         while record is not None and record is not self:

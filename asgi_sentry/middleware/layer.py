@@ -45,30 +45,30 @@ class Layer:
                 faults.note("joining a request", exc, "the layer has no effect on it")
             return await self.app(scope, receive, send)
         view = sdk.view()
-        if view is None:
+        record = None if view is None else opened(self._plan, view, scope)
+        if record is None:
             return await self._target(scope, receive, send)
-        return await serve(self._plan, self._target, view, scope, receive, send)
+        try:
+            return await self._target(scope, record.tap(receive), record.watch(send))
+        except Exception as exc:
+            record.failure = exc
+            raise
+        finally:
+            record.close()
 
 
-async def serve(plan: Plan, app: ASGIApp, view: sdk.ClientView, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run the app for one request, with a record open around it."""
-    __tracebackhide__ = True
-    record = None
+def opened(plan: Plan, view: sdk.ClientView, scope: Scope) -> RequestRecord | None:
+    """A record for the request; None where a fault of ours is in the way.
+
+    Not within the caller's `try`: our fault would become the context of the app's exceptions.
+    """
     try:
         if view.door is None or plan.late is not None:
             say_at_start(plan)
-        record = RequestRecord(plan, view, scope)
+        return RequestRecord(plan, view, scope)
     except Exception as exc:
         faults.note("opening a request", exc, "the request is served without Sentry")
-    if record is None:  # not within the `except`: our fault would become the context of the app's exceptions
-        return await app(scope, receive, send)
-    try:
-        return await app(scope, record.tap(receive), record.watch(send))
-    except Exception as exc:
-        record.failure = exc
-        raise
-    finally:
-        record.close()
+        return None
 
 
 def say_at_start(plan: Plan) -> None:
