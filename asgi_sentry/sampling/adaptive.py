@@ -121,13 +121,12 @@ class Adaptive:
             self._tick(now)
         template = (self._matcher.match(scope) if scope is not None else None) or self._rest
         template.count += 1
-        ledger = template.ledger
-        ledger.offer()
         if sample_rand >= template.probability and now - template.kept_at < self.unseen:
+            template.ledger.drop()
             return None
         template.kept_at = now
         self._kept += 1
-        return 1 / ledger.pay()
+        return 1 / template.ledger.keep()
 
     def learn(self, template: str) -> None:
         """Take note of the template that the router found. Cheap if it is known."""

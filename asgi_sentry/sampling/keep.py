@@ -113,10 +113,10 @@ class LateDecisions:
                 break
         else:
             return None
-        self._ledger.offer()
         if not sampled and not self._gate.take():
+            self._ledger.drop()
             return Late(kept=False, rate=None, rule=rule.name)
-        return Late(kept=True, rate=1 / self._ledger.pay(), rule=rule.name)
+        return Late(kept=True, rate=1 / self._ledger.keep(), rule=rule.name)
 
 
 def _failed(outcome: Outcome) -> bool:

@@ -31,14 +31,17 @@ class Ledger:
         self.debt = 0.0
         self._shares = 0
 
-    def offer(self) -> None:
-        """A request came."""
+    def drop(self) -> None:
+        """A request came and was not kept."""
         self.debt += 1
 
-    def pay(self) -> float:
-        """The one that came was kept: its weight, at least 1."""
+    def keep(self) -> float:
+        """A request came and was kept: its weight, at least 1."""
         if self._shares < SPREAD:
             self._shares += 1
-        weight = max(1.0, 1 + (self.debt - 1) / self._shares)
-        self.debt -= weight
-        return weight
+        debt = self.debt
+        if debt <= 0:
+            return 1.0
+        paid = debt / self._shares
+        self.debt = debt - paid
+        return 1 + paid

@@ -9,7 +9,7 @@ The reservoir counts in periods that follow each other. A sliding window, as for
 to have kept the minimum in every window wherever it begins, one would have to keep every request, as no one
 knows whether another will come.
 
-Each has a lock, held for a few instructions and never across I/O. A forked child goes on with its copy of the state.
+The bucket has a lock, held for a few instructions and never across I/O. A forked child goes on with its copy.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ class TokenBucket(Locked):
     early.
     """
 
-    __slots__ = ("_clock", "_room", "_size", "_slot", "_times", "limit")
+    __slots__ = ("_clock", "_room", "_seconds", "_size", "_slot", "_times", "limit")
 
     def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.limit = limit
         self._clock = clock
+        self._seconds = limit.seconds
         self._size = -(-limit.count // SLOTS)  # requests in a batch
         self._times = array("d", [float("-inf")]) * -(-limit.count // self._size)
         self._slot = len(self._times) - 1
@@ -56,7 +57,7 @@ class TokenBucket(Locked):
             slot = self._slot
             if self._room == 0:
                 slot = (slot + 1) % len(self._times)
-                if now - self._times[slot] < self.limit.seconds:
+                if now - self._times[slot] < self._seconds:
                     return False
                 self._slot = slot
                 # The last batch is what the others leave over, so that all of them together are the count.
@@ -66,30 +67,31 @@ class TokenBucket(Locked):
             return True
 
 
-class Reservoir(Locked):
+class Reservoir:
     """Says that a request is due while fewer than `limit.count` were kept in this period.
 
-    The law: in every period [k * seconds, (k + 1) * seconds) of the clock, as long as what is due is kept
-    and noted, at least `count` of the requests are kept, or all if they are fewer. Two threads that ask at
-    once may both be told to keep theirs: more than the minimum, never less.
+    The law: in every period [k * seconds, (k + 1) * seconds) of the clock, as long as what is due is kept and noted,
+    at least `count` of the requests are kept, or all if they are fewer. It has no lock: of two threads that ask at
+    once both may be told to keep theirs, and of two that note at once one may be lost, which is more than the minimum
+    and never less.
     """
 
-    __slots__ = ("_clock", "_kept", "limit")
+    __slots__ = ("_clock", "_count", "_kept", "_seconds", "limit")
 
     def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
         self.limit = limit
+        self._count = limit.count
+        self._seconds = limit.seconds
         self._clock = clock
         self._kept = (0.0, 0)  # the number of the period, and the requests kept in it: read and written as one
 
     def due(self) -> bool:
         """Whether a request must be kept now to have the minimum."""
         period, kept = self._kept
-        return kept < self.limit.count or self._clock() // self.limit.seconds != period
+        return kept < self._count or self._clock() // self._seconds != period
 
     def note(self) -> None:
         """Count a request that is kept, for whatever reason."""
-        with self._lock:
-            now = self._clock() // self.limit.seconds
-            period, kept = self._kept
-            self._kept = (now, kept + 1 if period == now else 1)
+        now = self._clock() // self._seconds
+        period, kept = self._kept
+        self._kept = (now, kept + 1 if period == now else 1)

@@ -31,6 +31,7 @@ class Choice(NamedTuple):
 EXCLUDED = Choice(sampled=False, rate=0.0, reason="excluded")
 _NOT_ADAPTED = Choice(sampled=False, rate=0.0, reason="adaptive")
 _PARENT_YES = Choice(sampled=True, rate=None, reason="parent")
+_CAPPED = Choice(sampled=False, rate=None, reason="at_most")
 _PARENT_NO = Choice(sampled=False, rate=None, reason="parent")
 
 
@@ -54,15 +55,28 @@ class Sharing(Protocol):
 class RuleState:
     """One rule's rate and all that it remembers."""
 
-    __slots__ = ("adaptive", "bucket", "excludes", "forced", "fraction", "ledger", "no", "rate", "reservoir", "yes")
+    __slots__ = (
+        "adaptive",
+        "bucket",
+        "capped",
+        "excludes",
+        "forced",
+        "fraction",
+        "ledger",
+        "no",
+        "rate",
+        "reservoir",
+        "yes",
+    )
 
     def __init__(self, rate: Rate, *, bucket: Gate | None, clock: Callable[[], float], workers: int) -> None:
         self.rate = rate
         self.fraction = rate.fraction
         self.excludes = rate.excludes
-        # The two answers of the dice, made once, since they are most of what a decision costs.
+        # The answers that most requests get are made once, since making one is much of what a decision costs.
         self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
         self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
+        self.capped = Choice(sampled=False, rate=rate.fraction, reason="at_most")
         self.bucket = bucket
         self.reservoir = Reservoir(rate.least.share(workers), clock=clock) if rate.least else None
         self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
@@ -160,17 +174,17 @@ class PathSampler:
         kept = sample_rand < fraction
         if ledger is None:
             return Choice(kept, fraction, "dice")
-        return _limited(state, ledger, fraction, kept=kept)
+        return _limited(state, ledger, fraction, kept)
 
 
 def _follow(state: RuleState, parent_rate: float | None) -> Choice:
     """A parent wants this request: it is kept, unless `at_most` forbids."""
     weight = 1.0
     if state.bucket is not None and state.forced is not None:
-        state.forced.offer()
         if not state.bucket.take():
-            return Choice(sampled=False, rate=None, reason="at_most")
-        weight = state.forced.pay()
+            state.forced.drop()
+            return _CAPPED
+        weight = state.forced.keep()
     if state.reservoir is not None:
         state.reservoir.note()
     if parent_rate is None or weight == 1:
@@ -178,31 +192,32 @@ def _follow(state: RuleState, parent_rate: float | None) -> Choice:
     return Choice(sampled=True, rate=parent_rate / weight, reason="parent")
 
 
-def _limited(state: RuleState, ledger: Ledger, fraction: float, *, kept: bool) -> Choice:
+def _limited(state: RuleState, ledger: Ledger, fraction: float, kept: bool) -> Choice:  # noqa: FBT001  # by position: a keyword costs here
     """The dice are rolled; now the limits.
 
-    The account is kept in what the dice let through, each of which stands for 1 / fraction, so that the
-    rate is the fraction as long as no limit bites. What a reservoir adds would be counted twice that way,
-    so with one the account is kept in requests.
+    The account is kept in what the dice let through, each of which stands for 1 / fraction, so that the rate is the
+    fraction as long as no limit bites. What a reservoir adds would be counted twice that way, so with one the account
+    is kept in requests.
     """
+    reservoir = state.reservoir
     reason = "dice"
     unit = fraction
-    reservoir = state.reservoir
     if reservoir is not None:
         unit = 1.0
-        ledger.offer()
         if not kept and reservoir.due():
             kept = True
             reason = "at_least"
-    elif kept:
-        ledger.offer()
+        if not kept:
+            ledger.drop()
     if not kept:
-        return Choice(sampled=False, rate=fraction, reason="dice")
+        return state.no if fraction == state.fraction else Choice(sampled=False, rate=fraction, reason="dice")
     if state.bucket is not None and not state.bucket.take():
-        return Choice(sampled=False, rate=fraction, reason="at_most")
+        ledger.drop()
+        return state.capped
     if reservoir is not None:
         reservoir.note()
-    return Choice(sampled=True, rate=unit / ledger.pay(), reason=reason)
+    rate = unit / ledger.keep()
+    return state.yes if rate == state.fraction and reason == "dice" else Choice(True, rate, reason)  # noqa: FBT003
 
 
 def _adapted(state: RuleState, adaptive: Adaptive, dice: float, scope: Mapping[str, Any] | None) -> Choice:
@@ -211,10 +226,10 @@ def _adapted(state: RuleState, adaptive: Adaptive, dice: float, scope: Mapping[s
     if rate is None:
         return _NOT_ADAPTED
     if state.bucket is not None and state.ledger is not None:
-        state.ledger.offer()
         if not state.bucket.take():
-            return Choice(sampled=False, rate=rate, reason="at_most")
-        rate /= state.ledger.pay()
+            state.ledger.drop()
+            return state.capped
+        rate /= state.ledger.keep()
     return Choice(sampled=True, rate=rate, reason="adaptive")
 
 

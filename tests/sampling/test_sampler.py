@@ -121,9 +121,10 @@ def test_a_limit_that_does_not_bite_leaves_the_fraction_as_the_rate() -> None:
 def test_the_ledgers_weights_and_the_open_debt_are_the_number_offered(kept: list[bool]) -> None:
     ledger, weights = Ledger(), []
     for keep in kept:
-        ledger.offer()
         if keep:
-            weights.append(ledger.pay())
+            weights.append(ledger.keep())
+        else:
+            ledger.drop()
     assert all(weight >= 1 for weight in weights)
     assert ledger.debt >= -1e-9
     assert math.fsum(weights) + ledger.debt == pytest.approx(len(kept))
@@ -132,9 +133,10 @@ def test_the_ledgers_weights_and_the_open_debt_are_the_number_offered(kept: list
 def test_the_ledger_settles_at_one_over_the_part_that_is_kept() -> None:
     ledger, weights = Ledger(), []
     for n in range(10_000):
-        ledger.offer()
         if n % 10 == 9:
-            weights.append(ledger.pay())
+            weights.append(ledger.keep())
+        else:
+            ledger.drop()
     assert weights[-100:] == pytest.approx([10] * 100)
     assert ledger.debt == pytest.approx((SPREAD - 1) * 9, abs=1e-6)
 
