@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from typing import Any
 
 from hypothesis import strategies as st
 
+from asgi_sentry import (
+    BodyScrubbingMiddleware,
+    HeaderScrubbingMiddleware,
+    PathSamplingMiddleware,
+    SentryMiddleware,
+    TransactionFilterMiddleware,
+    UserContextMiddleware,
+)
 from asgi_sentry.sampling.outcome import Outcome
 
 # --- path rules and the paths they meet -------------------------------------------------------------------
@@ -204,3 +214,77 @@ route_paths = st.lists(st.one_of(st.sampled_from(_ROUTED), st.text(max_size=3)),
     lambda segments: "/" + "/".join(segments)
 )
 """Paths that often meet a declared route, with values that equal its words, empty segments and text of the client's."""
+
+
+# --- ASGI: messages and stacks ----------------------------------------------------------------------------------------
+
+_kinds = st.sampled_from(
+    [
+        "http.request",
+        "http.disconnect",
+        "http.response.start",
+        "http.response.body",
+        "http.response.trailers",
+        "websocket.connect",
+        "websocket.accept",
+        "websocket.receive",
+        "websocket.send",
+        "websocket.close",
+        "websocket.http.response.start",
+        "no.such.type",
+    ]
+)
+_odd = st.sampled_from([None, 7, -1, "text", b"bytes", b"", [], {}, 200, 404, 500, 1011, "500", True, bytearray(b"x")])
+asgi_messages = st.one_of(
+    st.fixed_dictionaries(
+        {"type": _kinds, "status": st.sampled_from([200, 404, 500, 503]), "body": st.binary(max_size=9)}
+    ),
+    st.fixed_dictionaries(
+        {}, optional={"type": st.one_of(_kinds, _odd), "status": _odd, "body": _odd, "code": _odd, "more_body": _odd}
+    ),
+    _odd,
+)
+"""What passes between a server and an app: as the protocol has it, with keys missing or odd, or no message at all."""
+
+
+def _foreign(app: Any) -> Any:
+    """Somebody else's middleware, which nobody can look through."""
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> Any:
+        return await app(scope, receive, send)
+
+    return middleware
+
+
+class _Seen:
+    """Somebody else's middleware that holds what it wraps as `app`."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        return await self.app(scope, receive, send)
+
+
+layer_stacks = st.lists(
+    st.sampled_from(
+        [
+            SentryMiddleware,
+            partial(SentryMiddleware, websockets="lifetime", failed_request_status_codes={404}),
+            partial(SentryMiddleware, websockets="off"),
+            TransactionFilterMiddleware,
+            partial(TransactionFilterMiddleware, exclude=("/p/**",), user_agents=("x",)),
+            PathSamplingMiddleware,
+            partial(PathSamplingMiddleware, rates={"/p/{id}": 0.0}, default=1.0, parent="ignore"),
+            partial(UserContextMiddleware, client_ip="keep", fields=("id", "email")),
+            HeaderScrubbingMiddleware,
+            BodyScrubbingMiddleware,
+            partial(BodyScrubbingMiddleware, max_bytes=3, attach="always"),
+            _foreign,
+            _Seen,
+        ]
+    ),
+    min_size=1,
+    max_size=6,
+)
+"""Layers in any order and number, ours and those of others, listed from the outermost."""
