@@ -1,149 +1,201 @@
-"""The scrubber over JSON-like values."""
+"""The scrubber: key terms and value rules, applied to values, texts, events and envelope items."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from asgi_sentry.scrubbing.keys import _COMPOUND, _STRONG, words
-from asgi_sentry.scrubbing.rules import DEFAULT_RULES, FILTERED, IP, Rule
+from asgi_sentry.scrubbing import event as events
+from asgi_sentry.scrubbing.keys import DENIED, Keys, words
+from asgi_sentry.scrubbing.pairs import FILTERED
+from asgi_sentry.scrubbing.rules import BY_ID, DEFAULT_RULES, Rule
+from asgi_sentry.scrubbing.texts import TextRules
+from asgi_sentry.scrubbing.walk import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from asgi_sentry.scrubbing.taint import Taint
 
+    Path = tuple[str | int, ...]
 
-class Redaction(NamedTuple):
-    """Where something was redacted, as keys and indices from the root, and by which rule."""
-
-    path: tuple[str | int, ...]
-    rule: str
+__all__ = ["Redaction", "Scrubber"]
 
 
 class Scrubber:
-    """Takes secrets out of JSON-like values."""
+    """Takes secrets out of JSON-like values, texts and Sentry events: by key first, then by value.
+
+    Nothing here raises because of what it is given; what can't be handled is redacted as a whole.
+
+    Args:
+        rules: value rules, such as `(*DEFAULT_RULES, "@ip")`; a rule that comes with this package can go by its id.
+        deny: key terms that are secret beside the default ones, in any spelling: `"x-internal-id"`.
+        allow: keys that are no secret though a default term is in them, such as `"session_color"`, and places, as
+            tuples of the last steps of a path: `("extra", "token")`, with `"*"` for any step.
+        on_redact: called with the path and the rule's id for each redaction. What it raises changes nothing.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: a rule's id is unknown, two rules have the same id, or a term has no word in it.
+    """
+
+    __slots__ = ("_on_redact", "_places", "allows_paths", "keys", "rules", "texts")
 
     def __init__(
         self,
         *,
         rules: Iterable[Rule | str] = DEFAULT_RULES,
         deny: Iterable[str] = (),
-        allow: Iterable[str] = (),
+        allow: Iterable[str | tuple[str, ...]] = (),
         on_redact: Callable[[tuple[str | int, ...], str], object] | None = None,
     ) -> None:
-        self.rules = tuple(IP if rule == "@ip" else rule for rule in rules)
-        self._deny = {"_".join(words(term)) for term in deny}
-        self._allow = {"_".join(words(term)) for term in allow}
+        if on_redact is not None and not callable(on_redact):
+            raise TypeError(f"on_redact must be callable, got {type(on_redact).__qualname__}")
+        given = _several("allow", allow)
+        places = tuple(tuple(place) for place in given if not isinstance(place, str))
+        terms = [term for term in given if isinstance(term, str)]
+        self.rules = _rules(rules)
+        self.keys = Keys(deny=_terms("deny", _several("deny", deny)), allow=_terms("allow", terms))
+        self.texts = TextRules(self.rules, self.keys)
+        self.allows_paths = bool(places)
+        self._places = places
         self._on_redact = on_redact
 
-    def decides(self, key: object) -> str | None:
-        """The id of the rule that redacts what stands under a key; None if none does."""
-        if isinstance(key, bytes):
-            key = key.decode("latin-1")
-        if not isinstance(key, str):
-            return None
-        parts = words(key)
-        whole = "_".join(parts)
-        if whole in self._allow:
-            return None
-        runs = {"_".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, min(len(parts), i + 4) + 1)}
-        return "@password" if runs & (self._deny | _COMPOUND | _STRONG) else None
+    def __repr__(self) -> str:
+        return f"<Scrubber with {len(self.rules)} rules>"
 
     def scrub(self, value: Any) -> Any:
-        """A new value without secrets."""
+        """A new JSON-like value without secrets; objects that JSON does not have are shown by their type."""
         return self.clean(value)
 
     def scrub_text(self, text: str) -> str:
         """A text without secrets."""
-        return str(self.clean(text))
-
-    def clean(
-        self, value: Any, *, taint: Taint | None = None, path: tuple[str | int, ...] = (), found: list[Redaction] | None = None
-    ) -> Any:
-        """A new value without secrets, and what was redacted."""
-        if found is None:
-            found = []
-        return self._walk(value, taint, path, found, 0)
-
-    def _walk(self, value: Any, taint: Taint | None, path: tuple[str | int, ...], found: list[Redaction], depth: int) -> Any:
-        if value is None or isinstance(value, (bool, int, float)):
-            return value
-        if depth > 100:
-            return FILTERED
-        if isinstance(value, bytes):
-            return self._text(value.decode("latin-1"), taint, path, found).encode("latin-1", "replace")
-        if isinstance(value, str):
-            return self._text(value, taint, path, found)
-        if isinstance(value, dict):
-            new = {}
-            for key, inner in value.items():
-                rule = self.decides(key)
-                if rule is not None and inner is not None and not isinstance(inner, bool):
-                    new[key] = FILTERED
-                    self._note((*path, key), rule, found)
-                else:
-                    new[key] = self._walk(inner, taint, (*path, key), found, depth + 1)
-            return new
-        if isinstance(value, (list, tuple)):
-            return type(value)(self._walk(inner, taint, (*path, i), found, depth + 1) for i, inner in enumerate(value))
-        return f"<{type(value).__qualname__}>"
-
-    def _text(self, text: str, taint: Taint | None, path: tuple[str | int, ...], found: list[Redaction]) -> str:
-        if taint:
-            text, hit = taint.replace(text)
-            if hit:
-                self._note(path, "@request", found)
-        for rule in self.rules:
-            new = rule.pattern.sub(lambda m: m[0].replace(m["secret"], FILTERED) if "secret" in m.re.groupindex else FILTERED, text)
-            if new != text:
-                self._note(path, rule.id, found)
-                text = new
-        return text
-
-    def _note(self, path: tuple[str | int, ...], rule: str, found: list[Redaction]) -> None:
-        found.append(Redaction(path, rule))
+        cleaned = self.clean(text)
+        return cleaned if isinstance(cleaned, str) else FILTERED
 
     def scrub_event(self, event: dict[str, Any]) -> None:
-        """In place."""
+        """Scrub an event in place, serialised or not: the protocol of the SDK's `EventScrubber`."""
         self.clean_event(event)
 
+    def decides(self, key: object) -> str | None:
+        """The id of the rule that redacts whatever stands under a key; None if none does."""
+        return "@password" if self.keys[key] == DENIED else None  # type: ignore[index]  # any key at all
+
+    def clean(
+        self,
+        value: Any,
+        *,
+        taint: Taint | None = None,
+        path: Path = (),
+        found: list[Redaction] | None = None,
+    ) -> Any:
+        """A new value without secrets.
+
+        Args:
+            value: JSON-like. It is not changed.
+            taint: what else is secret.
+            path: where the value stands, for the reports.
+            found: takes what was redacted.
+        """
+        redactions: list[Redaction] = []
+        cleaned = events.clean_value(self, value, taint, path, redactions)
+        self.report(redactions, found)
+        return cleaned
+
     def clean_event(
-        self, event: dict[str, Any], *, taint: Taint | None = None, sections: Mapping[tuple[str, ...], Any] = {}
+        self,
+        event: dict[str, Any],
+        *,
+        taint: Taint | None = None,
+        sections: Mapping[tuple[str, ...], Any] | None = None,
     ) -> list[Redaction]:
-        """In place."""
-        found: list[Redaction] = []
-        for key in event:
-            if key not in {"event_id", "type", "level", "platform", "timestamp", "sdk", "_meta", "release", "environment"}:
-                event[key] = self.clean(event[key], taint=taint, path=(key,), found=found)
-        return found
+        """Scrub an event, transaction or check-in in place, and say so in its `_meta`.
+
+        Args:
+            event: in the wire form, or as the SDK has it before it is serialised.
+            taint: what else is secret; it never touches the protocol's own fields.
+            sections: other scrubbers, or `KEEP`, for parts of it by path, such as `("request", "headers")`.
+        """
+        redactions = events.clean_event(self, event, taint, sections or {})
+        self.report(redactions)
+        return redactions
 
     def clean_attributes(
-        self, attributes: dict[str, Any], *, taint: Taint | None = None, path: tuple[str | int, ...] = ()
+        self, attributes: dict[str, Any], *, taint: Taint | None = None, path: Path = ()
     ) -> list[Redaction]:
-        """In place."""
-        found: list[Redaction] = []
-        for key, held in attributes.items():
-            if self.decides(key):
-                attributes[key] = {"value": FILTERED, "type": "string"}
-                found.append(Redaction((*path, key), "@password"))
-            else:
-                held["value"] = self.clean(held.get("value"), taint=taint, path=(*path, key), found=found)
-        return found
+        """Scrub the attributes of a span, log or metric in place: `{"key": {"value": 1, "type": "integer"}}`."""
+        redactions = events.clean_attributes(self, attributes, taint, path)
+        self.report(redactions)
+        return redactions
 
     def clean_item(
-        self, kind: str, payload: Any, *, taint: Any = None, sections: Mapping[tuple[str, ...], Any] = {}
+        self,
+        kind: str,
+        payload: Any,
+        *,
+        taint: Any = None,
+        sections: Mapping[tuple[str, ...], Any] | None = None,
     ) -> tuple[Any, list[Redaction]]:
-        """One envelope item's payload."""
-        if kind in {"event", "transaction", "check_in", "feedback"}:
-            return payload, self.clean_event(payload, taint=taint, sections=sections)
-        found: list[Redaction] = []
-        if kind in {"span", "log", "trace_metric"}:
-            items = []
-            for item in payload["items"]:
-                one = taint(item) if callable(taint) else taint
-                attributes = item.get("attributes") or {}
-                found += self.clean_attributes(attributes, taint=one)
-                rest = {k: v for k, v in item.items() if k != "attributes"}
-                items.append({**self.clean(rest, taint=one, found=found), "attributes": attributes})
-            return {**payload, "items": items}, found
-        return self.clean(payload, taint=taint, found=found), found
+        """The payload of an envelope item without secrets, and what was redacted.
+
+        Args:
+            kind: the item's type: `"event"`, `"span"`, `"attachment"`, ...; of an unknown one everything is data.
+            payload: parsed, or bytes or text. A mapping may be changed in place.
+            taint: what else is secret; for batches also a callable that gives it for each entry.
+            sections: as for `clean_event`.
+        """
+        cleaned, redactions = events.clean_item(self, kind, payload, taint, sections or {})
+        self.report(redactions)
+        return cleaned, redactions
+
+    def report(self, redactions: Iterable[Redaction], found: list[Redaction] | None = None) -> None:
+        """Hand redactions on to whoever asked for them."""
+        if found is not None:
+            found.extend(redactions)
+        if self._on_redact is not None:
+            for path, rule in redactions:
+                try:
+                    self._on_redact(path, rule)
+                except Exception:  # noqa: S112 - by contract, the callback's failure changes nothing
+                    continue
+
+    def allows_path(self, path: tuple[Any, ...]) -> bool:
+        """Whether a place was allowed by its path."""
+        return any(
+            len(place) <= len(path)
+            and all(wanted in ("*", str(step)) for wanted, step in zip(place, path[-len(place) :], strict=True))
+            for place in self._places
+        )
+
+
+def _rules(given: Iterable[Rule | str]) -> tuple[Rule, ...]:
+    if isinstance(given, (str, Rule)):
+        raise TypeError(f"rules must be several, got one: write rules=({given!r},)")
+    rules: dict[str, Rule] = {}
+    for rule in given:
+        if isinstance(rule, str):
+            if rule not in BY_ID:
+                raise ValueError(f"no rule has the id {rule!r}; there are {', '.join(sorted(BY_ID))}")
+            rule = BY_ID[rule]
+        elif not isinstance(rule, Rule):
+            raise TypeError(f"a rule must be a Rule or the id of one, got {type(rule).__qualname__}")
+        if rule.id in rules and rules[rule.id] is not rule:
+            raise ValueError(f"two rules have the id {rule.id!r}; give one of them another")
+        rules[rule.id] = rule
+    return tuple(rules.values())
+
+
+def _several(name: str, given: Any) -> tuple[Any, ...]:
+    if isinstance(given, (str, bytes)):
+        raise TypeError(f"{name} must be several terms, got one text: write {name}=({given!r},)")
+    return tuple(given)
+
+
+def _terms(name: str, terms: Iterable[Any]) -> tuple[str, ...]:
+    checked = []
+    for term in terms:
+        if not isinstance(term, str):
+            raise TypeError(f"a term of {name} must be a str, got {type(term).__qualname__}")
+        if not words(term):
+            raise ValueError(f"a term of {name} must have a letter or digit in it, got {term!r}")
+        checked.append(term)
+    return tuple(checked)

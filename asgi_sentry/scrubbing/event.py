@@ -1,3 +1,559 @@
-"""Events in the wire form."""
+"""Sentry's payloads, field by field: which are protocol, which are text, which are data.
 
-KEEP = object()
+Protocol fields (types, levels, ids, release, environment, platform, server, module, function and file names, source
+lines) are never touched by taint: a client must not be able to blank out an event by sending a clever cookie. Value
+rules still apply to those that hold text. A fingerprint is the team's own text, often an exception's, so it is data:
+what it is replaced with groups events as well. So is a transaction's name, which may be a URL's path.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry.scrubbing.headers import query_redacted, url_redacted
+from asgi_sentry.scrubbing.keys import DENIED
+from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD
+from asgi_sentry.scrubbing.walk import IN_COOKIES, Redaction, Walk, rename_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from asgi_sentry.scrubbing.engine import Scrubber
+    from asgi_sentry.scrubbing.taint import Taint
+
+    # A field's way: one of the constants, or a function of the walk, the value, its holder and key, and their place.
+    Action = int | Callable[[Walk, Any, Any, Any, Any], None]
+    Schema = Mapping[str, Action]
+    Sections = Mapping[tuple[str, ...], Any]
+
+
+class _Keep:
+    """Left as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP = _Keep()
+"""In `sections`: this part was decided elsewhere and is left as it is."""
+
+DATA, TEXT, FIXED, ID = range(4)  # keys decide; taint and rules; rules; nothing
+_LONGEST_ID = 64
+_BATCHED = frozenset({"span", "log", "trace_metric"})
+
+
+def _add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, node: Any) -> None:
+    if callable(action):
+        action(walk, value, holder, key, node)
+    elif action == DATA:
+        walk.add(value, holder, key, node)
+    elif action == TEXT:
+        _text(walk, value, holder, key, node)
+    elif action == FIXED or not _is_id(value):
+        _fixed(walk, value, holder, key, node, 0)
+
+
+def _is_id(value: Any) -> bool:
+    return not isinstance(value, (str, bytes, dict, list, tuple)) or (
+        isinstance(value, str) and len(value) <= _LONGEST_ID
+    )
+
+
+def _text(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    if value.__class__ is str:
+        walk.text(value, holder, key, node)
+    else:
+        walk.add(value, holder, key, node)
+
+
+_DEEPEST = 16
+
+
+def _fixed(walk: Walk, value: Any, holder: Any, key: Any, node: Any, depth: int) -> None:
+    """Protocol: all its texts without taint, and no key decides."""
+    if value.__class__ is str:
+        walk.fixed(value, holder, key, node)
+    elif isinstance(value, (dict, list)) and depth < _DEEPEST:
+        here = (node, key, value)
+        for inner, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            _fixed(walk, one, value, inner, here, depth + 1)
+    elif value is not None and not isinstance(value, (bool, int, float)):
+        walk.add(value, holder, key, node)
+
+
+def _object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, Any, Any], None]:
+    """An object with known fields; the others go the way of `rest`."""
+
+    def action(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+        if not isinstance(value, dict):
+            walk.add(value, holder, key, node)
+            return
+        here = (node, key, value)
+        others = {}
+        for field, inner in value.items():
+            way = schema.get(field) if isinstance(field, str) else None
+            if way is None:
+                others[field] = inner
+            elif inner is not None:
+                _add(walk, way, inner, value, field, here)
+        if not others:
+            return
+        if rest == DATA:  # as one object, so that keys decide, and pairs of name and value are seen
+            walk.members(others, value, here)
+        else:
+            for field, inner in others.items():
+                _add(walk, rest, inner, value, field, here)
+
+    return action
+
+
+def _each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
+    """A list, plain or as `{"values": [...]}`."""
+
+    def actions(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+        if isinstance(value, dict) and "values" in value:
+            holder, key, node, value = value, "values", (node, key, value), value["values"]
+        if hasattr(value, "metadata") and isinstance(getattr(value, "value", None), list):
+            value = value.value  # the SDK's mark that some were dropped
+        elif not isinstance(value, list):
+            if value is not None:
+                walk.add(value, holder, key, node)
+            return
+        here = (node, key, value)
+        for index, one in enumerate(value):
+            _add(walk, action, one, value, index, here)
+
+    return actions
+
+
+# --- the schema: https://develop.sentry.dev/sdk/data-model/event-payloads/ -----------------------------------------
+
+
+def _source(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    """Names and lines of source, which are the program's own and the same each time."""
+    known = walk.scrubber.texts.clean_lines
+    if not (value in known if value.__class__ is str else value.__class__ is list and known.issuperset(value)):
+        _fixed(walk, value, holder, key, node, 0)
+
+
+_FRAME = _object(
+    {
+        **dict.fromkeys(("filename", "abs_path", "function", "module"), _source),
+        **dict.fromkeys(("context_line", "pre_context", "post_context"), _source),
+        **dict.fromkeys(("raw_function", "package", "symbol", "source_link"), FIXED),
+        **dict.fromkeys(("lineno", "colno", "in_app", "platform", "instruction_addr", "addr_mode", "lang"), ID),
+        "vars": DATA,
+    }
+)
+_STACKTRACE = _object({"frames": _each(_FRAME), "registers": FIXED})
+_MECHANISM = _object(
+    {"type": ID, "handled": ID, "source": FIXED, "exception_id": ID, "parent_id": ID, "is_exception_group": ID}
+)
+_EXCEPTION = _object(
+    {
+        "type": FIXED,
+        "module": FIXED,
+        "value": TEXT,
+        "thread_id": ID,
+        "mechanism": _MECHANISM,
+        "stacktrace": _STACKTRACE,
+        "raw_stacktrace": _STACKTRACE,
+    }
+)
+_THREAD = _object({"id": ID, "name": FIXED, "crashed": ID, "current": ID, "stacktrace": _STACKTRACE})
+_BREADCRUMB = _object({"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": TEXT, "data": DATA})
+_SPAN = _object(
+    {
+        **dict.fromkeys(("trace_id", "span_id", "parent_span_id", "segment_id", "profile_id", "hash"), ID),
+        **dict.fromkeys(("start_timestamp", "timestamp", "exclusive_time", "status", "same_process_as_parent"), ID),
+        **dict.fromkeys(("op", "origin", "type"), FIXED),
+        "description": TEXT,
+        "data": DATA,
+        "tags": DATA,
+    }
+)
+_IDS = dict.fromkeys(("profile_id", "profiler_id", "replay_id", "trace_id"), ID)
+_CONTEXT = _object({"type": FIXED, **_IDS})
+_CONTEXTS = _object({"trace": _SPAN}, rest=_CONTEXT)
+
+
+def _query(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    if value.__class__ is str:
+        value, hit = query_redacted(value, walk.scrubber)
+        holder[key] = value
+        if hit:
+            walk.note(node, key, PASSWORD)
+    _text(walk, value, holder, key, node)
+
+
+def _url(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    if value.__class__ is str:
+        value, hit = url_redacted(value, walk.scrubber)
+        holder[key] = value
+        if hit:
+            walk.note(node, key, PASSWORD)
+    _text(walk, value, holder, key, node)
+
+
+def _cookies(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    if isinstance(value, (str, bytes)) and value != FILTERED:
+        holder[key] = FILTERED
+        walk.note(node, key, PASSWORD)
+    else:
+        walk.add(value, holder, key, node, IN_COOKIES)
+
+
+def _headers(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    """Headers by name; those that hold URLs are read as URLs."""
+    if isinstance(value, dict):
+        for name in [
+            name for name in value if isinstance(name, str) and name.lower() in {"referer", "location", "origin"}
+        ]:
+            if value[name].__class__ is str:
+                redacted, hit = url_redacted(value[name], walk.scrubber)
+                if hit:
+                    value[name] = redacted
+                    walk.note((node, key, value), name, PASSWORD)
+    walk.add(value, holder, key, node)
+
+
+_REQUEST_FIELDS: dict[str, Action] = {
+    "method": ID,
+    "url": _url,
+    "query_string": _query,
+    "fragment": _query,
+    "cookies": _cookies,
+    "headers": _headers,
+    "data": DATA,
+    "env": DATA,
+}
+_REQUEST = _object(_REQUEST_FIELDS)
+
+_PLACEHOLDER = re.compile(
+    r"%(?:\((\w+)\))?[-#0 +]{0,5}\d{0,5}(?:\.\d{0,5})?([diouxXeEfFgGcrsa%])|\{(\w*)(?:![rsa])?(?::[^{}]{0,40})?\}"
+)
+_KEY_BEFORE = re.compile(r"([\w.\-]{1,80})\\{0,3}[\"']?\]?\s{0,4}(?:=>|[:=])\s{0,4}b?\\{0,3}[\"']?\Z")
+
+
+def secret_parameters(template: str, scrubber: Scrubber) -> set[int | str]:
+    """Which parameters of a log message fill in the value of a sensitive key, by number or by name."""
+    found: set[int | str] = set()
+    count = 0
+    for match in _PLACEHOLDER.finditer(template):
+        if match[2] == "%":
+            continue
+        name = match[1] or match[3]
+        place: int | str = count if not name else int(name) if name.isdecimal() else name
+        count += 1
+        before = _KEY_BEFORE.search(template[max(0, match.start() - 100) : match.start()])
+        if before is not None and scrubber.keys[before[1]] == DENIED:
+            found.add(place)
+    return found
+
+
+def _logentry(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    if not isinstance(value, dict):
+        _text(walk, value, holder, key, node)
+        return
+    here = (node, key, value)
+    message, params = value.get("message"), value.get("params")
+    places = secret_parameters(message, walk.scrubber) if isinstance(message, str) and params else set()
+    if places and isinstance(params, (list, tuple, dict)):
+        kept: Any = dict(params) if isinstance(params, dict) else list(params)
+        for place in places:
+            try:
+                if kept[place] is not None and not isinstance(kept[place], bool) and kept[place] != FILTERED:
+                    kept[place] = FILTERED
+                    walk.note((here, "params", params), place, PASSWORD)
+            except (LookupError, TypeError):
+                continue
+        value["params"] = kept
+    for field, inner in list(value.items()):
+        _add(walk, TEXT if field in {"message", "formatted"} else DATA, inner, value, field, here)
+
+
+_EVENT: dict[str, Action] = {
+    **dict.fromkeys(("event_id", "type", "level", "platform", "timestamp", "start_timestamp", "received"), ID),
+    **dict.fromkeys(("check_in_id", "status", "duration", "version", "_meta", "client_sample_rate"), ID),
+    **dict.fromkeys(("release", "dist", "environment", "server_name", "logger", "sdk", "modules", "debug_meta"), FIXED),
+    **dict.fromkeys(("monitor_slug", "monitor_config", "transaction_info", "measurements", "errors", "project"), FIXED),
+    "transaction": TEXT,
+    "culprit": TEXT,
+    "fingerprint": _each(TEXT),
+    "message": _logentry,
+    "logentry": _logentry,
+    "exception": _each(_EXCEPTION),
+    "threads": _each(_THREAD),
+    "stacktrace": _STACKTRACE,
+    "breadcrumbs": _each(_BREADCRUMB),
+    "request": _REQUEST,
+    "user": DATA,
+    "contexts": _CONTEXTS,
+    "spans": _each(_SPAN),
+    "tags": DATA,
+    "extra": DATA,
+}
+_SESSION = {
+    **dict.fromkeys(("sid", "seq", "timestamp", "started", "init", "status", "errors", "duration"), ID),
+    "attrs": _object({"release": FIXED, "environment": FIXED}),
+    "aggregates": _each(_object(dict.fromkeys(("started", "exited", "errored", "abnormal", "crashed"), ID))),
+}
+_PROFILE_IDS = (
+    "event_id",
+    "profile_id",
+    "profiler_id",
+    "chunk_id",
+    "platform",
+    "version",
+    "timestamp",
+    "id",
+    "trace_id",
+)
+
+
+def _nothing(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    """Numbers by the thousand."""
+
+
+_PROFILE = {
+    **dict.fromkeys(_PROFILE_IDS, ID),
+    **dict.fromkeys(("release", "dist", "environment", "device", "os", "runtime", "client_sdk", "debug_meta"), FIXED),
+    "profile": _object({"frames": _each(_FRAME), "samples": _nothing, "stacks": _nothing, "thread_metadata": FIXED}),
+    "transactions": _each(_object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT})),
+    "transaction": _object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT}),
+}
+_ENTRY = {
+    **dict.fromkeys(("timestamp", "start_timestamp", "end_timestamp", "trace_id", "span_id", "parent_span_id"), ID),
+    **dict.fromkeys(("level", "severity_number", "status", "is_segment", "type", "is_remote", "kind"), ID),
+    "unit": FIXED,
+    "body": TEXT,
+    "name": TEXT,
+}
+_SCHEMAS: dict[str, dict[str, Action]] = {
+    "session": _SESSION,
+    "sessions": _SESSION,
+    "profile": _PROFILE,
+    "profile_chunk": _PROFILE,
+    **dict.fromkeys(("event", "transaction", "check_in", "feedback"), _EVENT),
+}
+# Attributes that the SDK writes of itself and of the program: https://develop.sentry.dev/sdk/telemetry/attributes/
+_FIXED_ATTRIBUTES = re.compile(
+    r"sentry\.(?:release|environment|sdk\.|origin|op\Z|trace\.|severity_|dsc\.|profiler_id|segment\.id|span\.source|category|platform)"
+    r"|server\.address|code\.|thread\.|process\.(?:pid|runtime|executable)|os\.|telemetry\.|http\.request\.method|http\.response\.status"
+)
+
+
+def clean_event(scrubber: Scrubber, event: dict[str, Any], taint: Taint | None, sections: Sections) -> list[Redaction]:
+    """Scrub an event in place, with remarks in its `_meta`."""
+    redactions = _clean_fields(scrubber, event, _EVENT, taint, sections)
+    _remark(event, redactions)
+    return redactions
+
+
+def _clean_fields(
+    scrubber: Scrubber, payload: dict[str, Any], schema: Schema, taint: Taint | None, sections: Sections
+) -> list[Redaction]:
+    held: list[tuple[tuple[str, ...], Any, list[Redaction]]] = []
+    walk = Walk(scrubber, lenient=True)
+    failed: list[Redaction] = []
+    try:
+        for path, other in sections.items():
+            _hold(payload, path, other, taint, held)
+        rest = {}
+        for field, value in payload.items():
+            action = schema.get(field)
+            if action is None:
+                rest[field] = value
+            elif value is not None:
+                _add(walk, action, value, payload, field, None)
+        if rest:
+            walk.members(rest, payload, None)
+        redactions = walk.finish(taint)
+    except Exception:
+        redactions = []
+        for field in payload:
+            if schema.get(field) != ID:
+                payload[field] = FILTERED
+                failed.append(Redaction((field,), "@error"))
+        return failed
+    for path, value, found in held:
+        holder = payload
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = value
+        redactions += found
+    if walk.renamed and isinstance(payload.get("_meta"), dict):
+        rename_keys(payload["_meta"], walk.renamed)
+    return redactions
+
+
+def _hold(payload: dict[str, Any], path: tuple[str, ...], other: Any, taint: Taint | None, held: list[Any]) -> None:
+    """Take a part out that another scrubber decides about, and have it decide."""
+    holder = payload
+    for step in path[:-1]:
+        inner = holder.get(step)
+        if not isinstance(inner, dict):
+            return
+        holder[step] = inner = dict(inner)
+        holder = inner
+    last = path[-1]
+    if holder.get(last) is None:
+        return
+    value, holder[last] = holder[last], None
+    found: list[Redaction] = []
+    if other is not KEEP:
+        result = [value]
+        walk = Walk(other, lenient=True)
+        action = _REQUEST_FIELDS.get(last, DATA) if path[0] == "request" else DATA
+        _add(walk, action, value, result, 0, None)
+        found = [Redaction(path + where[1:], rule) for where, rule in walk.finish(taint)]
+        value = result[0]
+        other.report(found)
+    held.append((path, value, found))
+
+
+def _remark(payload: dict[str, Any], redactions: list[Redaction]) -> None:
+    """Say in `_meta` which rule redacted what: https://develop.sentry.dev/sdk/data-handling/."""
+    if not redactions:
+        return
+    meta = payload.get("_meta")
+    if not isinstance(meta, dict):
+        meta = payload["_meta"] = {}
+    for path, rule in redactions:
+        place = meta
+        for step in path:
+            name = step if isinstance(step, str) else step.decode("latin-1") if isinstance(step, bytes) else str(step)
+            inner = place.get(name)
+            if not isinstance(inner, dict):
+                inner = place[name] = {}
+            place = inner
+        own = place.setdefault("", {})
+        remarks = own.setdefault("rem", []) if isinstance(own, dict) else []
+        if isinstance(remarks, list) and [rule, "x"] not in remarks:
+            remarks.append([rule, "x"])
+
+
+# --- attributes and other items ------------------------------------------------------------------------------------
+
+
+def _add_attributes(walk: Walk, attributes: dict[str, Any], node: Any) -> Callable[[], None]:
+    """Put attributes on a walk; the result writes the finished values back, each with its true type."""
+    values: dict[Any, Any] = {}
+    template = attributes.get("sentry.message.template")
+    text = template.get("value") if isinstance(template, dict) else None
+    places = secret_parameters(text, walk.scrubber) if isinstance(text, str) else ()
+    for place in places:
+        held = attributes.get(f"sentry.message.parameter.{place}")
+        if isinstance(held, dict) and held.get("value") not in (None, FILTERED):
+            held.update(value=FILTERED, type="string")
+            walk.note((node, f"sentry.message.parameter.{place}", held), "value", PASSWORD)
+    for key, held in attributes.items():
+        if not isinstance(held, dict) or "value" not in held:
+            values[key] = held
+        elif isinstance(key, str) and _FIXED_ATTRIBUTES.match(key):
+            _fixed(walk, held["value"], held, "value", (node, key, held), 0)
+        else:
+            values[key] = held["value"]
+    cleaned = dict(values)
+    walk.members(values, cleaned, node)
+
+    def write_back() -> None:
+        for key in values:
+            held = attributes.pop(key)
+            if isinstance(held, dict) and "value" in held:
+                held["value"] = value = cleaned.get(key, FILTERED)
+                if isinstance(value, str):
+                    held["type"] = "string"
+                attributes[key] = held
+            else:
+                attributes[key] = cleaned.get(key, FILTERED)
+
+    return write_back
+
+
+def clean_attributes(
+    scrubber: Scrubber, attributes: dict[str, Any], taint: Taint | None, path: tuple[Any, ...]
+) -> list[Redaction]:
+    """Scrub the attributes of one span, log or metric in place."""
+    try:
+        walk = Walk(scrubber, lenient=True)
+        write_back = _add_attributes(walk, attributes, None)
+        found = walk.finish(taint, path)
+        write_back()
+    except Exception:
+        attributes.clear()
+        return [Redaction(path, "@error")]
+    return found
+
+
+def clean_item(
+    scrubber: Scrubber, kind: str, payload: Any, taint: Any, sections: Sections
+) -> tuple[Any, list[Redaction]]:
+    """The payload of an envelope item without secrets."""
+    if kind == "client_report":
+        return payload, []
+    if kind in _BATCHED and isinstance(payload, dict) and isinstance(payload.get("items"), list):
+        return _clean_batch(scrubber, payload, taint)
+    if callable(taint):
+        taint = None
+    schema = _SCHEMAS.get(kind)
+    if schema is not None and isinstance(payload, dict):
+        redactions = _clean_fields(scrubber, payload, schema, taint, sections)
+        if schema is _EVENT:
+            _remark(payload, redactions)
+        return payload, redactions
+    found: list[Redaction] = []
+    if isinstance(payload, (bytes, bytearray)) and b"\0" in payload[:8192]:
+        return payload, found  # an image or an archive: no text to read
+    return clean_value(scrubber, payload, taint, (), found), found
+
+
+def clean_value(
+    scrubber: Scrubber, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction]
+) -> Any:
+    """A new value without secrets, as `Scrubber.clean` does it, without a report."""
+    holder = [FILTERED]
+    try:
+        walk = Walk(scrubber)
+        walk.add(value, holder, 0, None)
+        found += [Redaction(path + at[1:], rule) for at, rule in walk.finish(taint)]
+    except Exception:  # RecursionError and MemoryError among them: it can't be told what is in it
+        found.append(Redaction(path, "@error"))
+        return FILTERED
+    return holder[0]
+
+
+def _clean_batch(scrubber: Scrubber, payload: dict[str, Any], taint: Any) -> tuple[Any, list[Redaction]]:
+    """Entries of one taint are scrubbed together, which is what makes a batch cheap."""
+    walks: dict[int, tuple[Walk, Taint | None, list[Callable[[], None]], list[int]]] = {}
+    items: list[Any] = list(payload["items"])
+    for index, item in enumerate(items):
+        of = taint(item) if callable(taint) else taint
+        walk, _, endings, members = walks.setdefault(id(of), (Walk(scrubber, lenient=True), of, [], []))
+        members.append(index)
+        if not isinstance(item, dict):
+            walk.add(item, items, index, (None, "items", items))
+            continue
+        item = items[index] = dict(item)
+        here = ((None, "items", items), index, item)
+        for field, value in list(item.items()):
+            if field == "attributes" and isinstance(value, dict):
+                own = item[field] = {key: dict(held) if isinstance(held, dict) else held for key, held in value.items()}
+                endings.append(_add_attributes(walk, own, (here, field, own)))
+            elif value is not None:
+                _add(walk, _ENTRY.get(field, DATA), value, item, field, here)
+    found: list[Redaction] = []
+    for walk, of, endings, members in walks.values():
+        try:
+            redactions = walk.finish(of)
+            for write_back in endings:
+                write_back()
+        except Exception:
+            for index in members:
+                items[index] = {key: value for key, value in items[index].items() if _ENTRY.get(key) == ID}
+            redactions = [Redaction(("items", index), "@error") for index in members]
+        found += redactions
+    return {**payload, "items": items}, found

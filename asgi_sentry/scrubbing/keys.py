@@ -1,8 +1,9 @@
 """Which keys hold secrets, told by the words they are made of.
 
 A key is folded (`X-Api-Key`, `x_api_key` and `xApiKey` are the words *x api key*) and its words are looked up, so that
-`author`, `monkey` and `tokenizer` are not taken for *auth*, *key* and *token*. The terms are the union of what sentry-sdk
-(`scrubber.py`, `data_collection.py`), Relay, Logfire, Elastic APM and Django hold for sensitive.
+`author`, `monkey` and `tokenizer` are not taken for *auth*, *key* and *token*. The terms are the union of what
+sentry-sdk (`scrubber.py`, `data_collection.py`), Relay, Logfire, Elastic APM and Django hold for sensitive, less what
+is no secret once words are told apart (Elastic's and Django's `*key*` in `cache_key`, `*credit*` in `credit_limit`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,65 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# What a key says about its value.
+PLAIN = 0
+DENIED = 1
+ADDRESS = 2  # an IP address, or a list of them, is redacted there; anything else stays
+COOKIES = 3  # a string is one Cookie header; a container holds cookies by name
+MAYBE = 4  # "key": a secret, unless it stands beside a value, or for something that is no text
+
 # A word: a run of capitals (an acronym) up to a capitalised word, a word with or without its capital, digits, or a run
 # of letters of a script without case.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
+
+# Written as words; compared with the words put together, so that `api_key` here is `apikey`, `api.key` and `apiKey` too.
+_TERMS = """
+password passwords passwd pwd pswd passphrase passcode passkey pass passwort
+secret secrets token bearer jwt jwe
+credential credentials cred creds
+auth oauth authn authz authorization authentication x_auth
+api_key api_keys api_token private_key secret_key access_key signing_key encryption_key decryption_key master_key
+account_key ssh_key auth_key shared_key shared_access_key service_key crypto_key client_key consumer_key storage_key
+deploy_key license_key subscription_key functions_key webhook_key session_key signature_key hmac_key aes_key rsa_key
+app_key application_key instrumentation_key storage_account_key key_material priv_key
+sso saml csrf xsrf csrfmiddlewaretoken
+session session_id sess_id sessid sid php_sess_id phpsessid jsessionid aspsessionid asp_net_session_id cfid cftoken
+connect_sid symfony
+cookie set_cookie http_cookie
+mysql_pwd my_sql_pwd pgpassword
+signature hmac otp totp mfa_code pin pin_code
+credit_card debit_card card_number card_num card_no cc_number cc_num cvv cvc cvn cvv2 cvc2 card_verification
+security_code verification_code auth_code authorization_code one_time_code reset_code backup_codes recovery_code
+recovery_codes device_code code_verifier
+ssn social_security social_security_number iban
+client_principal
+"""
+# Sensitive as a whole key, with or without an x- in front; as one word of many they say little.
+_WHOLE = "sig card cards cc principal identity csc tan"
+# A word that ends like this is one, as in `accesstoken` or `dbpassword`; or one that begins with `password`.
+_ENDINGS = ("password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "secretkey", "accesskey")
+_BEGINNINGS = ("password", "passwd", "aspsessionid", "sessionid")
+_INNOCENT_WORDS = frozenset({"passwordless", "nontoken", "notoken"})
+# What stands behind a term says that the value tells about the secret.
+_ABOUT = frozenset(
+    """type types count counts length len size limit limits expires expire expiry expired expiration ttl lifetime
+    duration age url uri endpoint method methods scheme schemes provider providers policy policies strategy format
+    enabled disabled required version backend backends middleware hasher hashers validator validators field fields
+    name names label path timeout algorithm alg issuer audience scope scopes domain samesite httponly secure engine
+    class cls module at on time timestamp date seconds ms minutes hours days index position usage""".split()
+)
+_INNOCENT = frozenset(
+    "accesscontrolallowcredentials withcredentials allowcredentials secwebsocketkey passthrough passrate".split()
+)
+_ADDRESSES = frozenset(
+    """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress sourceaddress
+    forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
+    netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip""".split()
+)
+_MAX_RUN = 5  # words in the longest term, and one to spare
+
+# Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
+_CACHED, _CACHED_LENGTH = 4096, 80
 
 
 def words(key: str) -> list[str]:
@@ -23,37 +80,92 @@ def words(key: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(key)]
 
 
-# One word that is enough, wherever it stands in the key.
-_STRONG = frozenset(
-    """password passwd passwords passwort pwd pswd passphrase passcode pass secret secrets token credential credentials
-    cred creds auth authorization authentication authenticator apikey apikeys apitoken privatekey secretkey accesskey
-    signingkey encryptionkey jwt jwe jws bearer sso saml csrf xsrf session sessionid sessid sid phpsessid jsessionid
-    aspsessionid cfid cftoken asid symfony cookie setcookie connectsid mysqlpwd pgpassword
-    signature sig hmac otp totp pin cvv cvc cvn csc cvv2 cvc2 cryptogram ssn iban creditcard cardnumber ccnumber
-    socialsecurity nonce identity samlresponse samlrequest xauth oauth pem pkcs privkey""".split()
-)
-# Runs of words.
-_COMPOUND = frozenset(
-    """api_key access_key private_key secret_key signing_key encryption_key master_key account_key ssh_key auth_key
-    shared_key service_key crypto_key decryption_key client_key consumer_key storage_key deploy_key license_key
-    subscription_key functions_key webhook_key session_key signature_key hmac_key aes_key rsa_key app_key
-    credit_card card_number card_num card_no cc_number cc_num security_code verification_code auth_code
-    authorization_code one_time_code reset_code backup_codes recovery_codes recovery_code social_security
-    client_principal http_cookie device_code user_code code_verifier id_token_hint session_id connect_sid
-    mysql_pwd my_sql_pwd php_sess_id j_session_id otp_code tax_id""".split()
-)
-# Endings of words written in one, as `accesstoken` and `dbpassword`.
-_ENDINGS = ("password", "passwd", "secret", "token", "apikey", "privatekey", "credentials", "sessionid", "cookie")
-# What stands behind a term says that the value is about the secret and not the secret.
-_ABOUT = frozenset(
-    """type types count counts length len size limit limits expires expiry expired expiration ttl lifetime duration age
-    url uri endpoint method methods scheme schemes provider providers policy policies strategy format enabled disabled
-    required version backend backends middleware hasher validators field fields name names label path timeout
-    algorithm alg issuer audience scope scopes domain samesite httponly secure engine class cls module""".split()
-)
-_ADDRESS = frozenset(
-    """remote_addr remote_address remote_ip client_ip client_addr client_address client_host ip ip_address ip_addr ipaddress
-    ipaddr clientip remoteaddr user_ip source_ip src_ip x_forwarded_for forwarded_for forwarded x_real_ip real_ip
-    true_client_ip cf_connecting_ip connecting_ip x_client_ip x_cluster_client_ip fastly_client_ip peer_ip peername
-    net_peer_ip client ip_addresses""".split()
-)
+def compact(term: str) -> str:
+    """The words of a term put together, which is how terms are compared."""
+    return "".join(words(term))
+
+
+def _trie(stems: Iterable[str]) -> str:
+    """An alternation of literals that looks at each character once."""
+    branches: dict[str, set[str]] = {}
+    for stem in stems:
+        if not stem:
+            return ""  # whatever follows, this branch has matched
+        branches.setdefault(stem[0], set()).add(stem[1:])
+    parts = [re.escape(first) + _trie(sorted(rest)) for first, rest in sorted(branches.items())]
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+
+
+# Every key that is not PLAIN has one of these in it.
+_STEMS = (
+    "pass pwd pswd secr tok bear jw cred auth key sso saml srf sess sid cfid symf cook signat sig hmac otp pin card cc "
+    "cvv cvc cvn csc code iban ssn soci princ ident tan ip addr client peer forward remotehost priv"
+).split()
+
+
+class Keys(dict["str | bytes | int | float | bool | None", int]):
+    """A cache of what each key means, by the key as it stands; a miss decides.
+
+    The first few thousand keys are kept for good, so that nobody can push them out; what comes later is decided anew
+    each time, which is made cheap by one search for a stem that every sensitive key has.
+    """
+
+    __slots__ = ("_allowed", "_denied", "_stems", "_whole")
+
+    def __init__(self, *, deny: Iterable[str] = (), allow: Iterable[str] = ()) -> None:
+        own = {compact(term): words(term) for term in deny}
+        self._denied = {compact(term): _NO_TERM for term in _TERMS.split()}
+        self._denied.update(dict.fromkeys(own, _OWN_TERM))
+        self._whole = frozenset(_WHOLE.split())
+        self._allowed = frozenset(compact(term) for term in allow)
+        stems = [max(parts, key=len) for parts in own.values()]
+        plain = [stem for stem in (*_STEMS, *stems) if stem.isascii()]
+        search = _trie(sorted(plain))
+        # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
+        self._stems = re.compile(search if len(plain) == len(_STEMS) + len(stems) else "").search
+
+    def __missing__(self, key: object) -> int:
+        if key.__class__ is not str:
+            if isinstance(key, (bytes, bytearray)):
+                key = key.decode("latin-1")
+            elif not isinstance(key, str):
+                return PLAIN
+            key = str.__str__(key)
+        verdict = PLAIN if self._stems(key.lower()) is None else self._decide(key)
+        if len(self) < _CACHED and len(key) <= _CACHED_LENGTH:
+            self[key] = verdict
+        return verdict
+
+    def _decide(self, key: str) -> int:
+        parts = words(key[-200:])  # what a longer key ends with is what it is about
+        whole = "".join(parts)
+        if whole in self._allowed or not parts:
+            return PLAIN
+        runs = {
+            "".join(parts[start:end])
+            for start in range(len(parts))
+            for end in range(start + 1, min(len(parts), start + _MAX_RUN) + 1)
+        }
+        hits = runs & self._denied.keys()
+        if hits and any(self._denied[hit] for hit in hits):
+            return DENIED
+        named = [part for part in parts if not part.isdigit()]
+        if whole in _INNOCENT or (len(named) > 1 and named[-1] in _ABOUT):
+            return ADDRESS if named[-2:] == ["ip", "address"] else PLAIN
+        bare = "".join(named).removeprefix("x")
+        if hits or bare in self._whole or any(map(_is_compound, named)):
+            return DENIED
+        if named and named[-1] in {"cookies"}:
+            return COOKIES
+        if bare == "key":
+            return MAYBE
+        if whole in _ADDRESSES or (named and named[-1] in {"ip", "ips"}) or "ipaddress" in whole or "ipaddr" in whole:
+            return ADDRESS
+        return ADDRESS if "forwardedfor" in whole or whole.endswith(("realip", "clientip")) else PLAIN
+
+
+_NO_TERM, _OWN_TERM = False, True
+
+
+def _is_compound(word: str) -> bool:
+    return (word.endswith(_ENDINGS) or word.startswith(_BEGINNINGS)) and word not in _INNOCENT_WORDS

@@ -1,14 +1,36 @@
-"""Value rules: patterns of secrets, each with what tells a real one from a look-alike."""
+"""Value rules: patterns of secrets, each with what tells a real one from a look-alike.
+
+Every pattern is linear: a lookbehind lets it start at the head of a run only, or its repeats are bounded. Most texts
+are told to be harmless by *gates*, literals that every match has; they are looked for in all texts at once, as they
+are or through a mask that makes classes of characters one (see `text.py`).
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from asgi_sentry.scrubbing.linear import check_linear
+from asgi_sentry.scrubbing.pairs import FILTERED, address_spans, pair_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-FILTERED = "[Filtered]"
+    from asgi_sentry.scrubbing.keys import Keys
+    from asgi_sentry.scrubbing.pairs import Span
+
+__all__ = ["BY_ID", "DEFAULT_RULES", "FILTERED", "IP", "Gate", "Rule"]
+
+
+class Gate(NamedTuple):
+    """A literal that every match of a rule has in it, as seen through a mask."""
+
+    mask: str  # "text": as it is; "lower"; "shape": A, a and 0 for a capital, a letter, a digit; "run": a for a token's characters
+    literal: bytes
+    verify: re.Pattern[bytes] | None = None  # on the masked text, where the literal was found
 
 
 class Rule:
@@ -16,49 +38,337 @@ class Rule:
 
     Args:
         id: names the rule in `_meta` remarks and to `on_redact`, such as `"@creditcard"`.
-        pattern: what to look for. A group named `secret` is replaced alone; without one, the whole match.
+        pattern: what to look for, at a cost linear in the text. A group named `secret` is replaced alone; without one,
+            the whole match.
         validate: gets what would be replaced and says whether it is one. What it raises counts as yes.
+        literals: texts of which every match contains at least one; others are then passed over quickly.
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: the id or the pattern is none.
+        ValueError: the id is empty, or the pattern can't be compiled or may take more than linear time.
     """
 
-    __slots__ = ("id", "pattern", "validate")
+    __slots__ = ("_find", "_gates", "id", "literals", "pattern", "validate")
     id: str
     pattern: re.Pattern[str]
     validate: Callable[[str], bool] | None
+    literals: tuple[str, ...]
+    _gates: tuple[Gate, ...]
+    _find: Callable[[str, Keys], Iterable[Span]] | None
 
     def __init__(
-        self, id: str, pattern: str | re.Pattern[str], *, validate: Callable[[str], bool] | None = None  # noqa: A002 - the field's name
+        self,
+        id: str,  # noqa: A002 - the public name, as in Sentry's `_meta`
+        pattern: str | re.Pattern[str],
+        *,
+        validate: Callable[[str], bool] | None = None,
+        literals: Iterable[str] = (),
     ) -> None:
-        object.__setattr__(self, "id", id)
-        object.__setattr__(self, "pattern", re.compile(pattern))
-        object.__setattr__(self, "validate", validate)
+        if not isinstance(id, str):
+            raise TypeError(f"the id of a rule must be a str such as '@name', got {type(id).__qualname__}")
+        if not id.strip():
+            raise ValueError(f"the id of a rule must not be empty, got {id!r}; name it like '@name'")
+        if validate is not None and not callable(validate):
+            raise TypeError(f"validate of rule {id!r} must be callable, got {type(validate).__qualname__}")
+        if isinstance(literals, str):
+            raise TypeError(f"literals of rule {id!r} must be several texts, got one: write ({literals!r},)")
+        _set = object.__setattr__
+        _set(self, "id", id)
+        _set(self, "pattern", _compiled(id, pattern))
+        _set(self, "validate", validate)
+        _set(self, "literals", tuple(literals))
+        for literal in self.literals:
+            if not isinstance(literal, str) or not literal:
+                raise ValueError(f"a literal of rule {id!r} must be a text of at least one character, got {literal!r}")
+        ascii_only = all(literal.isascii() for literal in self.literals)
+        _set(self, "_gates", tuple(Gate("text", text.encode()) for text in self.literals) if ascii_only else ())
+        _set(self, "_find", None)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Rule is frozen; make a new one to change its {name}")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Rule is frozen; make a new one without its {name}")
+
     def __repr__(self) -> str:
         return f"Rule({self.id!r})"
 
+    def spans(self, text: str, keys: Keys) -> Iterable[Span]:
+        """Where something is to be redacted: start, end, and the id to name."""
+        if self._find is not None:
+            return self._find(text, keys)
+        group = "secret" if "secret" in self.pattern.groupindex else 0
+        spans = [match.span(group) for match in self.pattern.finditer(text)]
+        validate = self.validate
+        return [
+            (start, end, self.id)
+            for start, end in spans
+            if start < end and (validate is None or _holds(validate, text[start:end]))
+        ]
 
-def _luhn(text: str) -> bool:
-    digits = [int(char) for char in text if char.isdigit()]
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+def _compiled(rule_id: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+    if not isinstance(pattern, (str, re.Pattern)):
+        raise TypeError(
+            f"the pattern of rule {rule_id!r} must be a str or re.Pattern, got {type(pattern).__qualname__}"
+        )
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as exc:
+        raise ValueError(f"the pattern of rule {rule_id!r} can't be compiled: {exc}") from exc
+    if not isinstance(compiled.pattern, str):
+        raise TypeError(f"the pattern of rule {rule_id!r} must match str, not bytes")
+    reason = check_linear(compiled)
+    if reason is not None:
+        raise ValueError(f"the pattern of rule {rule_id!r} may take more than linear time: {reason}")
+    return compiled
 
 
-IP = Rule("@ip", r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
+def _holds(validate: Callable[[str], bool], found: str) -> bool:
+    try:
+        return bool(validate(found))
+    except Exception:
+        return True  # what could not be told to be harmless is not
+
+
+# --- validators --------------------------------------------------------------------------------------------------
+
+
+def luhn(text: str) -> bool:
+    """Whether the digits in a text end with the right check digit (ISO/IEC 7812)."""
+    digits = [int(char) for char in text if char.isdecimal()]
+    doubled = (digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2])
+    return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+# Issuer prefixes with the lengths their networks issue: https://en.wikipedia.org/wiki/Payment_card_number
+_NETWORKS = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
+    r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"  # Mastercard
+    r"|3[47]\d{13}"  # American Express
+    r"|3(?:0[0-59]|[689]\d)\d{11}(?:\d{2,5})?"  # Diners Club
+    r"|(?:6011|64[4-9]\d|65\d\d)\d{12}(?:\d{3})?"  # Discover
+    r"|35(?:2[89]|[3-8]\d)\d{12}(?:\d{3})?"  # JCB
+    r"|(?:62|81)\d{14,17}"  # UnionPay
+    r"|(?:50[0-9]\d|5[6-9]\d\d|6[0137]\d\d|639\d)\d{8,15}"  # Maestro
+    r"|(?:60|65|81|82|508)\d{13,14}|(?:220[0-4])\d{12}(?:\d{1,3})?"  # RuPay, Mir
+)
+
+
+def is_card(text: str) -> bool:
+    """Whether a text is a card number of some network, with a right check digit."""
+    digits = "".join(char for char in text if char.isdecimal())
+    return _NETWORKS.fullmatch(digits) is not None and luhn(digits)
+
+
+def is_iban(text: str) -> bool:
+    """Whether the check digits of an IBAN are right (ISO 13616, mod 97)."""
+    packed = text.replace(" ", "").replace("-", "")
+    turned = packed[4:] + packed[:4]
+    return 15 <= len(packed) <= 34 and int("".join(str(int(char, 36)) for char in turned)) % 97 == 1
+
+
+def is_jwt(text: str) -> bool:
+    """Whether the first part of a token decodes to the header of a JWT (RFC 7515)."""
+    head = text.split(".", 1)[0]
+    try:
+        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return False
+    return isinstance(header, dict)
+
+
+def _is_ssn(text: str) -> bool:
+    area, group, serial = re.split(r"[- ]", text)
+    return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
+
+
+_WORDS = re.compile(r"[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z")
+
+
+def _is_credential(text: str) -> bool:
+    """Whether what follows an authorization scheme is a credential and not the next word of a sentence."""
+    return len(text) >= 8 and _WORDS.match(text.rstrip(".:,=")) is None
+
+
+def _is_url_password(text: str) -> bool:
+    return text not in {"", FILTERED} and re.fullmatch(r"\*+|x+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>", text) is None
+
+
+# --- finders that need more than a pattern ------------------------------------------------------------------------
+
+
+_PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,.]|-(?!----)){0,20000}")
+
+
+def _pem_spans(text: str) -> Iterable[Span]:
+    position = 0
+    for match in _PEM_BEGIN.finditer(text):
+        if match.start() < position:
+            continue
+        closed = text.find("-----END", match.end())
+        body = _PEM_BODY.match(text, match.end())
+        position = closed if closed >= 0 else body.end() if body else match.end()
+        if text[match.end() : position].strip(" \\rn\r\n") not in {"", FILTERED}:
+            yield match.end(), position, "@pemkey"
+
+
+_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
+_DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}")
+_NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
+_FILES = frozenset("png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml".split())
+_AT = re.compile(r"@|%40")
+
+
+def _email_spans(text: str) -> Iterable[Span]:
+    """Addresses, found from the @ outwards, so that what is glued to one does not hide it."""
+    for match in _AT.finditer(text):
+        domain = _DOMAIN.match(text, match.end())
+        if domain is None or (domain[1] or "").lower() in _FILES:
+            continue
+        start = match.start()
+        before = text[max(0, start - 64) : start]
+        local = _LOCAL_BACKWARDS.match(before[::-1])
+        if local is None:
+            continue
+        name = before[len(before) - local.end() :]
+        for joint in _NO_LOCAL:
+            name = name.rpartition(joint)[2]
+        name = name.lstrip(".-+")
+        first = start - len(name)
+        if not name or text[max(0, first - 2) : first] == "//" or name == "git":
+            continue  # a URL's user, who stays, and the user of every Git server
+        yield first, domain.end(), "@email"
+
+
+def _ip_spans(text: str, _: Keys) -> Iterable[Span]:
+    return [(start, end, "@ip") for start, end in address_spans(text)]
+
+
+def _built_in(
+    rule_id: str,
+    pattern: str,
+    gates: Iterable[Gate | tuple[str, bytes]],
+    validate: Callable[[str], bool] | None = None,
+    find: Callable[[str, Keys], Iterable[Span]] | None = None,
+) -> Rule:
+    rule = Rule(rule_id, pattern, validate=validate)
+    object.__setattr__(rule, "_gates", tuple(Gate(*gate) for gate in gates))
+    object.__setattr__(rule, "_find", find)
+    return rule
+
+
+# --- tokens of fixed shape ----------------------------------------------------------------------------------------
+
+# Shapes as their makers document them; gitleaks (MIT) and detect-secrets (Apache-2.0) were compared for what is missing.
+_TOKENS = "|".join(
+    (
+        r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}",  # AWS access key ids
+        r"ABSK[A-Za-z0-9+/]{80,200}={0,2}",  # AWS Bedrock
+        r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}",  # GitHub
+        r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|agent|oas|soat|imt|ffct)-[A-Za-z0-9_.-]{16,300}|GR1348941[\w-]{16,64}",  # GitLab
+        r"xox[abceoprs]-[A-Za-z0-9-]{8,400}|xox[abceoprs]\.xox[a-z]-[A-Za-z0-9-]{8,400}|xapp-[A-Za-z0-9-]{8,400}",  # Slack
+        r"T[A-Z0-9]{6,12}/B[A-Z0-9]{6,12}/[A-Za-z0-9]{20,32}",  # Slack web hooks
+        r"(?:sk|rk)_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,100}",  # Stripe
+        r"(?:SK|AC)[0-9a-f]{32}",  # Twilio
+        r"SG\.[\w-]{16,32}\.[\w-]{16,64}",  # SendGrid
+        r"npm_[A-Za-z0-9]{36}",
+        r"pypi-[\w-]{32,500}",
+        r"sk-(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?[\w-]{20,400}",  # OpenAI, Anthropic, OpenRouter, Langfuse
+        r"AIza[\w-]{35}|ya29\.[\w-]{20,500}|GOCSPX-[\w-]{20,50}|1//0[\w-]{30,200}",  # Google
+        r"[\w~.-]{3}\dQ~[\w~.-]{31,34}",  # Azure Entra client secrets
+        r"[A-Za-z0-9+/]{76,86}(?:AzFu|ACDb|AIoT|ASt)[A-Za-z0-9+/]{4,10}={0,2}",  # Azure storage, Cosmos, IoT, service bus keys
+        r"sntry[sua]_[A-Za-z0-9+/=_-]{32,500}",  # Sentry
+        r"hf_[A-Za-z]{30,40}|gsk_[A-Za-z0-9]{40,60}|xai-[A-Za-z0-9]{60,90}|r8_[A-Za-z0-9]{37,40}",  # model hosts
+        r"do[opr]_v1_[a-f0-9]{64}",  # DigitalOcean
+        r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",  # Shopify
+        r"\d{8,10}:AA[\w-]{33}",  # Telegram
+        r"dapi[a-f0-9]{32}(?:-\d)?|dp\.(?:pt|st|ct|sa)\.[\w-]{20,60}",  # Databricks, Doppler
+        r"lin_(?:api|oauth)_[A-Za-z0-9]{32,64}|ATATT3[\w=-]{60,300}|ATCTT3[\w=-]{60,300}",  # Linear, Atlassian
+        r"hv[sbr]\.[\w-]{20,300}|glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9+/=]{32,400}",  # Vault, Grafana
+        r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}|figd_[\w-]{20,60}|ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{43}",  # Postman, Figma, Notion
+        r"NR(?:AK|JS|II|IQ)-[\w-]{20,50}|dd[ap]_[A-Za-z0-9]{34,40}|phx_[A-Za-z0-9]{30,60}",  # New Relic, Datadog, PostHog
+        r"key-[a-f0-9]{32}|[a-f0-9]{32}-us\d{1,2}|sq0[a-z]{3}-[\w-]{22,50}|EAAA[\w-]{60}",  # Mailgun, Mailchimp, Square
+        r"pscale_(?:tkn|pw|oauth)_[\w.-]{32,64}|sbp_[a-f0-9]{40}|sb_secret_[\w-]{20,60}|rubygems_[a-f0-9]{48}",
+        r"dckr_(?:pat|oat)_[\w-]{20,64}|fo1_[\w-]{40,60}|tfp_[\w-]{30,70}|AGE-SECRET-KEY-1[A-Z0-9]{58}",  # Docker, Fly, age
+        r"[MNO][A-Za-z\d_-]{23,25}\.[\w-]{6}\.[\w-]{27,40}",  # Discord
+    )
+)
+
+_KV_STEMS = (
+    "pass pwd pswd secr token jwt cred auth key sso saml srf sess sid cfid symf cook signat hmac otp pin card cc_n "
+    "ccn cvv cvc cvn _code -code ssn social iban bearer"
+).split()
+# Behind a stem: the rest of the name, quotes, and a separator. What has none is no key.
+_KV_VERIFY = re.compile(rb"[a-z0-9_.\-]{0,80}\]?\\{0,7}[\"'`]?\]?(?:\s{0,8}(?:[:=,>]|%3[ad])|\s)")
+_ADDRESS_VERIFY = re.compile(rb"0\.0{1,3}\.0{1,3}\.0{1,3}")
+_IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")
+_SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n)")
+
+IP = _built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", [("shape", b"0.0"), ("text", b":")], find=_ip_spans)
+"""IP addresses anywhere in a text. Not among the defaults: versions and times look much like them."""
 
 DEFAULT_RULES: tuple[Rule, ...] = (
-    Rule("@bearer", r"(?i)\b(?:bearer|basic|token|digest)\s(?P<secret>[\w.~+/=-]{8,})"),
-    Rule("@jwt", r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"),
-    Rule("@urlauth", r"(?<=://)[^\s/:@]{0,256}:(?P<secret>[^\s/]{1,256})@"),
-    Rule("@creditcard", r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])", validate=_luhn),
-    Rule("@email", r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
-    Rule(
+    _built_in(
         "@password",
-        r"""(?i)\b[\w-]{0,40}(?:password|passwd|pwd|secret|token|api[_-]?key|credential)["']?\s?[:=]\s?["']?(?P<secret>[^\s"',;&]{1,512})""",
+        r"(?<![\w.\-])[\w$][\w.\-]*(?:\\{0,7}[\"'])?\s{0,8}[:=]",
+        [
+            *(Gate("lower", stem.encode(), _KV_VERIFY) for stem in _KV_STEMS),
+            Gate("shape", b"0.0", _ADDRESS_VERIFY),
+            Gate("text", b"::"),
+            Gate("lower", b"identified"),
+        ],
+        find=pair_spans,
     ),
+    _built_in(
+        "@bearer",
+        r"(?i)(?<![\w-])(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{1,4}|%20|\+)(?P<secret>[\w.~+/:=\-]{8,8192})",
+        [
+            Gate("lower", stem, _SCHEME_VERIFY)
+            for stem in (b"bearer", b"basic", b"token", b"digest", b"negotiate", b"apikey", b"hawk", b"ntlm")
+        ],
+        _is_credential,
+    ),
+    _built_in("@jwt", r"(?<![\w-])eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}", [("text", b"eyJ")], is_jwt),
+    _built_in(
+        "@pemkey",
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
+        [("text", b"PRIVATE KEY")],
+        find=lambda text, _: _pem_spans(text),
+    ),
+    _built_in(
+        "@urlauth",
+        r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))[^\s/?#:@\"'<>\\]{0,256}(?::|%3[Aa])"
+        r"(?P<secret>[^\s/?#\"'<>]{1,512})(?:@|%40)",
+        [("text", b"://"), ("text", b":\\/\\/"), ("lower", b"%3a%2f%2f")],
+        _is_url_password,
+    ),
+    _built_in(
+        "@creditcard",
+        r"(?<![\w.+-])(?:\d{12,19}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![\w-]|\.\d)",
+        [("shape", b"000000000000"), ("shape", b"0000 0000"), ("shape", b"0000-0000")],
+        is_card,
+    ),
+    _built_in(
+        "@iban",
+        r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])",
+        [("shape", b"AA00", _IBAN_VERIFY)],
+        is_iban,
+    ),
+    _built_in(
+        "@usssn",
+        r"(?<![\w.-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-]|\.\d)",
+        [("shape", b"000-00-0000"), ("shape", b"000 00 0000")],
+        _is_ssn,
+    ),
+    _built_in(
+        "@email",
+        r"@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}",
+        [("text", b"@"), ("text", b"%40")],
+        find=lambda text, _: _email_spans(text),
+    ),
+    _built_in("@token", rf"(?<![A-Za-z0-9])(?:{_TOKENS})", [("run", b"a" * 16)]),
 )
+
+BY_ID = {rule.id: rule for rule in (*DEFAULT_RULES, IP)}

@@ -1,0 +1,154 @@
+"""Value rules over many texts at once.
+
+Nearly every text is harmless, so what counts is how fast that is told. All texts are joined and looked at together:
+each gate, a literal that every match of a rule has in it, is one fast search over the whole; only texts in which one
+is found are looked at singly. Masks make classes of characters one: digits are 0 in the mask "shape", so that `0000`
+finds four digits in a row.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from asgi_sentry.scrubbing.rules import FILTERED, Gate, Rule
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Sequence
+
+    from asgi_sentry.scrubbing.keys import Keys
+    from asgi_sentry.scrubbing.taint import Taint
+
+REQUEST = "@request"
+_UPPER, _LOWER, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
+_SHAPE = bytes.maketrans(_UPPER + _LOWER + _DIGITS, b"A" * 26 + b"a" * 26 + b"0" * 10)
+_RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range(256))
+_ROUNDS = 4  # a redaction may complete another match ("a [Filtered]@b" ...); each round leaves less to find
+
+
+class TextRules:
+    """The rules of one scrubber, ready to be applied to texts.
+
+    Args:
+        rules: which.
+        keys: what the keys in a text mean.
+    """
+
+    __slots__ = ("_always", "_keys", "_masks", "_rules", "clean_lines")
+
+    def __init__(self, rules: Sequence[Rule], keys: Keys) -> None:
+        self._rules = tuple(rules)
+        self._keys = keys
+        self._always = 0
+        self.clean_lines: set[str] = set()  # texts of the protocol's that were found harmless; bounded by who fills it
+        gates: dict[Gate, int] = {}
+        for number, rule in enumerate(rules):
+            if not rule._gates:  # noqa: SLF001 - a rule's own business with its engine
+                self._always |= 1 << number
+            for gate in rule._gates:  # noqa: SLF001
+                gates[gate] = gates.get(gate, 0) | 1 << number
+        masks: dict[str, list[tuple[bytes, re.Pattern[bytes] | None, int]]] = {}
+        for gate, bits in gates.items():
+            masks.setdefault(gate.mask, []).append((gate.literal, gate.verify, bits))
+        self._masks = tuple((mask, tuple(entries)) for mask, entries in masks.items())
+
+    def suspects(self, texts: Sequence[str], taint: Taint | None = None) -> dict[int, int]:
+        """Which texts may hold something, by index, with the rules to apply as bits; bit -1 (the sign) is taint's."""
+        if not texts:
+            return {}
+        joined = "\0".join(texts)
+        found = dict.fromkeys(range(len(texts)), self._always) if self._always else {}
+        starts: list[int] = []
+        data = joined.encode("latin-1", "replace")  # one byte a character, so that places stay what they are
+        searches = [
+            (
+                data
+                if mask == "text"
+                else data.lower()
+                if mask == "lower"
+                else data.translate(_SHAPE if mask == "shape" else _RUN),
+                entries,
+            )
+            for mask, entries in self._masks
+        ]
+        for plane, entries in searches:
+            find = plane.find
+            for literal, verify, bits in entries:
+                at = find(literal)
+                while at >= 0:
+                    if verify is not None and verify.match(plane, at) is None:
+                        at = find(literal, at + 1)
+                        continue
+                    if not starts:
+                        starts = [0, *accumulate(len(text) + 1 for text in texts)]
+                    index = bisect_right(starts, at) - 1
+                    found[index] = found.get(index, 0) | bits
+                    at = find(literal, starts[index + 1])
+        if taint:
+            for index in taint.suspects(joined, texts, starts):
+                found[index] = found.get(index, 0) | _TAINTED
+        return found
+
+    def rewrite(self, text: str, bits: int, taint: Taint | None = None) -> tuple[str, list[str]]:
+        """A text with its secrets replaced, and the ids of the rules that did it, each once."""
+        ids: dict[str, None] = {}
+        if bits & _TAINTED and taint:
+            text, hit = taint.replace(text)
+            if hit:
+                ids[REQUEST] = None
+        for _ in range(_ROUNDS):
+            spans = [
+                span
+                for number, rule in enumerate(self._rules)
+                if bits >> number & 1
+                for span in rule.spans(text, self._keys)
+            ]
+            if spans:
+                text, done = _replace(text, spans)
+                ids.update(dict.fromkeys(done))
+            else:
+                done = []
+            if not done:
+                break
+            bits = self.suspects([text]).get(0, 0)
+        return text, list(ids)
+
+
+_TAINTED = 1 << 200  # beyond any number of rules
+
+
+def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, list[str]]:
+    """The text with each span replaced; what overlaps is replaced together, and what is replaced already stays."""
+    kept = _placeholders(text)
+    pieces: list[str] = []
+    ids: list[str] = []
+    position = 0
+    merged: list[tuple[int, int, str]] = []
+    for start, end, rule in sorted(spans):
+        if merged and start < merged[-1][1]:
+            before = merged[-1]
+            if end > before[1]:
+                merged[-1] = (before[0], end, before[2])
+            continue
+        if any(first <= start and end <= last for first, last in kept):
+            continue
+        merged.append((start, end, rule))
+    for start, end, rule in merged:
+        if text[start:end] == FILTERED:
+            continue
+        pieces += (text[position:start], FILTERED)
+        position = end
+        ids.append(rule)
+    pieces.append(text[position:])
+    return "".join(pieces), ids
+
+
+def _placeholders(text: str) -> list[tuple[int, int]]:
+    places = []
+    at = text.find(FILTERED)
+    while at >= 0:
+        places.append((at, at + len(FILTERED)))
+        at = text.find(FILTERED, at + 1)
+    return places
