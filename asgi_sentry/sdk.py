@@ -287,6 +287,10 @@ class Scopes:
         _isolation_scope.set(self._outer_isolation)
         _asgi_middleware_applied.set(self._entered.old_value is True)
 
+    def release(self) -> None:
+        """Let go of all scopes but those that surround every request; call nothing else afterwards."""
+        del self.current, self.isolation, self._outer_current, self._outer_isolation
+
     def propagate(self, context: TraceContext) -> None:
         """Let everything within the request, spans or not, continue this trace."""
         # Set on both: streaming looks at the current scope first, classic mode at the isolation scope.
@@ -300,13 +304,14 @@ class Scopes:
     def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
         """After the root span's end, let what still runs for the request continue its trace, and start no new one."""
         if view.streaming:
-            NoOpStreamedSpan(
+            span: Any = NoOpStreamedSpan(
                 scope=self.current,
                 trace_id=context.trace_id,
                 parent_span_id=context.parent_span_id,
                 baggage=context.baggage,
                 sampled=root.sampled,
             )
+            span._scope = None  # it is never ended; and it would hold the scope that holds it
         elif root.recording:
             self.current._span = _UnsampledSpan(context)
 
@@ -910,6 +915,7 @@ class _StreamedRoot:
         if exc is not None:
             self._segment.status = "error"
         self._segment.end()
+        self._segment._scope = None  # its segment is itself, so that it would hold the scope until it is collected
 
     def keep(self, rate: float) -> None:
         """Nothing: its spans are sent, or not, as they end."""
