@@ -115,7 +115,10 @@ class Plan:
 
     def excludes(self, scope: Mapping[str, Any]) -> bool:
         """Whether any filter excludes the request."""
-        return any(policy.excludes(scope) for policy in self.filters)
+        for policy in self.filters:  # noqa: SIM110 - `any` of a generator costs half as much again
+            if policy.excludes(scope):
+                return True
+        return False
 
     def drops(self, status: int | None) -> bool:
         """Whether a filter drops the transaction of a response with this status."""

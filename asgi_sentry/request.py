@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 KEY = "asgi_sentry"  # in the ASGI scope
 _WEBSOCKET = "websocket.server"  # the op of its root span
+_RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+# What the closing codes of a server's fault say in HTTP's terms: https://www.iana.org/assignments/websocket/
+_FAULTS = {1011: 500, 1012: 503, 1013: 503, 1014: 502}
 
 _current: ContextVar[RequestRecord | None] = ContextVar("asgi_sentry_request", default=None)
 
@@ -51,6 +54,7 @@ class RequestRecord:
     """One request. Opened by the constructor, closed by `close`; has no repr of what it holds."""
 
     __slots__ = (
+        "_by_intent",
         "_context",
         "_decision",
         "_entry_exc",
@@ -64,6 +68,7 @@ class RequestRecord:
         "_scopes",
         "_started",
         "_status",
+        "_watched",
         "body",
         "bound_user",
         "closed",
@@ -82,6 +87,8 @@ class RequestRecord:
         self.bound_user: Mapping[str, Any] = {}
         self.failure: BaseException | None = None
         self._handled: BaseException | None = None
+        self._by_intent = True
+        self._watched: Send | None = None
         self._status: int | None = None
         self._report: Report | None = None
         self.body: BodyCopy | None = None
@@ -211,36 +218,66 @@ class RequestRecord:
 
         async def watched(message: Message) -> None:
             try:
-                self._see(message)
+                if message["type"] != "http.response.body":
+                    self._see(message)
             except Exception as exc:
                 faults.note("looking at a response", exc, "its status may be missing")
             await send(message)
 
+        self._watched = watched
         return watched
 
     def _see(self, message: Message) -> None:
         kind = message["type"]
-        if kind in {"http.response.start", "websocket.http.response.start"}:
+        if kind in _RESPONSE_STARTS:
             self._status = status = message["status"]
-            if status in (self.plan.root or DEFAULT_ROOT).failed_request_status_codes:
-                self._note_handled()
+            self._note_handled(status)
         elif kind == "websocket.accept":
             self._status = 101
         elif kind == "websocket.close":
             if self._status is None:
                 self._status = 403  # what a server answers for a close before the handshake, as ASGI has it
-            if sys.exc_info()[1] is not None and message.get("code", 1000) not in {1000, 1001}:
-                self._note_handled()
+            self._note_handled(_status_of_close(message.get("code", 1000)))
         else:
             return
         if self._op == _WEBSOCKET and self._websockets() == "handshake" and not self._finished:
             self._finish(None)
 
-    def _note_handled(self) -> None:
+    def overhear(self, send: Send) -> Send:
+        """For a layer further in: the same messages; the exception behind a failure is noted where it is in hand.
+
+        A middleware in between may run the app in a task of its own (Starlette's `BaseHTTPMiddleware`), and in the
+        outermost layer's task that exception can't be seen.
+        """
+        if send is self._watched:  # nothing in between
+            return send
+
+        async def overheard(message: Message) -> None:
+            try:
+                kind = message["type"]
+                if kind in _RESPONSE_STARTS:
+                    self._note_handled(message["status"])
+                elif kind == "websocket.close":
+                    self._note_handled(_status_of_close(message.get("code", 1000)))
+            except Exception as exc:
+                faults.note("looking at a response", exc, "the error behind it may be missing")
+            await send(message)
+
+        self._watched = overheard
+        return overheard
+
+    def _note_handled(self, status: int | None) -> None:
         # Frameworks answer from within their `except` block, so the exception in hand is the one behind the answer.
         exc = sys.exc_info()[1]
-        if exc is not None and exc is not self._entry_exc and isinstance(exc, Exception):
+        if exc is None or exc is self._entry_exc or not isinstance(exc, Exception):
+            return
+        own = getattr(exc, "status_code", None)  # Litestar closes a websocket alike for each
+        if self._op == _WEBSOCKET and isinstance(own, int):
+            status = own
+        if status in (self.plan.root or DEFAULT_ROOT).failed_request_status_codes:
             self._handled = exc
+            # A bare 500 is what a framework answers when nobody handles an exception that is not an answer itself.
+            self._by_intent = status != 500 or own is not None or hasattr(exc, "code")
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -268,7 +305,7 @@ class RequestRecord:
                 sdk.capture_error(self.view, failure, handled=False)
             # One that was handled and raised again is the same failure.
             if self._handled is not None and self._handled is not failure:
-                sdk.capture_error(self.view, self._handled, handled=True)
+                sdk.capture_error(self.view, self._handled, handled=self._by_intent)
         except Exception as exc:
             faults.note("reporting an error", exc, "it is lost")
         try:
@@ -358,6 +395,14 @@ class RequestRecord:
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
         """The event processor. The record's bound method, by which `current` finds the record from a plain thread."""
         return self.report().process(event, hint)
+
+
+def _status_of_close(code: int) -> int | None:
+    """The HTTP status that a websocket's closing code stands for; None for one that is no server's fault.
+
+    Codes from 4000 on are the app's own; by custom, and in Litestar, they are 4000 plus a status.
+    """
+    return code - 4000 if code >= 4000 else _FAULTS.get(code)
 
 
 def _trace_headers(scope: Mapping[str, Any]) -> tuple[str | None, str | None]:

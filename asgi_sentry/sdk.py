@@ -13,6 +13,7 @@ import os
 import random
 import re
 import uuid
+from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -267,25 +268,26 @@ class Scopes:
         """
         self._outer_current = _current_scope.get() or Scope.get_current_scope()
         self._outer_isolation = _isolation_scope.get() or Scope.get_isolation_scope()
-        self._around = (self._outer_current, self._outer_isolation) if outer is None else outer._around
-        self._displaced = outer is None and _asgi_middleware_applied.get(False)
-        self.current = current = fork_scope(self._around[0])
-        self.isolation = isolation = fork_scope(self._around[1])
-        isolation.clear_breadcrumbs()
+        self._around = around = (self._outer_current, self._outer_isolation) if outer is None else outer._around
+        self._entered = entered = _asgi_middleware_applied.get(False)
+        self.current = current = fork_scope(around[0])
+        self.isolation = isolation = fork_scope(around[1])
+        isolation._breadcrumbs, isolation._n_breadcrumbs_truncated = deque(), 0
         if outer is not None:
             isolation._session = None
+        self._displaced = entered and outer is None
         # A span of the surroundings (a server's, a test's) is not the parent of a request's.
         current._span = isolation._span = None
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         # Tells the SDK's own ASGI middleware, should it stand further in, that this request has an owner.
-        self._entered = _asgi_middleware_applied.set(True)
+        _asgi_middleware_applied.set(True)
 
     def leave(self) -> None:
         """Restore the surroundings' scopes. By value, not by token: the context may not be the one of the start."""
         _current_scope.set(self._outer_current)
         _isolation_scope.set(self._outer_isolation)
-        _asgi_middleware_applied.set(self._entered.old_value is True)
+        _asgi_middleware_applied.set(self._entered)
 
     def release(self) -> None:
         """Let go of all scopes but those that surround every request; call nothing else afterwards."""
@@ -492,19 +494,15 @@ class TraceContext(PropagationContext):
             header, self._header = self._header, None
             self._known = Baggage.from_incoming_header(header)
             self._fill_sample_rand()
-            self._note_rate()
+            self.note_rate()
         return self._known
 
     @baggage.setter
     def baggage(self, value: Baggage | None) -> None:
         self._header, self._known = None, value
 
-    def decide(self, *, sampled: bool, rate: float | None) -> None:
-        """Note the decision, for whatever goes out from now on."""
-        self.sampled, self.rate = sampled, rate
-        self._note_rate()
-
-    def _note_rate(self) -> None:
+    def note_rate(self) -> None:
+        """Put the effective rate into a baggage that is parsed already."""
         if self.rate is not None and self._known is not None:
             self._known.sentry_items["sample_rate"] = str(self.rate)
 
@@ -640,7 +638,8 @@ def start_root(
         undecided: record it even if it is not sampled: how the request ends decides. Not in streaming mode, which
             sends a span as soon as it ends.
     """
-    context.decide(sampled=sampled, rate=rate)
+    context.sampled, context.rate = sampled, rate
+    context.note_rate()
     scopes.propagate(context)
     if view.streaming:
         return _StreamedRoot(view, scopes, context, sampled=sampled, rate=rate, reason=reason, op=op, name=name)
