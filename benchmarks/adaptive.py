@@ -99,7 +99,7 @@ def plot(rows, budget_rows, path):
     above.plot(minutes, [row["kept"] / 60 for row in rows], color="C0", lw=0.8, label="kept")
     above.axhline(TARGET, color="C3", ls="--", lw=1, label=f"target, {TARGET} a second")
     above.set(yscale="log", xlabel="minute", ylabel="requests a second", title="Adaptive rate")
-    above.legend(loc="lower right")
+    above.legend(loc="upper left")
     days, offered, spent, line = zip(*budget_rows, strict=True)
     below.plot(days, offered, color="0.7", label="offered")
     below.plot(days, spent, color="C0", label="spent")

@@ -162,7 +162,10 @@ class SharedLimits:
         if not self._event.is_set():
             self._event.set()
         if self._thread is None:
-            self.start()
+            try:
+                self.start()
+            except RuntimeError as error:  # no more threads, or none at the interpreter's end
+                self._failed(error)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -202,7 +205,7 @@ class SharedLimits:
         if not self._down:
             self._down = True
             logger.warning(
-                "limits are not shared, since Redis failed (%s); each process goes on with its own share, "
+                "limits are not shared, since calling Redis failed (%s); each process goes on with its own share, "
                 "and tries again every second",
                 type(error).__name__,  # its text may hold the URL
             )

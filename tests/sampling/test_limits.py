@@ -106,6 +106,26 @@ def test_bucket_holds_between_threads() -> None:
     assert sum(granted) == 1_000
 
 
+def test_reservoir_keeps_no_fewer_between_threads() -> None:
+    reservoir = Reservoir(Limit(count=500, seconds=1e9))
+    kept: list[int] = []
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        start.wait()
+        for n in range(1_000):
+            if reservoir.due():
+                reservoir.note()
+                kept.append(n)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(kept) >= 500
+
+
 def _child(bucket: TokenBucket, answers) -> None:
     answers.put(bucket.take())
 

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_sentry.sampling.adaptive import Adaptive
 from asgi_sentry.sampling.ledger import SPREAD, Ledger
-from asgi_sentry.sampling.rate import Rate
+from asgi_sentry.sampling.limits import TokenBucket
+from asgi_sentry.sampling.rate import Limit, Rate
 from asgi_sentry.sampling.sampler import Choice, PathSampler
 from tests.strategies import Clock, arrivals
 
@@ -203,3 +206,62 @@ def test_wrong_arguments_are_named() -> None:
         PathSampler({"/x": "0.5"})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="path rule 'x'"):
         PathSampler({"x": 0.5})
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, 1.5, "4"])
+def test_a_bad_number_of_workers_is_named(workers: Any) -> None:
+    with pytest.raises(ValueError, match="workers must be the number of processes, at least 1, got"):
+        PathSampler({}, workers=workers)
+
+
+# --- several processes ---
+
+
+def test_without_redis_each_worker_has_an_equal_part() -> None:
+    clock = Clock()
+    rate = Rate(at_most="100/minute")
+    workers = [PathSampler({"/x": rate}, clock=clock, workers=3) for _ in range(3)]
+    kept = [sum(choose(worker, rand=0.5).sampled for _ in range(200)) for worker in workers]
+    assert kept == [33, 33, 33]
+    adaptive = PathSampler({"/x": Rate.adaptive("21/second")}, workers=3).match(scope("/x"))
+    assert adaptive is not None
+    assert adaptive.adaptive is not None
+    assert adaptive.adaptive.target == 7
+
+
+class Shared:
+    """Notes what is shared under which name."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def gate(self, name: str, limit: Limit) -> TokenBucket:
+        self.names.append(name)
+        return TokenBucket(limit)
+
+    def target(self, name: str, limit: Limit, adaptive: Adaptive) -> None:
+        self.names.append(name)
+
+
+def test_processes_with_the_same_rules_share_by_the_same_names() -> None:
+    rate = Rate(at_most="1/hour")
+
+    def names() -> list[str]:
+        shared = Shared()
+        rules = {"/x": rate, "/free": 0.5, re.compile("/y.*"): rate, (lambda _: True): rate}
+        PathSampler(rules, default=Rate.adaptive("5/second", at_most="1/hour"), sharing=shared, workers=8)
+        return shared.names
+
+    assert names() == names()
+    assert names() == [
+        "at_most:0:/x",
+        "at_most:2:/y.*",
+        "at_most:3:callable",
+        "at_most:default",
+        "target:default",
+    ]
+    # The whole limit is given to what shares it, however many workers there are.
+    state = PathSampler({"/x": rate}, sharing=Shared(), workers=8).match(scope("/x"))
+    assert state is not None
+    assert isinstance(state.bucket, TokenBucket)
+    assert state.bucket.limit == rate.most

@@ -3,6 +3,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -285,6 +288,23 @@ def test_decisions_never_wait_and_the_thread_does_the_rest(caplog: pytest.LogCap
         server.kill()
 
 
+def test_a_server_that_hangs_is_as_good_as_gone() -> None:
+    server = Server()
+    limits = SharedLimits(server.url, namespace="slow")
+    gate = limits.gate("at_most", Limit(count=1_000_000, seconds=86_400.0))
+    assert server.process is not None
+    try:
+        until(gate.take)
+        server.process.send_signal(signal.SIGSTOP)
+        until(lambda: gate.take() and not limits.connected)
+        until(gate.take)
+        server.process.send_signal(signal.SIGCONT)
+        until(lambda: gate.take() and limits.connected and gate.shared)
+    finally:
+        limits.close()
+        server.kill()
+
+
 def test_a_server_that_was_never_there(caplog: pytest.LogCaptureFixture) -> None:
     server = Server()
     server.kill()
@@ -394,3 +414,39 @@ def test_a_bad_url_is_refused_without_its_password(url: Any) -> None:
         SharedLimits(url)
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_without_redis_py_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(RuntimeError, match=r"pip install 'asgi-sentry\[redis\]'"):
+        SharedLimits("redis://localhost")
+
+
+def test_where_no_thread_can_be_started_each_process_goes_on_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    limits = SharedLimits(server.url, namespace="threadless", workers=2)
+    gate = limits.gate("at_most", Limit(count=10, seconds=1e6))
+    assert sum(gate.take() for _ in range(20)) == 5
+    assert "limits are not shared" in caplog.text
+
+
+def test_a_childs_uses_are_its_own(lender: Lender) -> None:
+    limit = Limit(count=31_000, seconds=PERIODS["month"])
+    clock = Skewed(lender, 0)
+    window, budget = LeasedWindow("w", limit, clock=clock), LeasedBudget("b", limit, clock=clock, wall=clock)
+    target = SharedTarget("t", limit, Adaptive(limit, clock=clock), clock=clock)
+    settled(lender, [window])
+    lender.client.flushall()
+    settled(lender, [budget])
+    assert window.take()
+    assert budget.take()
+    for asker in (window, budget, target):
+        asker.forget()
+        assert asker.due(clock())
+        _, _, _, _, generation, _, since, used, *_ = asker.ask("child")
+        assert (generation, since, used) == ("", 0, 0)
