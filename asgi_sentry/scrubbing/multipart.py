@@ -1,0 +1,71 @@
+"""Multipart bodies (RFC 7578), as far as a scrubber needs them: fields by name; of files name, type and size."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_MAX_PARTS = 1000
+_MAX_HEADERS = 8192
+# Quoted or bare, with backslashes as browsers write them.
+_PARAMETER = re.compile(
+    rb"[;\s](name|filename|filename\*)\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.){0,1000})\"|([^;\s\"]{1,1000}))",
+    re.IGNORECASE,
+)
+_TYPE = re.compile(rb"content-type:[ \t]{0,20}([^;\r\n]{1,200})", re.IGNORECASE)
+
+
+def parse_multipart(raw: bytes, boundary: str | None, charset: str) -> tuple[list[tuple[str, Any]], bool] | None:
+    """The parts of a body, in order, and whether it was cut off; None if there are none.
+
+    Args:
+        raw: the body, or its beginning.
+        boundary: of the content type; where it is missing the first line is taken for it.
+        charset: of fields that have none of their own.
+    """
+    mark = b"--" + boundary.encode("latin-1", "replace") if boundary else raw.split(b"\n", 1)[0].strip()
+    if len(mark) < 3 or mark not in raw:
+        return None
+    chunks = raw.split(mark, _MAX_PARTS)
+    closed = chunks[-1].startswith(b"--")
+    parts = [part for chunk in (chunks[1:-1] if closed else chunks[1:]) if (part := _part(chunk, charset)) is not None]
+    return parts, not closed
+
+
+def _part(chunk: bytes, charset: str) -> tuple[str, Any] | None:
+    head, gap, content = _split(chunk)
+    parameters = {
+        match[1].lower(): match[2] if match[2] is not None else match[3]
+        for match in _PARAMETER.finditer(b" " + head[:_MAX_HEADERS])
+    }
+    name = _text(parameters.get(b"name", b""), charset).replace('\\"', '"')
+    if not head and not content:
+        return None
+    content = content.removesuffix(b"\n").removesuffix(b"\r")
+    filename = parameters.get(b"filename", parameters.get(b"filename*"))
+    kind = _TYPE.search(head[:_MAX_HEADERS])
+    media = kind[1].decode("latin-1").strip().lower() if kind else ""
+    if filename is not None or (media and not media.startswith(("text/", "application/json"))):
+        return name, {
+            "filename": _text(filename or b"", charset),
+            "type": media or "application/octet-stream",
+            "size": len(content) if gap else 0,
+        }
+    return name, _text(content, charset)
+
+
+def _split(chunk: bytes) -> tuple[bytes, bytes, bytes]:
+    """A part's headers, the blank line, and its content, with CRLF or bare LF."""
+    chunk = chunk.lstrip(b" \t")
+    for gap in (b"\r\n\r\n", b"\n\n"):
+        head, found, content = chunk.partition(gap)
+        if found:
+            return head, found, content
+    return chunk, b"", b""
+
+
+def _text(raw: bytes, charset: str) -> str:
+    try:
+        return raw.decode(charset)
+    except (LookupError, ValueError):
+        return raw.decode("utf-8", "replace")
