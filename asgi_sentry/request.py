@@ -296,6 +296,7 @@ class RequestRecord:
             # What is sent later for this request has no need of these. With them a record would be part of a circle,
             # and its body would stay until the garbage collector comes to it, which is rarely after a long request.
             self.failure = self._handled = self._entry_exc = self._outer = self._root = self._report = None
+            self._watched = None
             self._scopes.release()
 
     def _end(self) -> None:
