@@ -1,0 +1,45 @@
+"""One small app, in four frameworks: `build(set_user)` in each module. It answers, fails, or shows what goes out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.traffic import RATES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    SetUser = Callable[[Any], None] | None
+
+FRAMEWORKS = ("raw", "starlette", "fastapi", "litestar")
+PATHS = ("/health", *RATES)
+
+
+class Hooks:
+    """What a guard has the app do beside answering."""
+
+    probe: Callable[[], None] | None = None
+
+
+def work(scope: dict[str, Any], path: str, set_user: SetUser) -> None:
+    """What every route does."""
+    if set_user is not None:
+        user = scope.get("user")
+        if user is not None:
+            set_user(user)
+    if Hooks.probe is not None:
+        Hooks.probe()
+    if path == "/api/broken":
+        password = "hunter2-in-a-frame"  # noqa: F841 - a secret in a frame's variables
+        raise ValueError("no such order")
+
+
+def build(framework: str, set_user: SetUser = None) -> Any:
+    """The app: `/health`, and one route for each path that has a rate.
+
+    Args:
+        framework: one of `FRAMEWORKS`.
+        set_user: called with the scope's user, where the contender has no layer that knows it.
+    """
+    return import_module(f"benchmarks.frameworks.on_{framework}").build(set_user)

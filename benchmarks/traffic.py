@@ -1,0 +1,141 @@
+"""The requests that are measured, and the driver that makes them without a server."""
+
+from __future__ import annotations
+
+import gc
+import time
+from dataclasses import dataclass
+from typing import Any
+
+TRACE_ID = "771a43a4192642f0b136d5159a501700"
+_BAGGAGE = (
+    f"other-vendor=1,sentry-trace_id={TRACE_ID},sentry-sample_rand=0.421337,sentry-sample_rate=0.5,"
+    "sentry-environment=production,sentry-release=web%401,sentry-public_key=49d0f7386ad645858ae85020e393bef3,"
+    "sentry-transaction=%2Fcheckout,sentry-sampled={sampled}"
+)
+
+# What a browser sends to an API behind a proxy, as servers hand it on.
+HEADERS = [
+    (b"host", b"shop.example.com"),
+    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"),
+    (b"accept", b"application/json, text/plain, */*"),
+    (b"accept-language", b"en-US,en;q=0.5"),
+    (b"accept-encoding", b"gzip, deflate, br, zstd"),
+    (b"referer", b"https://shop.example.com/basket"),
+    (b"authorization", b"Bearer 0123456789abcdef0123456789abcdef"),
+    (b"cookie", b"sessionid=3f0c8a1db5e94b0e9d6c; theme=dark; csrftoken=9a8b7c6d5e4f3a2b1c0d"),
+    (b"x-request-id", b"0a4f1c2e-5b6d-4c3a-9f8e-7d6c5b4a3f2e"),
+    (b"x-forwarded-for", b"203.0.113.7"),
+    (b"x-forwarded-proto", b"https"),
+    (b"connection", b"keep-alive"),
+]
+# What of these must not be in anything that is sent.
+SECRETS = ("0123456789abcdef0123456789abcdef", "3f0c8a1db5e94b0e9d6c")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One kind of request, and what is to come of it."""
+
+    name: str
+    path: str
+    parent: str  # the decision that comes in, where trace headers do
+    goes_on: str  # the flag of outgoing headers
+    transactions: int
+    errors: int
+
+
+# The parent says the opposite where the path decides, and the same where the parent does.
+CASES = {
+    case.name: case
+    for case in (
+        Case(name="excluded", path="/health", parent="1", goes_on="0", transactions=0, errors=0),
+        Case(name="unsampled", path="/api/rare", parent="0", goes_on="0", transactions=0, errors=0),
+        Case(name="sampled", path="/api/orders", parent="1", goes_on="1", transactions=1, errors=0),
+        Case(name="error", path="/api/broken", parent="0", goes_on="0", transactions=0, errors=1),
+    )
+}
+
+# The rates by path that all variants are set up for. One in a thousand million: rolled, and practically never sampled.
+NEVER_BY_DICE = 1e-9
+RATES = {"/api/rare": NEVER_BY_DICE, "/api/broken": NEVER_BY_DICE, "/api/orders": 1.0, "/api/tenth": 0.1}
+EXCLUDED = ("/health", "/healthz", "/livez", "/readyz", "/ping", "/metrics", "/docs", "/redoc", "/openapi.json")
+EXCLUDED_BELOW = ("/static/", "/_next/")
+
+
+class User:
+    """What an authentication middleware leaves in the scope."""
+
+    is_authenticated = True
+
+    def __init__(self, identity: str) -> None:
+        self.identity = self.display_name = identity
+
+
+def headers(case: Case, *, trace: bool, number: int = 12) -> list[tuple[bytes, bytes]]:
+    """`number` headers of a request, and two more where a trace comes in."""
+    made = HEADERS[:number] + [(f"x-extra-{i}".encode(), b"some value") for i in range(number - len(HEADERS))]
+    if not trace:
+        return made
+    sampled = "true" if case.parent == "1" else "false"
+    incoming = [
+        (b"sentry-trace", f"{TRACE_ID}-2222222222222222-{case.parent}".encode()),
+        (b"baggage", _BAGGAGE.format(sampled=sampled).encode()),
+    ]
+    return made + incoming
+
+
+def scope_of(
+    case: Case, *, trace: bool, user: User | None = None, number: int = 12, query: bytes = b""
+) -> dict[str, Any]:
+    """An ASGI scope as uvicorn makes it, with a user as an authentication middleware adds one."""
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": case.path,
+        "raw_path": case.path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": headers(case, trace=trace, number=number),
+        "client": ("10.0.0.9", 50000),
+        "server": ("10.0.0.1", 8000),
+    }
+    if user is not None:
+        scope["user"] = user
+    return scope
+
+
+_EMPTY = {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _receive() -> dict[str, Any]:
+    return _EMPTY
+
+
+async def _send(message: dict[str, Any]) -> None:
+    pass
+
+
+async def drive(app: Any, template: dict[str, Any], requests: int) -> float:
+    """Seconds of processor time for one request, over so many of them one after another.
+
+    Of the process with all its threads: neither what else runs on the machine counts, nor is work hidden by being
+    moved to another thread.
+    """
+    failures = 0
+    gc.collect()
+    before = time.process_time()
+    for _ in range(requests):
+        scope = template.copy()
+        scope["state"] = {}  # servers give each request its own, and Litestar writes into it
+        try:
+            await app(scope, _receive, _send)
+        except ValueError:
+            failures += 1
+    spent = time.process_time() - before
+    if failures not in {0, requests}:
+        raise RuntimeError(f"{failures} of {requests} requests failed, on {template['path']}")
+    return spent / requests

@@ -1,0 +1,72 @@
+"""The transport of every variant that sends to Sentry: the SDK's own up to its worker, and nothing behind it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sentry_sdk.transport import HttpTransport
+from sentry_sdk.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentry_sdk.envelope import Envelope
+
+
+class _AtOnce(Worker):
+    """Does at once what the SDK's worker does in its thread, so that nothing is cheap by being done later."""
+
+    is_alive = True
+
+    def kill(self) -> None:
+        """Nothing runs."""
+
+    def full(self) -> bool:
+        return False
+
+    def submit(self, callback: Callable[[], Any]) -> bool:
+        callback()
+        return True
+
+
+class Bench(HttpTransport):
+    """Counts what comes, keeps it while a guard looks, and drops it before it is serialised.
+
+    Losses are counted by the SDK's own code. Serialising and compressing come next for everyone alike, in the
+    worker's thread, and would only blur what differs.
+    """
+
+    last: Bench | None = None
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__(options)
+        self.sent: Counter[str | None] = Counter()  # items by type
+        self.kept: list[Envelope] | None = None
+        Bench.last = self
+
+    def _create_worker(self, options: dict[str, Any]) -> Worker:
+        return _AtOnce()
+
+    def _send_envelope(self, envelope: Envelope) -> None:
+        for item in envelope.items:
+            self.sent[item.type] += 1
+        if self.kept is not None:
+            self.kept.append(envelope)
+
+    def _flush_client_reports(self, force: bool = False) -> None:
+        """Left where they are, for the guards to read."""
+
+    def take(self) -> dict[str, list[dict[str, Any]]]:
+        """The payloads kept since the guard began, by kind, as they would be on the wire."""
+        found: dict[str, list[dict[str, Any]]] = {"event": [], "transaction": []}
+        for envelope in self.kept or ():
+            for item in envelope.items:
+                if item.type in found:
+                    found[item.type].append(json.loads(item.get_bytes()))
+        return found
+
+    def losses(self) -> dict[tuple[str, str], int]:
+        """By category and reason, so far."""
+        return dict(self._discarded_events)
