@@ -132,6 +132,7 @@ def _meaning(settings: Settings) -> list[tuple[str, str]]:
         return f"{rate:.1%} of {of}" if rate else "off"
 
     host = urlsplit(settings.dsn).hostname if settings.dsn else None
+    part = "all in one process" if settings.workers == 1 else f"an equal part for each of {settings.workers} processes"
     tracing = settings.traces_sample_rate if settings.enable_tracing else None
     return [
         ("errors", f"sent to {host}" if host else "off: SENTRY_DSN is not set, every layer only passes through"),
@@ -140,7 +141,8 @@ def _meaning(settings: Settings) -> list[tuple[str, str]]:
         ("excluded paths", f"{len(asgi_sentry.DEFAULT_EXCLUDE)} default rules and {len(settings.exclude)} of your own"),
         ("profiles", share(settings.profiles_sample_rate, "the sampled transactions") if host and tracing else "off"),
         ("request bodies", f"the first {settings.max_body_bytes:,} bytes" if settings.max_body_bytes else "off"),
-        ("limits", "shared by Redis" if settings.redis_url else "each process has its own"),
+        ("budgets", f"{settings.budget or 'unlimited'} transactions, {settings.error_budget or 'unlimited'} errors"),
+        ("limits", "shared by Redis" if settings.redis_url else part),
     ]
 
 

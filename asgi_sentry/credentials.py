@@ -1,18 +1,20 @@
-"""URLs that hold credentials: a DSN and a Redis URL, their shape, and what may be shown of them.
+"""URLs that hold credentials: a DSN and a Redis URL, their shape, and how values are shown without any.
 
-What is shown, in an error or in a repr, is built from the parts that are known to be no credential (scheme, host, port,
-project number); nothing else of the text is repeated.
+What is shown of them, in an error or in a repr, is built from the parts that are known to be no credential (scheme,
+host, port, project number); nothing else of the text is repeated.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 _SCHEME = re.compile(r"https?|rediss?|unix")
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _BEHIND_SCHEME = re.compile(r"://.*", re.DOTALL)
+_MAX_SHOWN = 80
 _KEY_LIKE = re.compile(r"[0-9A-Za-z]{20,}")
 
 
@@ -56,6 +58,18 @@ def check_redis_url(url: str) -> str:
 def masked(text: str) -> str:
     """A text up to the first URL in it, which may be a DSN in the wrong place: where its key ends can't be known."""
     return _BEHIND_SCHEME.sub("://[hidden]", text)
+
+
+def shown(value: object) -> str:
+    """Any other value, shortened; of a URL in it, which may be a DSN in the wrong place, only the scheme."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{shown(key)}: {shown(rate)}" for key, rate in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(shown, value)) + ("," if len(value) == 1 else "") + ")"
+    if callable(value) and not isinstance(value, type):
+        return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
+    text = masked(repr(value))
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def shown_url(url: str, *, checked: bool = False) -> str:

@@ -17,7 +17,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import NamedTuple
 
-from asgi_sentry.credentials import check_dsn, check_redis_url, masked, shown_url
+from asgi_sentry.credentials import check_dsn, check_redis_url, masked, shown, shown_url
 from asgi_sentry.paths import PathRule, PathRules
 from asgi_sentry.sampling.rate import Limit, Rate
 
@@ -28,8 +28,6 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 _UNNAMABLE = re.compile(r"[\\/\x00-\x1f\x7f]")
 _MAX_ENVIRONMENT_BYTES = 64
 _MAX_RELEASE_BYTES = 200
-
-_MAX_SHOWN = 80
 
 
 class SettingsError(ValueError):
@@ -97,8 +95,8 @@ class Settings:
             raise SettingsError(problems)
 
     def __repr__(self) -> str:
-        shown = (f"{known.name}={known.shown(getattr(self, known.name))}" for known in _FIELDS)
-        return f"Settings({', '.join(shown)})"
+        parts = (f"{known.name}={known.shown(getattr(self, known.name))}" for known in _FIELDS)
+        return f"Settings({', '.join(parts)})"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -150,29 +148,18 @@ class _Field(NamedTuple):
         """A value that has passed the check, as it may be printed."""
         if self.secret and isinstance(value, str):
             return shown_url(value, checked=True)
-        return _shown(value)
+        return shown(value)
 
     def problem(self, label: str, value: object, error: Exception) -> str:
         """The line that tells what is wrong with a value."""
         # The reasons for a credential never quote it.
-        held, reason = _shown(value), str(error) if self.secret else masked(str(error))
+        held, reason = shown(value), str(error) if self.secret else masked(str(error))
         if isinstance(value, str) and (self.secret or "://" in value):
             # A reason quotes what it is about; of a DSN in the wrong variable even a piece would be too much.
             held, reason = shown_url(value), reason if self.secret else "it is a URL"
         elif self.secret:
             held = f"a {type(value).__name__}"
         return f"{label} held {held}, and may hold {self.allowed} ({reason})"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_shown(key)}: {_shown(rate)}" for key, rate in value.items()) + "}"
-    if isinstance(value, tuple):
-        return "(" + ", ".join(map(_shown, value)) + ("," if len(value) == 1 else "") + ")"
-    if callable(value) and not isinstance(value, type):
-        return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
-    text = masked(repr(value))
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _text(value: object) -> str:
@@ -293,7 +280,7 @@ def _rate(rule: PathRule, rate: object) -> float | Rate:
     try:
         return _fraction(rate)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the rate for {_shown(rule)} is {_shown(rate)}: {error}") from None
+        raise ValueError(f"the rate for {shown(rule)} is {shown(rate)}: {error}") from None
 
 
 _BOOLEANS = "true, false, 1, 0, yes, no, on or off"
