@@ -31,9 +31,16 @@ MAX_TEMPLATES = 512
 TICK = 1.0
 """Seconds between two looks at the traffic."""
 MEMORY = 5.0
-"""Seconds after which a past second has 1/e of its weight: short enough to follow a burst's end."""
+"""Seconds after which a past second has 1/e of its weight: short enough to follow a burst's end.
+
+Or as many as it takes to keep `ENOUGH` by the target, if that is longer: the traffic of a template must not be
+forgotten between two requests that the target allows for.
+"""
+ENOUGH = 20
 BURST = 2.0
 """A tick ends early once it holds this many times what was expected of it."""
+FEW = 5
+"""Fewer requests of a template than this in a tick are chance and not a burst."""
 GAIN = 0.05
 """The part of a miss of the target that is made good in each second."""
 UNSEEN = 60.0
@@ -67,9 +74,10 @@ def shares(traffic: Sequence[float], target: float) -> list[float]:
 class _Template:
     """One template's traffic, probability and account."""
 
-    __slots__ = ("count", "kept_at", "ledger", "probability", "traffic")
+    __slots__ = ("born", "count", "kept_at", "ledger", "probability", "traffic")
 
     def __init__(self, probability: float, now: float) -> None:
+        self.born = now
         self.count = 0  # in this tick
         self.traffic = 0.0  # per second
         self.probability = probability
@@ -91,6 +99,7 @@ class Adaptive:
         "_matcher",
         "_new",
         "_rest",
+        "_rules",
         "_seen",
         "_templates",
         "_ticked",
@@ -105,13 +114,14 @@ class Adaptive:
         now = clock()
         self._rest = _Template(1.0, now)
         self._templates: dict[str, _Template] = {}
+        self._rules: dict[str, str] = {}  # by template
         self._matcher: PathRules[_Template] = PathRules(())
         self._new = False
         self._ticked = now
         self._seen = 0
         self._kept = 0
         self._aim = self.target
-        self._burst = max(1.0, self.target * TICK)
+        self._burst = max(2.0 * FEW, self.target * TICK)
 
     def choose(self, scope: Mapping[str, Any] | None, sample_rand: float) -> float | None:
         """The effective rate of a request that is kept, None for one that is not."""
@@ -133,6 +143,12 @@ class Adaptive:
         if template in self._templates or len(self._templates) >= MAX_TEMPLATES:
             return
         self._templates[template] = _Template(self._rest.probability, self._clock())
+        rule = "/".join(_segment(part) for part in template.split("/"))
+        try:
+            PathRules([(rule, None)])
+        except ValueError:  # the language can't say it, so its requests stay in the rest
+            return
+        self._rules[template] = rule
         self._new = True
 
     @property
@@ -143,43 +159,35 @@ class Adaptive:
     def _tick(self, now: float) -> None:
         if self._new:
             self._new = False
-            self._matcher = _matcher(self._templates)
+            texts = sorted(self._rules, key=_literalness)
+            self._matcher = PathRules((self._rules[text], self._templates[text]) for text in texts)
         # A burst ends a tick early; below this the traffic of a moment would be noise.
         elapsed = max(now - self._ticked, TICK / 20)
-        fade = math.exp(-elapsed / MEMORY)
+        memory = max(MEMORY, ENOUGH / self.target)
+        fade = math.exp(-elapsed / memory)
         every = [self._rest, *self._templates.values()]
         for template in every:
             latest = template.count / elapsed
-            if latest > BURST * template.traffic and template.count > BURST * self.target * TICK / 10:
+            if latest > BURST * template.traffic and template.count > max(FEW, self.target * TICK / FEW):
                 template.traffic = latest  # up at once, down with time
             else:
-                template.traffic = template.traffic * fade + latest * (1 - fade)
+                # Of a young one it is the plain mean, so that it need not climb up from nothing.
+                age = now - template.born
+                kept = fade if age > memory else max(0.0, 1 - elapsed / max(age, elapsed))
+                template.traffic = template.traffic * kept + latest * (1 - kept)
             template.count = 0
         # Estimates err, mostly to too much (the mean of 1 / estimate is above 1 / mean), and what is kept for not
         # having been seen comes on top. So aim a little beside the target, by what was missed lately.
         traffic = math.fsum(template.traffic for template in every)
         missed = self.target - self._kept / elapsed if traffic > self.target else self.target - self._aim
-        self._aim = min(max(self._aim + min(GAIN * elapsed, 1.0) * missed, self.target / 2), self.target * 1.5)
+        self._aim = min(max(self._aim + min(GAIN * elapsed, 1.0) * missed, self.target / 10), self.target * 2)
         for template, probability in zip(every, shares([t.traffic for t in every], self._aim), strict=True):
             template.probability = probability
         # Those that are kept for not having been seen may be a quarter of the target at most.
         self.unseen = max(UNSEEN, 4 * len(every) / self.target)
         self._ticked = now
         self._seen = self._kept = 0
-        self._burst = max(self.target, BURST * traffic) * TICK
-
-
-def _matcher(templates: Mapping[str, _Template]) -> PathRules[_Template]:
-    """The templates as path rules; one that the language can't say stays in the rest."""
-    rules: list[tuple[str, _Template]] = []
-    for text in sorted(templates, key=_literalness):
-        rule = "/".join(_segment(part) for part in text.split("/"))
-        try:
-            PathRules([(rule, None)])
-        except ValueError:
-            continue
-        rules.append((rule, templates[text]))
-    return PathRules(rules)
+        self._burst = max(2.0 * FEW, self.target * TICK, BURST * traffic * TICK)
 
 
 def _segment(text: str) -> str:

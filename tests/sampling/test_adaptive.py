@@ -213,3 +213,18 @@ def test_a_bad_target_is_named(arguments: dict[str, str]) -> None:
         Rate(**arguments)
     with pytest.raises(ValueError, match="target"):
         Rate(0.5, target="5/second")
+
+
+@pytest.mark.parametrize("per_minute", [10, 60, 300])
+def test_small_targets_are_met_as_well(per_minute: int) -> None:
+    # The traffic of a template must not be forgotten between two of its requests: each would be kept then.
+    rng, clock = random.Random(9), Clock()
+    adaptive = Adaptive(Limit(count=per_minute, seconds=60.0), clock=clock)
+    for n in range(20):
+        adaptive.learn(f"/r{n}/{{id}}")
+    kept = 0
+    for n in range(24_000):  # forty minutes, of which the second half counts
+        clock.now += rng.expovariate(10)
+        rate = adaptive.choose(request(f"/r{int(rng.paretovariate(1)) % 20}/1"), rng.random())
+        kept += n >= 12_000 and rate is not None
+    assert kept == pytest.approx(per_minute * 20, rel=0.1 if per_minute > 10 else 0.3)
