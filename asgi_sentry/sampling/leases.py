@@ -82,7 +82,7 @@ class Leased(Locked):
             now = self._clock()
             self._asked += 1
             granted = self._spend(now)
-            due = self._due(now)
+            due = now >= self._next or (self._tokens == 0 and self._due(now))
         if due:
             self.wake()
         return granted
@@ -184,7 +184,7 @@ class LeasedWindow(Leased):
     each more (what they held when the window began). A lease is an eighth of an equal share, at least one.
     """
 
-    __slots__ = ("_slots", "_used")
+    __slots__ = ("_in_slot", "_slot", "_slot_seconds", "_slots", "_used")
 
     kind = "window"
     parts = 8
@@ -194,32 +194,36 @@ class LeasedWindow(Leased):
     ) -> None:
         super().__init__(name, limit, workers=workers, clock=clock)
         self._used = 0  # by all, as last heard
-        self._slots: dict[int, int] = {}  # this process's uses
+        self._slot_seconds = limit.seconds / SLOTS
+        self._slot, self._in_slot = NEVER, 0  # this process's uses in the latest slot of time, by its number,
+        self._slots: dict[float, int] = {}  # and in those before it
 
     def forget(self) -> None:
         """In a forked child: what the parent used is the parent's to tell."""
         super().forget()
+        self._slot, self._in_slot = NEVER, 0
         self._slots = {}
 
     def _spend(self, now: float) -> bool:
-        if self._local is not None:
-            if not self._local.take():
-                return False
-            self._since += 1
-        elif self._tokens > 0:
+        if self._tokens > 0:  # only while it is shared
             self._tokens -= 1
+        elif self._local is not None and self._local.take():
+            self._since += 1
         else:
             return False
-        slot = int(now * SLOTS / self.limit.seconds)
-        if slot not in self._slots:
-            self._slots = {each: n for each, n in self._slots.items() if each >= slot - SLOTS}
-            self._slots[slot] = 0
-        self._slots[slot] += 1
+        slot = now // self._slot_seconds
+        if slot == self._slot:
+            self._in_slot += 1
+            return True
+        self._slots = {each: n for each, n in self._slots.items() if each >= slot - SLOTS}
+        self._slots[self._slot] = self._in_slot
+        self._slot, self._in_slot = slot, 1
         return True
 
     def _history(self, now: float) -> tuple[int, float]:
-        first = int(now * SLOTS / self.limit.seconds) - SLOTS
-        return sum(n for slot, n in self._slots.items() if slot >= first), 0
+        first = now // self._slot_seconds - SLOTS
+        used = sum(n for slot, n in self._slots.items() if slot >= first)
+        return used + (self._in_slot if self._slot >= first else 0), 0
 
     def _heard(self, answer: Answer) -> int:
         self._used = max(self._used, answer.used) if answer.pending else answer.used
