@@ -23,8 +23,8 @@ def main() -> None:
         return
     began = time.monotonic()
     rounds = arguments.rounds or (10 if arguments.quick else 30)
-    found = costs.measure(costs.NAMES, "raw", rounds, print)
-    for text in costs.report(found, "raw")[0]:
+    found = costs.measure(costs.ALL, "raw", rounds, print)
+    for text in costs.report(found, "raw").tables:
         print(text)
     print(f"{time.monotonic() - began:.0f} s")
 

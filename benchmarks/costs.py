@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchmarks.contenders import TITLES
-from benchmarks.harness import Spread, processes, ratios, table
+from benchmarks.contenders import OTHERS, TITLES
+from benchmarks.harness import Result, Spread, processes, ratios, table
 from benchmarks.traffic import CASES
 
 if TYPE_CHECKING:
@@ -13,7 +13,24 @@ if TYPE_CHECKING:
 
     from benchmarks.harness import Process
 
-NAMES = ("ours", "sdk", "noop", "ours_off", "sdk_off", "otel")
+    Key = tuple[str, str, bool]  # contender, case, whether a trace comes in
+    Found = dict[Key, list[float]]  # a value for each round
+
+ALL = ("ours", "sdk", "noop", "ours_off", "sdk_off", *OTHERS)
+ON_FRAMEWORKS = ("ours", "sdk", "noop", "ours_off")
+
+
+def applies(contender: str, case: str, *, trace: bool) -> bool:
+    """Whether a contender does this job at all.
+
+    Off is off: one path that works and one that fails will do. What others record and export is not comparable, and
+    they read other trace headers; ddtrace excludes no paths.
+    """
+    if contender.endswith("_off"):
+        return case in {"excluded", "error"}
+    if contender in OTHERS:
+        return not trace and case in ({"unsampled"} if contender == "datadog" else {"excluded", "unsampled"})
+    return True
 
 
 def measure(
@@ -23,52 +40,64 @@ def measure(
     say: Callable[[str], None],
     *,
     cases: Sequence[str] = tuple(CASES),
-    traces: Sequence[bool] = (False, True),
-) -> dict[tuple[str, str, bool], list[float]]:
-    """Overhead over the bare app in microseconds, a value for each round, by contender, case and incoming trace."""
+) -> Found:
+    """Overhead over the bare app in microseconds."""
+    wanted = [(case, trace) for case in cases for trace in (False, True)]
+    found: Found = {}
     with processes(contenders, framework, say) as running:
-        wanted = [(case, trace) for case in cases for trace in traces]
         check(running, wanted)
-        found: dict[tuple[str, str, bool], list[float]] = {}
         for _ in range(rounds):
             for case, trace in wanted:
-                for contender, process in running.items():
-                    if contender.endswith("_off") and case not in {"excluded", "error"}:
-                        continue  # off is off: one path that works and one that fails will do
-                    bare, spent = process.tell("block", case=case, trace=trace)
-                    found.setdefault((contender, case, trace), []).append(spent - bare)
-                    found.setdefault(("bare " + contender, case, trace), []).append(bare)
+                blocks = {
+                    name: process.tell("block", case=case, trace=trace)
+                    for name, process in running.items()
+                    if applies(name, case, trace=trace)
+                }
+                for name, (bare, spent) in blocks.items():
+                    # Where the SDK patched the framework, its process has no bare app of it any more: ours has.
+                    base = bare if framework == "raw" else blocks["ours"][0]
+                    found.setdefault((name, case, trace), []).append(spent - base)
+                found.setdefault(("bare", case, trace), []).append(blocks["ours"][0])
         check(running, wanted)
     return found
 
 
 def check(running: dict[str, Process], wanted: Sequence[tuple[str, bool]]) -> None:
     """Have every contender's guards look at every case; BenchmarkError where one does not do its job."""
-    for process in running.values():
+    for name, process in running.items():
         for case, trace in wanted:
-            process.tell("guard", case=case, trace=trace)
+            if applies(name, case, trace=trace):
+                process.tell("guard", case=case, trace=trace)
 
 
-def report(found: dict[tuple[str, str, bool], list[float]], framework: str) -> tuple[list[str], dict[str, Any]]:
-    """Tables and the same as data."""
-    contenders = [name for name in NAMES if any(key[0] == name for key in found)]
+def report(found: Found, framework: str) -> Result:
+    """A row for each case."""
+    names = [name for name in ALL if any(key[0] == name for key in found)]
     rows, data = [], {}
-    for case in CASES:
-        for trace in (False, True):
-            if ("ours", case, trace) not in found:
-                continue
-            title = f"{case}, {'trace comes in' if trace else 'no trace'}"
-            overheads = {v: found[v, case, trace] for v in contenders if (v, case, trace) in found}
-            spreads = {v: Spread.of(values) for v, values in overheads.items()}
-            row = [title]
-            row += [spreads[v].show() if v in spreads else "" for v in contenders]
-            entry: dict[str, Any] = dict(spreads)
-            entry["bare"] = Spread.of(found["bare ours", case, trace])
-            if "sdk" in overheads:
-                entry["sdk / ours"] = Spread.of(ratios(overheads["sdk"], overheads["ours"]))
-                row.append(entry["sdk / ours"].show())
-            rows.append(row)
-            data[title] = entry
-    columns = ["request", *(TITLES[v] for v in contenders), "sentry-sdk ÷ asgi-sentry"][: len(rows[0])]
-    text = table(f"Overhead over the bare app, µs a request, {framework}", columns, rows)
-    return [text], data
+    for case, trace in dict.fromkeys((case, trace) for _, case, trace in found):
+        title = f"{case}, {'trace' if trace else 'no trace'}"
+        spreads = {name: Spread.of(found[name, case, trace]) for name in names if (name, case, trace) in found}
+        bare = Spread.of(found["bare", case, trace])
+        factor = Spread.of(ratios(found["sdk", case, trace], found["ours", case, trace]))
+        cells = [spreads[name].show() if name in spreads else "-" for name in names]
+        rows.append([title, f"{bare.median:.1f}", *cells, factor.show()])
+        data[title] = {"bare": bare, **spreads, "sdk / ours": factor}
+    columns = ["request", "bare app", *(TITLES[name] for name in names), "sentry-sdk ÷ asgi-sentry"]
+    title = f"Overhead over the bare app, µs of processor time a request: {framework}"
+    return Result(tables=[table(title, columns, rows)], data=data)
+
+
+def run(say: Callable[[str], None], *, quick: bool) -> Result:
+    """Without a framework."""
+    return report(measure(ALL, "raw", 10 if quick else 40, say), "raw ASGI")
+
+
+def run_frameworks(say: Callable[[str], None], *, quick: bool) -> Result:
+    """On each framework."""
+    tables, data = [], {}
+    for framework in ("starlette", "fastapi", "litestar"):
+        cases = ("excluded", "unsampled") if quick else tuple(CASES)
+        one = report(measure(ON_FRAMEWORKS, framework, 5 if quick else 12, say, cases=cases), framework)
+        tables += one.tables
+        data[framework] = one.data
+    return Result(tables=tables, data=data)

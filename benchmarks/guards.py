@@ -12,7 +12,7 @@ from benchmarks.traffic import SECRETS, TRACE_ID, Case, User, scope_of
 from benchmarks.transport import Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _ROUNDING = 1e-4  # the dice of "never" say yes once in a million
 _EVEN_AMONG_THE_SAMPLED = 2
@@ -25,11 +25,13 @@ class GuardError(Exception):
 class Guard:
     """Looks at one app of a variant that sends to Sentry."""
 
-    def __init__(self, app: Any, case: Case, *, trace: bool, scrubs: bool) -> None:
+    def __init__(self, app: Any, case: Case, *, trace: bool, scrubs: bool, layers: str = "fsuhb") -> None:
         self.app = app
         self.case = case
         self.trace = trace
         self.scrubs = scrubs  # whether secrets are its job
+        self.layers = layers  # of ours: what is not in the stack is not attached
+        self.user = "alice" if "u" in layers else None
 
     async def check(self) -> None:
         """Make a few requests and look at all that comes of them.
@@ -86,7 +88,7 @@ class Guard:
             wrong.append(f"counted as lost: {lost}, expected {expected}")
         wrong += self._check_outgoing(outgoing)
         for payload in found["transaction"] + found["event"]:
-            wrong += self._check_payload(payload, outgoing, user="alice")
+            wrong += self._check_payload(payload, outgoing, user=self.user)
         return wrong
 
     def _check_outgoing(self, outgoing: list[dict[str, str]]) -> Iterator[str]:
@@ -108,7 +110,7 @@ class Guard:
         request = payload.get("request") or {}
         if request.get("method") != "GET" or not str(request.get("url", "")).endswith(self.case.path):
             yield f"{kind} without the request's method and URL: {request.get('url')}"
-        if "user-agent" not in {str(name).lower() for name in request.get("headers") or ()}:
+        if "h" in self.layers and "user-agent" not in {str(name).lower() for name in request.get("headers") or ()}:
             yield f"{kind} without the request's headers"
         trace_id = payload.get("contexts", {}).get("trace", {}).get("trace_id")
         if self.trace and trace_id != TRACE_ID:
@@ -132,7 +134,7 @@ class Guard:
         found = await self._request(User("alice"), fail)
         if len(found["event"]) != 1:
             return [f"{len(found['event'])} errors for a failure on the path, expected 1"]
-        return list(self._check_payload(found["event"][0], [], user="alice"))
+        return list(self._check_payload(found["event"][0], [], user=self.user))
 
     async def _check_user_stays(self) -> list[str]:
         """The request after that of a user has none of its own."""
@@ -144,6 +146,25 @@ class Guard:
         found = await self._request(None, fail)
         users = [event.get("user") for event in found["event"]]
         return [] if users == [None] else [f"the next request's error is of the user {users}"]
+
+
+async def check_by_probe(app: Any, case: Case, look: Callable[[str], str | None]) -> None:
+    """Ask, from within the app, whether the contender does its job. Raises GuardError."""
+    said: list[str | None] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    Hooks.probe = staticmethod(lambda: said.append(look(case.name)))
+    try:
+        await app({**scope_of(case, trace=False), "state": {}}, receive, send)
+    finally:
+        Hooks.probe = None
+    if said != [None]:
+        raise GuardError(f"{case.name}: {said}")
 
 
 def _has_frame(payload: dict[str, Any]) -> bool:

@@ -100,6 +100,8 @@ class Spread:
 
     def show(self, digits: int = 1) -> str:
         """As in a table."""
+        if abs(self.median) >= 100:
+            digits = 0
         return f"{self.median:.{digits}f} ({self.low:.{digits}f}..{self.high:.{digits}f})"
 
 
@@ -116,3 +118,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         for row in (columns, ["-" * width for width in widths], *rows)
     ]
     return "\n".join([f"### {title}", "", *lines, ""])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one part of the suite found: tables to print, and the same as data."""
+
+    tables: list[str]
+    data: dict[str, Any]

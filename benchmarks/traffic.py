@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from dataclasses import dataclass
@@ -119,6 +120,21 @@ async def _send(message: dict[str, Any]) -> None:
     pass
 
 
+class Upload:
+    """The `receive` of a request with a body of so many bytes, in chunks as servers read them from a socket."""
+
+    CHUNK = 65_536
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    async def __call__(self) -> dict[str, Any]:
+        step = min(self._left, self.CHUNK)
+        self._left -= step
+        # A chunk of its own each, as from a socket: whoever keeps it pays for it.
+        return {"type": "http.request", "body": bytearray(step).replace(b"\0", b"a"), "more_body": self._left > 0}
+
+
 async def drive(app: Any, template: dict[str, Any], requests: int) -> float:
     """Seconds of processor time for one request, over so many of them one after another.
 
@@ -139,3 +155,25 @@ async def drive(app: Any, template: dict[str, Any], requests: int) -> float:
     if failures not in {0, requests}:
         raise RuntimeError(f"{failures} of {requests} requests failed, on {template['path']}")
     return spent / requests
+
+
+async def together(app: Any, template: dict[str, Any], requests: int) -> float:
+    """The same with all requests in flight at once, a task each, as a server has them."""
+
+    async def one() -> None:
+        await app({**template, "state": {}, "pause": True}, _receive, _send)
+
+    gc.collect()
+    before = time.process_time()
+    await asyncio.gather(*(one() for _ in range(requests)))
+    return (time.process_time() - before) / requests
+
+
+async def upload(app: Any, template: dict[str, Any], size: int) -> float:
+    """Seconds of processor time for one request with a body."""
+    headers = [*template["headers"], (b"content-type", b"application/json"), (b"content-length", str(size).encode())]
+    scope = {**template, "method": "POST", "headers": headers, "state": {}}
+    gc.collect()
+    before = time.process_time()
+    await app(scope, Upload(size), _send)
+    return time.process_time() - before

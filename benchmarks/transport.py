@@ -70,3 +70,11 @@ class Bench(HttpTransport):
     def losses(self) -> dict[tuple[str, str], int]:
         """By category and reason, so far."""
         return dict(self._discarded_events)
+
+    @classmethod
+    def counts(cls) -> dict[str, int]:
+        """What was sent and what was not sampled, so far; nothing where there is no transport."""
+        if cls.last is None:
+            return {}
+        unsampled = cls.last.losses().get(("transaction", "sample_rate"), 0)
+        return {**{str(kind): number for kind, number in cls.last.sent.items()}, "unsampled": unsampled}

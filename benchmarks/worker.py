@@ -11,13 +11,14 @@ import gc
 import json
 import os
 import sys
+import tracemalloc
 import warnings
 from typing import Any
 
-from benchmarks.contenders import Skipped, make
+from benchmarks.contenders import Skipped, make, prober
 from benchmarks.frameworks import build
-from benchmarks.guards import Guard, Tally
-from benchmarks.traffic import CASES, User, drive, scope_of
+from benchmarks.guards import Guard, Tally, check_by_probe
+from benchmarks.traffic import CASES, User, drive, scope_of, together, upload
 
 _WARM = 60  # requests before a case's first block
 _BLOCK_SECONDS = 0.004
@@ -33,23 +34,29 @@ class Subject:
         self.bare = build(framework)
         self.app = make(contender, framework)
         self.sends = contender.partition(":")[0] in {"ours", "sdk"}
+        self.probe = prober(contender)
         self._size: dict[Any, int] = {}
 
     async def guard(self, case: str, *, trace: bool) -> None:
         """Raises GuardError."""
         if self.sends:
-            guard = Guard(self.app, CASES[case], trace=trace, scrubs=self.contender == "ours")
+            kind, _, names = self.contender.partition(":")
+            layers = names.rstrip("0123456789") or "fsuhb"
+            guard = Guard(self.app, CASES[case], trace=trace, scrubs=kind == "ours", layers=layers)
             await guard.check()
+        elif self.probe is not None:
+            await check_by_probe(self.app, CASES[case], self.probe)
 
-    async def block(self, case: str, *, trace: bool, **scope: Any) -> tuple[float, float]:
+    async def block(self, case: str, *, trace: bool, number: int = 12, **extra: Any) -> tuple[float, float]:
         """Microseconds of a request to the bare app and to the contender's, and the counts checked."""
-        template = {**scope_of(CASES[case], trace=trace, user=User("alice"), **scope)}
-        key = (case, trace, tuple(scope.items()))
+        template = {**scope_of(CASES[case], trace=trace, user=User("alice"), number=number), **extra}
+        plain = {key: value for key, value in template.items() if key != "spans"}
+        key = (case, trace, number, tuple(extra.items()))
         if key not in self._size:
-            await drive(self.app, template, _WARM)
-            await drive(self.bare, template, _WARM)
+            await drive(self.app, template, _WARM if case != "error" else _LEAST)
+            await drive(self.bare, plain, _WARM)
             gc.freeze()
-            once = await drive(self.app, template, 20)
+            once = await drive(self.app, template, _LEAST)
             self._size[key] = max(_LEAST, min(_MOST, int(_BLOCK_SECONDS / max(once, 1e-7))))
         requests = self._size[key]
         await drive(self.app, template, 3)
@@ -57,8 +64,41 @@ class Subject:
         spent = await drive(self.app, template, requests)
         if self.sends:
             tally.check(CASES[case], requests)
-        bare = await drive(self.bare, template, max(200, min(_MOST, requests)))
+        bare = await drive(self.bare, plain, max(200, min(_MOST, requests)))
         return bare * 1e6, spent * 1e6
+
+    async def crowd(self, case: str, *, requests: int) -> tuple[float, float]:
+        """The same with so many requests in flight at once."""
+        template = scope_of(CASES[case], trace=False, user=User("alice"))
+        bouts = max(1, 200 // requests)
+        await together(self.app, template, min(requests, 50))
+        tally = Tally()
+        spent = sum([await together(self.app, template, requests) for _ in range(bouts)]) / bouts
+        if self.sends:
+            tally.check(CASES[case], requests * bouts)
+        bare = sum([await together(self.bare, template, requests) for _ in range(bouts)]) / bouts
+        return bare * 1e6, spent * 1e6
+
+    async def body(self, case: str, *, size: int, repeat: int) -> tuple[float, float]:
+        """Microseconds of a request that uploads a body, to the bare app and to the contender's."""
+        template = scope_of(CASES[case], trace=False, user=User("alice"))
+        await upload(self.app, template, 1_000)
+        spent = sum([await upload(self.app, template, size) for _ in range(repeat)]) / repeat
+        bare = sum([await upload(self.bare, template, size) for _ in range(repeat)]) / repeat
+        return bare * 1e6, spent * 1e6
+
+    async def memory(self, case: str, *, size: int) -> tuple[float, float]:
+        """Bytes allocated at the most during such a request, beyond what was there before."""
+        template = scope_of(CASES[case], trace=False, user=User("alice"))
+        peaks = []
+        for app in (self.bare, self.app):
+            await upload(app, template, 1_000)
+            tracemalloc.start()
+            before, _ = tracemalloc.get_traced_memory()
+            await upload(app, template, size)
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+            tracemalloc.stop()
+        return peaks[0], peaks[1]
 
 
 async def serve(subject: Subject, reply: Any) -> None:
@@ -67,12 +107,7 @@ async def serve(subject: Subject, reply: Any) -> None:
         command = json.loads(line)
         action = command.pop("do")
         try:
-            if action == "guard":
-                await subject.guard(**command)
-                answer: Any = None
-            else:
-                answer = await subject.block(**command)
-            reply({"ok": answer})
+            reply({"ok": await getattr(subject, action)(**command)})
         except Exception as exc:
             reply({"error": f"{type(exc).__name__}: {exc}"})
 

@@ -36,6 +36,14 @@ class Skipped(Exception):  # noqa: N818 - not an error
     """The contender can't be measured here, and why."""
 
 
+OTHERS = ("otel", "elastic", "datadog")  # neither ours nor the SDK: excluded and unsampled requests are comparable
+
+
+def prober(name: str) -> Callable[[str], str | None] | None:
+    """What looks, from within the app, whether another contender does its job; by the case's name."""
+    return import_module(f"benchmarks.contenders.{name}").probe if name in OTHERS else None
+
+
 def make(name: str, framework: str) -> Any:
     """The app of a contender; `ours:fs` is asgi-sentry with some layers only, `x_off` is x without a DSN.
 

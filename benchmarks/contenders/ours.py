@@ -13,18 +13,26 @@ from benchmarks.transport import Bench
 if TYPE_CHECKING:
     from benchmarks.contenders import Build
 
-LAYERS: dict[str, Any] = {
-    "r": asgi_sentry.SentryMiddleware,
-    "f": asgi_sentry.TransactionFilterMiddleware,
-    "s": partial(asgi_sentry.PathSamplingMiddleware, rates=RATES),
-    "u": asgi_sentry.UserContextMiddleware,
-    "h": asgi_sentry.HeaderScrubbingMiddleware,
-    "b": asgi_sentry.BodyScrubbingMiddleware,
-}
+
+def layers(rules: int = 0) -> dict[str, Any]:
+    """The layers by their initials; with so many rules of exclusion and so many rates in front of those in use."""
+    exclude = tuple(f"/internal/{number}/**" if number % 2 else f"/internal/{number}" for number in range(rules))
+    rates = {f"/v{number}/{{id}}" if number % 2 else f"/v{number}": 0.5 for number in range(rules)}
+    return {
+        "r": asgi_sentry.SentryMiddleware,
+        "f": partial(asgi_sentry.TransactionFilterMiddleware, exclude=(*exclude, *asgi_sentry.DEFAULT_EXCLUDE)),
+        "s": partial(asgi_sentry.PathSamplingMiddleware, rates={**rates, **RATES}),
+        "u": asgi_sentry.UserContextMiddleware,
+        "h": asgi_sentry.HeaderScrubbingMiddleware,
+        "b": asgi_sentry.BodyScrubbingMiddleware,
+    }
 
 
 def make(build: Build, names: str = "fsuhb", dsn: str = DSN) -> Any:
-    """The app in the layers of these initials, the first the outermost."""
-    settings = asgi_sentry.Settings(dsn=dsn or None, traces_sample_rate=0.1)
+    """The app in the layers of these initials, the first the outermost; a number after them adds so many rules."""
+    initials = names.rstrip("0123456789")
+    # What no rate decides is not sampled, so that a layer alone has the same outcomes as all together.
+    settings = asgi_sentry.Settings(dsn=dsn or None, traces_sample_rate=0.0)
     asgi_sentry.init(settings, transport=Bench, **COMMON)
-    return asgi_sentry.compose(build(), *(LAYERS[name] for name in names))
+    made = layers(int(names[len(initials) :] or 0))
+    return asgi_sentry.compose(build(), *(made[name] for name in initials))

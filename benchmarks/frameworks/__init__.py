@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import sentry_sdk
+
 from benchmarks.traffic import RATES
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ def work(scope: dict[str, Any], path: str, set_user: SetUser) -> None:
             set_user(user)
     if Hooks.probe is not None:
         Hooks.probe()
+    if "spans" in scope:  # queries and calls that the SDK's integrations would time
+        for number in range(scope["spans"]):
+            with sentry_sdk.start_span(op="db", name=f"SELECT * FROM items WHERE shelf = {number}"):
+                pass
     if path == "/api/broken":
         password = "hunter2-in-a-frame"  # noqa: F841 - a secret in a frame's variables
         raise ValueError("no such order")

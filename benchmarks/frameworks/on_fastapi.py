@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 
 from benchmarks.frameworks import PATHS, work
+from benchmarks.transport import Bench
 
 if TYPE_CHECKING:
     from benchmarks.frameworks import SetUser
@@ -18,6 +19,11 @@ def build(set_user: SetUser) -> Any:
     async def endpoint(request: Request) -> dict[str, bool]:
         work(request.scope, request.scope["path"], set_user)
         return {"ok": True}
+
+    @app.get("/stats")
+    async def stats() -> dict[str, int]:
+        """For the guards of a server in another process."""
+        return Bench.counts()
 
     for path in PATHS:
         app.get(path)(endpoint)
