@@ -483,3 +483,17 @@ async def converse(
     except Exception as exc:
         return Conversation(sent, exc)
     return Conversation(sent, None)
+
+
+def unrolled(exc: BaseException) -> list[BaseException]:
+    """An exception, its causes and contexts, and the members of groups among them."""
+    seen: list[BaseException] = []
+    waiting = [exc]
+    while waiting:
+        each = waiting.pop()
+        if any(each is other for other in seen):
+            continue
+        seen.append(each)
+        waiting += [inner for inner in (each.__cause__, each.__context__) if inner is not None]
+        waiting += getattr(each, "exceptions", ())
+    return seen

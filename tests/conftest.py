@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from sentry_sdk import scope as sdk_scope
 
 import asgi_sentry
+from asgi_sentry import sdk
 from asgi_sentry.testing import RecordingTransport
 
 DSN = "http://publickey@localhost/1"
@@ -75,11 +76,15 @@ def start(mode: str) -> Start:
 
 @pytest.fixture
 def start_plain(mode: str) -> Start:
-    """A plain `sentry_sdk.init` whose auto-enabled framework integrations are on."""
+    """A plain `sentry_sdk.init`, less its framework integrations.
+
+    Those patch the frameworks for the rest of the process: with them, `plain.py` runs in one of its own.
+    """
 
     def start_plain(**options: Any) -> RecordingTransport:
         transport = RecordingTransport()
         options = {"traces_sample_rate": 1.0, "release": "app@1", **mode_options(mode), **options}
+        options.setdefault("disabled_integrations", sdk.framework_integrations())
         sentry_sdk.init(dsn=DSN, transport=transport, **options)
         return transport
 

@@ -41,6 +41,7 @@ class Layer:
             try:
                 if record.meet(self._own, scope):
                     receive = record.tap(receive)
+                send = record.overhear(send)
             except Exception as exc:
                 faults.note("joining a request", exc, "the layer has no effect on it")
             return await self.app(scope, receive, send)
