@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
-from asgi_sentry import faults
+from asgi_sentry import cargo, faults
 from asgi_sentry.request import current
 from asgi_sentry.tag import Tag
 
@@ -46,8 +46,11 @@ class Door:
             lose: the transport's `record_lost_event`.
         """
         items = []
-        for item in envelope.items:
+        headers = dict(envelope.headers)
+        for packed in envelope.items:
+            item = packed
             try:
+                item = _unpacked(packed, headers)
                 if item.type in _COUNTS:
                     items.append(item)
                 elif self._admits(item):
@@ -59,7 +62,6 @@ class Door:
                 lose("internal_sdk_error", item=item)
         if not items:
             return None
-        headers = dict(envelope.headers)
         if isinstance(headers.get("event_id"), Tag):
             headers["event_id"] = headers["event_id"].plain()
         if "trace" in headers:  # the dynamic sampling context: ids, rates, and a name that the user may have set
@@ -116,6 +118,21 @@ class Door:
         if not isinstance(name, str):
             return trace
         return {**trace, "transaction": self.scrubber.scrub_text(name)}
+
+
+def _unpacked(item: Item, headers: dict[str, Any]) -> Item:
+    """The item with its cargo, if it travelled light; the trace header that the SDK takes from an event, too."""
+    light: Any = item.payload.json
+    if item.type not in _EVENTS or not isinstance(light, dict):
+        return item
+    tag = light.get("event_id")
+    if not isinstance(tag, Tag) or tag.cargo is None:
+        return item
+    event = cargo.load(light, tag.cargo)
+    trace = event.get("contexts", {}).get("trace", {}).pop("dynamic_sampling_context", None)
+    if trace:
+        headers["trace"] = trace
+    return Item(payload=PayloadRef(json=event), headers=item.headers)
 
 
 def telemetry_hook(user_hook: Hook | None) -> Hook:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry import faults
+from asgi_sentry import cargo, faults, sdk
 from asgi_sentry.content import attributes_of, describe_head, header
 from asgi_sentry.counters import count_error
 from asgi_sentry.routes import route_template, transaction_name
@@ -63,8 +63,7 @@ class Report:
             event.pop("request", None)
             event.pop("user", None)
         if self._record.view.door is not None:
-            event["event_id"] = Tag(event["event_id"], self)
-            return event
+            return self._tagged(event, kind)
         if not self.admits(event):
             return None
         try:
@@ -73,6 +72,16 @@ class Report:
             faults.note("scrubbing", exc, "the event is not sent")
             return None
         return event
+
+    def _tagged(self, event: dict[str, Any], kind: str | None) -> dict[str, Any]:
+        """The event on its way to the door: light where nobody looks at it."""
+        tag = Tag(event["event_id"], self)
+        event["event_id"] = tag
+        may_be_light = kind in self._record.view.light and sdk.is_last_processor(self._record.process)
+        if not may_be_light or sdk.has_gen_ai_spans(event):
+            return event
+        light, tag.cargo = cargo.unload(event)
+        return light
 
     def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any]) -> bool:
         """Whether an error is to be sent; one that is may get its fingerprint by rule.
@@ -243,10 +252,12 @@ class Report:
     def _sections(self) -> dict[tuple[str, ...], Scrubber]:
         """Which parts of an event a layer's own scrubber decides about."""
         headers, bodies = self._decider_of_headers(), self._decider_of_bodies()
-        sections: dict[tuple[str, ...], Scrubber] = {
-            ("request", part): headers for part in ("headers", "cookies", "query_string", "url")
-        }
-        sections["request", "data"] = bodies
+        sections: dict[tuple[str, ...], Scrubber] = {}
+        if headers is not self.scrubber:
+            for part in ("headers", "cookies", "query_string", "url"):
+                sections["request", part] = headers
+        if bodies is not self.scrubber:
+            sections["request", "data"] = bodies
         return sections
 
     def _decider_of_headers(self) -> Scrubber:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import os
 import random
 import re
+import sys
 import uuid
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
@@ -24,11 +26,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sentry_sdk
 from sentry_sdk import traces, transport
+from sentry_sdk.client import SDK_INFO
 from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.integrations.asgi import _asgi_middleware_applied
 from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.scope import Scope, _current_scope, _isolation_scope
+from sentry_sdk.serializer import global_repr_processors, serialize
 from sentry_sdk.session import Session
 from sentry_sdk.tracing_utils import (
     SENTRY_TRACE_REGEX,
@@ -38,7 +42,7 @@ from sentry_sdk.tracing_utils import (
     _should_continue_trace,
     has_tracing_enabled,
 )
-from sentry_sdk.utils import event_from_exception
+from sentry_sdk.utils import event_from_exception, format_timestamp, handle_in_app
 
 from asgi_sentry import faults
 
@@ -89,6 +93,7 @@ class ClientView:
     org: str | None  # of the DSN: a trace of another organisation is not continued
     strict: bool  # nor one that names none, where exactly one of both sides does
     door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
+    light: frozenset[str | None]  # the types of events that nobody looks at between our processor and the door
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
 
     def downsample(self) -> int:
@@ -125,9 +130,22 @@ def view() -> ClientView | None:
         org=getattr(client.parsed_dsn, "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
         door=getattr(client.transport, "asgi_sentry_door", None),
+        light=_types_nobody_sees(client),
         patched=any(client.get_integration(name) is not None for name, _ in _INTEGRATIONS),
     )
     return last
+
+
+def _types_nobody_sees(client: Any) -> frozenset[str | None]:
+    """The types of events (`transaction`; None: errors) that may travel as `cargo` has it: no hook sees them."""
+    options = client.options
+    seen_by = ("event_scrubber", "custom_repr", "profiles_sample_rate", "profiles_sampler")
+    if getattr(client.transport, "asgi_sentry_door", None) is None or any(options.get(each) for each in seen_by):
+        return frozenset()
+    if client.spotlight is not None or global_repr_processors:
+        return frozenset()
+    hooks: dict[str | None, str] = {None: "before_send", "transaction": "before_send_transaction"}
+    return frozenset(kind for kind, hook in hooks.items() if options.get(hook) is None)
 
 
 def supports(option: str) -> bool:
@@ -925,6 +943,68 @@ class _StreamedRoot:
 
     def discard(self) -> None:
         _silence(self._segment)
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+def is_last_processor(processor: Any) -> bool:
+    """Whether no event processor comes after this one."""
+    processors = Scope.get_current_scope()._event_processors
+    return bool(processors) and processors[-1] == processor
+
+
+def has_gen_ai_spans(event: Mapping[str, Any]) -> bool:
+    """Whether the SDK will take spans out of the transaction and send them by themselves."""
+    return any(str(span.get("op")).startswith("gen_ai.") for span in event.get("spans") or () if isinstance(span, dict))
+
+
+def mark_in_app(event: dict[str, Any]) -> None:
+    """Mark the frames of an error that are the app's own, as the SDK does before it serializes."""
+    if "exception" in event or "threads" in event or "stacktrace" in event:
+        options = sentry_sdk.get_client().options
+        sdk_event: Any = event
+        handle_in_app(sdk_event, options["in_app_exclude"], options["in_app_include"], options["project_root"])
+
+
+def description() -> dict[str, Any]:
+    """The `sdk` section that the SDK gives its events."""
+    return {**SDK_INFO, "integrations": sorted(sentry_sdk.get_client().integrations)}
+
+
+class _NotPlainError(Exception):
+    """A value that JSON does not have."""
+
+
+def serialized(event: dict[str, Any]) -> dict[str, Any]:
+    """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain."""
+    limit = sentry_sdk.get_client().options["max_value_length"] or sys.maxsize
+    try:
+        plain: dict[str, Any] = _plain(event, limit)
+    except (_NotPlainError, RecursionError):
+        return serialize(event, max_request_body_size="always", max_value_length=limit)
+    return plain
+
+
+def _plain(value: Any, limit: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        if len(value) > limit:
+            raise _NotPlainError
+        return value
+    if kind is dict:
+        return {key if type(key) is str else str(key): _plain(each, limit) for key, each in value.items()}
+    if kind is list or kind is tuple:
+        return [_plain(each, limit) for each in value]
+    if value is None or kind is int or kind is bool:
+        return value
+    if kind is float and math.isfinite(value):
+        return value
+    if kind is datetime:
+        return format_timestamp(value)
+    if isinstance(value, str):  # an enumeration's, or a tag
+        return _plain(str.__str__(value), limit)
+    raise _NotPlainError
 
 
 # --- spans of the app's own functions ----------------------------------------------------------------------------

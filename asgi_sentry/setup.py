@@ -73,6 +73,8 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         "release": settings.release,
         "debug": settings.debug,
         "traces_sample_rate": settings.traces_sample_rate if tracing else None,
+        # Bodies are cut by the body layer, by bytes; the SDK would cut them again, to ten fields.
+        "max_request_body_size": "always",
         **own,
     }
     if settings.profiles_sample_rate and tracing:

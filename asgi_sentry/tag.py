@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asgi_sentry.report import Report
@@ -15,13 +15,15 @@ class Tag(str):
     keeps its request's report alive for just as long as it waits.
     """
 
-    __slots__ = ("report",)
+    __slots__ = ("cargo", "report")
     report: Report
+    cargo: dict[str, Any] | None  # of an event that travels light
 
-    def __new__(cls, text: str, report: Report) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
+    def __new__(cls, text: str, report: Report, cargo: dict[str, Any] | None = None) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
         """Tag the text."""
         tag = super().__new__(cls, text)
         tag.report = report
+        tag.cargo = cargo
         return tag
 
     def plain(self) -> str:

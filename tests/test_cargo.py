@@ -1,0 +1,138 @@
+"""Events that travel light arrive as those that the SDK serialized whole."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import re
+from typing import Any
+
+import pytest
+import sentry_sdk
+from hypothesis import given
+from hypothesis import strategies as st
+from sentry_sdk.serializer import serialize
+
+import asgi_sentry
+from asgi_sentry import cargo, sdk
+from asgi_sentry.testing import RecordingTransport, request
+
+pytestmark = pytest.mark.skipif(sentry_sdk.VERSION.startswith("3"), reason="before_send_transaction is of version 2")
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    max_leaves=20,
+)
+moments = st.datetimes(timezones=st.just(datetime.timezone.utc))
+
+
+@given(st.dictionaries(st.sampled_from(["contexts", "tags", "exception", "spans", "modules"]), plain | moments))
+def test_plain_values_are_serialized_as_the_sdk_does(event: dict[str, Any]) -> None:
+    expected = serialize(dict(event), max_value_length=100_000)
+    expected.pop("_meta", None)
+    assert sdk.serialized(event) == expected
+
+
+@pytest.mark.parametrize("odd", [object(), decimal.Decimal(1), float("nan"), {1, 2}, "x" * 2_000, b"bytes"])
+def test_what_is_not_plain_is_left_to_the_sdk(odd: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def spy(event: Any, **options: Any) -> Any:
+        seen.append(event)
+        return serialize(event, **options)
+
+    monkeypatch.setattr(sdk, "serialize", spy)
+    sentry_sdk.init(max_value_length=1_000)
+    event = {"contexts": {"a": {"b": odd}}}
+    assert json.dumps(sdk.serialized(event))
+    assert seen == [event]
+
+
+@given(st.integers(0, 50))
+def test_the_sdk_counts_the_spans_of_a_light_transaction(count: int) -> None:
+    light, heavy = cargo.unload({"type": "transaction", "spans": [{"op": "a"}] * count})
+    assert len(light["spans"]) == count
+    assert list(light["spans"]) == []
+    assert len(heavy["spans"]) == count
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    here = sentry_sdk.get_isolation_scope()
+    here.set_tag("plan", "pro")
+    here.set_context("order", {"items": [1, 2, {"deep": {"er": [None, True, 1.5]}}], "when": decimal.Decimal("1.5")})
+    here.set_extra("many", {str(n): list(range(20)) for n in range(20)})
+    here.set_extra("odd", object)
+    for n in range(150):
+        sentry_sdk.add_breadcrumb(message=f"crumb {n}", data={"n": n, "deep": [[[[[[n]]]]]]})
+    asgi_sentry.set_user_context(42)
+    with sentry_sdk.start_span(op="db", name="SELECT 1") as span:
+        span.set_data("rows", [1, 2, 3])
+        span.set_data("odd", decimal.Decimal(2))
+        span.set_tag("shard", "a")
+    if scope["path"] == "/fail":
+        local = {"a": list(range(30)), "b": object()}
+        raise ValueError(f"no luck with {len(local)}")
+    if scope["path"] == "/message":
+        sentry_sdk.capture_message("hello", level="warning")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def normalised(value: Any) -> Any:
+    """Without what differs from run to run."""
+    unsteady = ("event_id", "sent_at", "timestamp", "start_timestamp", "trace_id", "span_id", "parent_span_id")
+    unsteady += ("trace_sample_rand", "sample_rand", "lineno", "thread.id")
+    if isinstance(value, dict):
+        return {key: normalised(each) for key, each in sorted(value.items()) if key not in unsteady}
+    if isinstance(value, list):
+        return [normalised(each) for each in value]
+    return re.sub(r"[0-9a-f]{12,}", "…", value) if isinstance(value, str) else value
+
+
+async def traffic(**options: Any) -> tuple[list[Any], list[Any]]:
+    transport = RecordingTransport()
+    settings = asgi_sentry.Settings(dsn="http://key@localhost/1", release="app@1", traces_sample_rate=1.0)
+    asgi_sentry.init(settings, transport=transport, **options)
+    wrapped = asgi_sentry.wrap(app)
+    for path in ("/ok", "/fail", "/message"):
+        try:
+            await request(wrapped, "POST", path, headers=[("x-api-key", "k-1234567")], body=b'{"a": 1}', query=b"q=1")
+        except ValueError:
+            pass
+    sent = [
+        (item.type, normalised(envelope.headers.get("trace")), normalised(item.payload.json))
+        for envelope in transport.envelopes
+        for item in envelope.items
+        if item.type in ("event", "transaction")
+    ]
+    return sent, transport.lost
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("attach_stacktrace", [False, True])
+async def test_light_events_are_what_heavy_ones_are(attach_stacktrace: bool) -> None:
+    light, lost = await traffic(attach_stacktrace=attach_stacktrace)
+    as_it_is = {"before_send": lambda event, hint: event, "before_send_transaction": lambda event, hint: event}
+    heavy, lost_heavy = await traffic(attach_stacktrace=attach_stacktrace, **as_it_is)
+    assert [kind for kind, _, _ in light] == ["transaction", "event", "transaction", "event", "transaction"]
+    assert light == heavy
+    assert lost == lost_heavy
+
+
+@pytest.mark.anyio
+async def test_a_processor_behind_ours_sees_the_whole_event() -> None:
+    seen: list[Any] = []
+
+    async def curious(scope: Any, receive: Any, send: Any) -> None:
+        sentry_sdk.get_current_scope().add_event_processor(lambda event, hint: seen.append(set(event)) or event)
+        raise ValueError("boom")
+
+    transport = RecordingTransport()
+    asgi_sentry.init(asgi_sentry.Settings(dsn="http://key@localhost/1"), transport=transport)
+    with pytest.raises(ValueError, match="boom"):
+        await request(asgi_sentry.wrap(curious))
+    assert {"exception", "request", "contexts"} <= seen[0]
+    assert transport.items("event")[0]["exception"]["values"][0]["type"] == "ValueError"
