@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 # What stays with the SDK: what it asks for itself, or adds to or trims by rules of its own.
 _STAYS = frozenset({"event_id", "type", "timestamp", "extra", "breadcrumbs", "level", "platform", "attachments"})
-_PLACEHOLDERS: dict[str, Any] = {
-    "exception": {"values": []},  # or `attach_stacktrace` would attach the stack of this very moment
-    "sdk": {},  # or it would be filled in, to be serialized once more for every event
-}
+# What says that there is a stack already, or `attach_stacktrace` would attach the one of this very moment.
+_STACKS = ("exception", "threads", "stacktrace")
+_EMPTY: dict[str, Any] = {}
 
 
 class _Count(list[Any]):
@@ -45,7 +44,10 @@ def unload(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             light[key] = value
         else:
             cargo[key] = value
-    light.update(_PLACEHOLDERS)
+    light["sdk"] = _EMPTY  # or it would be filled in, to be serialized once more for every event
+    for key in _STACKS:
+        if key in cargo:
+            light[key] = _EMPTY
     if "spans" in cargo:
         light["spans"] = _Count(len(cargo["spans"]))
     return light, cargo
@@ -53,8 +55,7 @@ def unload(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def load(light: dict[str, Any], cargo: dict[str, Any]) -> dict[str, Any]:
     """The whole event, serialized; the event that went through the SDK is not used again."""
-    for key in (*_PLACEHOLDERS, "spans"):
-        light.pop(key, None)
+    light = {key: value for key, value in light.items() if key not in cargo and key != "sdk"}
     sdk.mark_in_app(cargo)
     event = sdk.serialized(cargo)
     event.setdefault("sdk", sdk.description())

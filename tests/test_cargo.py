@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
+import contextlib
+import datetime as dt
 import decimal
 import json
 import re
@@ -25,7 +26,7 @@ plain = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
     max_leaves=20,
 )
-moments = st.datetimes(timezones=st.just(datetime.timezone.utc))
+moments = st.datetimes(timezones=st.just(dt.timezone.utc))
 
 
 @given(st.dictionaries(st.sampled_from(["contexts", "tags", "exception", "spans", "modules"]), plain | moments))
@@ -98,10 +99,8 @@ async def traffic(**options: Any) -> tuple[list[Any], list[Any]]:
     asgi_sentry.init(settings, transport=transport, **options)
     wrapped = asgi_sentry.wrap(app)
     for path in ("/ok", "/fail", "/message"):
-        try:
+        with contextlib.suppress(ValueError):
             await request(wrapped, "POST", path, headers=[("x-api-key", "k-1234567")], body=b'{"a": 1}', query=b"q=1")
-        except ValueError:
-            pass
     sent = [
         (item.type, normalised(envelope.headers.get("trace")), normalised(item.payload.json))
         for envelope in transport.envelopes
@@ -114,9 +113,10 @@ async def traffic(**options: Any) -> tuple[list[Any], list[Any]]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("attach_stacktrace", [False, True])
 async def test_light_events_are_what_heavy_ones_are(attach_stacktrace: bool) -> None:
-    light, lost = await traffic(attach_stacktrace=attach_stacktrace)
+    options = {"attach_stacktrace": attach_stacktrace, "include_local_variables": not attach_stacktrace}
+    light, lost = await traffic(**options)
     as_it_is = {"before_send": lambda event, hint: event, "before_send_transaction": lambda event, hint: event}
-    heavy, lost_heavy = await traffic(attach_stacktrace=attach_stacktrace, **as_it_is)
+    heavy, lost_heavy = await traffic(**options, **as_it_is)
     assert [kind for kind, _, _ in light] == ["transaction", "event", "transaction", "event", "transaction"]
     assert light == heavy
     assert lost == lost_heavy
