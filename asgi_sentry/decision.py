@@ -68,6 +68,8 @@ def _decide_by_rate(
     for sampler in plan.samplers:
         state = sampler.match(scope)
         if state is not None:
+            if state.excludes:
+                return EXCLUDED
             halvings = view.downsample()
             choice = sampler.choose(
                 state,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import warnings
 from functools import partial
@@ -173,7 +174,9 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
         settings = _started or Settings.from_env()
     shared: dict[str, Any] = {"workers": settings.workers}
     if settings.redis_url is not None:
-        shared["sharing"] = SharedLimits(settings.redis_url, workers=settings.workers)
+        shared["sharing"] = sharing = SharedLimits(settings.redis_url, workers=settings.workers)
+        sharing.start()  # the first leases are there before the first request
+        atexit.register(sharing.close)  # and what is left of them goes back
     return compose(
         app,
         SentryMiddleware,

@@ -114,9 +114,9 @@ async def traffic(**options: Any) -> tuple[list[Any], list[Any]]:
 @pytest.mark.parametrize("attach_stacktrace", [False, True])
 async def test_light_events_are_what_heavy_ones_are(attach_stacktrace: bool) -> None:
     options = {"attach_stacktrace": attach_stacktrace, "include_local_variables": not attach_stacktrace}
-    light, lost = await traffic(**options)
     as_it_is = {"before_send": lambda event, hint: event, "before_send_transaction": lambda event, hint: event}
-    heavy, lost_heavy = await traffic(**options, **as_it_is)
+    # From one and the same line, which stands in the stack traces.
+    (light, lost), (heavy, lost_heavy) = [await traffic(**options, **hooks) for hooks in ({}, as_it_is)]
     assert [kind for kind, _, _ in light] == ["transaction", "event", "transaction", "event", "transaction"]
     assert light == heavy
     assert lost == lost_heavy
