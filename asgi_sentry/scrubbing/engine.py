@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry.scrubbing import event as events
 from asgi_sentry.scrubbing.keys import DENIED, Keys, words
-from asgi_sentry.scrubbing.pairs import FILTERED
+from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD
 from asgi_sentry.scrubbing.rules import BY_ID, DEFAULT_RULES, Rule
 from asgi_sentry.scrubbing.texts import TextRules
 from asgi_sentry.scrubbing.walk import Redaction
@@ -78,7 +78,7 @@ class Scrubber:
 
     def decides(self, key: object) -> str | None:
         """The id of the rule that redacts whatever stands under a key; None if none does."""
-        return "@password" if self.keys[key] == DENIED else None  # type: ignore[index]  # any key at all
+        return PASSWORD if self.keys[key] == DENIED else None
 
     def clean(
         self,
@@ -171,12 +171,11 @@ def _rules(given: Iterable[Rule | str]) -> tuple[Rule, ...]:
     if isinstance(given, (str, Rule)):
         raise TypeError(f"rules must be several, got one: write rules=({given!r},)")
     rules: dict[str, Rule] = {}
-    for rule in given:
-        if isinstance(rule, str):
-            if rule not in BY_ID:
-                raise ValueError(f"no rule has the id {rule!r}; there are {', '.join(sorted(BY_ID))}")
-            rule = BY_ID[rule]
-        elif not isinstance(rule, Rule):
+    for entry in given:
+        if isinstance(entry, str) and entry not in BY_ID:
+            raise ValueError(f"no rule has the id {entry!r}; there are {', '.join(sorted(BY_ID))}")
+        rule = BY_ID[entry] if isinstance(entry, str) else entry
+        if not isinstance(rule, Rule):
             raise TypeError(f"a rule must be a Rule or the id of one, got {type(rule).__qualname__}")
         if rule.id in rules and rules[rule.id] is not rule:
             raise ValueError(f"two rules have the id {rule.id!r}; give one of them another")

@@ -9,6 +9,7 @@ what it is replaced with groups events as well. So is a transaction's name, whic
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry.scrubbing.headers import query_redacted, url_redacted
@@ -77,11 +78,20 @@ def _fixed(walk: Walk, value: Any, holder: Any, key: Any, node: Any, depth: int)
     if value.__class__ is str:
         walk.fixed(value, holder, key, node)
     elif isinstance(value, (dict, list)) and depth < _DEEPEST:
+        if _all_known(walk, value):
+            return
         here = (node, key, value)
         for inner, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
             _fixed(walk, one, value, inner, here, depth + 1)
     elif value is not None and not isinstance(value, (bool, int, float)):
         walk.add(value, holder, key, node)
+
+
+def _all_known(walk: Walk, value: dict[Any, Any] | list[Any]) -> bool:
+    try:
+        return walk.scrubber.texts.clean_lines.issuperset(value.values() if isinstance(value, dict) else value)
+    except TypeError:  # a container within
+        return False
 
 
 def _object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, Any, Any], None]:
@@ -139,16 +149,52 @@ def _source(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
         _fixed(walk, value, holder, key, node, 0)
 
 
-_FRAME = _object(
-    {
-        **dict.fromkeys(("filename", "abs_path", "function", "module"), _source),
-        **dict.fromkeys(("context_line", "pre_context", "post_context"), _source),
-        **dict.fromkeys(("raw_function", "package", "symbol", "source_link"), FIXED),
-        **dict.fromkeys(("lineno", "colno", "in_app", "platform", "instruction_addr", "addr_mode", "lang"), ID),
-        "vars": DATA,
-    }
-)
-_STACKTRACE = _object({"frames": _each(_FRAME), "registers": FIXED})
+_FRAME_TEXTS = ("filename", "abs_path", "function", "module", "context_line", "pre_context", "post_context")
+_FRAME_OTHERS: dict[str, Action] = {
+    **dict.fromkeys(("raw_function", "package", "symbol", "source_link"), FIXED),
+    **dict.fromkeys(("lineno", "colno", "in_app", "platform", "instruction_addr", "addr_mode", "lang"), ID),
+}
+_FRAME_FIELDS = frozenset({*_FRAME_TEXTS, "lineno", "in_app", "vars"})
+_static = itemgetter("filename", "lineno", *_FRAME_TEXTS)
+_KNOWN_FRAMES = 512
+
+
+def _frame(walk: Walk, frame: Any, holder: Any, key: Any, node: Any) -> None:
+    """One frame. What it shows of the program is the same each time, and is compared with what was seen last time."""
+    if frame.__class__ is not dict:
+        walk.add(frame, holder, key, node)
+        return
+    here = (node, key, frame)
+    known = walk.scrubber.texts.clean_frames
+    try:
+        shown = _static(frame)
+        place = shown[:2]
+        harmless = known.get(place) == shown
+    except (KeyError, TypeError):
+        shown = place = None
+        harmless = False
+    if not harmless:
+        before = walk.pending
+        for field in _FRAME_TEXTS:
+            if frame.get(field) is not None:
+                _source(walk, frame[field], frame, field, here)
+        if shown is not None and walk.pending == before and len(known) < _KNOWN_FRAMES:
+            known[place] = shown
+    if frame.get("vars") is not None:
+        walk.add(frame["vars"], frame, "vars", here)
+    if not _FRAME_FIELDS.issuperset(frame):
+        others = {}
+        for field in frame.keys() - _FRAME_FIELDS:
+            way = _FRAME_OTHERS.get(field)
+            if way is None:
+                others[field] = frame[field]
+            elif frame[field] is not None:
+                _add(walk, way, frame[field], frame, field, here)
+        if others:
+            walk.members(others, frame, here)
+
+
+_STACKTRACE = _object({"frames": _each(_frame), "registers": FIXED})
 _MECHANISM = _object(
     {"type": ID, "handled": ID, "source": FIXED, "exception_id": ID, "parent_id": ID, "is_exception_group": ID}
 )
@@ -175,7 +221,7 @@ _SPAN = _object(
         "tags": DATA,
     }
 )
-_IDS = dict.fromkeys(("profile_id", "profiler_id", "replay_id", "trace_id"), ID)
+_IDS: dict[str, Action] = dict.fromkeys(("profile_id", "profiler_id", "replay_id", "trace_id"), ID)
 _CONTEXT = _object({"type": FIXED, **_IDS})
 _CONTEXTS = _object({"trace": _SPAN}, rest=_CONTEXT)
 
@@ -296,7 +342,7 @@ _EVENT: dict[str, Action] = {
     "tags": DATA,
     "extra": DATA,
 }
-_SESSION = {
+_SESSION: dict[str, Action] = {
     **dict.fromkeys(("sid", "seq", "timestamp", "started", "init", "status", "errors", "duration"), ID),
     "attrs": _object({"release": FIXED, "environment": FIXED}),
     "aggregates": _each(_object(dict.fromkeys(("started", "exited", "errored", "abnormal", "crashed"), ID))),
@@ -318,14 +364,14 @@ def _nothing(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
     """Numbers by the thousand."""
 
 
-_PROFILE = {
+_PROFILE: dict[str, Action] = {
     **dict.fromkeys(_PROFILE_IDS, ID),
     **dict.fromkeys(("release", "dist", "environment", "device", "os", "runtime", "client_sdk", "debug_meta"), FIXED),
-    "profile": _object({"frames": _each(_FRAME), "samples": _nothing, "stacks": _nothing, "thread_metadata": FIXED}),
+    "profile": _object({"frames": _each(_frame), "samples": _nothing, "stacks": _nothing, "thread_metadata": FIXED}),
     "transactions": _each(_object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT})),
     "transaction": _object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT}),
 }
-_ENTRY = {
+_ENTRY: dict[str, Action] = {
     **dict.fromkeys(("timestamp", "start_timestamp", "end_timestamp", "trace_id", "span_id", "parent_span_id"), ID),
     **dict.fromkeys(("level", "severity_number", "status", "is_segment", "type", "is_remote", "kind"), ID),
     "unit": FIXED,
@@ -537,14 +583,16 @@ def _clean_batch(scrubber: Scrubber, payload: dict[str, Any], taint: Any) -> tup
         if not isinstance(item, dict):
             walk.add(item, items, index, (None, "items", items))
             continue
-        item = items[index] = dict(item)
-        here = ((None, "items", items), index, item)
-        for field, value in list(item.items()):
+        own_item = items[index] = dict(item)
+        here = ((None, "items", items), index, own_item)
+        for field, value in item.items():
             if field == "attributes" and isinstance(value, dict):
-                own = item[field] = {key: dict(held) if isinstance(held, dict) else held for key, held in value.items()}
+                own = own_item[field] = {
+                    key: dict(held) if isinstance(held, dict) else held for key, held in value.items()
+                }
                 endings.append(_add_attributes(walk, own, (here, field, own)))
             elif value is not None:
-                _add(walk, _ENTRY.get(field, DATA), value, item, field, here)
+                _add(walk, _ENTRY.get(field, DATA), value, own_item, field, here)
     found: list[Redaction] = []
     for walk, of, endings, members in walks.values():
         try:

@@ -9,6 +9,8 @@ is no secret once words are told apart (Elastic's and Django's `*key*` in `cache
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ DENIED = 1
 ADDRESS = 2  # an IP address, or a list of them, is redacted there; anything else stays
 COOKIES = 3  # a string is one Cookie header; a container holds cookies by name
 MAYBE = 4  # "key": a secret, unless it stands beside a value, or for something that is no text
+
+
+def _split(text: str) -> list[str]:
+    return text.split()
+
 
 # A word: a run of capitals (an acronym) up to a capitalised word, a word with or without its capital, digits, or a run
 # of letters of a script without case.
@@ -55,24 +62,36 @@ _BEGINNINGS = ("password", "passwd", "aspsessionid", "sessionid")
 _INNOCENT_WORDS = frozenset({"passwordless", "nontoken", "notoken"})
 # What stands behind a term says that the value tells about the secret.
 _ABOUT = frozenset(
-    """type types count counts length len size limit limits expires expire expiry expired expiration ttl lifetime
+    _split(
+        """type types count counts length len size limit limits expires expire expiry expired expiration ttl lifetime
     duration age url uri endpoint method methods scheme schemes provider providers policy policies strategy format
     enabled disabled required version backend backends middleware hasher hashers validator validators field fields
     name names label path timeout algorithm alg issuer audience scope scopes domain samesite httponly secure engine
-    class cls module at on time timestamp date seconds ms minutes hours days index position usage""".split()
+    class cls module at on time timestamp date seconds ms minutes hours days index position usage"""
+    )
 )
 _INNOCENT = frozenset(
-    "accesscontrolallowcredentials withcredentials allowcredentials secwebsocketkey passthrough passrate".split()
+    [
+        "accesscontrolallowcredentials",
+        "withcredentials",
+        "allowcredentials",
+        "secwebsocketkey",
+        "passthrough",
+        "passrate",
+    ]
 )
 _ADDRESSES = frozenset(
-    """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress sourceaddress
+    _split(
+        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress sourceaddress
     forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
-    netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip""".split()
+    netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip"""
+    )
 )
 _MAX_RUN = 5  # words in the longest term, and one to spare
 
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
 _CACHED, _CACHED_LENGTH = 4096, 80
+_FEW = 400  # characters of keys for which one search for any stem is quicker than one search a stem
 
 
 def words(key: str) -> list[str]:
@@ -97,20 +116,24 @@ def _trie(stems: Iterable[str]) -> str:
 
 
 # Every key that is not PLAIN has one of these in it.
-_STEMS = (
-    "pass pwd pswd secr tok bear jw cred auth key sso saml srf sess sid cfid symf cook signat sig hmac otp pin card cc "
-    "cvv cvc cvn csc code iban ssn soci princ ident tan ip addr client peer forward remotehost priv"
-).split()
+_STEMS = _split(
+    """pass pwd pswd secr tok bear jw cred auth key sso saml srf sess sid cfid symf cook signat sig hmac otp pin card
+    cc cvv cvc cvn csc code iban ssn soci princ ident tan ip addr client peer forward remotehost priv"""
+)
 
 
-class Keys(dict["str | bytes | int | float | bool | None", int]):
-    """A cache of what each key means, by the key as it stands; a miss decides.
+class Keys:
+    """What keys mean, by the key as it stands.
 
-    The first few thousand keys are kept for good, so that nobody can push them out; what comes later is decided anew
-    each time, which is made cheap by one search for a stem that every sensitive key has.
+    The first few thousand are remembered for good, so that nobody can push them out; what comes later is decided anew
+    each time, all keys of a value together.
+
+    Attributes:
+        plain: keys that are known to say nothing, and to hold no secret themselves.
+        special: keys that are known to say something, and what; also those under which a named value may stand.
     """
 
-    __slots__ = ("_allowed", "_denied", "_stems", "_whole")
+    __slots__ = ("_allowed", "_denied", "_find", "_stems", "_whole", "plain", "special")
 
     def __init__(self, *, deny: Iterable[str] = (), allow: Iterable[str] = ()) -> None:
         own = {compact(term): words(term) for term in deny}
@@ -118,23 +141,82 @@ class Keys(dict["str | bytes | int | float | bool | None", int]):
         self._denied.update(dict.fromkeys(own, _OWN_TERM))
         self._whole = frozenset(_WHOLE.split())
         self._allowed = frozenset(compact(term) for term in allow)
-        stems = [max(parts, key=len) for parts in own.values()]
-        plain = [stem for stem in (*_STEMS, *stems) if stem.isascii()]
-        search = _trie(sorted(plain))
+        stems = {*_STEMS, *(max(parts, key=len) for parts in own.values())}
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
-        self._stems = re.compile(search if len(plain) == len(_STEMS) + len(stems) else "").search
+        everything = not all(stem.isascii() for stem in stems)
+        self._stems = ("",) if everything else tuple(sorted(stems))
+        self._find = re.compile("" if everything else _trie(sorted(stems))).search
+        self.plain: set[object] = set()
+        self.special: dict[object, int] = dict.fromkeys(("value", "val", "Value"), PLAIN)
+        for key in ("value", "val", "Value"):
+            self.special[key] = self[key]
 
-    def __missing__(self, key: object) -> int:
-        if key.__class__ is not str:
-            if isinstance(key, (bytes, bytearray)):
-                key = key.decode("latin-1")
-            elif not isinstance(key, str):
-                return PLAIN
-            key = str.__str__(key)
-        verdict = PLAIN if self._stems(key.lower()) is None else self._decide(key)
-        if len(self) < _CACHED and len(key) <= _CACHED_LENGTH:
-            self[key] = verdict
-        return verdict
+    def __getitem__(self, key: object) -> int:
+        """What a key means, whatever it is."""
+        if key in self.plain:
+            return PLAIN
+        known = self.special.get(key)
+        return self._fresh(key) if known is None else known
+
+    def known(self, key: object) -> int:
+        """What a key means, if that is known; what is not is taken to mean nothing."""
+        return self.special.get(key, PLAIN)
+
+    def told(self, keys: set[object]) -> dict[object, int]:
+        """Which of these keys mean something, and what."""
+        texts = [
+            key if isinstance(key, str) else key.decode("latin-1") if isinstance(key, bytes) else "" for key in keys
+        ]
+        joined = "\0".join(texts)
+        found: dict[object, int] = {}
+        suspects: Iterable[object]
+        if len(joined) < _FEW:
+            suspects = keys if self._find(joined.lower()) else ()
+        else:
+            suspects = self._suspects(list(keys), texts, joined)
+        for key in suspects:
+            verdict = self._fresh(key)
+            if verdict:
+                found[key] = verdict
+        for key, verdict in found.items():
+            if len(self.special) < _CACHED and isinstance(key, (str, bytes)) and len(key) <= _CACHED_LENGTH:
+                self.special[key] = verdict
+        return found
+
+    def remember(self, keys: set[object]) -> None:
+        """Keep keys that were found to mean nothing, and to hold nothing, while there is room."""
+        room = _CACHED - len(self.plain)
+        if room > 0:
+            special = self.special
+            for key in keys:
+                if key.__class__ is str and key not in special and len(key) <= _CACHED_LENGTH:
+                    self.plain.add(key)
+                    room -= 1
+                    if not room:
+                        return
+
+    def _suspects(self, keys: list[object], texts: list[str], joined: str) -> Iterable[object]:
+        """Keys that have a stem in them, by one search a stem over all of them."""
+        data = joined.encode("latin-1", "replace").lower()
+        starts = [0, *accumulate(len(text) + 1 for text in texts)]
+        found: dict[int, None] = {}
+        for stem in self._stems:
+            literal = stem.encode()
+            at = data.find(literal)
+            while at >= 0:
+                index = bisect_right(starts, at) - 1
+                if index >= len(texts):
+                    break
+                found[index] = None
+                at = data.find(literal, starts[index + 1])
+        return [keys[index] for index in found]
+
+    def _fresh(self, key: object) -> int:
+        if isinstance(key, (bytes, bytearray)):
+            key = key.decode("latin-1")
+        elif not isinstance(key, str):
+            return PLAIN
+        return PLAIN if self._find(key.lower()) is None else self._decide(key)
 
     def _decide(self, key: str) -> int:
         parts = words(key[-200:])  # what a longer key ends with is what it is about
@@ -155,7 +237,7 @@ class Keys(dict["str | bytes | int | float | bool | None", int]):
         bare = "".join(named).removeprefix("x")
         if hits or bare in self._whole or any(map(_is_compound, named)):
             return DENIED
-        if named and named[-1] in {"cookies"}:
+        if named and named[-1] == "cookies":
             return COOKIES
         if bare == "key":
             return MAYBE

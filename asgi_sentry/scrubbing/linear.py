@@ -1,11 +1,11 @@
-"""Whether a pattern takes linear time in `re`, told from its shape alone.
+r"""Whether a pattern takes linear time in `re`, told from its shape alone.
 
 `re` tries a pattern at every place of the text and, on failure, every other way through it. Both are harmless when
 
 - at each repeat the next character says whether to go on or to leave it (what repeats, and what may follow, begin with
   different characters), so that there is one way only, and
 - an attempt that runs far can't begin again inside what it ran over: it has to begin at a place that a lookbehind or
-  `\\b` marks as the head of a run, or with a character that what repeats does not contain.
+  `\b` marks as the head of a run, or with a character that what repeats does not contain.
 
 Repeats of up to a few dozen are a constant factor and not held to this, as long as the factors don't multiply. The
 test is on the safe side: a pattern may be refused that would do well; then bounds on its repeats help.
@@ -41,13 +41,13 @@ def check_linear(pattern: re.Pattern[str]) -> str | None:
     try:
         tree = _parser.parse(pattern.pattern, pattern.flags)
         return _Analysis(pattern.flags).check(list(tree))
-    except _Refused as exc:
+    except _RefusedError as exc:
         return str(exc)
     except RecursionError:
         return "it is nested too deeply to tell"
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """With the reason."""
 
 
@@ -101,7 +101,7 @@ class _Analysis:
         for code, argument in items:
             part = self.one(str(code), argument)
             if whole.long & part.first:
-                raise _Refused(
+                raise _RefusedError(
                     "a long repeat is followed by what it could take itself; there are many ways to divide a text"
                 )
             many_ways = bool(whole.short & part.first)
@@ -125,13 +125,13 @@ class _Analysis:
             inner = _Analysis(self.flags)
             part = inner.sequence(list(argument[1]))
             if inner.long_loops:
-                raise _Refused(f"a lookaround has a long repeat in it; bound it to at most {_SHORT}")
+                raise _RefusedError(f"a lookaround has a long repeat in it; bound it to at most {_SHORT}")
             return _Part(work=part.work)
         if code == "BRANCH":
             return self.branch(argument[1])
         if code in _REPEATS:
             return self.repeat(argument, possessive=code.startswith("POSSESSIVE"))
-        raise _Refused(f"it has a {code.lower().replace('_', ' ')}, whose cost can't be told")
+        raise _RefusedError(f"it has a {code.lower().replace('_', ' ')}, whose cost can't be told")
 
     def branch(self, branches: list[Any]) -> _Part:
         parts = [self.sequence(list(branch)) for branch in branches]
@@ -151,11 +151,11 @@ class _Analysis:
             open_end = body.first | body.short if low == 0 else body.short
             return replace(body, nullable=low == 0 or body.nullable, short=open_end)
         if body.nullable:
-            raise _Refused("what repeats can be empty")
+            raise _RefusedError("what repeats can be empty")
         if (body.long | body.short) & body.first:
-            raise _Refused("a repeat within a repeat can divide the same text in many ways")
+            raise _RefusedError("a repeat within a repeat can divide the same text in many ways")
         if not _one_way(self, items):
-            raise _Refused("the branches of what repeats can begin alike")
+            raise _RefusedError("the branches of what repeats can begin alike")
         is_long = high > _SHORT
         if is_long or len(self.long_loops) > before:
             self.long_loops[before:] = [self.everything(items)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Span = tuple[int, int, str]  # start, end, rule id
 
 FILTERED = "[Filtered]"
-PASSWORD = "@password"  # the id for what is redacted because of its key
+PASSWORD = "@password"  # noqa: S105 - the id for what is redacted because of its key
 
 # A name with what may stand between it and its value. The lookbehind lets a match start at the head of a run only.
 _NAME = re.compile(
@@ -42,9 +42,10 @@ _SCHEME = re.compile(
 )
 _FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|iban|card)")
 _XML_CLOSE = "</"
+_LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
 _PLACEHOLDER = re.compile(
-    r"(?:[*\u2022.#xX_?-]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\$\{\w*\}?|\$\w+|\$\(.*|<[\w .-]*>|:\w+|\[Filtered\].*|\[Redacted\]|\[REDACTED\]"
-    r"|\*{2,}.*|n/a|none|null|nil|true|false|undefined|nan|unset|empty|required|optional|missing|invalid"
+    r"(?:[*\u2022.#xX_?-]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\$\{\w*\}?|\$[A-Z_]+|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|\[Filtered\]|\[Redacted\]"
+    r"|n/a|none|null|nil|true|false|undefined|nan|unset|empty|required|optional|missing|invalid"
     r"|expired|unknown|ok|yes|no|not|is|was|has|failed|denied|granted|revoked|str|int|bool|bytes|float|any|dict|list|tuple|object"
     r"|string|number|boolean|secretstr|type|self|cls)\Z",
     re.IGNORECASE | re.DOTALL,
@@ -78,22 +79,36 @@ def address_spans(text: str, start: int = 0, end: int | None = None) -> Iterator
         found = match[0]
         if "." not in found and found.count(":") < 2:
             continue
-        try:
-            ipaddress.ip_address(found)
-        except ValueError:
-            continue
-        yield match.span()
+        if _is_address(found):
+            yield match.span()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        if "." in text and ":" not in text:
+            ipaddress.IPv4Address(text)
+        else:
+            ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def pair_spans(text: str, keys: Keys) -> list[Span]:
     """Where the values of sensitive keys stand in a text; in order, without overlaps."""
     spans: list[Span] = []
     position = 0
+    verdicts: dict[str, int] = {}  # the same few names come again and again
     for match in _NAME.finditer(text):
         start = match.start(2)
         if start < position:
             continue
-        verdict = keys[match[2]]
+        name = match[2]
+        verdict = verdicts.get(name, -1)
+        if verdict < 0:
+            verdict = verdicts[name] = keys[name]
+        if not verdict:
+            continue
         if verdict == DENIED or (verdict == COOKIES and match[5] == ":"):
             span = _value_of(text, match, keys)
             if span is not None:
@@ -116,8 +131,9 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
 
 
 def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    stop = 0
     for match in _MULTIPART.finditer(text):
-        if keys[match[1]] == DENIED:
+        if match.start() >= stop and keys[match[1]] == DENIED:
             end = _PART_END.search(text, match.end())
             stop = end.start() if end else len(text)
             if stop > match.end() and not text.startswith(FILTERED, match.end()):
@@ -166,10 +182,9 @@ def _value_of(text: str, match: re.Match[str], keys: Keys) -> tuple[int, int] | 
     if "\n" in text[end:gap]:
         return _checked(text, _bracketed(text, gap)) if text[gap : gap + 1] in {"{", "["} and closing else None
     folded = name.replace("-", "").replace("_", "").lower()
-    if separator == ":" and folded in _HEADERS and not closing.strip("]"):
-        if folded.endswith("cookie") or _SCHEME.match(text, gap):
-            stop = _header_end(text, gap, before[-1:])
-            return _checked(text, (gap, stop))
+    is_header = separator == ":" and folded in _HEADERS and not closing.strip("]")
+    if is_header and (folded.endswith("cookie") or _SCHEME.match(text, gap)):
+        return _checked(text, (gap, _header_end(text, gap, before[-1:])))
     bracketed = _bracketed(text, gap)
     if bracketed is not None:
         return _checked(text, bracketed) if closing or separator != ":" or spaces == "" else None
@@ -213,11 +228,8 @@ def _spaced(text: str, match: re.Match[str], dashes: str | None) -> tuple[int, i
     if not dashes or len(dashes) < 2 or text[end : end + 1] in {"-", "|", "<", "[", "\\", ""}:
         return None
     bare = _BARE.match(text, end)
-    if (
-        bare is None
-        or _ALPHABETIC.match(bare[0])
-        and text[bare.end() : bare.end() + 2][1:].isalpha()
-        and text[bare.end()] == " "
+    if bare is None or (
+        _ALPHABETIC.match(bare[0]) and text[bare.end() : bare.end() + 2][1:].isalpha() and text[bare.end()] == " "
     ):
         return None  # a help text
     return _checked(text, bare.span())
@@ -230,14 +242,15 @@ def _element(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     if opened < 0 or text[opened - 1] == "/":
         return None
     qualified = text[text.rfind("<", 0, start) + 1 : start] + name
-    closed = text.find(f"</{qualified}", opened)
-    if closed < 0:
-        closed = text.find(_XML_CLOSE, opened)
-    content = opened + 1, closed if closed >= 0 else len(text)
-    inner = text[content[0] : content[1]]
-    if not inner.strip() or inner.strip() == FILTERED or (closed < 0 and "\n" in inner):
-        return None
-    return content
+    closed = text.find(_XML_CLOSE, opened, opened + _LONGEST_ELEMENT)
+    if closed >= 0 and not text.startswith(qualified, closed + 2):  # there are elements inside
+        own = text.find(f"</{qualified}", closed, closed + _LONGEST_ELEMENT)
+        closed = own if own >= 0 else closed
+    if closed < 0:  # cut off
+        following = text.find("<", opened, opened + _LONGEST_ELEMENT)
+        closed = following if following >= 0 else min(len(text), opened + _LONGEST_ELEMENT)
+    inner = text[opened + 1 : closed].strip()
+    return (opened + 1, closed) if inner and inner != FILTERED else None
 
 
 def _checked(text: str, span: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -283,7 +296,7 @@ def _bracketed(text: str, position: int) -> tuple[int, int] | None:
     """A bracketed value with its brackets; what is cut off goes to the end."""
     opening = text[position : position + 1]
     if opening == "<":
-        closed = text.find(">", position)
+        closed = text.find(">", position, position + 500)
         inner = text[position : closed + 1] if closed >= 0 else ""
         return None if " at 0x" in inner or "=" not in inner else (position, closed + 1)
     if opening not in {"{", "[", "("} or text.startswith(FILTERED, position):

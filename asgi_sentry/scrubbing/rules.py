@@ -28,7 +28,8 @@ __all__ = ["BY_ID", "DEFAULT_RULES", "FILTERED", "IP", "Gate", "Rule"]
 class Gate(NamedTuple):
     """A literal that every match of a rule has in it, as seen through a mask."""
 
-    mask: str  # "text": as it is; "lower"; "shape": A, a and 0 for a capital, a letter, a digit; "run": a for a token's characters
+    # "text": as it is; "lower"; "shape": A, a and 0 for a capital, a letter, a digit; "run": a for what tokens are made of
+    mask: str
     literal: bytes
     verify: re.Pattern[bytes] | None = None  # on the masked text, where the literal was found
 
@@ -131,6 +132,10 @@ def _holds(validate: Callable[[str], bool], found: str) -> bool:
         return True  # what could not be told to be harmless is not
 
 
+def _split(text: str) -> list[str]:
+    return text.split()
+
+
 # --- validators --------------------------------------------------------------------------------------------------
 
 
@@ -203,10 +208,11 @@ _PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,.]|-(?!----)){0,20000}")
 
 def _pem_spans(text: str) -> Iterable[Span]:
     position = 0
+    last_end = text.rfind("-----END")
     for match in _PEM_BEGIN.finditer(text):
         if match.start() < position:
             continue
-        closed = text.find("-----END", match.end())
+        closed = text.find("-----END", match.end()) if last_end >= match.end() else -1
         body = _PEM_BODY.match(text, match.end())
         position = closed if closed >= 0 else body.end() if body else match.end()
         if text[match.end() : position].strip(" \\rn\r\n") not in {"", FILTERED}:
@@ -217,7 +223,7 @@ _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}")
 _NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
-_FILES = frozenset("png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml".split())
+_FILES = frozenset(_split("""png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml"""))
 _AT = re.compile(r"@|%40")
 
 
@@ -271,7 +277,7 @@ def _built_in(
 # --- tokens of fixed shape ----------------------------------------------------------------------------------------
 
 # Shapes as their makers document them; gitleaks (MIT) and detect-secrets (Apache-2.0) were compared for what is missing.
-_TOKENS = "|".join(
+_TOKENS = "|".join(  # noqa: FLY002 - one a line, each with its maker
     (
         r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}",  # AWS access key ids
         r"ABSK[A-Za-z0-9+/]{80,200}={0,2}",  # AWS Bedrock
@@ -305,12 +311,14 @@ _TOKENS = "|".join(
     )
 )
 
-_KV_STEMS = (
-    "pass pwd pswd secr token jwt cred auth key sso saml srf sess sid cfid symf cook signat hmac otp pin card cc_n "
-    "ccn cvv cvc cvn _code -code ssn social iban bearer"
-).split()
+_KV_STEMS = _split(
+    """pass pwd pswd secr token jwt cred auth key sso saml srf sess sid cfid symf cook signat hmac otp pin card cc_n
+    ccn cvv cvc cvn _code -code ssn social iban bearer"""
+)
 # Behind a stem: the rest of the name, quotes, and a separator. What has none is no key.
 _KV_VERIFY = re.compile(rb"[a-z0-9_.\-]{0,80}\]?\\{0,7}[\"'`]?\]?(?:\s{0,8}(?:[:=,>]|%3[ad])|\s)")
+_RUN_VERIFY = re.compile(rb"[0-9_-]{0,15}[A-Za-z]")  # on the text itself: digits alone are no token
+_CARD_VERIFY = re.compile(rb"(?<![0Aa_.+-])0000(?:0{8,15}|[ -]0000[ -]0{4}|[ -]0{6}[ -])(?![Aa_])")
 _ADDRESS_VERIFY = re.compile(rb"0\.0{1,3}\.0{1,3}\.0{1,3}")
 _IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")
 _SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n)")
@@ -356,7 +364,11 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _built_in(
         "@creditcard",
         r"(?<![\w.+-])(?:\d{12,19}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![\w-]|\.\d)",
-        [("shape", b"000000000000"), ("shape", b"0000 0000"), ("shape", b"0000-0000")],
+        [
+            ("shape", b"000000000000", _CARD_VERIFY),
+            ("shape", b"0000 0000", _CARD_VERIFY),
+            ("shape", b"0000-0000", _CARD_VERIFY),
+        ],
         is_card,
     ),
     _built_in(
@@ -377,7 +389,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         [("text", b"@"), ("text", b"%40")],
         find=lambda text, _: _email_spans(text),
     ),
-    _built_in("@token", rf"(?<![A-Za-z0-9])(?:{_TOKENS})", [("run", b"a" * 16)]),
+    _built_in("@token", rf"(?<![A-Za-z0-9])(?:{_TOKENS})", [("run", b"a" * 16, _RUN_VERIFY)]),
 )
 
 BY_ID = {rule.id: rule for rule in (*DEFAULT_RULES, IP)}

@@ -11,8 +11,6 @@ import binascii
 import html
 import json
 import re
-from bisect import bisect_right
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote_plus, unquote_to_bytes
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from asgi_sentry.scrubbing.engine import Scrubber
+    from asgi_sentry.scrubbing.texts import Places
 
 MIN_LENGTH = 6
 MIN_COOKIE = 16  # a cookie of any name is taken for a secret from this length on
@@ -30,15 +29,22 @@ _MAX_VALUES, _MAX_LENGTH, _MAX_NODES = 256, 8192, 50_000
 _MIN_CORE = 4
 _CUT = 8  # so many characters of a long value are still it, at the end of a text that was cut off there
 
+
+def _split(text: str) -> list[str]:
+    return text.split()
+
+
 # What stands in many places by itself: taking it for a secret would blank out what it is not.
 _COMMON = frozenset(
-    """undefined unknown default password passwd secret token session cookie bearer basic digest authorization
+    _split(
+        """undefined unknown default password passwd secret token session cookie bearer basic digest authorization
     anonymous application/json application/x-www-form-urlencoded multipart/form-data text/plain text/html
-    production staging development testing localhost 127.0.0.1 0.0.0.0 keep-alive no-cache max-age=0 gzip, deflate
-    identity chunked upgrade websocket exception request response message content status string number object boolean
-    integer function handler method header headers params values python sentry django fastapi starlette litestar uvicorn
+    production staging development testing localhost 127.0.0.1 keep-alive no-cache max-age=0 identity chunked
+    upgrade websocket exception request response message content status string number object boolean integer
+    function handler method header headers params values python sentry django fastapi starlette litestar uvicorn
     [filtered] filtered redacted [redacted] required optional enabled disabled success failure failed denied
-    username example example.com test@example.com xmlhttprequest""".split()
+    username example example.com test@example.com xmlhttprequest"""
+    )
 ) | {"gzip, deflate", "gzip, deflate, br", "text/html; charset=utf-8", "application/json; charset=utf-8"}
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
@@ -83,13 +89,14 @@ class Taint:
             body_keys: the same for the body; `keys` if None.
         """
         values: list[str] = []
-        for part in (
-            lambda: values.extend(_of_headers(headers, keys)),
-            lambda: values.extend(_of_query(query, keys)),
-            lambda: values.extend(_of_body(body, keys if body_keys is None else body_keys)),
-        ):
+        parts = (
+            _of_headers(headers, keys),
+            _of_query(query, keys),
+            _of_body(body, keys if body_keys is None else body_keys),
+        )
+        for part in parts:
             try:
-                part()
+                values.extend(part)
             except Exception:  # noqa: S112 - a part that can't be read has no values to look for
                 continue
         return cls(values)
@@ -103,24 +110,22 @@ class Taint:
     def __reduce__(self) -> str:
         raise TypeError("a Taint holds secrets and is not pickled")
 
-    def suspects(self, joined: str, texts: Sequence[str], starts: list[int]) -> set[int]:
+    def suspects(self, joined: str, texts: Sequence[str], places: Places) -> set[int]:
         """Which of several texts may hold a value.
 
         Args:
             joined: the texts with one character between each two.
             texts: of which the indices are returned.
-            starts: where each begins in `joined`, or empty.
+            places: of the texts in `joined`.
         """
         found: set[int] = set()
         find = joined.find
         for core, _ in self._cores:
             at = find(core)
             while at >= 0:
-                if not starts:
-                    starts += [0, *accumulate(len(text) + 1 for text in texts)]
-                index = bisect_right(starts, at) - 1
+                index, following = places.at(at)
                 found.add(index)
-                at = find(core, starts[index + 1])
+                at = find(core, following)
         if "..." in joined:
             found.update(index for index, text in enumerate(texts) if text.endswith(_ENDS_CUT))
         return found
@@ -328,7 +333,7 @@ def _of_body(body: object, keys: Scrubber) -> Iterator[str]:
                 stack.append((denied_value, True))
             stack.extend((inner, denied or verdicts[key] == DENIED) for key, inner in reversed(value.items()))
         elif isinstance(value, (list, tuple)):
-            if len(value) == 2 and isinstance(value[0], str) and verdicts[value[0]] == DENIED:  # noqa: PLR2004 - a pair
+            if len(value) == 2 and isinstance(value[0], str) and verdicts[value[0]] == DENIED:
                 stack.append((value[1], True))
             else:
                 stack.extend((inner, denied) for inner in reversed(value))

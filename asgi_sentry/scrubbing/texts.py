@@ -8,14 +8,14 @@ finds four digits in a row.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry.scrubbing.rules import FILTERED, Gate, Rule
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Sequence
 
     from asgi_sentry.scrubbing.keys import Keys
@@ -28,6 +28,24 @@ _RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range
 _ROUNDS = 4  # a redaction may complete another match ("a [Filtered]@b" ...); each round leaves less to find
 
 
+class Places:
+    """Which of several texts a place in all of them, joined by one character, lies in. Made when first asked."""
+
+    __slots__ = ("_starts", "_texts")
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._starts: list[int] = []
+
+    def at(self, place: int) -> tuple[int, int]:
+        """The index of the text, and where the next one begins."""
+        starts = self._starts
+        if not starts:
+            starts += [length + number for number, length in enumerate(accumulate(map(len, self._texts), initial=0))]
+        index = bisect_right(starts, place)
+        return index - 1, starts[index]
+
+
 class TextRules:
     """The rules of one scrubber, ready to be applied to texts.
 
@@ -36,13 +54,14 @@ class TextRules:
         keys: what the keys in a text mean.
     """
 
-    __slots__ = ("_always", "_keys", "_masks", "_rules", "clean_lines")
+    __slots__ = ("_always", "_keys", "_masks", "_rules", "clean_frames", "clean_lines")
 
     def __init__(self, rules: Sequence[Rule], keys: Keys) -> None:
         self._rules = tuple(rules)
         self._keys = keys
         self._always = 0
         self.clean_lines: set[str] = set()  # texts of the protocol's that were found harmless; bounded by who fills it
+        self.clean_frames: dict[Any, tuple[Any, ...]] = {}  # the same for frames, by file and line
         gates: dict[Gate, int] = {}
         for number, rule in enumerate(rules):
             if not rule._gates:  # noqa: SLF001 - a rule's own business with its engine
@@ -60,34 +79,25 @@ class TextRules:
             return {}
         joined = "\0".join(texts)
         found = dict.fromkeys(range(len(texts)), self._always) if self._always else {}
-        starts: list[int] = []
+        places = Places(texts)
         data = joined.encode("latin-1", "replace")  # one byte a character, so that places stay what they are
-        searches = [
-            (
-                data
-                if mask == "text"
-                else data.lower()
-                if mask == "lower"
-                else data.translate(_SHAPE if mask == "shape" else _RUN),
-                entries,
-            )
-            for mask, entries in self._masks
-        ]
-        for plane, entries in searches:
+        for mask, entries in self._masks:
+            if mask == "text":
+                plane = data
+            else:
+                plane = data.lower() if mask == "lower" else data.translate(_SHAPE if mask == "shape" else _RUN)
             find = plane.find
             for literal, verify, bits in entries:
                 at = find(literal)
                 while at >= 0:
-                    if verify is not None and verify.match(plane, at) is None:
+                    if verify is not None and verify.match(data if mask == "run" else plane, at) is None:
                         at = find(literal, at + 1)
                         continue
-                    if not starts:
-                        starts = [0, *accumulate(len(text) + 1 for text in texts)]
-                    index = bisect_right(starts, at) - 1
+                    index, following = places.at(at)
                     found[index] = found.get(index, 0) | bits
-                    at = find(literal, starts[index + 1])
+                    at = find(literal, following)
         if taint:
-            for index in taint.suspects(joined, texts, starts):
+            for index in taint.suspects(joined, texts, places):
                 found[index] = found.get(index, 0) | _TAINTED
         return found
 
@@ -121,7 +131,7 @@ _TAINTED = 1 << 200  # beyond any number of rules
 
 def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, list[str]]:
     """The text with each span replaced; what overlaps is replaced together, and what is replaced already stays."""
-    kept = _placeholders(text)
+    kept = [match.start() for match in _PLACEHOLDER.finditer(text)]
     pieces: list[str] = []
     ids: list[str] = []
     position = 0
@@ -131,13 +141,9 @@ def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, lis
             before = merged[-1]
             if end > before[1]:
                 merged[-1] = (before[0], end, before[2])
-            continue
-        if any(first <= start and end <= last for first, last in kept):
-            continue
-        merged.append((start, end, rule))
+        elif not kept or not _within(kept, start, end):
+            merged.append((start, end, rule))
     for start, end, rule in merged:
-        if text[start:end] == FILTERED:
-            continue
         pieces += (text[position:start], FILTERED)
         position = end
         ids.append(rule)
@@ -145,10 +151,10 @@ def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, lis
     return "".join(pieces), ids
 
 
-def _placeholders(text: str) -> list[tuple[int, int]]:
-    places = []
-    at = text.find(FILTERED)
-    while at >= 0:
-        places.append((at, at + len(FILTERED)))
-        at = text.find(FILTERED, at + 1)
-    return places
+_PLACEHOLDER = re.compile(re.escape(FILTERED))
+
+
+def _within(kept: list[int], start: int, end: int) -> bool:
+    """Whether a span lies in one of the placeholders that begin at these places."""
+    index = bisect_right(kept, start) - 1
+    return index >= 0 and end <= kept[index] + len(FILTERED)

@@ -7,14 +7,14 @@ if it lies above itself, and else is copied anew, up to a bound, for a few share
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry.scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN
 from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD, address_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from asgi_sentry.scrubbing.engine import Scrubber
     from asgi_sentry.scrubbing.taint import Taint
 
@@ -31,10 +31,12 @@ BY_KEYS = 0
 IN_COOKIES = 1
 IN_ADDRESSES = 2
 IN_PAIR = 3
+IN_COOKIE_PAIR = 5
 IN_TEXTS = 4  # keys decide nothing: names of modules and their versions
 
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
-_VALUES = ("value", "val", "v", "Value")
+_VALUES = frozenset({"value", "val", "Value"})
+_MEMBERS = object()  # in place of a key: all members
 _REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
 
@@ -56,133 +58,199 @@ class Walk:
     """
 
     __slots__ = (
-        "_copies", "_fixed", "_fixed_slots", "_merges", "_free", "_free_slots", "_keys", "_lenient", "_notes", "_roots", "_seen",
-        "_tuples", "_verdicts", "_wrapped", "renamed", "scrubber",
+        "_bulk", "_copies", "_entries", "_fixed", "_fixed_slots", "_fresh", "_given", "_keys", "_lenient", "_notes",
+        "_own_notes", "_runs", "_seen", "_single", "_slots", "_special", "_tuples", "_work", "_wrapped", "renamed",
+        "scrubber",
     )  # fmt: skip
 
     def __init__(self, scrubber: Scrubber, *, lenient: bool = False) -> None:
         self.scrubber = scrubber
-        self._verdicts = scrubber.keys
         self._lenient = lenient
-        self._free: list[str] = []
-        self._free_slots: list[tuple[Any, Any, Any]] = []
+        self._entries: list[tuple[Any, Any, Any, Any, int]] = []
+        self._own_notes: list[tuple[Any, Any, str]] = []
+        self._given: list[tuple[str, Any, Any, Any]] = []
         self._fixed: list[str] = []
         self._fixed_slots: list[tuple[Any, Any, Any]] = []
-        self._merges: list[tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]] = []
-        self._keys: set[Any] = set()
+        self._special: dict[Any, int] = {}
         self.renamed: dict[Any, str] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        """Forget what the walk has found so far."""
+        self._bulk: list[str] = []  # texts of containers whose keys say nothing, ...
+        self._runs: list[tuple[int, Any, Any, Any]] = []  # ... with the container, its copy and its node, by first text
+        self._single: list[str] = []  # other texts, ...
+        self._slots: list[tuple[Any, Any, Any]] = []  # ... each with its copied container, its key there, and node
+        self._keys: set[Any] = set()
+        self._fresh: set[Any] = set()
         self._seen: set[int] = set()
         self._copies = 0
+        self._work: list[tuple[Any, Any, Any, int]] = []
         self._tuples: list[tuple[Any, Any, list[Any]]] = []
         self._wrapped: list[tuple[Any, Any, Any]] = []
         self._notes: list[tuple[Any, Any, str]] = []
-        self._roots: list[tuple[Any, Any]] = []
 
     def add(self, value: Any, holder: Any, key: Any, node: Any, mode: int = BY_KEYS) -> None:
-        """Put the scrubbed `value` at `holder[key]`; its texts follow when the walk is finished."""
-        self._roots.append((holder, key))
-        work: list[tuple[Any, Any, Any, int]] = []
-        self._value(value, holder, key, node, mode, work)
-        self._drain(work)
+        """Have the scrubbed `value` put at `holder[key]` when the walk is finished."""
+        self._entries.append((value, holder, key, node, mode))
 
-    def _drain(self, work: list[tuple[Any, Any, Any, int]]) -> None:
-        while work:
-            source, target, above, how = work.pop()
-            if target.__class__ is dict:
-                self._dict(source, target, above, how, work)
-            else:
-                self._list(source, target, above, how, work)
-
-    def members(self, source: dict[Any, Any], holder: dict[Any, Any], node: Any, mode: int = BY_KEYS) -> None:
+    def members(self, source: dict[Any, Any], holder: dict[Any, Any], node: Any) -> None:
         """Scrub some members of `holder`, which stands at `node`, in place."""
-        target: dict[Any, Any] = {}
-        work: list[tuple[Any, Any, Any, int]] = []
-        self._dict(source, target, node, mode, work)
-        self._drain(work)
-        self._merges.append((source, target, holder))
+        self._entries.append((source, holder, _MEMBERS, node, BY_KEYS))
 
     def text(self, value: str, holder: Any, key: Any, node: Any) -> None:
         """A text that is no part of a container to walk."""
-        self._free.append(value)
-        self._free_slots.append((holder, key, node))
+        self._given.append((value, holder, key, node))
 
     def fixed(self, value: str, holder: Any, key: Any, node: Any) -> None:
         """A text of the protocol's, which taint never touches."""
-        if len(value) >= _SHORTEST:
+        if len(value) >= _SHORTEST and value not in self.scrubber.texts.clean_lines:
             self._fixed.append(value)
             self._fixed_slots.append((holder, key, node))
 
+    @property
+    def pending(self) -> int:
+        """How many texts of the protocol's are to be looked at."""
+        return len(self._fixed)
+
     def note(self, node: Any, key: Any, rule: str) -> None:
         """Something was redacted by whoever calls."""
-        self._notes.append((node, key, rule))
+        self._own_notes.append((node, key, rule))
 
-    def _dict(self, source: Any, target: dict[Any, Any], node: Any, mode: int, work: list[Any]) -> None:
-        verdicts, texts, slots, seen = self._verdicts, self._free, self._free_slots, self._seen
+    # --- the containers ----------------------------------------------------------------------------------------------
+
+    def _walk(self) -> list[tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]]:
+        """Build everything anew; returns the members that are to be put back: as given, as built, and where.
+
+        Keys that nobody has met are taken for harmless at first and decided all together at the end; only if one of
+        them says something, the walk is made again. So a key costs next to nothing, new or not.
+        """
+        merges = self._walk_once()
+        if self._learn():
+            self._clear()
+            merges = self._walk_once()
+        return merges
+
+    def _walk_once(self) -> list[tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]]:
+        merges = []
+        for value, holder, key, node, mode in self._entries:
+            if key is _MEMBERS:
+                target: dict[Any, Any] = {}
+                self._work.append((value, target, node, mode))
+                merges.append((value, target, holder))
+            else:
+                self._value(value, holder, key, node, mode)
+        self._drain()
+        return merges
+
+    def _learn(self) -> bool:
+        """Decide about the keys that were new; whether one of them says something, so that all is to be done again."""
+        fresh = self._fresh
+        if not fresh:
+            return False
+        told = self.scrubber.keys.told(fresh)
+        for key in fresh:
+            if key.__class__ is not str and not (key is None or isinstance(key, (str, bytes, int, float))):
+                told[key] = PLAIN  # an object, which has to be replaced
+        self._special = told
+        return bool(told)
+
+    def _drain(self) -> None:  # noqa: C901 - see below
+        """Copy containers until none is left. The one hot loop: what is usual is done in line."""
+        keys, work, seen, runs = self.scrubber.keys, self._work, self._seen, self._runs
+        plain, special, own_special = keys.plain, keys.special.keys(), self._special.keys()
+        bulk = self._bulk
+        append, push, pop = bulk.append, work.append, work.pop
+        add_keys, fresh = self._keys.update, self._fresh.update
+        while work:
+            source, target, node, mode = pop()
+            if mode != BY_KEYS:
+                (self._dict if target.__class__ is dict else self._list)(source, target, node, mode)
+                continue
+            begin = len(bulk)
+            if target.__class__ is dict:
+                add_keys(source)
+                if not plain.issuperset(source):
+                    if not (special.isdisjoint(source) and own_special.isdisjoint(source)):
+                        self._dict(source, target, node, mode)
+                        continue
+                    fresh(source)
+                target.update(source)
+                items: Any = source.items()
+            else:
+                target.extend(source)
+                items = enumerate(source)
+            for key, value in items:
+                cls = value.__class__
+                if cls is str:
+                    append(value)
+                elif cls is dict or cls is list:
+                    if id(value) in seen or (target.__class__ is list and cls is list):
+                        self._value(value, target, key, node, _how(value, target))
+                    else:
+                        seen.add(id(value))
+                        new: Any = cls()
+                        target[key] = new
+                        push((value, new, (node, key, value), BY_KEYS))
+                elif cls not in _SCALARS:
+                    self._value(value, target, key, node, _how(value, target))
+            if len(bulk) > begin:
+                runs.append((begin, source, target, node))
+                if target.__class__ is list:
+                    self._options(source, target, node)
+
+    def _options(self, source: Any, target: list[Any], node: Any) -> None:
+        """The values of command-line options in a list of arguments, such as `sys.argv`."""
+        for index, value in enumerate(source[:-1]):
+            if value.__class__ is str and value[:1] == "-" and "=" not in value:
+                following = source[index + 1]
+                if isinstance(following, str) and following[:1] != "-" and self._verdict(value.lstrip("-")) == DENIED:
+                    self._filter(following, target, index + 1, node)
+
+    def _dict(self, source: Any, target: dict[Any, Any], node: Any, mode: int) -> None:
+        """A dict in which some key says something."""
         named = PLAIN
-        if "value" in source or "Value" in source or "val" in source:
+        if not _VALUES.isdisjoint(source):
             named = self._named(source)
         self._keys.update(source)
-        special = mode != BY_KEYS or named
+        if mode != IN_TEXTS:
+            self._fresh.update(source.keys() - self.scrubber.keys.plain - self.scrubber.keys.special.keys())
+        under = _UNDER[mode]
         for key, value in source.items():
-            cls = value.__class__
-            if key.__class__ is not str:
-                key = self._key(key, target)
-            verdict = verdicts[key]
-            if special:
-                verdict = PLAIN if mode == IN_TEXTS else (key in _VALUES and named) or verdict or _UNDER[mode]
+            verdict = PLAIN if mode == IN_TEXTS else (key in _VALUES and named) or self._verdict(key) or under
+            kept = key if key.__class__ is str else self._key(key, target)
             if verdict:
-                self._under(verdict, value, target, key, node, work, source)
-            elif cls is str:
-                target[key] = value
-                if len(value) >= _SHORTEST:
-                    texts.append(value)
-                    slots.append((target, key, node))
-            elif value is None or cls is int or cls is bool or cls is float:
-                target[key] = value
-            elif cls is dict and id(value) not in seen:
-                seen.add(id(value))
-                new: Any = {}
-                target[key] = new
-                work.append((value, new, (node, key, value), mode if mode == IN_TEXTS else BY_KEYS))
+                self._under(verdict, value, target, kept, node, source)
             else:
-                self._value(value, target, key, node, mode if mode == IN_TEXTS else BY_KEYS, work)
+                self._value(value, target, kept, node, mode if mode == IN_TEXTS else BY_KEYS)
 
-    def _list(self, source: Any, target: list[Any], node: Any, mode: int, work: list[Any]) -> None:
-        texts, slots = self._free, self._free_slots
+    def _list(self, source: Any, target: list[Any], node: Any, mode: int) -> None:
+        """A list that stands where its place says something."""
         verdict = _UNDER[mode]
-        option = PLAIN  # whether the item before was a command-line option whose value follows
         for index, value in enumerate(source):
-            cls = value.__class__
+            target.append(None)
             if mode == IN_PAIR:
                 verdict = self._verdict_of_name(source[0]) if index else PLAIN
-            if verdict or option:
-                target.append(None)
-                self._under(verdict or option, value, target, index, node, work, None)
-                option = PLAIN
-            elif cls is str:
-                target.append(value)
-                if len(value) >= _SHORTEST:
-                    texts.append(value)
-                    slots.append((target, index, node))
-                    if value[0] == "-" and "=" not in value and self._verdicts[value.lstrip("-")] == DENIED:
-                        following = source[index + 1] if index + 1 < len(source) else None
-                        option = DENIED if isinstance(following, str) and following[:1] != "-" else PLAIN
-            elif value is None or cls is int or cls is bool or cls is float:
-                target.append(value)
+            if verdict and not (mode == IN_COOKIES and isinstance(value, (list, tuple))):
+                self._under(verdict, value, target, index, node, None)
+            elif mode == IN_COOKIES:  # pairs of names and values
+                self._value(value, target, index, node, IN_COOKIES if len(value) != 2 else IN_COOKIE_PAIR)
+            elif mode == IN_COOKIE_PAIR and index:
+                self._under(self._verdict_of_name(source[0]) or _COOKIE, value, target, index, node, None)
             else:
-                target.append(None)
-                how = mode if mode == IN_TEXTS else BY_KEYS
-                if how == BY_KEYS and cls in _SEQUENCES and len(value) == 2 and isinstance(value[0], (str, bytes)):
-                    how = IN_PAIR
-                self._value(value, target, index, node, how, work)
+                self._value(value, target, index, node, IN_TEXTS if mode == IN_TEXTS else _how(value, target))
 
-    def _under(self, verdict: int, value: Any, target: Any, key: Any, node: Any, work: list[Any], source: Any) -> None:
+    def _verdict(self, key: Any) -> int:
+        own = self._special.get(key)
+        return self.scrubber.keys.known(key) if own is None else own
+
+    def _under(self, verdict: int, value: Any, target: Any, key: Any, node: Any, source: Any) -> None:
         """A value whose key says something about it."""
         if verdict == DENIED:
             if value is None or value is True or value is False:
                 target[key] = value
             elif self.scrubber.allows_paths and self.scrubber.allows_path(_path(node, key)):
-                self._value(value, target, key, node, BY_KEYS, work)
+                self._value(value, target, key, node, BY_KEYS)
             else:
                 self._filter(value, target, key, node)
         elif verdict == ADDRESS:
@@ -194,52 +262,51 @@ class Walk:
                 if spans:
                     self._notes.append((node, key, "@ip"))
                     value = text
-            self._value(value, target, key, node, IN_ADDRESSES, work)
+            self._value(value, target, key, node, IN_ADDRESSES)
         elif verdict == COOKIES:
             if isinstance(value, (str, bytes)) and (not isinstance(source, dict) or len(value) > 0):
                 self._filter(value, target, key, node)
             else:
-                self._value(value, target, key, node, IN_COOKIES, work)
+                self._value(value, target, key, node, IN_COOKIES)
         elif verdict == _COOKIE:
             if isinstance(value, (str, bytes)) and len(value) >= _LONGEST_COOKIE:
                 self._filter(value, target, key, node)
             else:
-                self._value(value, target, key, node, BY_KEYS, work)
+                self._value(value, target, key, node, BY_KEYS)
         else:  # MAYBE
             beside = isinstance(source, dict) and any(name in source for name in _VALUES)
             if isinstance(value, (str, bytes)) and not beside and _looks_random(value):
                 self._filter(value, target, key, node)
             else:
-                self._value(value, target, key, node, BY_KEYS, work)
+                self._value(value, target, key, node, BY_KEYS)
 
     def _filter(self, value: Any, target: Any, key: Any, node: Any) -> None:
         target[key] = FILTERED
         if value.__class__ is not str or value != FILTERED:
             self._notes.append((node, key, PASSWORD))
 
-    def _value(self, value: Any, target: Any, key: Any, node: Any, mode: int, work: list[Any]) -> None:
+    def _value(self, value: Any, target: Any, key: Any, node: Any, mode: int) -> None:
         """Any value at all."""
         if isinstance(value, str):
             value = value if value.__class__ is str else str.__str__(value)
             target[key] = value
-            if len(value) >= _SHORTEST:
-                self._free.append(value)
-                self._free_slots.append((target, key, node))
+            self._single.append(value)
+            self._slots.append((target, key, node))
         elif value is None or isinstance(value, (bool, int, float)):
             target[key] = _number(value)
         elif isinstance(value, (dict, list, tuple)):
-            self._container(value, target, key, node, mode, work)
+            self._container(value, target, key, node, mode)
         elif isinstance(value, (bytes, bytearray, memoryview)):
             raw = bytes(value)
             target[key] = raw
-            self._free.append(raw.decode("latin-1"))
-            self._free_slots.append((target, key, node))
+            self._single.append(raw.decode("latin-1"))
+            self._slots.append((target, key, node))
         elif self._lenient:
             self._object(value, target, key, node)
         else:
             target[key] = type_name(value)
 
-    def _container(self, value: Any, target: Any, key: Any, node: Any, mode: int, work: list[Any]) -> None:
+    def _container(self, value: Any, target: Any, key: Any, node: Any, mode: int) -> None:
         if id(value) in self._seen:
             self._copies += 1
             above = node
@@ -256,9 +323,9 @@ class Walk:
         target[key] = new
         if isinstance(value, tuple):
             self._tuples.append((target, key, new))
-            if mode == BY_KEYS and len(value) == 2 and isinstance(value[0], (str, bytes)):
-                mode = IN_PAIR
-        work.append((value, new, (node, key, value), mode))
+            if mode == BY_KEYS:
+                mode = _how(value, target)
+        self._work.append((value, new, (node, key, value), mode))
 
     def _object(self, value: Any, target: Any, key: Any, node: Any) -> None:
         """An object in an event that the SDK has yet to serialise."""
@@ -268,14 +335,15 @@ class Walk:
             holder: list[Any] = [None]
             self._wrapped.append((target, key, (value, holder)))
             target[key] = value
-            self.add(value.value, holder, 0, (node, key, value))
+            self._value(value.value, holder, 0, (node, key, value), BY_KEYS)
         else:
             try:
                 shown = repr(value)
             except Exception:
                 shown = type_name(value)
-            self.text(shown, target, key, node)
             target[key] = shown
+            self._single.append(shown)
+            self._slots.append((target, key, node))
 
     def _named(self, source: Any) -> int:
         """What the name in `{"name": ..., "value": ...}` says of the value."""
@@ -290,7 +358,7 @@ class Walk:
             return PLAIN
         text = name.decode("latin-1") if isinstance(name, bytes) else name
         shown = _REPR.match(text)  # frame variables hold reprs
-        verdict = self._verdicts[shown[2] if shown else text]
+        verdict = self.scrubber.keys[shown[2] if shown else text]
         return PLAIN if verdict == MAYBE else verdict
 
     def _key(self, key: Any, target: dict[Any, Any]) -> Any:
@@ -305,32 +373,57 @@ class Walk:
 
     def finish(self, taint: Taint | None = None, path: tuple[str | int, ...] = ()) -> list[Redaction]:
         """Apply the rules and the taint to all texts, and report what was redacted."""
-        rules = self.scrubber.texts
-        names = [name for name in self._keys if isinstance(name, (str, bytes)) and len(name) >= _SHORTEST]
-        shown = [name if isinstance(name, str) else name.decode("latin-1") for name in names]
-        texts = self._free
-        count = len(texts)
-        texts += shown
-        renamed = self.renamed
+        merges = self._walk()
+        rules, renamed = self.scrubber.texts, self.renamed
+        bulk, single, given = self._bulk, self._single, self._given
+        names = self._names(tainted=bool(taint))
+        texts = [*bulk, *single, *(text for text, *_ in given), *(shown for _, shown in names)]
+        begins = [run[0] for run in self._runs]
+        first, second, third = len(bulk), len(bulk) + len(single), len(bulk) + len(single) + len(given)
+        unclean = set()
         for index, bits in rules.suspects(texts, taint).items():
             text, ids = rules.rewrite(texts[index], bits, taint)
             if not ids:
                 continue
-            if index >= count:
-                renamed[names[index - count]] = text
+            if index < first:
+                self._put(self._slot(begins, index), text, ids)
+            elif index < second:
+                self._put(self._slots[index - first], text, ids)
+            elif index < third:
+                self._put(given[index - second][1:], text, ids)
             else:
-                self._put(self._free_slots[index], text, ids)
+                name = names[index - third][0]
+                renamed[name] = text
+                unclean.add(name)
+        self.scrubber.keys.remember(self._fresh - unclean)
         self._finish_fixed()
         for target, key, built in reversed(self._tuples):  # what is inside was built later
             target[key] = tuple(built)
         for target, key, (wrapper, holder) in self._wrapped:
             target[key] = _rewrapped(wrapper, holder[0])
         if renamed:
-            for target, key in self._roots:
-                rename_keys(target[key], renamed)
-        for source, target, holder in self._merges:
+            for _, holder, key, _, _ in self._entries:
+                if key is not _MEMBERS:
+                    rename_keys(holder[key], renamed)
+        for source, target, holder in merges:
             _merge(source, target, holder, renamed)
         return self._report(path, renamed)
+
+    def _names(self, *, tainted: bool) -> list[tuple[Any, str]]:
+        """The keys to look at as texts: those that nobody has met, and all where a taint has to be looked for."""
+        names = self._keys if tainted else self._fresh
+        return [
+            (name, name if isinstance(name, str) else name.decode("latin-1"))
+            for name in names
+            if isinstance(name, (str, bytes)) and len(name) >= _SHORTEST
+        ]
+
+    def _slot(self, begins: list[int], index: int) -> tuple[Any, Any, Any]:
+        """Where a text of a container without meaning keys stands: it is the n-th text there."""
+        begin, source, target, node = self._runs[bisect_right(begins, index) - 1]
+        items = source.items() if isinstance(source, dict) else enumerate(source)
+        places = (key for key, value in items if value.__class__ is str)
+        return target, next(islice(places, index - begin, None)), node
 
     def _finish_fixed(self) -> None:
         """The protocol's texts, of which those that are harmless are remembered: they are the same in each event."""
@@ -350,12 +443,14 @@ class Walk:
     def _put(self, slot: tuple[Any, Any, Any], text: str, ids: list[str]) -> None:
         target, key, node = slot
         held = target[key]
+        if held.__class__ is str and held == FILTERED:
+            return  # the value of a command-line option
         target[key] = text.encode("latin-1", "replace") if held.__class__ is bytes else text
         self._notes.extend((node, key, rule) for rule in ids)
 
     def _report(self, path: tuple[str | int, ...], renamed: dict[Any, str]) -> list[Redaction]:
         found: dict[Redaction, None] = {}
-        for node, key, rule in self._notes:
+        for node, key, rule in (*self._own_notes, *self._notes):
             where = _path(node, key)
             if renamed:
                 where = tuple(renamed.get(step, step) for step in where)
@@ -366,9 +461,26 @@ class Walk:
 _MAX_NAME = 200
 _KNOWN, _KNOWN_LENGTH = 4096, 200
 _COOKIE = 5
-_UNDER = {BY_KEYS: PLAIN, IN_COOKIES: _COOKIE, IN_ADDRESSES: ADDRESS, IN_PAIR: PLAIN, IN_TEXTS: PLAIN}
-_SEQUENCES = frozenset({list, tuple})
+_UNDER = {
+    BY_KEYS: PLAIN,
+    IN_COOKIES: _COOKIE,
+    IN_ADDRESSES: ADDRESS,
+    IN_PAIR: PLAIN,
+    IN_TEXTS: PLAIN,
+    IN_COOKIE_PAIR: PLAIN,
+}
+_SCALARS = frozenset({int, float, bool, type(None)})
 _PLAIN_MODULES = frozenset({"datetime", "uuid", "decimal"})
+
+
+def _how(value: Any, target: Any) -> int:
+    """A pair of a name and a value is one where it stands in a list, or is a tuple."""
+    is_pair = (
+        (isinstance(value, tuple) or (isinstance(value, list) and target.__class__ is list))
+        and len(value) == 2
+        and isinstance(value[0], (str, bytes))
+    )
+    return IN_PAIR if is_pair else BY_KEYS
 
 
 def _looks_random(value: str | bytes) -> bool:
@@ -417,7 +529,7 @@ def rename_keys(value: Any, renamed: dict[Any, str]) -> None:
 def _merge(source: Any, target: Any, holder: Any, renamed: dict[Any, str]) -> None:
     """Put the scrubbed members of an object where they came from; the order of keys stays unless one has to change."""
     for old, (new, value) in zip(source, list(target.items()), strict=True):
-        name = renamed.get(new, new) if renamed else new
+        name: Any = renamed.get(new, new) if renamed else new
         if name != old:
             del holder[old]
             name = _unused(name, holder)

@@ -1,0 +1,278 @@
+"""What scrubbing costs, beside the SDK's own scrubber and Sentry Relay's: `python benchmarks/scrubbing.py [--quick]`.
+
+All contestants run in one process, in turns, so that what the machine does meanwhile meets them alike; the figure is
+the median over all turns, and what counts are the ratios. Each turn gets copies of the data that nobody has seen
+before: fresh strings with another number in each, so that no cache of whole texts could help.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import time
+from pathlib import Path
+from random import Random
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from sentry_sdk.scrubber import EventScrubber
+
+from asgi_sentry.scrubbing import DEFAULT_RULES, Scrubber, Taint, parse_body
+
+_SOURCE = Path(json.__file__).with_name("decoder.py").read_text(encoding="utf-8").splitlines()
+
+
+def make_event(random: Random, frames: int = 40) -> dict:
+    """An error as the SDK sends it for a request: 40 frames with source and variables, in about 37 KB."""
+
+    def frame(number: int) -> dict:
+        line = 10 + number * 5
+        return {
+            "filename": f"app/module_{number}.py",
+            "abs_path": f"/srv/app/module_{number}.py",
+            "function": f"handle_{number}",
+            "module": f"app.module_{number}",
+            "lineno": line,
+            "in_app": True,
+            "pre_context": _SOURCE[line - 5 : line],
+            "context_line": _SOURCE[line],
+            "post_context": _SOURCE[line + 1 : line + 6],
+            "vars": {
+                "self": f"<app.module_{number}.Service object at 0x7f{random.randrange(16**8):08x}>",
+                "order_id": str(random.randrange(10**6)),
+                "items": [f"'item-{random.randrange(10**6)}'", "'blue'", "3"],
+                "options": {
+                    "currency": "'EUR'",
+                    "password": "'hunter2'",
+                    "retries": "3",
+                    "note": f"'{random.random()}'",
+                },
+            },
+        }
+
+    return {
+        "event_id": f"{random.randrange(16**32):032x}",
+        "level": "error",
+        "platform": "python",
+        "timestamp": "2026-01-01T00:00:00.000000Z",
+        "release": "shop@1.2.3",
+        "environment": "production",
+        "server_name": "web-1",
+        "transaction": "/orders/{order_id}",
+        "exception": {
+            "values": [
+                {
+                    "type": "ValueError",
+                    "module": None,
+                    "value": f"order {random.randrange(10**6)} of bob@example.com can't be paid",
+                    "mechanism": {"type": "asgi", "handled": False},
+                    "stacktrace": {"frames": [frame(number) for number in range(frames)]},
+                }
+            ]
+        },
+        "breadcrumbs": {
+            "values": [
+                {
+                    "type": "default",
+                    "category": "query",
+                    "level": "info",
+                    "timestamp": "2026-01-01T00:00:00.000000Z",
+                    "message": f"SELECT id, name FROM orders WHERE id = {random.randrange(10**6)}",
+                    "data": {"db.system": "postgresql", "rows": 3},
+                }
+                for _ in range(10)
+            ]
+        },
+        "request": {
+            "method": "POST",
+            "url": "https://shop.example.com/orders/7",
+            "query_string": "a=1&b=2",
+            "headers": {
+                "host": "shop.example.com",
+                "accept": "*/*",
+                "authorization": "[Filtered]",
+                "user-agent": "curl/8.5",
+            },
+            "data": {"amount": random.randrange(1000), "note": "two of the blue ones, please"},
+        },
+        "tags": {"region": "eu"},
+        "contexts": {"trace": {"trace_id": "a" * 32, "span_id": "b" * 16, "op": "http.server"}},
+        "extra": {"sys.argv": ["uvicorn", "app:app"]},
+        "modules": {f"package-{number}": f"1.{number}.0" for number in range(40)},
+    }
+
+
+def make_body(random: Random, size: int = 10_000, key: str | None = None) -> bytes:
+    """A JSON body: a list of orders with ordinary keys, or, with `key`, with keys that nobody used before."""
+    orders: list[dict] = []
+    length = 0
+    while length < size:
+        order = {
+            "id": random.randrange(10**9),
+            "customer_name": f"customer {random.randrange(10**6)}",
+            "street": f"{random.randrange(200)} Long Street, Springfield",
+            "note": "please ring twice and leave it with the neighbours",
+            "amount": random.randrange(10**4) / 100,
+            "paid": True,
+        }
+        if key is not None:
+            order = {f"{key}_{random.randrange(16**10):010x}": value for value in order.values()}
+        orders.append(order)
+        length += len(json.dumps(order)) + 2
+    return json.dumps({"orders": orders}).encode()
+
+
+def make_taint(scrubber: Scrubber) -> Taint:
+    return Taint.collect(
+        headers=[
+            (b"authorization", b"Bearer 0aG9vZCBtb3JuaW5nLCBkZWFyIHJlYWRlcg.x9"),
+            (b"cookie", b"session=7f3b9c1d5e8a4f60; theme=dark; _ga=GA1.2.1234567890.987654321"),
+            (b"x-api-key", b"live-4242-internal-key"),
+        ],
+        query=b"token=q1w2e3r4t5z6",
+        body={"user": {"password": "correct horse battery"}},
+        keys=scrubber,
+    )
+
+
+def _relay():
+    try:
+        from sentry_relay.processing import convert_datascrubbing_config, pii_strip_event
+    except ImportError:
+        return None
+    config = convert_datascrubbing_config(
+        {"scrubData": True, "scrubDefaults": True, "scrubIpAddresses": True, "sensitiveFields": [], "excludeFields": []}
+    )
+    return lambda event: pii_strip_event(config, event)
+
+
+def _timed(contestants: dict, turns: int) -> dict[str, float]:
+    """Median microseconds of each; `contestants` maps names to (make input, work)."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    names = list(contestants)
+    for turn in range(turns):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            make, work = contestants[name]
+            given = make(Random(turn))
+            start = time.perf_counter()
+            work(given)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: median(times) * 1e6 for name, times in seconds.items()}
+
+
+def _adversarial() -> dict[str, str]:
+    """Pieces that pull a rule's pattern as far as it goes before it fails."""
+    return {
+        "a": "a", "a.": "a.", "@": "@", "a@a.": "a@a.", "://": "://a:", "eyJ": "eyJhbGciOi", "eyJ.": "eyJhbGci.a",
+        "PEM": "-----BEGIN PRIVATE KEY-----\n", "0": "0 ", "00": "4111-", "password=": "password=", 'token"': 'token":"',
+        "brackets": "password={", "quotes": "password='\\'", "spaces": "password=  ", "bearer": "Bearer a", "IBAN": "DE00 ",
+        "xml": "<password>", "form": 'form-data; name="password"\r\n\r\n', "named": '"name": "password", "value": ',
+        "--": "--password ", "ip": "client_ip=1.1.1.", "::": "client=::1:", "gh": "ghp_aaaaaaaaaaaaaaaaaaaa-", "[F": "[Filtered]",
+        "%40": "a%40", "cookie": "Cookie: a", "emails": "bob@example.com", "cut": "password=%s...",
+    }  # fmt: skip
+
+
+def run(quick: bool = False) -> list[dict]:
+    """All figures as rows: what, value, unit, target (None where there is none)."""
+    turns = 40 if quick else 400
+    scrubber, sdk = Scrubber(), EventScrubber(recursive=True)
+    keys_only = Scrubber(rules=())
+    rows: list[dict] = []
+
+    def row(what: str, value: float, unit: str, target: str = "") -> None:
+        rows.append({"what": what, "value": round(value, 3), "unit": unit, "target": target})
+
+    def event(random: Random) -> dict:
+        return json.loads(json.dumps(make_event(random)))
+
+    row("size of the event", len(json.dumps(make_event(Random(0)))) / 1000, "KB")
+    taint = make_taint(scrubber)
+    contestants = {
+        "sdk": (event, sdk.scrub_event),
+        "ours": (event, lambda given: scrubber.clean_event(given, taint=taint)),
+        "ours, no taint": (event, scrubber.clean_event),
+        "ours, keys alone": (event, keys_only.clean_event),
+        "ours, first event": (event, lambda given: Scrubber().clean_event(given, taint=make_taint(scrubber))),
+    }
+    relay = _relay()
+    if relay is not None:
+        contestants["relay"] = (event, relay)
+    times = _timed(contestants, turns)
+    for name, micros in times.items():
+        row(f"event: {name}", micros, "µs")
+    row("event: ours / sdk", times["ours"] / times["sdk"], "x", "at most 1.25")
+    if relay is not None:
+        row("event: relay / ours", times["relay"] / times["ours"], "x", "at least 5")
+
+    body = make_body
+    known, unique = (
+        (lambda random: json.loads(make_body(random))),
+        (lambda random: json.loads(make_body(random, key="k"))),
+    )
+    times = _timed(
+        {
+            "scrub": (known, scrubber.scrub),
+            "unique keys": (unique, scrubber.scrub),
+            "parse and scrub": (
+                body,
+                lambda raw: scrubber.scrub(parse_body(raw, content_type="application/json").value),
+            ),
+        },
+        turns,
+    )
+    size = len(make_body(Random(0)))
+    row("10 KB JSON body: scrub", size / times["scrub"], "MB/s", "at least 40")
+    row("10 KB JSON body: parse and scrub", size / times["parse and scrub"], "MB/s")
+    few = Scrubber()
+    items = 2000
+    warm = {f"key{number}": number for number in range(items)}
+    for _ in range(4):
+        few.scrub(warm)
+    for turn in range(4000 // items + 2):
+        few.scrub({f"fill{turn}_{number}": 1 for number in range(items)})
+    times = _timed(
+        {
+            "warm": (lambda random: {f"key{number}": f"value {random.random()}" for number in range(items)}, few.scrub),
+            "cold": (
+                lambda random: {f"k{random.randrange(16**12):012x}": f"value {random.random()}" for _ in range(items)},
+                few.scrub,
+            ),
+        },
+        max(10, turns // 10),
+    )
+    row("unique keys / known keys", times["cold"] / times["warm"], "x", "at most 2")
+
+    worst_growth, worst_time, slowest, fastest_growing = 0.0, 0.0, "", ""
+    for name, piece in _adversarial().items():
+        spent = []
+        for length in (8_000, 16_000, 32_000, 64_000):
+            text = (piece * (length // len(piece) + 1))[:length]
+            best = min(_once(scrubber, text) for _ in range(2 if quick else 5))
+            spent.append(best)
+        growth = max((late / early for early, late in zip(spent, spent[1:], strict=False) if late > 0.002), default=0.0)
+        if growth > worst_growth:
+            worst_growth, fastest_growing = growth, name
+        if spent[2] > worst_time:
+            worst_time, slowest = spent[2], name
+    row(f"adversarial text: growth per doubling ({fastest_growing})", worst_growth, "x", "below 3")
+    row(f"adversarial text: 32k characters ({slowest})", worst_time * 1e3, "ms", "below 20")
+    row("rules", len(DEFAULT_RULES), "")
+    return rows
+
+
+def _once(scrubber: Scrubber, text: str) -> float:
+    start = time.perf_counter()
+    scrubber.scrub_text(text)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    _ = copy
+    for entry in run(quick="--quick" in sys.argv):
+        print(f"{entry['what']:<60} {entry['value']:>10.2f} {entry['unit']:<5} {entry['target']}")
+
+
+if __name__ == "__main__":
+    main()
