@@ -253,15 +253,15 @@ def _fork(scope: Scope) -> Scope:
     fork.client = source.client
     fork._type = source._type
     fork._last_event_id = source._last_event_id
-    fork._transaction_info = source._transaction_info.copy()
-    fork._tags = source._tags.copy()
-    fork._contexts = source._contexts.copy()
-    fork._extras = source._extras.copy()
-    fork._breadcrumbs = source._breadcrumbs.copy()
-    fork._gen_ai_original_message_count = source._gen_ai_original_message_count.copy()
-    fork._event_processors = source._event_processors.copy()
-    fork._error_processors = source._error_processors.copy()
-    fork._attachments = source._attachments.copy()
+    fork._transaction_info = source._transaction_info.copy() if source._transaction_info else {}
+    fork._tags = source._tags.copy() if source._tags else {}
+    fork._contexts = source._contexts.copy() if source._contexts else {}
+    fork._extras = source._extras.copy() if source._extras else {}
+    fork._breadcrumbs = source._breadcrumbs.copy() if source._breadcrumbs else deque()
+    fork._gen_ai_original_message_count = source._gen_ai_original_message_count.copy() if source._gen_ai_original_message_count else {}
+    fork._event_processors = source._event_processors.copy() if source._event_processors else []
+    fork._error_processors = source._error_processors.copy() if source._error_processors else []
+    fork._attachments = source._attachments.copy() if source._attachments else []
     fork._flags = None if source._flags is None else deepcopy(source._flags)
     fork._attributes = source._attributes.copy()
     return fork  # type: ignore[no-any-return]
@@ -563,10 +563,10 @@ class TraceContext(PropagationContext):
         items = fresh.sentry_items
         if self.sampled is not None:
             items["sampled"] = "true" if self.sampled else "false"
+            # Also where they were not rolled for the decision: whoever is called may decide anew, by the same dice.
+            items["sample_rand"] = f"{self.rand():.6f}"
         if self.rate is not None:
             items["sample_rate"] = str(self.rate)
-        if self._rand is not None:
-            items["sample_rand"] = f"{self._rand:.6f}"
         if known is not None:
             items.update(known.sentry_items)
             fresh.third_party_items = known.third_party_items
@@ -854,8 +854,10 @@ class _UnsampledRoot:
 
     def finish(self, exc: BaseException | None) -> None:
         # What the SDK counts for a sampler that returns 0.
-        self._view.lose(self._reason, "transaction")
-        self._view.lose(self._reason, "span")
+        transport = self._view.client.transport
+        if transport is not None:
+            transport.record_lost_event(self._reason, "transaction")
+            transport.record_lost_event(self._reason, "span")
 
     def discard(self) -> None:
         """Nothing was started."""
@@ -932,7 +934,8 @@ class _StreamedRoot:
         if exc is not None:
             self._segment.status = "error"
         self._segment.end()
-        self._segment._scope = None  # its segment is itself, so that it would hold the scope until it is collected
+        segment: Any = self._segment
+        segment._scope = None  # its segment is itself, so that it would hold the scope until it is collected
 
     def keep(self, rate: float) -> None:
         """Nothing: its spans are sent, or not, as they end."""
