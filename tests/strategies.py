@@ -288,3 +288,149 @@ layer_stacks = st.lists(
     max_size=6,
 )
 """Layers in any order and number, ours and those of others, listed from the outermost."""
+
+
+# --- values with secrets in them, and values without ------------------------------------------------------------------
+
+_SECRET_ALPHABET = "abcdefghkmnpqrstuvwxyzABCDEFGHKMNPQRSTUVWXYZ23456789"
+
+SECRET_KEYS = (
+    "password", "X-Api-Key", "xApiKey", "access_token", "accessToken", "Authorization", "client-secret", "session_id",
+    "user_password2", "PHPSESSID", "connect.sid", "csrf_token", "XSRF-TOKEN", "credentials", "db.passwd", "private_key",
+    "aws_secret_access_key", "Set-Cookie", "refreshToken", "jwt", "credit_card", "cvv", "ssn", "otp", "mysql_pwd",
+    "HTTP_COOKIE", "x-amz-security-token", "stripe-signature", "bearer", "passphrase", "oauth_token",
+)  # fmt: skip
+"""Keys of every spelling under which nothing may be shown."""
+
+PLAIN_KEYS = (
+    "author", "monkey", "tokenizer", "keyboard", "secretary", "passenger", "compass", "authority", "cache_key", "id",
+    "primary_key", "name", "max_tokens", "token_count", "cookies_enabled", "keys", "sessions", "description", "status",
+    "order_id", "created_at", "items", "passed", "hash", "note", "public_key", "tokens", "discard", "spin", "opinion",
+)  # fmt: skip
+"""Keys that look like them and are none."""
+
+
+def secret_values(min_size: int = 12) -> st.SearchStrategy[str]:
+    """A credential as services hand them out: letters and digits, so that a search for it is exact."""
+    return st.text(st.sampled_from(_SECRET_ALPHABET), min_size=min_size, max_size=40).map(lambda text: f"{text}7q")
+
+
+def awkward_secrets() -> st.SearchStrategy[str]:
+    """A password as people choose them, with whatever has to be escaped somewhere."""
+    return (
+        st.text(min_size=8, max_size=30).map(lambda text: f"p{text.strip()}w9").filter(lambda text: len(set(text)) > 3)
+    )
+
+
+harmless_text = st.text(
+    st.characters(codec="utf-8", categories=("L", "N", "Zs", "Po"), exclude_characters="@:=%/\\")
+).map(lambda text: "".join(char for char in text if not (char.isdigit() or char in "'\"*#")))
+"""Text of any alphabet with nothing in it that could join a key to a value."""
+
+_leaf = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), harmless_text, harmless_text.map(str.encode)
+)
+
+
+def json_like(
+    leaves: st.SearchStrategy[Any] = _leaf, keys: st.SearchStrategy[Any] | None = None
+) -> st.SearchStrategy[Any]:
+    """Nested values of every type that a scrubber keeps."""
+    names = st.sampled_from(PLAIN_KEYS) if keys is None else keys
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4),
+            st.lists(inner, max_size=3).map(tuple),
+            st.dictionaries(names, inner, max_size=4),
+        ),
+        max_leaves=12,
+    )
+
+
+@st.composite
+def planted(draw: st.DrawFn) -> tuple[Any, str]:
+    """A value with a secret somewhere in it under a key that says so, in one of many shapes, and the secret."""
+    secret = draw(secret_values())
+    key = draw(st.sampled_from(SECRET_KEYS))
+    value: Any = draw(
+        st.sampled_from(
+            [
+                {key: secret},
+                {key.encode(): secret.encode()},
+                {key: {"deep": [secret, {"er": secret}]}},
+                {key: (1, secret)},
+                [[key, secret]],
+                [(key.encode(), secret.encode())],
+                {"name": key, "value": secret},
+                f"{key}={secret}",
+                f"x {key}='{secret}' y",
+                f'{{"{key}": "{secret}", "a": 1}}',
+                json.dumps(json.dumps({key: secret, "b": [1]})),
+                json.dumps({"a": {key: {"x": secret}}}),
+                repr({"headers": [(key.encode(), secret.encode())], "a": 1}),
+                repr({key: secret}),
+                f"User(id=1, {key.replace('-', '_').replace('.', '_')}='{secret}')",
+                f"--{key.replace('_', '-')} {secret}",
+                ["prog", f"--{key}", secret, "-v"],
+                f"<{key}>{secret}</{key}>",
+                f'<a {key}="{secret}"/>',
+                f"a=1&{key}={secret}&b=2",
+                f'Content-Disposition: form-data; name="{key}"\r\n\r\n{secret}\r\n--x',
+                f"postgres://user:{secret}@db/x",
+                f"redis://:{secret}@db",
+                f"Authorization: Bearer {secret}",
+                f"Authorization: Basic {secret}",
+            ]
+        )
+    )
+    for _ in range(draw(st.integers(0, 3))):
+        wrap = draw(st.sampled_from(["list", "tuple", "dict", "beside"]))
+        if wrap == "list":
+            value = [1, value]
+        elif wrap == "tuple":
+            value = (value, None, 2)
+        elif wrap == "dict":
+            value = {draw(st.sampled_from(PLAIN_KEYS)): value}
+        else:
+            value = {"a": draw(json_like()), "b": value}
+    return value, secret
+
+
+# --- traces -----------------------------------------------------------------------------------------------------------
+
+_trace_id = st.integers(0, 2**128 - 1).map("{:032x}".format)
+_span_id = st.integers(0, 2**64 - 1).map("{:016x}".format)
+trace_headers = st.one_of(
+    st.none(),
+    st.builds("{}-{}".format, _trace_id, _span_id),
+    st.builds("{}-{}-{}".format, _trace_id, _span_id, st.sampled_from(["0", "1", "", "2", "true"])),
+    st.builds("00-{}-{}-00".format, _trace_id, _span_id),
+    st.builds("  {}-{}-1  ".format, _trace_id, _span_id),
+    st.text(st.sampled_from("0123456789abcdef-, "), max_size=60),
+)
+"""`sentry-trace`, mostly well formed."""
+
+baggage_headers = st.one_of(
+    st.none(),
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [
+                    "sentry-sample_rate=0.5",
+                    "sentry-sampled=true",
+                    "sentry-release=a%20b",
+                    "sentry-transaction=%2Fx",
+                    "other=1",
+                    "third=a;b=c",
+                    "broken",
+                    "=",
+                ]
+            ),
+            st.integers(0, 999_999).map("sentry-sample_rand=0.{:06d}".format),
+            st.text(st.sampled_from("abc=;% "), max_size=8),
+        ),
+        max_size=5,
+    ).map(",".join),
+)
+"""`baggage`, ours, that of others, and what is neither."""

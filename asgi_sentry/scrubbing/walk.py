@@ -204,7 +204,11 @@ class Walk:
         for index, value in enumerate(source[:-1]):
             if value.__class__ is str and value[:1] == "-" and "=" not in value:
                 following = source[index + 1]
-                if isinstance(following, str) and following[:1] != "-" and self._verdict(value.lstrip("-")) == DENIED:
+                if (
+                    isinstance(following, str)
+                    and following[:1] != "-"
+                    and self.scrubber.keys[value.lstrip("-")] == DENIED
+                ):
                     self._filter(following, target, index + 1, node)
 
     def _dict(self, source: Any, target: dict[Any, Any], node: Any, mode: int) -> None:
