@@ -39,7 +39,7 @@ EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", by="excluded"
 
 
 def decide(
-    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str
+    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
 ) -> Decision:
     """Ask the filters, then the rates by path, then the SDK's own sampler or rate.
 
@@ -48,12 +48,11 @@ def decide(
         view: of the SDK's client.
         context: the trace, with the parent's decision and the dice.
         scope: of the request.
-        name: of the request until it is routed, for the user's `traces_sampler`.
         op: such as `http.server`.
     """
     if plan.excludes(scope):
         return EXCLUDED
-    decided = _decide_by_rate(plan, view, context, scope, name=name, op=op)
+    decided = _decide_by_rate(plan, view, context, scope, op=op)
     if not decided.sampled or not plan.budgets:
         return decided
     weight = plan.afford()
@@ -63,7 +62,7 @@ def decide(
 
 
 def _decide_by_rate(
-    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str
+    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
 ) -> Decision:
     for sampler in plan.samplers:
         state = sampler.match(scope)
@@ -87,17 +86,17 @@ def _decide_by_rate(
                 by=choice.reason,
                 rule=state,
             )
-    return _decide_like_the_sdk(view, context, scope, name=name, op=op)
+    return _decide_like_the_sdk(view, context, scope, op=op)
 
 
 def _decide_like_the_sdk(
-    view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str
+    view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
 ) -> Decision:
     """The SDK's precedence: `traces_sampler`, else the parent, else `traces_sample_rate`; then backpressure."""
     inherited = False
     if view.sampler is not None:
         try:
-            rate = view.sampler(_sampling_context(context, scope, name=name, op=op))
+            rate = view.sampler(_sampling_context(context, scope, op=op))
         except Exception as exc:
             faults.note("traces_sampler", exc, "the request is not sampled")
             return Decision(sampled=False, rate=None, reason="sample_rate", by="sdk")
@@ -142,15 +141,15 @@ def _answers(rate: float | None) -> tuple[Decision, Decision]:
     return no, no._replace(sampled=True)
 
 
-def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, name: str, op: str) -> dict[str, Any]:
+def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str) -> dict[str, Any]:
     """What the SDK's own middleware gives a `traces_sampler`: here too the route is not known yet, the path is."""
     return {
         "transaction_context": {
             "trace_id": context.trace_id,
             "parent_span_id": context.parent_span_id,
             "op": op,
-            "name": scope.get("path") or name,
-            "description": scope.get("path") or name,
+            "name": scope.get("path"),
+            "description": scope.get("path"),
             "source": "url",
             "sampled": None,
         },

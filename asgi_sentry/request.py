@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Message, Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
+_NOBODY: Mapping[str, Any] = MappingProxyType({})
 _WEBSOCKET = "websocket.server"  # the op of its root span
 _RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 # What the closing codes of a server's fault say in HTTP's terms: https://www.iana.org/assignments/websocket/
@@ -73,7 +75,6 @@ class RequestRecord:
         "bound_user",
         "closed",
         "failure",
-        "name",
         "plan",
         "scope",
         "view",
@@ -84,7 +85,7 @@ class RequestRecord:
         self.view = view
         self._opened_in = scope
         self.scope = scope  # of the innermost of our layers that the request has met: the router writes into it
-        self.bound_user: Mapping[str, Any] = {}
+        self.bound_user: Mapping[str, Any] = _NOBODY
         self.failure: BaseException | None = None
         self._handled: BaseException | None = None
         self._by_intent = True
@@ -94,7 +95,6 @@ class RequestRecord:
         self.body: BodyCopy | None = None
         self._finished = self.closed = False
         self._op = _WEBSOCKET if scope["type"] == "websocket" else "http.server"
-        self.name = unrouted_name(scope)  # until it is routed
         self._root: sdk.Root | None = None
         # An exception that is being handled around us (a retrying middleware) is none of this request's.
         self._entry_exc = sys.exc_info()[1]
@@ -117,6 +117,11 @@ class RequestRecord:
             self._restore()
             raise
 
+    @property
+    def name(self) -> str:
+        """What the root span is called until the request is routed; made when asked for, since most never need it."""
+        return unrouted_name(self._opened_in)
+
     # --- the head decision ---------------------------------------------------------------------------------------
 
     def _decide(self) -> decision.Decision | None:
@@ -129,7 +134,7 @@ class RequestRecord:
                     "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
                 )
             return decision.EXCLUDED if self.plan.excludes(self.scope) else None
-        return decision.decide(self.plan, self.view, self._context, self.scope, name=self.name, op=self._op)
+        return decision.decide(self.plan, self.view, self._context, self.scope, op=self._op)
 
     def _websockets(self) -> str | None:
         """When a websocket's transaction is sent; None for another request."""
@@ -144,6 +149,10 @@ class RequestRecord:
         if decided is None or not self.view.tracing:
             self._scopes.propagate(self._context)
             return
+        undecided = self.plan.late is not None and not decided.excluded
+        if not (decided.sampled or undecided or self.view.streaming):
+            self._root = sdk.start_unsampled(self.view, self._scopes, self._context, decided.rate, decided.reason)
+            return
         self._root = sdk.start_root(
             self.view,
             self._scopes,
@@ -154,7 +163,7 @@ class RequestRecord:
             op=self._op,
             name=self.name,
             asgi_scope=self.scope,
-            undecided=self.plan.late is not None and not decided.excluded,
+            undecided=undecided,
         )
 
     def meet(self, layer: Plan, scope: Scope) -> bool:

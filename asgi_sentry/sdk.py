@@ -258,7 +258,8 @@ def _fork(scope: Scope) -> Scope:
     fork._contexts = source._contexts.copy() if source._contexts else {}
     fork._extras = source._extras.copy() if source._extras else {}
     fork._breadcrumbs = source._breadcrumbs.copy() if source._breadcrumbs else deque()
-    fork._gen_ai_original_message_count = source._gen_ai_original_message_count.copy() if source._gen_ai_original_message_count else {}
+    counts = source._gen_ai_original_message_count
+    fork._gen_ai_original_message_count = counts.copy() if counts else {}
     fork._event_processors = source._event_processors.copy() if source._event_processors else []
     fork._error_processors = source._error_processors.copy() if source._error_processors else []
     fork._attachments = source._attachments.copy() if source._attachments else []
@@ -665,7 +666,17 @@ def start_root(
         return _TransactionRoot(
             view, scopes, context, sampled=sampled, reason=reason, op=op, name=name, asgi_scope=asgi_scope
         )
-    return _UnsampledRoot(view, scopes, context, reason=reason)
+    return start_unsampled(view, scopes, context, rate, reason)
+
+
+def start_unsampled(view: ClientView, scopes: Scopes, context: TraceContext, rate: float | None, reason: str) -> Root:
+    """The same for what is most of the traffic, a request that is not sampled in classic mode, without the detour."""
+    context.sampled, context.rate = False, rate
+    if context._known is not None:
+        context.note_rate()
+    scopes.current._propagation_context = scopes.isolation._propagation_context = context
+    scopes.current._span = _UnsampledSpan(context)
+    return _UnsampledRoot(view, reason)
 
 
 class _TransactionRoot:
@@ -834,9 +845,8 @@ class _UnsampledRoot:
     name = source = ""
     sampled = recording = False
 
-    def __init__(self, view: ClientView, scopes: Scopes, context: TraceContext, *, reason: str) -> None:
+    def __init__(self, view: ClientView, reason: str) -> None:
         self._view, self._reason = view, reason
-        scopes.current._span = _UnsampledSpan(context)
 
     def set_status(self, status: int) -> None:
         """Nothing: it is not sent."""
