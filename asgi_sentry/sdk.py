@@ -29,8 +29,8 @@ from sentry_sdk import traces, transport
 from sentry_sdk.client import SDK_INFO
 from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.integrations import DidNotEnable
+from sentry_sdk.integrations import logging as sdk_logging
 from sentry_sdk.integrations.asgi import _asgi_middleware_applied
-from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.scope import Scope, _current_scope, _isolation_scope
 from sentry_sdk.serializer import global_repr_processors, serialize
 from sentry_sdk.session import Session
@@ -63,13 +63,9 @@ except ImportError:  # version 3: streamed spans alone, under the shorter names
 
 
 # Our own log lines are for the log: as events, breadcrumbs or logs they would come back to the hooks that wrote them.
-ignore_logger("asgi_sentry")
-try:
-    from sentry_sdk.integrations.logging import ignore_logger_for_sentry_logs
-except ImportError:  # older versions have one list for both
-    pass
-else:
-    ignore_logger_for_sentry_logs("asgi_sentry")
+for _ignore in ("ignore_logger", "ignore_logger_for_events", "ignore_logger_for_sentry_logs"):  # by version
+    for _pattern in ("asgi_sentry", "asgi_sentry.*"):
+        getattr(sdk_logging, _ignore, lambda _: None)(_pattern)
 
 ORIGIN = "auto.http.asgi_sentry"  # https://develop.sentry.dev/sdk/telemetry/traces/trace-origin/
 # What the layers do in their place. https://docs.sentry.io/platforms/python/integrations/
