@@ -26,13 +26,31 @@ def decoded(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def scrub_headers(pairs: Iterable[tuple[bytes, bytes]], scrubber: Scrubber) -> tuple[dict[str, str], list[Redaction]]:
+def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Raw ASGI headers as a mapping; a name that comes again has its values joined by a comma (RFC 9110, 5.3)."""
     named: dict[str, str] = {}
     for name, value in pairs:
         key = name.decode("latin-1").lower()
         text = decoded(value)
         named[key] = f"{named[key]}, {text}" if key in named else text
+    return named
+
+
+def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The cookies among raw ASGI headers by name."""
+    cookies: dict[str, str] = {}
+    for header, raw in pairs:
+        if header.lower() == b"cookie":
+            for part in decoded(raw).split(";"):
+                name, _, value = part.strip().partition("=")
+                if name or value:
+                    cookies.setdefault(name.strip(), value.strip())
+    return cookies
+
+
+def scrub_headers(pairs: Iterable[tuple[bytes, bytes]], scrubber: Scrubber) -> tuple[dict[str, str], list[Redaction]]:
+    """`named_headers`, scrubbed."""
+    named = named_headers(pairs)
     found: list[Redaction] = []
     for key in ("referer", "location"):
         if key in named:
@@ -44,15 +62,8 @@ def scrub_headers(pairs: Iterable[tuple[bytes, bytes]], scrubber: Scrubber) -> t
 
 
 def scrub_cookies(pairs: Iterable[tuple[bytes, bytes]], scrubber: Scrubber) -> tuple[dict[str, str], list[Redaction]]:
-    """The cookies among raw ASGI headers by name. A long value is taken for a secret under any name."""
-    cookies: dict[str, str] = {}
-    for header, raw in pairs:
-        if header.lower() == b"cookie":
-            for part in decoded(raw).split(";"):
-                name, _, value = part.strip().partition("=")
-                if name or value:
-                    cookies.setdefault(name.strip(), value.strip())
-    return _walked(cookies, scrubber, IN_COOKIES)
+    """`named_cookies`, scrubbed. A long value is taken for a secret under any name."""
+    return _walked(named_cookies(pairs), scrubber, IN_COOKIES)
 
 
 def scrub_query(query: str, scrubber: Scrubber) -> tuple[str, list[Redaction]]:

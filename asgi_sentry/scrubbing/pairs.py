@@ -44,7 +44,7 @@ _FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|i
 _XML_CLOSE = "</"
 _LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
 _PLACEHOLDER = re.compile(
-    r"(?:[*\u2022.#xX_?-]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\$\{\w*\}?|\$[A-Z_]+|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|\[Filtered\]|\[Redacted\]"
+    r"(?:[*\u2022.#xX_?-]+|[{\[(]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\$\{\w*\}?|\$[A-Z_]+|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|\[Filtered\]|\[Redacted\]"
     r"|n/a|none|null|nil|true|false|undefined|nan|unset|empty|required|optional|missing|invalid"
     r"|expired|unknown|ok|yes|no|not|is|was|has|failed|denied|granted|revoked|str|int|bool|bytes|float|any|dict|list|tuple|object"
     r"|string|number|boolean|secretstr|type|self|cls)\Z",
@@ -55,7 +55,11 @@ _CODE = re.compile(
     r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event)(?:\.[A-Za-z_]+)+\Z|lambda\b"
 )
 _ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")
-_TYPE = re.compile(r"[A-Z][A-Za-z]+(?:\[|\Z)|[a-z_]+\.[A-Z][A-Za-z]+\Z")
+# In an annotation; any other capitalised word may be a password.
+_TYPE = re.compile(
+    r"[A-Z]\w*\[|[a-z_]+\.[A-Z][A-Za-z]+\Z"
+    r"|(?:Any|String|Str|SecretStr|SecretBytes|Token|Credentials?|Password|Session|Cookie|Auth|None)\Z"
+)
 _MULTIPART = re.compile(
     r"name=\\{0,3}\"([^\"\\\r\n]{1,200})\\{0,3}\"(?:[^\r\n\\]|\\(?![rn])){0,400}"
     r"(?:(?:\r?\n|\\r\\n|\\n)[\w-]{1,60}:(?:[^\r\n\\]|\\(?![rn])){0,400}){0,8}"
@@ -210,7 +214,7 @@ def _bare(text: str, gap: int, name: str, separator: str, closing: str, keys: Ke
         if _TYPE.match(value) and not any(char.isdigit() for char in value):
             return None
         following = text[end : end + 2]
-        goes_on = following[:1] == " " and following[1:].isalpha()
+        goes_on = following[:1] == " " and following[1:].isalpha() and text[gap - 1].isspace()
         if _ALPHABETIC.match(value) and (goes_on or not _FAMILY.search(name)):
             return None  # prose: "Password: must be ..."
         if value.isdigit() and not _FAMILY.search(name):
@@ -246,9 +250,9 @@ def _element(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     if closed >= 0 and not text.startswith(qualified, closed + 2):  # there are elements inside
         own = text.find(f"</{qualified}", closed, closed + _LONGEST_ELEMENT)
         closed = own if own >= 0 else closed
-    if closed < 0:  # cut off
-        following = text.find("<", opened, opened + _LONGEST_ELEMENT)
-        closed = following if following >= 0 else min(len(text), opened + _LONGEST_ELEMENT)
+    if closed < 0:  # cut off, or no XML at all
+        bare = _BARE.match(text, opened + 1)
+        return _checked(text, bare.span()) if bare and bare.end() == len(text) else None
     inner = text[opened + 1 : closed].strip()
     return (opened + 1, closed) if inner and inner != FILTERED else None
 

@@ -188,7 +188,9 @@ def _is_ssn(text: str) -> bool:
     return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
 
 
-_WORDS = re.compile(r"[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z")
+_WORDS = re.compile(
+    r"[A-Za-z_]+=[^=]|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
+)
 
 
 def _is_credential(text: str) -> bool:

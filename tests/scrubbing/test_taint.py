@@ -1,0 +1,161 @@
+"""What came in as a secret does not go out, in whatever form it is written."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_sentry.scrubbing import FILTERED, Scrubber, Taint
+from tests.strategies import awkward_secrets, harmless_text, secret_values
+
+SCRUBBER = Scrubber()
+
+WRITTEN = {
+    "raw": lambda secret: secret,
+    "quoted": lambda secret: quote(secret, safe=""),
+    "quoted, slashes kept": quote,
+    "quoted, lower hex": lambda secret: "".join(
+        piece if piece.startswith("%") is False else piece.lower()
+        for piece in _pieces(quote(secret, safe=""))
+    ),
+    "plus": quote_plus,
+    "json": lambda secret: json.dumps(secret)[1:-1],
+    "json, not ascii": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
+    "json in json": lambda secret: json.dumps(json.dumps(secret))[3:-3],
+    "repr": lambda secret: repr(secret)[1:-1],
+    "repr of bytes": lambda secret: repr(secret.encode())[2:-1],
+    "html": html.escape,
+    "base64": lambda secret: base64.b64encode(secret.encode()).decode(),
+    "base64, not padded": lambda secret: base64.b64encode(secret.encode()).decode().rstrip("="),
+    "base64, for URLs": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+    "base64, one in": lambda secret: base64.b64encode(b"u" + secret.encode() + b"zz").decode(),
+    "base64, two in": lambda secret: base64.b64encode(b"u:" + secret.encode() + b"z").decode(),
+    "base64, three in": lambda secret: base64.urlsafe_b64encode(b"us:" + secret.encode() + b"\xff").decode(),
+}  # fmt: skip
+
+
+def _pieces(text: str) -> list[str]:
+    pieces, index = [], 0
+    while index < len(text):
+        width = 3 if text[index] == "%" else 1
+        pieces.append(text[index : index + width])
+        index += width
+    return pieces
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+@given(secret=st.one_of(awkward_secrets(), secret_values()), before=harmless_text, after=harmless_text)
+def test_a_secret_is_found_in_every_form(form, secret, before, after):
+    secret = secret.strip()
+    taint = Taint.collect(body={"password": secret}, keys=SCRUBBER)
+    if not taint:  # a common word
+        return
+    written = WRITTEN[form](secret)
+    text, hit = taint.replace(f"{before} {written} {after}")
+    assert hit
+    assert written not in text
+    assert text.startswith(before)
+    assert text.endswith(after)
+
+
+@given(st.lists(secret_values(), min_size=1, max_size=5), st.sampled_from(sorted(WRITTEN)))
+def test_it_is_found_among_many_texts(secrets, form):
+    taint = Taint.collect(body={"tokens": [], "password": secrets}, keys=SCRUBBER)
+    value = [{"note": f"see {WRITTEN[form](secret)} there"} for secret in secrets] + ["nothing here"] * 3
+    cleaned = SCRUBBER.clean(value, taint=taint)
+    assert not any(WRITTEN[form](secret) in repr(cleaned) for secret in secrets)
+    assert cleaned[-3:] == ["nothing here"] * 3
+
+
+@given(secret_values(), secret_values())
+def test_the_taint_of_one_request_touches_no_other(mine, other):
+    if mine in other or other in mine:
+        return
+    taint = Taint.collect(headers=[(b"x-api-key", mine.encode())], keys=SCRUBBER)
+    assert SCRUBBER.clean({"a": other, "b": [other]}, taint=taint) == {"a": other, "b": [other]}
+
+
+@given(st.text(), st.lists(secret_values(), max_size=3))
+def test_replacing_again_changes_nothing(text, secrets):
+    taint = Taint.collect(body={"password": secrets}, keys=SCRUBBER)
+    once, _ = taint.replace(text)
+    assert taint.replace(once) == (once, False)
+
+
+def collected(**parts) -> list[str]:
+    taint = Taint.collect(keys=SCRUBBER, **parts)
+    return list(taint._values)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({"headers": [(b"Authorization", b"Bearer abc.def-123")]}, {"abc.def-123"}),
+        (
+            {"headers": [(b"authorization", b"Basic " + base64.b64encode(b"alice77:s3cret:x"))]},
+            {base64.b64encode(b"alice77:s3cret:x").decode(), "alice77", "s3cret:x"},
+        ),
+        ({"headers": [(b"proxy-authorization", b"Token t0ken-value")]}, {"t0ken-value"}),
+        ({"headers": [(b"x-api-key", b"k-123456")]}, {"k-123456"}),
+        ({"headers": [(b"cookie", b"theme=dark; sessionid=abc123; tracking=0123456789abcdef")]}, {"abc123", "0123456789abcdef"}),
+        ({"headers": [(b"user-agent", b"a long and ordinary header value")]}, set()),
+        ({"query": b"token=q%2Fw+e12&page=abcdefgh"}, {"q/w e12", "q%2Fw+e12"}),
+        ({"body": {"user": {"password": "hunter22", "pin": 123456, "name": "someone"}}}, {"hunter22", "123456"}),
+        ({"body": {"credentials": {"a": ["deep-one"], "b": "deep-two"}}}, {"deep-one", "deep-two"}),
+        ({"body": [["password", "pair-value"]]}, {"pair-value"}),
+        ({"body": '<a password="xml-value"/> {"token": "cut-off'}, {"xml-value", "cut-off"}),
+        ({"body": {"password": "true", "token": "null", "secret": "production", "pwd": "short", "otp": "******"}}, set()),
+        ({"headers": [(b"authorization", "Bearer s\u00e4ch-123".encode())]}, {"s\u00e4ch-123", "s\u00c3\u00a4ch-123"}),
+    ],
+)  # fmt: skip
+def test_what_is_taken_for_a_secret(parts, expected):
+    assert set(collected(**parts)) == expected
+
+
+def test_it_never_shows_what_it_holds():
+    taint = Taint.collect(body={"password": "hunter2-hunter2"}, keys=SCRUBBER)
+    assert "hunter2" not in f"{taint} {taint!r} {taint.__class__.__doc__}"
+    with pytest.raises(TypeError, match="not pickled"):
+        __import__("pickle").dumps(taint)
+
+
+def test_it_is_bounded():
+    many = Taint.collect(body={"password": [f"value-{number}" for number in range(100_000)]}, keys=SCRUBBER)
+    assert len(many._values) == 256
+    long = Taint.collect(body={"password": "x1" * 1_000_000}, keys=SCRUBBER)
+    assert sum(map(len, long._values)) <= 8192
+
+
+def test_a_word_is_not_replaced_within_another():
+    taint = Taint.collect(body={"password": "tester"}, keys=SCRUBBER)
+    assert taint.replace("testers of tester") == (f"testers of {FILTERED}", True)
+
+
+def test_a_value_that_was_cut_off_is_found_by_its_beginning():
+    taint = Taint.collect(headers=[(b"authorization", b"Bearer 0123456789abcdefghijklmnop")], keys=SCRUBBER)
+    assert taint.replace("it was 0123456789abc...") == (f"it was {FILTERED}...", True)
+
+
+def test_a_broken_part_leaves_the_others():
+    class Keys(dict):
+        def items(self):
+            raise RuntimeError("no")
+
+    assert collected(headers=[(b"x-api-key", b"k-123456")], query=b"token=zz-99999", body=Keys()) != []
+
+
+def test_keys_are_tainted_too():
+    taint = Taint.collect(body={"password": "hunter2-hunter2"}, keys=SCRUBBER)
+    assert SCRUBBER.clean({"user hunter2-hunter2": 1, "b": 2}, taint=taint) == {f"user {FILTERED}": 1, "b": 2}
+
+
+@pytest.mark.parametrize("value", [0, None, "plain", {"a": "b"}])
+def test_an_empty_taint_changes_nothing(value):
+    assert not Taint()
+    assert SCRUBBER.clean(value, taint=Taint()) == value
