@@ -39,7 +39,11 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.skipped: str | None = self._answer().get("skipped")
+        self.skipped: str | None = None  # why it can't be measured here
+
+    def await_start(self) -> None:
+        """Wait until it is ready, or says why it will not be."""
+        self.skipped = self._answer().get("skipped")
 
     def _answer(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
@@ -72,14 +76,16 @@ class Process:
 def processes(contenders: Iterable[str], framework: str, say: Callable[[str], None]) -> Iterator[dict[str, Process]]:
     """The contenders that can be measured here; the others are named with the reason."""
     with ExitStack() as stack:
-        running: dict[str, Process] = {}
-        for contender in contenders:
-            process = Process(contender, framework)
+        started = [Process(contender, framework) for contender in contenders]
+        for process in started:
             stack.callback(process.close)
+        running: dict[str, Process] = {}
+        for process in started:
+            process.await_start()
             if process.skipped is not None:
-                say(f"skipped {contender}: {process.skipped}")
+                say(f"skipped {process.contender}: {process.skipped}")
             else:
-                running[contender] = process
+                running[process.contender] = process
         yield running
 
 

@@ -132,7 +132,7 @@ class Upload:
         step = min(self._left, self.CHUNK)
         self._left -= step
         # A chunk of its own each, as from a socket: whoever keeps it pays for it.
-        return {"type": "http.request", "body": bytearray(step).replace(b"\0", b"a"), "more_body": self._left > 0}
+        return {"type": "http.request", "body": b"a" * step, "more_body": self._left > 0}
 
 
 async def drive(app: Any, template: dict[str, Any], requests: int) -> float:
@@ -157,23 +157,25 @@ async def drive(app: Any, template: dict[str, Any], requests: int) -> float:
     return spent / requests
 
 
-async def together(app: Any, template: dict[str, Any], requests: int) -> float:
-    """The same with all requests in flight at once, a task each, as a server has them."""
+async def together(app: Any, template: dict[str, Any], requests: int, bouts: int) -> float:
+    """The same with so many requests in flight at once, a task each, as a server has them; several times over."""
 
     async def one() -> None:
         await app({**template, "state": {}, "pause": True}, _receive, _send)
 
     gc.collect()
     before = time.process_time()
-    await asyncio.gather(*(one() for _ in range(requests)))
-    return (time.process_time() - before) / requests
+    for _ in range(bouts):
+        await asyncio.gather(*(one() for _ in range(requests)))
+    return (time.process_time() - before) / requests / bouts
 
 
-async def upload(app: Any, template: dict[str, Any], size: int) -> float:
+async def upload(app: Any, template: dict[str, Any], size: int, requests: int) -> float:
     """Seconds of processor time for one request with a body."""
     headers = [*template["headers"], (b"content-type", b"application/json"), (b"content-length", str(size).encode())]
-    scope = {**template, "method": "POST", "headers": headers, "state": {}}
+    scope = {**template, "method": "POST", "headers": headers}
     gc.collect()
     before = time.process_time()
-    await app(scope, Upload(size), _send)
-    return time.process_time() - before
+    for _ in range(requests):
+        await app({**scope, "state": {}}, Upload(size), _send)
+    return (time.process_time() - before) / requests

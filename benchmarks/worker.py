@@ -20,9 +20,9 @@ from benchmarks.frameworks import build
 from benchmarks.guards import Guard, Tally, check_by_probe
 from benchmarks.traffic import CASES, User, drive, scope_of, together, upload
 
-_WARM = 60  # requests before a case's first block
+_WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
 _BLOCK_SECONDS = 0.004
-_LEAST, _MOST = 8, 3_000
+_LEAST, _MOST = 4, 3_000  # requests
 
 
 class Subject:
@@ -53,7 +53,8 @@ class Subject:
         plain = {key: value for key, value in template.items() if key != "spans"}
         key = (case, trace, number, tuple(extra.items()))
         if key not in self._size:
-            await drive(self.app, template, _WARM if case != "error" else _LEAST)
+            cold = await drive(self.app, template, _LEAST)
+            await drive(self.app, template, max(_LEAST, min(_WARM, int(_WARM_SECONDS / cold))))
             await drive(self.bare, plain, _WARM)
             gc.freeze()
             once = await drive(self.app, template, _LEAST)
@@ -70,21 +71,21 @@ class Subject:
     async def crowd(self, case: str, *, requests: int) -> tuple[float, float]:
         """The same with so many requests in flight at once."""
         template = scope_of(CASES[case], trace=False, user=User("alice"))
-        bouts = max(1, 200 // requests)
-        await together(self.app, template, min(requests, 50))
+        bouts = max(1, 300 // requests)
+        await together(self.app, template, min(requests, 50), 1)
         tally = Tally()
-        spent = sum([await together(self.app, template, requests) for _ in range(bouts)]) / bouts
+        spent = await together(self.app, template, requests, bouts)
         if self.sends:
             tally.check(CASES[case], requests * bouts)
-        bare = sum([await together(self.bare, template, requests) for _ in range(bouts)]) / bouts
+        bare = await together(self.bare, template, requests, bouts)
         return bare * 1e6, spent * 1e6
 
     async def body(self, case: str, *, size: int, repeat: int) -> tuple[float, float]:
         """Microseconds of a request that uploads a body, to the bare app and to the contender's."""
         template = scope_of(CASES[case], trace=False, user=User("alice"))
-        await upload(self.app, template, 1_000)
-        spent = sum([await upload(self.app, template, size) for _ in range(repeat)]) / repeat
-        bare = sum([await upload(self.bare, template, size) for _ in range(repeat)]) / repeat
+        await upload(self.app, template, 1_000, 20)
+        spent = await upload(self.app, template, size, repeat)
+        bare = await upload(self.bare, template, size, repeat)
         return bare * 1e6, spent * 1e6
 
     async def memory(self, case: str, *, size: int) -> tuple[float, float]:
@@ -92,10 +93,10 @@ class Subject:
         template = scope_of(CASES[case], trace=False, user=User("alice"))
         peaks = []
         for app in (self.bare, self.app):
-            await upload(app, template, 1_000)
+            await upload(app, template, 1_000, 5)
             tracemalloc.start()
             before, _ = tracemalloc.get_traced_memory()
-            await upload(app, template, size)
+            await upload(app, template, size, 1)
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
             tracemalloc.stop()
         return peaks[0], peaks[1]

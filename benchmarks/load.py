@@ -1,0 +1,154 @@
+"""Load on loopback: by wrk where it is installed, else by raw sockets from a process of its own.
+
+`python -m benchmarks.load PORT PATH SECONDS CONNECTIONS TRACE` is the latter, and prints what wrk would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.harness import ROOT, BenchmarkError
+from benchmarks.traffic import HEADERS
+
+CONNECTIONS = 16
+_VARIED = 997  # requests, each with a trace of its own, sent in turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What came of some seconds of load; latencies in milliseconds."""
+
+    requests: int
+    seconds: float
+    failed: int  # no answer, or none with a status of 200
+    p50: float
+    p90: float
+    p99: float
+
+
+def generator() -> str:
+    """Which one is used."""
+    return "wrk" if shutil.which("wrk") else "benchmarks.load (raw sockets)"
+
+
+def put(port: int, path: str, seconds: float, *, trace: bool) -> Load:
+    """Load a server that listens on this port."""
+    if shutil.which("wrk"):
+        return _by_wrk(port, path, seconds, trace=trace)
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.load",
+        str(port),
+        path,
+        str(seconds),
+        str(CONNECTIONS),
+        str(int(trace)),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return Load(**json.loads(done.stdout))
+
+
+def _headers(*, trace: bool, dice: random.Random) -> dict[str, str]:
+    """The twelve headers, and those of a trace whose sampling is left to us."""
+    sent = {name.decode(): value.decode() for name, value in HEADERS if name != b"connection"}
+    if trace:
+        trace_id = f"{dice.getrandbits(128):032x}"
+        sent["sentry-trace"] = f"{trace_id}-{dice.getrandbits(64):016x}"
+        sent["baggage"] = (
+            f"sentry-trace_id={trace_id},sentry-sample_rand={dice.randrange(10**6) / 10**6:.6f},"
+            "sentry-environment=production,sentry-release=web%401,sentry-public_key=49d0f7386ad645858ae85020e393bef3"
+        )
+    return sent
+
+
+_SCRIPT = """
+local requests = {{}}
+{requests}
+local last = 0
+request = function()
+  last = last % #requests + 1
+  return requests[last]
+end
+init = function(args)
+  for i, headers in ipairs(requests) do requests[i] = wrk.format("GET", nil, headers) end
+end
+done = function(summary, latency, _)
+  local e = summary.errors
+  local failed = e.connect + e.read + e.write + e.status + e.timeout
+  io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration, failed,
+    latency:percentile(50), latency:percentile(90), latency:percentile(99)))
+end
+"""
+_RESULT = re.compile(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
+
+
+def _by_wrk(port: int, path: str, seconds: float, *, trace: bool) -> Load:
+    dice = random.Random(port)
+    made = [_headers(trace=trace, dice=dice) for _ in range(_VARIED if trace else 1)]
+    lines = [
+        "requests[#requests + 1] = {" + ", ".join(f"[{json.dumps(k)}] = {json.dumps(v)}" for k, v in one.items()) + "}"
+        for one in made
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "requests.lua"
+        script.write_text(_SCRIPT.format(requests="\n".join(lines)))
+        url = f"http://127.0.0.1:{port}{path}"
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script), url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = _RESULT.search(done.stdout)
+    if found is None:
+        raise BenchmarkError(f"wrk printed no result: {done.stdout} {done.stderr}")
+    requests, micros, failed, p50, p90, p99 = map(int, found.groups())
+    return Load(requests=requests, seconds=micros / 1e6, failed=failed, p50=p50 / 1e3, p90=p90 / 1e3, p99=p99 / 1e3)
+
+
+async def _connection(port: int, made: list[bytes], until: float, latencies: list[float]) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    failed = number = 0
+    while time.perf_counter() < until:
+        number += 1
+        began = time.perf_counter()
+        writer.write(made[number % len(made)])
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+        await reader.readexactly(int(length[1]) if length is not None else 0)
+        latencies.append(time.perf_counter() - began)
+        failed += not head.startswith(b"HTTP/1.1 200")
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return failed
+
+
+async def _by_sockets(port: int, path: str, seconds: float, connections: int, *, trace: bool) -> Load:
+    dice = random.Random(port)
+    made = []
+    for _ in range(_VARIED if trace else 1):
+        lines = [f"GET {path} HTTP/1.1"] + [f"{k}: {v}" for k, v in _headers(trace=trace, dice=dice).items()]
+        made.append("\r\n".join([*lines, "", ""]).encode())
+    latencies: list[float] = []
+    began = time.perf_counter()
+    every = [_connection(port, made, began + seconds, latencies) for _ in range(connections)]
+    failed = sum(await asyncio.gather(*every))
+    spent = time.perf_counter() - began
+    ordered = sorted(latencies)
+    p50, p90, p99 = (ordered[int((len(ordered) - 1) * share)] * 1e3 for share in (0.5, 0.9, 0.99))
+    return Load(requests=len(ordered), seconds=spent, failed=failed, p50=p50, p90=p90, p99=p99)
+
+
+if __name__ == "__main__":
+    _port, _path, _seconds, _connections, _trace = sys.argv[1:]
+    _load = asyncio.run(_by_sockets(int(_port), _path, float(_seconds), int(_connections), trace=_trace == "1"))
+    print(json.dumps(asdict(_load)))

@@ -1,0 +1,251 @@
+"""Throughput and latency behind a real server, loaded from another process on loopback."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+
+from benchmarks import load
+from benchmarks.contenders import TITLES
+from benchmarks.harness import ROOT, BenchmarkError, Result, Spread, ratios, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from benchmarks.load import Load
+
+RATE = 0.1
+PATH = "/api/tenth"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """A contender behind a server, in a process of its own."""
+
+    def __init__(self, kind: str, contender: str, framework: str) -> None:
+        self.label = f"{contender} on {framework} behind {kind}"
+        self.contender = contender
+        self.framework = framework
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.server", kind, contender, framework, str(self.port)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def await_start(self) -> str | None:
+        """Wait until it answers; the reason, where it can't."""
+        for _ in range(300):
+            if self._process.poll() is not None:
+                return (self._process.stderr.read().strip().splitlines() or ["it ended"])[-1]
+            if self.get(PATH) is not None:
+                return None
+            time.sleep(0.05)
+        raise BenchmarkError(f"{self.label} does not answer")
+
+    def get(self, path: str, headers: Iterable[tuple[str, str]] = ()) -> tuple[int, bytes] | None:
+        """One request; None where nobody listens."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=dict(headers))
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read()
+        except HTTPError as answer:
+            return answer.code, answer.read()
+        except (URLError, OSError):
+            return None
+
+    def stats(self) -> dict[str, int]:
+        """What it sent to Sentry, by its own count."""
+        answer = self.get("/stats")
+        if answer is None or answer[0] != 200:
+            raise BenchmarkError(f"{self.label} tells no counts: {answer}")
+        counts: dict[str, int] = json.loads(answer[1])
+        return counts
+
+    def processor_seconds(self) -> float:
+        """Of its process and its workers, so far."""
+        return sum(_processor_seconds(pid) for pid in _family(self._process.pid))
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stderr.close()
+
+
+def _family(pid: int) -> list[int]:
+    """A process and its descendants; each thread lists the children that it made."""
+    found = [pid]
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in listed.read_text().split():
+            found += _family(int(child))
+    return found
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+@contextmanager
+def servers(kind: str, contenders: Sequence[str], framework: str, say: Callable[[str], None]) -> Iterator[list[Server]]:
+    """Those that can be started; the others are named with the reason."""
+    if importlib.util.find_spec(kind) is None:
+        say(f"skipped {kind}: not installed")
+        yield []
+        return
+    with ExitStack() as stack:
+        started = [Server(kind, contender, framework) for contender in contenders]
+        for server in started:
+            stack.callback(server.close)
+        running = []
+        for server in started:
+            reason = server.await_start()
+            if reason is None:
+                running.append(server)
+            else:
+                say(f"skipped {server.label}: {reason}")
+        yield running
+
+
+class Measured:
+    """What the rounds of one server gave."""
+
+    def __init__(self) -> None:
+        self.loads: list[Load] = []
+        self.spent: list[float] = []  # processor seconds
+
+    def per_second(self) -> list[float]:
+        return [load.requests / load.seconds for load in self.loads]
+
+    def per_processor_second(self) -> list[float]:
+        return [load.requests / max(spent, 0.01) for load, spent in zip(self.loads, self.spent, strict=True)]
+
+    def percentile(self, name: str) -> Spread:
+        return Spread.of([getattr(load, name) for load in self.loads])
+
+
+def measure(running: Sequence[Server], path: str, rounds: int, seconds: float, *, trace: bool) -> dict[str, Measured]:
+    """Load one server after another, round by round."""
+    found = {server.contender: Measured() for server in running}
+    for server in running:
+        load.put(server.port, path, seconds, trace=trace)  # warm
+    for number in range(rounds):
+        # The other way round each time: whoever comes first after a pause is not always the same.
+        for server in running if number % 2 else reversed(running):
+            before, counted = server.processor_seconds(), _counts(server)
+            one = load.put(server.port, path, seconds, trace=trace)
+            measured = found[server.contender]
+            measured.spent.append(server.processor_seconds() - before)
+            measured.loads.append(one)
+            _check(server, path, one, counted)
+    for server in running:
+        _check_error(server)
+    return found
+
+
+def _counts(server: Server) -> dict[str, int]:
+    return server.stats() if server.contender in {"ours", "sdk"} else {}
+
+
+def _check(server: Server, path: str, one: Load, before: dict[str, int]) -> None:
+    """That all were answered, and as many transactions sent as its rate says; BenchmarkError otherwise."""
+    if one.failed or not one.requests:
+        raise BenchmarkError(f"{server.label}: {one.failed} of {one.requests} requests failed")
+    if server.contender not in {"ours", "sdk"}:
+        return
+    after = _counts(server)
+    sent = after.get("transaction", 0) - before.get("transaction", 0)
+    unsampled = after.get("unsampled", 0) - before.get("unsampled", 0)
+    rate = RATE if path == PATH else 0.0
+    # A few more than were answered in time: those that the end of the load cut off, and the guard's own.
+    slack = load.CONNECTIONS + 5
+    if not 0 <= sent + unsampled - one.requests <= slack:
+        raise BenchmarkError(f"{server.label}: {sent} sent and {unsampled} not, of {one.requests} requests")
+    deviation = 5 * (rate * (1 - rate) / one.requests) ** 0.5 + 0.015  # the 997 traces of a load are rolled once
+    if abs(sent / one.requests - rate) > deviation:
+        raise BenchmarkError(f"{server.label}: {sent} of {one.requests} sampled, expected {rate:.0%}")
+
+
+def _check_error(server: Server) -> None:
+    before = _counts(server)
+    server.get("/api/broken")
+    if before and _counts(server).get("event", 0) - before.get("event", 0) != 1:
+        raise BenchmarkError(f"{server.label}: a failure is not one error")
+
+
+def report(title: str, found: dict[str, Measured]) -> Result:
+    """A row for each contender."""
+    rows, data = [], {}
+    for contender, measured in found.items():
+        against = found["ours"].per_processor_second() if contender != "ours" else None
+        processor = Spread.of(measured.per_processor_second())
+        factor = None if against is None else Spread.of(ratios(against, measured.per_processor_second()))
+        walls = None if against is None else Spread.of(ratios(found["ours"].per_second(), measured.per_second()))
+        entry = {
+            "requests a second": Spread.of(measured.per_second()),
+            "requests a processor second": processor,
+            **{name: measured.percentile(name) for name in ("p50", "p90", "p99")},
+            "ours / this, processor": factor,
+            "ours / this, wall": walls,
+        }
+        data[contender] = entry
+        rows.append(
+            [
+                TITLES.get(contender, "the app alone"),
+                entry["requests a second"].show(0),
+                processor.show(0),
+                *(entry[name].show(2) for name in ("p50", "p90", "p99")),
+                "-" if walls is None else walls.show(2),
+                "-" if factor is None else factor.show(2),
+            ]
+        )
+    columns = ["", "requests/s", "requests per processor second", "p50 ms", "p90 ms", "p99 ms"]
+    columns += ["asgi-sentry ÷ this, requests/s", "per processor second"]
+    return Result(tables=[table(title, columns, rows)], data=data)
+
+
+def installed_loop() -> str:
+    """What uvicorn picks by itself."""
+    parts = [name for name in ("uvloop", "httptools") if importlib.util.find_spec(name) is not None]
+    return " and ".join(parts) or "asyncio and h11"
+
+
+def run(say: Callable[[str], None], *, quick: bool) -> Result:
+    """On FastAPI, behind uvicorn and granian."""
+    rounds, seconds = (3, 1) if quick else (7, 1)
+    tables: list[str] = []
+    data: dict[str, Any] = {"generator": load.generator(), "uvicorn runs on": installed_loop()}
+    contenders = ("bare", "ours", "sdk") if quick else ("bare", "ours", "sdk", "noop", "otel", "elastic")
+    for kind, names in (("uvicorn", contenders), ("granian", ("bare", "ours", "sdk"))):
+        if quick and kind == "granian":
+            continue
+        with servers(kind, names, "fastapi", say) as running:
+            for path, trace in ((PATH, False), (PATH, True), ("/health", False)):
+                if not running or (quick and (trace or path != PATH)):
+                    continue
+                what = "excluded" if path != PATH else f"rate {RATE}, {'trace' if trace else 'no trace'}"
+                title = f"FastAPI behind {kind}, {what}, {load.CONNECTIONS} connections"
+                one = report(title, measure(running, path, rounds, seconds, trace=trace))
+                tables += one.tables
+                data[title] = one.data
+    return Result(tables=tables, data=data)
