@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry.scrubbing.headers import scrub_cookies, scrub_headers, scrub_query
+from asgi_sentry.scrubbing.headers import (
+    named_cookies,
+    named_headers,
+    scrub_cookies,
+    scrub_headers,
+    scrub_query,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,26 +20,34 @@ if TYPE_CHECKING:
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-def describe_head(scope: Mapping[str, Any], scrubber: Scrubber | None) -> dict[str, Any]:
-    """Method and URL without the query; with a scrubber, also headers, cookies and query string.
-
-    Args:
-        scope: of the request.
-        scrubber: of the header layer; None: there is none in the stack, and so none of its parts is attached.
-    """
+def describe_request(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Method and URL without the query: what is attached whichever layers are there."""
     section: dict[str, Any] = {"url": url_of(scope)}
     if "method" in scope:
         section["method"] = scope["method"]
-    if scrubber is None:
-        return section
+    return section
+
+
+def describe_head(scope: Mapping[str, Any], scrubber: Scrubber | None) -> dict[str, Any]:
+    """Headers, cookies and query string, for a stack with a header layer.
+
+    Args:
+        scope: of the request.
+        scrubber: who scrubs them here, before any hook sees them; None: the door does it, and nobody stands between.
+    """
     headers = scope.get("headers") or ()
-    section["headers"], _ = scrub_headers(headers, scrubber)
-    cookies, _ = scrub_cookies(headers, scrubber)
+    query = scope.get("query_string", b"").decode("latin-1")
+    if scrubber is None:
+        section: dict[str, Any] = {"headers": named_headers(headers)}
+        cookies = named_cookies(headers)
+    else:
+        section = {"headers": scrub_headers(headers, scrubber)[0]}
+        cookies = scrub_cookies(headers, scrubber)[0]
+        query = scrub_query(query, scrubber)[0] if query else query
     if cookies:
         section["cookies"] = cookies
-    query = scope.get("query_string", b"").decode("latin-1")
     if query:
-        section["query_string"], _ = scrub_query(query, scrubber)
+        section["query_string"] = query
     return section
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import cargo, faults, sdk
-from asgi_sentry.content import attributes_of, describe_head, header
+from asgi_sentry.content import attributes_of, describe_head, describe_request, header
 from asgi_sentry.counters import count_error
 from asgi_sentry.routes import route_template, transaction_name
 from asgi_sentry.scrubbing import Scrubber, Taint, parse_body
@@ -55,15 +55,20 @@ class Report:
         kind = event.get("type")
         if kind is None and not self._is_wanted(event, hint):
             return None
+        light = self._travels_light(event, kind)
         try:
-            self._describe(event, kind)
+            self._describe(event, kind, light=light)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
             # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
             event.pop("request", None)
             event.pop("user", None)
         if self._record.view.door is not None:
-            return self._tagged(event, kind)
+            tag = Tag(event["event_id"], self)
+            event["event_id"] = tag
+            if light:
+                event, tag.cargo = cargo.unload(event)
+            return event
         if not self.admits(event):
             return None
         try:
@@ -73,15 +78,11 @@ class Report:
             return None
         return event
 
-    def _tagged(self, event: dict[str, Any], kind: str | None) -> dict[str, Any]:
-        """The event on its way to the door: light where nobody looks at it."""
-        tag = Tag(event["event_id"], self)
-        event["event_id"] = tag
-        may_be_light = kind in self._record.view.light and sdk.is_last_processor(self._record.process)
-        if not may_be_light or sdk.has_gen_ai_spans(event):
-            return event
-        light, tag.cargo = cargo.unload(event)
-        return light
+    def _travels_light(self, event: dict[str, Any], kind: str | None) -> bool:
+        """Whether nobody looks at the event between here and the door."""
+        if kind not in self._record.view.light or not sdk.is_last_processor(self._record.process):
+            return False
+        return not sdk.has_gen_ai_spans(event)
 
     def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any]) -> bool:
         """Whether an error is to be sent; one that is may get its fingerprint by rule.
@@ -125,7 +126,7 @@ class Report:
         count_error("sent")
         return True
 
-    def _describe(self, event: dict[str, Any], kind: str | None) -> None:
+    def _describe(self, event: dict[str, Any], kind: str | None, *, light: bool) -> None:
         record = self._record
         if kind is None:
             info = event.get("transaction_info") or {}
@@ -133,7 +134,7 @@ class Report:
             event["transaction"], event["transaction_info"] = name, {"source": source}
         elif kind != "transaction":
             return  # a check-in has no request
-        section = self._request(error=kind is None)
+        section = self._request(error=kind is None, scrub=not light)
         # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not asked for.
         event["request"] = section if record.view.patched else {**(event.get("request") or {}), **section}
         user = self._describe_user(event.get("user"))
@@ -152,17 +153,26 @@ class Report:
             return transaction_name(record.scope), "route"
         return str(name), "custom" if source in {None, "", "url"} else str(source)
 
-    def _request(self, *, error: bool) -> dict[str, Any]:
-        """The `request` of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/request/."""
+    def _request(self, *, error: bool, scrub: bool = True) -> dict[str, Any]:
+        """The `request` of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
+
+        Args:
+            error: whether it is for an error; a body may be wanted for errors only.
+            scrub: here and now, since hooks will see it; the door does it in any case.
+        """
         record = self._record
-        if self._head is None:
-            self._head = describe_head(record.scope, self._decider_of_headers() if record.plan.headers else None)
-        section = dict(self._head)
+        section = describe_request(record.scope)
+        if record.plan.headers and scrub:
+            if self._head is None:
+                self._head = describe_head(record.scope, self._decider_of_headers())
+            section.update(self._head)
+        elif record.plan.headers:
+            section.update(describe_head(record.scope, None))
         attach = record.plan.bodies[0].attach if record.plan.bodies else "never"
         if attach == "always" or (error and attach == "errors"):
             body = self._parsed_body()
             if body is not None and body.kind != "empty":
-                section["data"] = self._decider_of_bodies().clean(body.value)
+                section["data"] = self._decider_of_bodies().clean(body.value) if scrub else body.value
         return section
 
     def _describe_user(self, given: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Message, Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
+_TRACE_HEADERS = frozenset({b"sentry-trace", b"baggage"})
 _NOBODY: Mapping[str, Any] = MappingProxyType({})
 _WEBSOCKET = "websocket.server"  # the op of its root span
 _RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
@@ -419,9 +420,10 @@ def _trace_headers(scope: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """`sentry-trace` and `baggage`, in one pass over the raw headers."""
     trace = baggage = None
     for name, value in scope.get("headers") or ():
-        if name == b"sentry-trace":
-            trace = trace or value.decode("latin-1")
-        elif name == b"baggage":
+        if name in _TRACE_HEADERS:  # one look at each of the others, not two
             text = value.decode("latin-1")
-            baggage = text if baggage is None else f"{baggage},{text}"
+            if name == b"baggage":
+                baggage = text if baggage is None else f"{baggage},{text}"
+            else:
+                trace = trace or text
     return trace, baggage
