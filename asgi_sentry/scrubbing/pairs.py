@@ -33,7 +33,7 @@ _LITERAL_PREFIX = re.compile(r"(?:[bBrRuUfF]{1,2}(?=\\{0,7}[\"']))?(\\{0,7})([\"
 _BARE = re.compile(r"(?:[^\s&\"'`<>,;)\]}\\]|[,;)\]}](?![\s,;)\]}.:\"'\\]|$|[\w.\-]{0,40}[=:])|\\(?![rn\"']))+")
 _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
 _LINE = re.compile(r"[^\r\n\"'\\]+|\\(?![rn\"'])|[\"']")
-_LISTED = re.compile(r"\s{0,4}[^\s,]{1,60}(?:,\s?[^\s,]{1,60}){0,20}")
+_LISTED = re.compile(r"\s{0,4}[^\s,&;]{1,60}(?:,\s?[^\s,&;]{1,60}){0,20}")
 _BRACKET = re.compile(r"[{}\[\]()\"']")
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
@@ -54,6 +54,7 @@ _CODE = re.compile(
     r"(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[{]|(?:self|cls|os|settings|config|conf|request|req|args|options|opts|kwargs|app|env|"
     r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event)(?:\.[A-Za-z_]+)+\Z|lambda\b"
 )
+_CONSTRUCTED = re.compile(r"[A-Z]\w{0,60}\((?=b?[\"'])")
 _ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")
 # In an annotation; any other capitalised word may be a password.
 _TYPE = re.compile(
@@ -167,7 +168,7 @@ def _value_of(text: str, match: re.Match[str], keys: Keys) -> tuple[int, int] | 
     if separator == ">":
         return None
     if separator == ",":
-        if not closing or not _PAIR_OPENS.search(before):
+        if not closing or not (dashes or _PAIR_OPENS.search(before)):
             return None
         end += len(text[end : end + 8]) - len(text[end : end + 8].lstrip())
         return _checked(text, _quoted(text, end) or _bracketed(text, end))
@@ -201,6 +202,10 @@ def _bare(text: str, gap: int, name: str, separator: str, closing: str, keys: Ke
     if bare is None:
         return None
     value, end = bare[0], bare.end()
+    built = _CONSTRUCTED.match(text, gap)
+    if built is not None:  # SecretStr('...'), in the repr of an object
+        inner = _bracketed(text, built.end() - 1)
+        return _checked(text, _quoted(text, built.end())) if inner else None
     if _is_harmless(value) or _CODE.match(value):
         return None
     if text[end : end + 1] in {"'", '"', "`"} and value[-1] in "=:+(":

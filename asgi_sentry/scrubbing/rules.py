@@ -222,6 +222,7 @@ def _pem_spans(text: str) -> Iterable[Span]:
 
 
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_USERINFO = re.compile(r"//[^\s/?#@\"'<>]{0,256}\Z")
 _LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}")
 _NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
@@ -245,8 +246,8 @@ def _email_spans(text: str) -> Iterable[Span]:
             name = name.rpartition(joint)[2]
         name = name.lstrip(".-+")
         first = start - len(name)
-        if not name or text[max(0, first - 2) : first] == "//" or name == "git":
-            continue  # a URL's user, who stays, and the user of every Git server
+        if not name or name == "git" or _USERINFO.search(text, max(0, first - 300), first):
+            continue  # a URL's user stays, and its password has a rule of its own; git is the user of every Git server
         yield first, domain.end(), "@email"
 
 
@@ -337,6 +338,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
             Gate("shape", b"0.0", _ADDRESS_VERIFY),
             Gate("text", b"::"),
             Gate("lower", b"identified"),
+            Gate("lower", b"form-data"),
         ],
         find=pair_spans,
     ),

@@ -10,7 +10,7 @@ import pytest
 import sentry_sdk
 from hypothesis import given
 from hypothesis import strategies as st
-from sentry_sdk.utils import AnnotatedValue
+from sentry_sdk.utils import AnnotatedValue, event_from_exception
 
 from asgi_sentry.scrubbing import FILTERED, KEEP, Scrubber, Taint
 from asgi_sentry.scrubbing.event import secret_parameters
@@ -22,15 +22,9 @@ SCRUBBER = Scrubber()
 F = FILTERED
 
 
-def event_with(value, secret: str = "") -> dict:
+def event_with(value) -> dict:
     """An event with a value at every place that holds data."""
-    text = (
-        value
-        if isinstance(value, str)
-        else json.dumps(value, default=repr)
-        if not isinstance(value, bytes)
-        else repr(value)
-    )
+    text = value if isinstance(value, str) else repr(value)
     frame = {
         "function": "handle", "module": "app.main", "filename": "app/main.py", "abs_path": "/srv/app/main.py", "lineno": 12,
         "context_line": "    return handle(request)", "pre_context": ["def f():"], "post_context": ["x = 1"], "in_app": True,
@@ -207,14 +201,14 @@ def test_as_the_sdks_own_event_scrubber():
         max_breadcrumbs=3,
     )
     scope = sentry_sdk.Scope()
-    scope.set_client(client)
     scope.add_breadcrumb(message="password=hunter2")
     scope.set_extra("config", {"api_key": "hunter2", "n": [1, {"Authorization": "hunter2"}]})
     try:
         password, config = "hunter2", {"token": "hunter2"}
         raise ValueError(f"password={password} {len(config)}")
     except ValueError as exc:
-        scope.capture_exception(exc)
+        captured, hint = event_from_exception(exc, client_options=client.options)
+        client.capture_event(captured, hint, scope)
     client.close()
     (event,) = transport.items("event")
     assert event["exception"]["values"][0]["type"] == "ValueError"
