@@ -18,7 +18,7 @@ from asgi_sentry.tag import Tag
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asgi_sentry.scrubbing import Scrubber
+    from asgi_sentry.scrubbing import Scrubber, Taint
 
     Hook = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 
@@ -83,7 +83,7 @@ class Door:
         elif kind in _BATCHED:
             content = {**content, "items": [self._clean_entry(kind, entry) for entry in content["items"]]}
         else:
-            content, _ = self.scrubber.clean_item(kind, content)
+            content, _ = self.scrubber.clean_item(kind, content, taint=_taint_around())
         return Item(payload=PayloadRef(json=content), headers=item.headers)
 
     def _clean_event(self, event: dict[str, Any]) -> None:
@@ -108,9 +108,7 @@ class Door:
 
     def _clean_bytes(self, item: Item) -> Item:
         """An attachment, or an item of a kind that the SDK did not have when this was written."""
-        record = current()
-        taint = record.report().taint() if record is not None else None
-        cleaned, _ = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=taint)
+        cleaned, _ = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
         return Item(payload=PayloadRef(bytes=cleaned), headers=item.headers)
 
     def _clean_trace(self, trace: dict[str, Any]) -> dict[str, Any]:
@@ -133,6 +131,12 @@ def _unpacked(item: Item, headers: dict[str, Any]) -> Item:
     if trace:
         headers["trace"] = trace
     return Item(payload=PayloadRef(json=event), headers=item.headers)
+
+
+def _taint_around() -> Taint | None:
+    """What is secret of the request on whose behalf an item is sent that has no room for a tag."""
+    record = current()
+    return record.report().taint() if record is not None else None
 
 
 def telemetry_hook(user_hook: Hook | None) -> Hook:
