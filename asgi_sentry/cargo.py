@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # What stays with the SDK: what it asks for itself, or adds to or trims by rules of its own.
-_STAYS = frozenset({"event_id", "type", "timestamp", "extra", "breadcrumbs", "level", "platform", "attachments"})
+_STAYS = frozenset({"event_id", "type", "timestamp", "breadcrumbs", "level", "platform"})
 # What says that there is a stack already, or `attach_stacktrace` would attach the one of this very moment.
 _STACKS = ("exception", "threads", "stacktrace")
 _EMPTY: dict[str, Any] = {}
+_BREADTH = 10  # of databags, above which the SDK trims them
 
 
 class _Count(list[Any]):
@@ -40,7 +41,7 @@ def unload(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     light: dict[str, Any] = {}
     cargo: dict[str, Any] = {}
     for key, value in event.items():
-        if key in _STAYS or key.startswith("_"):
+        if key in _STAYS or key.startswith("_") or (key == "extra" and not _is_flat(value)):
             light[key] = value
         else:
             cargo[key] = value
@@ -51,6 +52,19 @@ def unload(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if "spans" in cargo:
         light["spans"] = _Count(len(cargo["spans"]))
     return light, cargo
+
+
+def _is_flat(extra: Any) -> bool:
+    """Whether the SDK would trim nothing of it: of an app that adds no extra, the command line is all there is."""
+    return (
+        isinstance(extra, dict)
+        and len(extra) <= _BREADTH
+        and all(
+            isinstance(value, str)
+            or (isinstance(value, list) and len(value) <= _BREADTH and set(map(type, value)) <= {str})
+            for value in extra.values()
+        )
+    )
 
 
 def load(light: dict[str, Any], cargo: dict[str, Any]) -> dict[str, Any]:

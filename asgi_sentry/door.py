@@ -47,6 +47,7 @@ class Door:
         """
         items = []
         headers = dict(envelope.headers)
+        names: dict[str, str] = {}
         for packed in envelope.items:
             item = packed
             try:
@@ -54,7 +55,7 @@ class Door:
                 if item.type in _COUNTS:
                     items.append(item)
                 elif self._admits(item):
-                    items.append(self._clean_item(item))
+                    items.append(self._clean_item(item, names))
                 else:  # what its processor would have counted, had it known then what it knows after the hooks
                     lose("event_processor", item=item)
             except Exception as exc:
@@ -65,7 +66,7 @@ class Door:
         if isinstance(headers.get("event_id"), Tag):
             headers["event_id"] = headers["event_id"].plain()
         if "trace" in headers:  # the dynamic sampling context: ids, rates, and a name that the user may have set
-            headers["trace"] = self._clean_trace(headers["trace"])
+            headers["trace"] = self._clean_trace(headers["trace"], names)
         return Envelope(headers=headers, items=items)
 
     def _admits(self, item: Item) -> bool:
@@ -73,13 +74,17 @@ class Door:
         event_id = event.get("event_id") if item.type == "event" and isinstance(event, dict) else None
         return event_id.report.admits(event) if isinstance(event_id, Tag) else True
 
-    def _clean_item(self, item: Item) -> Item:
+    def _clean_item(self, item: Item, names: dict[str, str]) -> Item:
+        """The item, scrubbed; into `names` goes what became of an event's transaction name, for the trace header."""
         kind, payload = item.type or "", item.payload
         if payload.json is None:
             return self._clean_bytes(item)
         content = payload.json
         if kind in _EVENTS:
+            name = content.get("transaction")
             self._clean_event(content)
+            if isinstance(name, str):
+                names[name] = str(content.get("transaction"))
         elif kind in _BATCHED:
             content = {**content, "items": [self._clean_entry(kind, entry) for entry in content["items"]]}
         else:
@@ -111,11 +116,12 @@ class Door:
         cleaned, _ = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
         return Item(payload=PayloadRef(bytes=cleaned), headers=item.headers)
 
-    def _clean_trace(self, trace: dict[str, Any]) -> dict[str, Any]:
+    def _clean_trace(self, trace: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
         name = trace.get("transaction")
         if not isinstance(name, str):
             return trace
-        return {**trace, "transaction": self.scrubber.scrub_text(name)}
+        cleaned = names.get(name)
+        return {**trace, "transaction": self.scrubber.scrub_text(name) if cleaned is None else cleaned}
 
 
 def _unpacked(item: Item, headers: dict[str, Any]) -> Item:

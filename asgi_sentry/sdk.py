@@ -89,6 +89,8 @@ class ClientView:
     org: str | None  # of the DSN: a trace of another organisation is not continued
     strict: bool  # nor one that names none, where exactly one of both sides does
     door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
+    profiled: bool  # some profiler may want to know when a transaction starts
+    max_spans: int  # of a transaction
     light: frozenset[str | None]  # the types of events that nobody looks at between our processor and the door
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
 
@@ -103,6 +105,10 @@ class ClientView:
             self.client.transport.record_lost_event(reason, data_category=category, quantity=quantity)
 
 
+_PROFILING = (
+    *("profiles_sample_rate", "profiles_sampler", "profile_session_sample_rate", "profile_lifecycle"),
+    *("continuous_profiling_auto_start", "profiler_mode"),
+)
 _last_view: ClientView | None = None
 
 
@@ -116,6 +122,7 @@ def view() -> ClientView | None:
     if last is not None and last.client is client:
         return last
     options = client.options
+    experiments = options.get("_experiments") or {}
     _last_view = last = ClientView(
         client=client,
         streaming=has_span_streaming_enabled(options),
@@ -126,6 +133,8 @@ def view() -> ClientView | None:
         org=getattr(client.parsed_dsn, "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
         door=getattr(client.transport, "asgi_sentry_door", None),
+        profiled=any(options.get(option) for option in _PROFILING) or bool(experiments.keys() & {*_PROFILING}),
+        max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
         light=_types_nobody_sees(client),
         patched=any(client.get_integration(name) is not None for name, _ in _INTEGRATIONS),
     )
@@ -622,9 +631,6 @@ class Root(Protocol):
         """Take it back as if it had never been started."""
 
 
-_MAX_SPANS = 1_000  # the SDK's own limit
-
-
 def start_root(
     view: ClientView,
     scopes: Scopes,
@@ -707,9 +713,10 @@ class _TransactionRoot:
             sampled=sampled,
         )
         self._transaction, self._view, self._reason = transaction, view, reason
-        if not sampled:
-            # What it calls goes on as `-0`, and yet its spans are recorded.
-            transaction.init_span_recorder(maxlen=_MAX_SPANS)
+        if not sampled or not view.profiled:
+            # All that `start_transaction` would do yet, at a quarter of its cost. One that is not sampled, but may be
+            # kept at its end, goes on as `-0` to whom it calls, and yet its spans are recorded.
+            transaction.init_span_recorder(maxlen=view.max_spans)
             transaction.sample_rate = context.rate
             transaction.__enter__()
             return
