@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from benchmarks.frameworks import Hooks
-from benchmarks.traffic import SECRETS, TRACE_ID, Case, User, scope_of
+from benchmarks.traffic import SECRETS, TRACE_ID, Case, User, scope_of, several
 from benchmarks.transport import Bench
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Guard:
             raise GuardError("no transport")
         transport.kept = []
         Hooks.probe = staticmethod(probe) if probe is not None else None
-        template = {**scope_of(self.case, trace=self.trace, user=user), "state": {}}
+        template = {**scope_of(self.case, trace=self.trace, user=user), "query_string": b"q=blue+socks"}
         messages: list[dict[str, Any]] = []
 
         async def send(message: dict[str, Any]) -> None:
@@ -119,6 +119,9 @@ class Guard:
             yield f"{kind} in another trace than what goes on"
         if (payload.get("user") or {}).get("id") != user:
             yield f"{kind} of the user {payload.get('user')}, expected {user}"
+        tags = payload.get("tags") or {}
+        if tags.get("team") != "shop" or tags.get("hook") != "ran":
+            yield f"{kind} past the processor or the hook: {tags}"
         if kind == "error" and not _has_frame(payload):
             yield "error without the app's frame"
         if self.scrubs:
@@ -160,7 +163,7 @@ async def check_by_probe(app: Any, case: Case, look: Callable[[str], str | None]
 
     Hooks.probe = staticmethod(lambda: said.append(look(case.name)))
     try:
-        await app({**scope_of(case, trace=False), "state": {}}, receive, send)
+        await app(several(case, 1, trace=False)[0], receive, send)
     finally:
         Hooks.probe = None
     if said != [None]:

@@ -22,7 +22,6 @@ from benchmarks.harness import ROOT, BenchmarkError
 from benchmarks.traffic import HEADERS
 
 CONNECTIONS = 16
-_VARIED = 997  # requests, each with a trace of its own, sent in turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,29 +59,36 @@ def put(port: int, path: str, seconds: float, *, trace: bool) -> Load:
     return Load(**json.loads(done.stdout))
 
 
-def _headers(*, trace: bool, dice: random.Random) -> dict[str, str]:
-    """The twelve headers, and those of a trace whose sampling is left to us."""
+def _headers(*, trace: bool) -> dict[str, str]:
+    """The twelve headers, and those of a trace whose sampling is left to us; capitals stand for what differs."""
     sent = {name.decode(): value.decode() for name, value in HEADERS if name != b"connection"}
+    sent["authorization"] = "Bearer HEX"
+    sent["cookie"] = "sessionid=HEX; theme=dark; csrftoken=HEX"
+    sent["x-request-id"] = "HEX"
     if trace:
-        trace_id = f"{dice.getrandbits(128):032x}"
-        sent["sentry-trace"] = f"{trace_id}-{dice.getrandbits(64):016x}"
+        sent["sentry-trace"] = "TRACE-2222222222222222"
         sent["baggage"] = (
-            f"sentry-trace_id={trace_id},sentry-sample_rand={dice.randrange(10**6) / 10**6:.6f},"
-            "sentry-environment=production,sentry-release=web%401,sentry-public_key=49d0f7386ad645858ae85020e393bef3"
+            "sentry-trace_id=TRACE,sentry-sample_rand=RAND,sentry-environment=production,sentry-release=web%401,"
+            "sentry-public_key=49d0f7386ad645858ae85020e393bef3"
         )
     return sent
 
 
 _SCRIPT = """
-local requests = {{}}
-{requests}
-local last = 0
-request = function()
-  last = last % #requests + 1
-  return requests[last]
+-- Each request has credentials, ids and a trace of its own.
+local function hex(digits)
+  local made = {}
+  for i = 1, digits / 4 do made[i] = string.format("%04x", math.random(0, 65535)) end
+  return table.concat(made)
 end
+local template
 init = function(args)
-  for i, headers in ipairs(requests) do requests[i] = wrk.format("GET", nil, headers) end
+  math.randomseed(SEED)
+  template = wrk.format("GET", nil, {HEADERS})
+end
+request = function()
+  local id, rand = hex(32), string.format("0.%06d", math.random(0, 999999))
+  return (template:gsub("TRACE", id):gsub("RAND", rand):gsub("HEX", function() return hex(32) end))
 end
 done = function(summary, latency, _)
   local e = summary.errors
@@ -95,15 +101,11 @@ _RESULT = re.compile(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
 
 
 def _by_wrk(port: int, path: str, seconds: float, *, trace: bool) -> Load:
-    dice = random.Random(port)
-    made = [_headers(trace=trace, dice=dice) for _ in range(_VARIED if trace else 1)]
-    lines = [
-        "requests[#requests + 1] = {" + ", ".join(f"[{json.dumps(k)}] = {json.dumps(v)}" for k, v in one.items()) + "}"
-        for one in made
-    ]
+    headers = ", ".join(f"[{json.dumps(k)}] = {json.dumps(v)}" for k, v in _headers(trace=trace).items())
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "requests.lua"
-        script.write_text(_SCRIPT.format(requests="\n".join(lines)))
+        seed = str(time.time_ns() % 2**31)
+        script.write_text(_SCRIPT.replace("SEED", seed).replace("HEADERS", headers))
         url = f"http://127.0.0.1:{port}{path}"
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -114,13 +116,20 @@ def _by_wrk(port: int, path: str, seconds: float, *, trace: bool) -> Load:
     return Load(requests=requests, seconds=micros / 1e6, failed=failed, p50=p50 / 1e3, p90=p90 / 1e3, p99=p99 / 1e3)
 
 
-async def _connection(port: int, made: list[bytes], until: float, latencies: list[float]) -> int:
+def _filled(template: str) -> bytes:
+    """A request with credentials, ids and a trace of its own."""
+    text = template.replace("TRACE", f"{random.getrandbits(128):032x}")
+    text = text.replace("RAND", f"0.{random.randrange(10**6):06d}")
+    return re.sub("HEX", lambda _: f"{random.getrandbits(128):032x}", text).encode()
+
+
+async def _connection(port: int, template: str, until: float, latencies: list[float]) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    failed = number = 0
+    failed = 0
     while time.perf_counter() < until:
-        number += 1
+        request = _filled(template)
         began = time.perf_counter()
-        writer.write(made[number % len(made)])
+        writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         await reader.readexactly(int(length[1]) if length is not None else 0)
@@ -133,14 +142,11 @@ async def _connection(port: int, made: list[bytes], until: float, latencies: lis
 
 
 async def _by_sockets(port: int, path: str, seconds: float, connections: int, *, trace: bool) -> Load:
-    dice = random.Random(port)
-    made = []
-    for _ in range(_VARIED if trace else 1):
-        lines = [f"GET {path} HTTP/1.1"] + [f"{k}: {v}" for k, v in _headers(trace=trace, dice=dice).items()]
-        made.append("\r\n".join([*lines, "", ""]).encode())
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in _headers(trace=trace).items())]
+    template = "\r\n".join([*lines, "", ""])
     latencies: list[float] = []
     began = time.perf_counter()
-    every = [_connection(port, made, began + seconds, latencies) for _ in range(connections)]
+    every = [_connection(port, template, began + seconds, latencies) for _ in range(connections)]
     failed = sum(await asyncio.gather(*every))
     spent = time.perf_counter() - began
     ordered = sorted(latencies)

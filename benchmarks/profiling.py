@@ -7,32 +7,17 @@ import cProfile
 import gc
 import os
 import pstats
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders import make
 from benchmarks.harness import ROOT, table
-from benchmarks.traffic import CASES, User, scope_of
+from benchmarks.traffic import CASES, drive, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SHOWN = 32
-
-
-async def _requests(app: Any, template: dict[str, Any], number: int) -> None:
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        pass
-
-    for _ in range(number):
-        try:
-            await app({**template, "state": {}}, receive, send)
-        except ValueError:
-            continue
 
 
 def _short(path: str) -> str:
@@ -49,16 +34,14 @@ def profile(case: str, contender: str = "ours", *, trace: bool = False, framewor
     a request without the profiler stands above them.
     """
     app = make(contender, framework)
-    template = scope_of(CASES[case], trace=trace, user=User("alice"))
-    number = 300 if case in {"sampled", "error"} else 10_000
-    asyncio.run(_requests(app, template, number // 3))
+    number = 300 if case in {"sampled", "error"} else 5_000
+    asyncio.run(drive(app, several(CASES[case], number // 3, trace=trace)))
     gc.freeze()
-    before = time.process_time()
-    asyncio.run(_requests(app, template, number))
-    plain = (time.process_time() - before) / number * 1e6
+    plain = asyncio.run(drive(app, several(CASES[case], number, trace=trace))) * 1e6
+    scopes = several(CASES[case], number, trace=trace)
     profiler = cProfile.Profile()
     profiler.enable()
-    asyncio.run(_requests(app, template, number))
+    asyncio.run(drive(app, scopes))
     profiler.disable()
     stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
     total = sum(entry[2] for entry in stats.values())

@@ -181,7 +181,7 @@ def _check(server: Server, path: str, one: Load, before: dict[str, int]) -> None
     slack = load.CONNECTIONS + 5
     if not 0 <= sent + unsampled - one.requests <= slack:
         raise BenchmarkError(f"{server.label}: {sent} sent and {unsampled} not, of {one.requests} requests")
-    deviation = 5 * (rate * (1 - rate) / one.requests) ** 0.5 + 0.015  # the 997 traces of a load are rolled once
+    deviation = 5 * (rate * (1 - rate) / one.requests) ** 0.5 + 0.005
     if abs(sent / one.requests - rate) > deviation:
         raise BenchmarkError(f"{server.label}: {sent} of {one.requests} sampled, expected {rate:.0%}")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import time
 from dataclasses import dataclass
 from typing import Any
 
 TRACE_ID = "771a43a4192642f0b136d5159a501700"
 _BAGGAGE = (
-    f"other-vendor=1,sentry-trace_id={TRACE_ID},sentry-sample_rand=0.421337,sentry-sample_rate=0.5,"
+    "other-vendor=1,sentry-trace_id={trace_id},sentry-sample_rand={rand},sentry-sample_rate=0.5,"
     "sentry-environment=production,sentry-release=web%401,sentry-public_key=49d0f7386ad645858ae85020e393bef3,"
     "sentry-transaction=%2Fcheckout,sentry-sampled={sampled}"
 )
@@ -73,22 +74,22 @@ class User:
         self.identity = self.display_name = identity
 
 
-def headers(case: Case, *, trace: bool, number: int = 12) -> list[tuple[bytes, bytes]]:
+def headers(
+    case: Case, *, trace: bool, number: int = 12, trace_id: str = TRACE_ID, rand: str = "0.421337"
+) -> list[tuple[bytes, bytes]]:
     """`number` headers of a request, and two more where a trace comes in."""
     made = HEADERS[:number] + [(f"x-extra-{i}".encode(), b"some value") for i in range(number - len(HEADERS))]
     if not trace:
         return made
     sampled = "true" if case.parent == "1" else "false"
     incoming = [
-        (b"sentry-trace", f"{TRACE_ID}-2222222222222222-{case.parent}".encode()),
-        (b"baggage", _BAGGAGE.format(sampled=sampled).encode()),
+        (b"sentry-trace", f"{trace_id}-2222222222222222-{case.parent}".encode()),
+        (b"baggage", _BAGGAGE.format(trace_id=trace_id, rand=rand, sampled=sampled).encode()),
     ]
     return made + incoming
 
 
-def scope_of(
-    case: Case, *, trace: bool, user: User | None = None, number: int = 12, query: bytes = b""
-) -> dict[str, Any]:
+def scope_of(case: Case, *, trace: bool, user: User | None = None, number: int = 12) -> dict[str, Any]:
     """An ASGI scope as uvicorn makes it, with a user as an authentication middleware adds one."""
     scope: dict[str, Any] = {
         "type": "http",
@@ -98,15 +99,42 @@ def scope_of(
         "scheme": "http",
         "path": case.path,
         "raw_path": case.path.encode(),
-        "query_string": query,
+        "query_string": b"",
         "root_path": "",
         "headers": headers(case, trace=trace, number=number),
         "client": ("10.0.0.9", 50000),
         "server": ("10.0.0.1", 8000),
+        "state": {},  # servers give each request its own, and Litestar writes into it
     }
     if user is not None:
         scope["user"] = user
     return scope
+
+
+_dice = random.Random(1)
+_OWN = {
+    b"authorization": lambda: b"Bearer %032x" % _dice.getrandbits(128),
+    b"cookie": lambda: b"sessionid=%020x; theme=dark; csrftoken=%020x" % (_dice.getrandbits(80), _dice.getrandbits(80)),
+    b"x-request-id": lambda: b"%032x" % _dice.getrandbits(128),
+    b"x-forwarded-for": lambda: b"203.0.113.%d" % _dice.randrange(256),
+}
+
+
+def several(case: Case, requests: int, *, trace: bool, number: int = 12, **extra: Any) -> list[dict[str, Any]]:
+    """Scopes as alike as those of real traffic: each has credentials, ids, a user, a query and a trace of its own.
+
+    So nothing is cheap by being remembered from the request before.
+    """
+    made = []
+    for _ in range(requests):
+        scope = scope_of(case, trace=False, user=User(f"user-{_dice.randrange(10**9)}"))
+        rand = f"{_dice.randrange(10**6) / 10**6:.6f}"
+        found = headers(case, trace=trace, number=number, trace_id=f"{_dice.getrandbits(128):032x}", rand=rand)
+        scope["headers"] = [(name, _OWN[name]() if name in _OWN else value) for name, value in found]
+        scope["query_string"] = b"q=blue+socks&page=%d" % _dice.randrange(10**6)
+        scope["client"] = ("10.0.0.9", _dice.randrange(20_000, 60_000))
+        made.append({**scope, **extra})
+    return made
 
 
 _EMPTY = {"type": "http.request", "body": b"", "more_body": False}
@@ -135,47 +163,43 @@ class Upload:
         return {"type": "http.request", "body": b"a" * step, "more_body": self._left > 0}
 
 
-async def drive(app: Any, template: dict[str, Any], requests: int) -> float:
-    """Seconds of processor time for one request, over so many of them one after another.
+async def drive(app: Any, scopes: list[dict[str, Any]]) -> float:
+    """Seconds of processor time for one request, over all of these one after another.
 
     Of the process with all its threads: neither what else runs on the machine counts, nor is work hidden by being
-    moved to another thread.
+    moved to another thread. The garbage that the requests make is collected within, and none from before.
     """
     failures = 0
     gc.collect()
     before = time.process_time()
-    for _ in range(requests):
-        scope = template.copy()
-        scope["state"] = {}  # servers give each request its own, and Litestar writes into it
+    for scope in scopes:
         try:
             await app(scope, _receive, _send)
         except ValueError:
             failures += 1
     spent = time.process_time() - before
-    if failures not in {0, requests}:
-        raise RuntimeError(f"{failures} of {requests} requests failed, on {template['path']}")
-    return spent / requests
+    if failures not in {0, len(scopes)}:
+        raise RuntimeError(f"{failures} of {len(scopes)} requests failed, on {scopes[0]['path']}")
+    return spent / len(scopes)
 
 
-async def together(app: Any, template: dict[str, Any], requests: int, bouts: int) -> float:
-    """The same with so many requests in flight at once, a task each, as a server has them; several times over."""
-
-    async def one() -> None:
-        await app({**template, "state": {}, "pause": True}, _receive, _send)
-
+async def together(app: Any, scopes: list[dict[str, Any]], in_flight: int) -> float:
+    """The same with so many requests in flight at once, a task each, as a server has them."""
     gc.collect()
     before = time.process_time()
-    for _ in range(bouts):
-        await asyncio.gather(*(one() for _ in range(requests)))
-    return (time.process_time() - before) / requests / bouts
+    for first in range(0, len(scopes), in_flight):
+        await asyncio.gather(*(app(scope, _receive, _send) for scope in scopes[first : first + in_flight]))
+    return (time.process_time() - before) / len(scopes)
 
 
-async def upload(app: Any, template: dict[str, Any], size: int, requests: int) -> float:
+async def upload(app: Any, scopes: list[dict[str, Any]], size: int) -> float:
     """Seconds of processor time for one request with a body."""
-    headers = [*template["headers"], (b"content-type", b"application/json"), (b"content-length", str(size).encode())]
-    scope = {**template, "method": "POST", "headers": headers}
+    for scope in scopes:
+        length = str(size).encode()
+        scope["method"] = "POST"
+        scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", length)]
     gc.collect()
     before = time.process_time()
-    for _ in range(requests):
-        await app({**scope, "state": {}}, Upload(size), _send)
-    return (time.process_time() - before) / requests
+    for scope in scopes:
+        await app(scope, Upload(size), _send)
+    return (time.process_time() - before) / len(scopes)

@@ -18,11 +18,11 @@ from typing import Any
 from benchmarks.contenders import Skipped, make, prober
 from benchmarks.frameworks import build
 from benchmarks.guards import Guard, Tally, check_by_probe
-from benchmarks.traffic import CASES, User, drive, scope_of, together, upload
+from benchmarks.traffic import CASES, drive, several, together, upload
 
 _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
 _BLOCK_SECONDS = 0.004
-_LEAST, _MOST = 4, 3_000  # requests
+_LEAST, _MOST = 4, 2_000  # requests
 
 
 class Subject:
@@ -47,56 +47,64 @@ class Subject:
         elif self.probe is not None:
             await check_by_probe(self.app, CASES[case], self.probe)
 
-    async def block(self, case: str, *, trace: bool, number: int = 12, **extra: Any) -> tuple[float, float]:
-        """Microseconds of a request to the bare app and to the contender's, and the counts checked."""
-        template = {**scope_of(CASES[case], trace=trace, user=User("alice"), number=number), **extra}
-        plain = {key: value for key, value in template.items() if key != "spans"}
-        key = (case, trace, number, tuple(extra.items()))
+    async def block(self, case: str, *, trace: bool, **shape: Any) -> tuple[float, float]:
+        """Microseconds of a request to the bare app and to the contender's, and the counts checked.
+
+        Args:
+            case: of `traffic.CASES`.
+            trace: whether trace headers come in.
+            shape: `number` of headers, and further keys of the scope, of which the bare app gets no `spans`.
+        """
+        kind = CASES[case]
+        plain = {key: value for key, value in shape.items() if key != "spans"}
+        key = (case, trace, tuple(shape.items()))
         if key not in self._size:
-            cold = await drive(self.app, template, _LEAST)
-            await drive(self.app, template, max(_LEAST, min(_WARM, int(_WARM_SECONDS / cold))))
-            await drive(self.bare, plain, _WARM)
+            cold = await drive(self.app, several(kind, _LEAST, trace=trace, **shape))
+            warm = max(_LEAST, min(_WARM, int(_WARM_SECONDS / cold)))
+            await drive(self.app, several(kind, warm, trace=trace, **shape))
+            await drive(self.bare, several(kind, _WARM, trace=trace, **plain))
             gc.freeze()
-            once = await drive(self.app, template, _LEAST)
+            once = await drive(self.app, several(kind, _LEAST, trace=trace, **shape))
             self._size[key] = max(_LEAST, min(_MOST, int(_BLOCK_SECONDS / max(once, 1e-7))))
         requests = self._size[key]
-        await drive(self.app, template, 3)
+        await drive(self.app, several(kind, 3, trace=trace, **shape))
+        scopes = several(kind, requests, trace=trace, **shape)
         tally = Tally()
-        spent = await drive(self.app, template, requests)
+        spent = await drive(self.app, scopes)
         if self.sends:
-            tally.check(CASES[case], requests)
-        bare = await drive(self.bare, plain, max(200, min(_MOST, requests)))
+            tally.check(kind, requests)
+        bare = await drive(self.bare, several(kind, max(200, requests), trace=trace, **plain))
         return bare * 1e6, spent * 1e6
 
     async def crowd(self, case: str, *, requests: int) -> tuple[float, float]:
         """The same with so many requests in flight at once."""
-        template = scope_of(CASES[case], trace=False, user=User("alice"))
-        bouts = max(1, 300 // requests)
-        await together(self.app, template, min(requests, 50), 1)
+        kind, number = CASES[case], max(300 // requests, 1) * requests
+        await together(self.app, several(kind, 100, trace=False, pause=True), min(requests, 100))
+        scopes = several(kind, number, trace=False, pause=True)
         tally = Tally()
-        spent = await together(self.app, template, requests, bouts)
+        spent = await together(self.app, scopes, requests)
         if self.sends:
-            tally.check(CASES[case], requests * bouts)
-        bare = await together(self.bare, template, requests, bouts)
+            tally.check(kind, number)
+        bare = await together(self.bare, several(kind, number, trace=False, pause=True), requests)
         return bare * 1e6, spent * 1e6
 
     async def body(self, case: str, *, size: int, repeat: int) -> tuple[float, float]:
         """Microseconds of a request that uploads a body, to the bare app and to the contender's."""
-        template = scope_of(CASES[case], trace=False, user=User("alice"))
-        await upload(self.app, template, 1_000, 20)
-        spent = await upload(self.app, template, size, repeat)
-        bare = await upload(self.bare, template, size, repeat)
+        kind = CASES[case]
+        await upload(self.app, several(kind, 20, trace=False), 1_000)
+        spent = await upload(self.app, several(kind, repeat, trace=False), size)
+        bare = await upload(self.bare, several(kind, repeat, trace=False), size)
         return bare * 1e6, spent * 1e6
 
     async def memory(self, case: str, *, size: int) -> tuple[float, float]:
         """Bytes allocated at the most during such a request, beyond what was there before."""
-        template = scope_of(CASES[case], trace=False, user=User("alice"))
         peaks = []
         for app in (self.bare, self.app):
-            await upload(app, template, 1_000, 5)
+            await upload(app, several(CASES[case], 5, trace=False), 1_000)
+            scopes = several(CASES[case], 1, trace=False)
             tracemalloc.start()
             before, _ = tracemalloc.get_traced_memory()
-            await upload(app, template, size, 1)
+            await upload(app, scopes, size)
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
             tracemalloc.stop()
         return peaks[0], peaks[1]

@@ -32,6 +32,18 @@ DSN = "http://49d0f7386ad645858ae85020e393bef3@o1.ingest.example.com/1"
 COMMON: dict[str, Any] = {"release": "shop@1.0.0", "environment": "production"}
 
 
+def hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+    """A team's own `before_send` and `before_send_transaction`."""
+    event.setdefault("tags", {})["hook"] = "ran"
+    return event
+
+
+def processor(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+    """A team's own event processor."""
+    event.setdefault("tags", {})["team"] = "shop"
+    return event
+
+
 class Skipped(Exception):  # noqa: N818 - not an error
     """The contender can't be measured here, and why."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import sentry_sdk
+
 import asgi_sentry
-from benchmarks.contenders import COMMON, DSN
+from benchmarks.contenders import COMMON, DSN, hook, processor
 from benchmarks.traffic import RATES
 from benchmarks.transport import Bench
 
@@ -33,6 +35,7 @@ def make(build: Build, names: str = "fsuhb", dsn: str = DSN) -> Any:
     initials = names.rstrip("0123456789")
     # What no rate decides is not sampled, so that a layer alone has the same outcomes as all together.
     settings = asgi_sentry.Settings(dsn=dsn or None, traces_sample_rate=0.0)
-    asgi_sentry.init(settings, transport=Bench, **COMMON)
+    asgi_sentry.init(settings, transport=Bench, before_send=hook, before_send_transaction=hook, **COMMON)
+    sentry_sdk.get_global_scope().add_event_processor(processor)
     made = layers(int(names[len(initials) :] or 0))
     return asgi_sentry.compose(build(), *(made[name] for name in initials))

@@ -9,7 +9,7 @@ import sentry_sdk
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 from sentry_sdk.scrubber import DEFAULT_DENYLIST, EventScrubber
 
-from benchmarks.contenders import COMMON, DSN
+from benchmarks.contenders import COMMON, DSN, hook, processor
 from benchmarks.traffic import EXCLUDED, EXCLUDED_BELOW, RATES
 from benchmarks.transport import Bench
 
@@ -36,7 +36,7 @@ def scrub_request(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]
     request = event.get("request") or {}
     if request.get("query_string"):
         request["query_string"] = _SECRET_QUERY.sub(r"\1[Filtered]", request["query_string"])
-    return event
+    return hook(event, hint)
 
 
 def options() -> dict[str, Any]:
@@ -57,5 +57,6 @@ def _set_user(user: Any) -> None:
 def make(build: Build, dsn: str = DSN) -> Any:
     """The SDK's own middleware around a raw app; a framework's integration is on by itself."""
     sentry_sdk.init(dsn=dsn, transport=Bench if dsn else None, **options())
+    sentry_sdk.get_global_scope().add_event_processor(processor)
     app = build(_set_user)
     return SentryAsgiMiddleware(app) if app.__class__.__module__ == "builtins" else app
