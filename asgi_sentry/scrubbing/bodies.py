@@ -7,6 +7,7 @@ or is broken, is read as far as it goes. Nothing here raises for any input, and 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from codecs import lookup
 from dataclasses import dataclass
@@ -20,10 +21,21 @@ from asgi_sentry.scrubbing.multipart import parse_multipart
 _MAX_UNPACKED = 1 << 20  # bytes of a compressed body that are looked at
 _MAX_FIELDS = 1000
 _SNIFFED = 512
-_MAX_JSON_DEPTH = 400  # well below what the C decoder can do; deeper bodies are shown as text
+_MAX_JSON_DEPTH = 64  # of JSON that was cut off; what is deeper is shown as text
 _SCALARS = (str, int, float, bool, bytes, type(None))
-_BINARY_TYPES = ("image/", "audio/", "video/", "font/", "application/pdf", "application/zip", "application/wasm",
-                 "application/octet-stream", "application/x-protobuf", "application/grpc", "application/vnd.google.protobuf")  # fmt: skip
+_BINARY_TYPES = (
+    "image/",
+    "audio/",
+    "video/",
+    "font/",
+    "application/pdf",
+    "application/zip",
+    "application/wasm",
+    "application/octet-stream",
+    "application/x-protobuf",
+    "application/grpc",
+    "application/vnd.google.protobuf",
+)
 _ALLOWED_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b\x08")
 
 
@@ -133,44 +145,33 @@ def _json_lines(text: str, *, truncated: bool) -> Body | None:
     return Body(value=values, kind="ndjson", truncated=truncated)
 
 
+# A string, whole or up to the end, and what opens, parts and closes.
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*("?)|[{}\[\],]', re.DOTALL)
+
+
 def _completed(text: str) -> Any:
     """The value of JSON that was cut off: open strings and containers are closed; None if that does not help."""
     closers: list[str] = []
-    safe = 0  # up to here, what is open can be closed
-    safe_closers: tuple[str, ...] = ()
-    in_string = escaped = False
-    for index, char in enumerate(text):
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
+    safe, safe_closers = 0, ""  # up to here, what is open can be closed
+    in_string = False
+    for token in _JSON_TOKEN.finditer(text):
+        char = token[0][0]
+        if char == '"':
+            in_string = not token[1]
+        elif char == ",":
+            safe, safe_closers = token.start(), "".join(reversed(closers))
         elif char in "{[":
             closers.append("}" if char == "{" else "]")
+            safe, safe_closers = token.end(), "".join(reversed(closers))
             if len(closers) > _MAX_JSON_DEPTH:
                 return None
-            safe, safe_closers = index + 1, tuple(closers)
-        elif char in "}]":
-            if not closers:
-                return None
+        elif closers:
             closers.pop()
-            safe, safe_closers = index + 1, tuple(closers)
-        elif char == ",":
-            safe, safe_closers = index, tuple(closers)
+            safe, safe_closers = token.end(), "".join(reversed(closers))
     tail = "".join(reversed(closers))
     # First with what stands at the cut, a string say; then without, from the last place where one could stop.
-    attempts = []
-    if in_string:
-        whole = text[:-1] if escaped else text
-        attempts.append(whole[: len(whole) - len(_partial_escape(whole))] + '"' + tail)
-    else:
-        attempts.append(text + tail)
-    attempts.append(text[:safe] + "".join(reversed(safe_closers)))
-    for attempt in attempts:
+    ending = _CUT_ESCAPE.sub("", text) + '"' if in_string else text
+    for attempt in (ending + tail, text[:safe] + safe_closers):
         try:
             return json.loads(attempt)
         except (ValueError, RecursionError):
@@ -178,10 +179,7 @@ def _completed(text: str) -> Any:
     return None
 
 
-def _partial_escape(text: str) -> str:
-    """What there is of a \\uXXXX that was cut off."""
-    start = text.rfind("\\u", max(0, len(text) - 5))
-    return text[start:] if start >= 0 else ""
+_CUT_ESCAPE = re.compile(r"(?:(?<!\\)(?:\\\\){0,99})?\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 
 
 # --- forms --------------------------------------------------------------------------------------------------------

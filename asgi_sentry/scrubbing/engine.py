@@ -51,7 +51,7 @@ class Scrubber:
         if on_redact is not None and not callable(on_redact):
             raise TypeError(f"on_redact must be callable, got {type(on_redact).__qualname__}")
         given = _several("allow", allow)
-        places = tuple(tuple(place) for place in given if not isinstance(place, str))
+        places = tuple(_place(place) for place in given if not isinstance(place, str))
         terms = [term for term in given if isinstance(term, str)]
         self.rules = _rules(rules)
         self.keys = Keys(deny=_terms("deny", _several("deny", deny)), allow=_terms("allow", terms))
@@ -187,6 +187,14 @@ def _several(name: str, given: Any) -> tuple[Any, ...]:
     if isinstance(given, (str, bytes)):
         raise TypeError(f"{name} must be several terms, got one text: write {name}=({given!r},)")
     return tuple(given)
+
+
+def _place(place: Any) -> tuple[str, ...]:
+    if not isinstance(place, (tuple, list)) or not all(isinstance(step, str) for step in place):
+        raise TypeError(f"allow takes terms, and places as tuples of str, got {type(place).__qualname__}")
+    if not place:
+        raise ValueError("a place of allow must have a step, got (); name it like ('extra', 'token')")
+    return tuple(place)
 
 
 def _terms(name: str, terms: Iterable[Any]) -> tuple[str, ...]:

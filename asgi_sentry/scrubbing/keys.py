@@ -32,7 +32,7 @@ def _split(text: str) -> list[str]:
 # of letters of a script without case.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 
-# Written as words; compared with the words put together, so that `api_key` here is `apikey`, `api.key` and `apiKey` too.
+# Compared with the words of a key put together, so that `api_key` here is `apikey`, `api.key` and `apiKey` too.
 _TERMS = """
 password passwords passwd pwd pswd passphrase passcode passkey pass passwort
 secret secrets token bearer jwt jwe
@@ -82,8 +82,8 @@ _INNOCENT = frozenset(
 )
 _ADDRESSES = frozenset(
     _split(
-        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress sourceaddress
-    forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
+        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress
+    sourceaddress forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
     netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip"""
     )
 )

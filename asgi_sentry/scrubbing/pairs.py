@@ -44,7 +44,8 @@ _FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|i
 _XML_CLOSE = "</"
 _LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
 _PLACEHOLDER = re.compile(
-    r"(?:[*\u2022.#xX_?-]+|[{\[(]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\$\{\w*\}?|\$[A-Z_]+|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|\[Filtered\]|\[Redacted\]"
+    r"(?:[*\u2022.#xX_?-]+|[{\[(]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\$\{\w*\}?|\$[A-Z_]+|\$\(\w*\)|<[\w .-]*>|:[a-z_]+"
+    r"|\[Filtered\]|\[Redacted\]"
     r"|n/a|none|null|nil|true|false|undefined|nan|unset|empty|required|optional|missing|invalid"
     r"|expired|unknown|ok|yes|no|not|is|was|has|failed|denied|granted|revoked|str|int|bool|bytes|float|any|dict|list|tuple|object"
     r"|string|number|boolean|secretstr|type|self|cls)\Z",

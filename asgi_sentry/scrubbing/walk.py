@@ -238,7 +238,8 @@ class Walk:
             if verdict and not (mode == IN_COOKIES and isinstance(value, (list, tuple))):
                 self._under(verdict, value, target, index, node, None)
             elif mode == IN_COOKIES:  # pairs of names and values
-                self._value(value, target, index, node, IN_COOKIES if len(value) != 2 else IN_COOKIE_PAIR)
+                is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+                self._value(value, target, index, node, IN_COOKIE_PAIR if is_pair else IN_COOKIES)
             elif mode == IN_COOKIE_PAIR and index:
                 self._under(self._verdict_of_name(source[0]) or _COOKIE, value, target, index, node, None)
             else:
@@ -524,8 +525,7 @@ def rename_keys(value: Any, renamed: dict[Any, str]) -> None:
                 items = list(value.items())
                 value.clear()
                 for key, inner in items:
-                    new = renamed.get(key, key)
-                    value[_unused(new, value) if key in renamed else new] = inner
+                    value[_unused(renamed[key], value) if key in renamed else key] = inner
         elif isinstance(value, (list, tuple)):
             stack.extend(value)
 

@@ -1,3 +1,4 @@
+
 """Bodies of every format, whole, cut off, broken or wrongly labelled."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read best one case a line
 """Events and the other items, in the wire form and as the SDK has them before."""
 
 from __future__ import annotations

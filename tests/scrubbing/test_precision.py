@@ -1,3 +1,4 @@
+# ruff: noqa: E501, B023, PLW0108 - tables read best one case a line; the functions are called at once
 """What is no secret stays: source code, documentation, and the data that business is made of."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import random
 import sysconfig
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from asgi_sentry.scrubbing import DEFAULT_RULES, Scrubber
@@ -39,7 +40,7 @@ def test_and_more_so_without_its_authors_addresses():
 
 def business_lines(seed: int = 7, count: int = 20_000) -> list[str]:
     dice = random.Random(seed)
-    start = datetime(2024, 1, 1)
+    start = datetime(2024, 1, 1, tzinfo=timezone.utc)
     made = []
     for number in range(count):
         when = start + timedelta(seconds=dice.randrange(10**8), microseconds=dice.randrange(10**6))

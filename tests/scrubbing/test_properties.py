@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read best one case a line
 """What holds for every value: no planted secret is left, and what is harmless stays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read best one case a line
 """What came in as a secret does not go out, in whatever form it is written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read best one case a line
 """Secrets of every kind in a text: what is redacted, and what looks like it and stays. Each once was a mistake, or could be."""
 
 from __future__ import annotations
