@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read best one case a line
 """What scrubbing costs, beside the SDK's own scrubber and Sentry Relay's: `python benchmarks/scrubbing.py [--quick]`.
 
 All contestants run in one process, in turns, so that what the machine does meanwhile meets them alike; the figure is
@@ -7,10 +8,11 @@ before: fresh strings with another number in each, so that no cache of whole tex
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 import time
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -139,13 +141,13 @@ def make_taint(scrubber: Scrubber) -> Taint:
 
 def _relay():
     try:
-        from sentry_relay.processing import convert_datascrubbing_config, pii_strip_event
+        relay = import_module("sentry_relay.processing")
     except ImportError:
         return None
-    config = convert_datascrubbing_config(
+    config = relay.convert_datascrubbing_config(
         {"scrubData": True, "scrubDefaults": True, "scrubIpAddresses": True, "sensitiveFields": [], "excludeFields": []}
     )
-    return lambda event: pii_strip_event(config, event)
+    return lambda event: relay.pii_strip_event(config, event)
 
 
 def _timed(contestants: dict, turns: int) -> dict[str, float]:
@@ -251,7 +253,7 @@ def run(quick: bool = False) -> list[dict]:
             text = (piece * (length // len(piece) + 1))[:length]
             best = min(_once(scrubber, text) for _ in range(2 if quick else 5))
             spent.append(best)
-        growth = max((late / early for early, late in zip(spent, spent[1:], strict=False) if late > 0.002), default=0.0)
+        growth = max((late / early for early, late in pairwise(spent) if late > 0.002), default=0.0)
         if growth > worst_growth:
             worst_growth, fastest_growing = growth, name
         if spent[2] > worst_time:
@@ -269,7 +271,6 @@ def _once(scrubber: Scrubber, text: str) -> float:
 
 
 def main() -> None:
-    _ = copy
     for entry in run(quick="--quick" in sys.argv):
         print(f"{entry['what']:<60} {entry['value']:>10.2f} {entry['unit']:<5} {entry['target']}")
 

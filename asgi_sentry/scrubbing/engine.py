@@ -119,6 +119,15 @@ class Scrubber:
         self.report(redactions)
         return redactions
 
+    def clean_part(
+        self, value: Any, *, path: tuple[str, ...], taint: Taint | None = None, found: list[Redaction] | None = None
+    ) -> Any:
+        """A part of an event without secrets, read as what stands at `path`, such as `("request", "query_string")`."""
+        redactions: list[Redaction] = []
+        cleaned = events.clean_part(self, value, taint, path, redactions)
+        self.report(redactions, found)
+        return cleaned
+
     def clean_attributes(
         self, attributes: dict[str, Any], *, taint: Taint | None = None, path: Path = ()
     ) -> list[Redaction]:

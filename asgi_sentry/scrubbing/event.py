@@ -183,15 +183,19 @@ def _frame(walk: Walk, frame: Any, holder: Any, key: Any, node: Any) -> None:
     if frame.get("vars") is not None:
         walk.add(frame["vars"], frame, "vars", here)
     if not _FRAME_FIELDS.issuperset(frame):
-        others = {}
-        for field in frame.keys() - _FRAME_FIELDS:
-            way = _FRAME_OTHERS.get(field)
-            if way is None:
-                others[field] = frame[field]
-            elif frame[field] is not None:
-                _add(walk, way, frame[field], frame, field, here)
-        if others:
-            walk.members(others, frame, here)
+        _rarer_fields(walk, frame, here)
+
+
+def _rarer_fields(walk: Walk, frame: dict[Any, Any], here: Any) -> None:
+    others = {}
+    for field in [field for field in frame if field not in _FRAME_FIELDS]:
+        way = _FRAME_OTHERS.get(field)
+        if way is None:
+            others[field] = frame[field]
+        elif frame[field] is not None:
+            _add(walk, way, frame[field], frame, field, here)
+    if others:
+        walk.members(others, frame, here)
 
 
 _STACKTRACE = _object({"frames": _each(_frame), "registers": FIXED})
@@ -451,14 +455,24 @@ def _hold(payload: dict[str, Any], path: tuple[str, ...], other: Any, taint: Tai
     value, holder[last] = holder[last], None
     found: list[Redaction] = []
     if other is not KEEP:
-        result = [value]
-        walk = Walk(other, lenient=True)
-        action = _REQUEST_FIELDS.get(last, DATA) if path[0] == "request" else DATA
-        _add(walk, action, value, result, 0, None)
-        found = [Redaction(path + where[1:], rule) for where, rule in walk.finish(taint)]
-        value = result[0]
-        other.report(found)
+        value = other.clean_part(value, taint=taint, path=path, found=found)
     held.append((path, value, found))
+
+
+def clean_part(
+    scrubber: Scrubber, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction]
+) -> Any:
+    """A part of an event, read as what it is by its path: URL, query string, cookies, headers or data."""
+    action = _REQUEST_FIELDS.get(path[-1], DATA) if path[0] == "request" else DATA
+    result = [value]
+    try:
+        walk = Walk(scrubber, lenient=True)
+        _add(walk, action, value, result, 0, None)
+        found += [Redaction(path + where[1:], rule) for where, rule in walk.finish(taint)]
+    except Exception:
+        found.append(Redaction(path, "@error"))
+        return FILTERED
+    return result[0]
 
 
 def _remark(payload: dict[str, Any], redactions: list[Redaction]) -> None:

@@ -259,15 +259,7 @@ class Walk:
             else:
                 self._filter(value, target, key, node)
         elif verdict == ADDRESS:
-            text = value.decode("latin-1") if isinstance(value, bytes) else value
-            if isinstance(text, str):
-                spans = list(address_spans(text))
-                for start, end in reversed(spans):
-                    text = text[:start] + FILTERED + text[end:]
-                if spans:
-                    self._notes.append((node, key, "@ip"))
-                    value = text
-            self._value(value, target, key, node, IN_ADDRESSES)
+            self._value(self._without_addresses(value, key, node), target, key, node, IN_ADDRESSES)
         elif verdict == COOKIES:
             if isinstance(value, (str, bytes)) and (not isinstance(source, dict) or len(value) > 0):
                 self._filter(value, target, key, node)
@@ -284,6 +276,16 @@ class Walk:
                 self._filter(value, target, key, node)
             else:
                 self._value(value, target, key, node, BY_KEYS)
+
+    def _without_addresses(self, value: Any, key: Any, node: Any) -> Any:
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        spans = list(address_spans(text)) if isinstance(text, str) else []
+        if not spans:
+            return value
+        for start, end in reversed(spans):
+            text = text[:start] + FILTERED + text[end:]
+        self._notes.append((node, key, "@ip"))
+        return text
 
     def _filter(self, value: Any, target: Any, key: Any, node: Any) -> None:
         target[key] = FILTERED
