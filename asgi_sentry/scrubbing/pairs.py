@@ -257,7 +257,7 @@ def _element(text: str, match: re.Match[str]) -> tuple[int, int] | None:
         closed = own if own >= 0 else closed
     if closed < 0:  # cut off, or no XML at all
         bare = _BARE.match(text, opened + 1)
-        return _checked(text, bare.span()) if bare and bare.end() == len(text) else None
+        return _checked(text, bare.span()) if bare and text[bare.end() : bare.end() + 1] in {"", "<"} else None
     inner = text[opened + 1 : closed].strip()
     return (opened + 1, closed) if inner and inner != FILTERED else None
 
