@@ -92,7 +92,10 @@ def set_context(name: str, data: Mapping[str, Any]) -> None:
         name: of the block, as Sentry shows it.
         data: copied, at the top.
     """
-    sentry_sdk.get_isolation_scope().set_context(name, dict(data))
+    try:
+        sentry_sdk.get_isolation_scope().set_context(name, dict(data))
+    except Exception as exc:
+        faults.note("set_context", exc, "events go without it")
 
 
 def add_breadcrumb(
@@ -106,7 +109,10 @@ def add_breadcrumb(
         level: as for `capture_exception`.
         data: copied, at the top.
     """
-    sentry_sdk.add_breadcrumb(message=message, category=category, level=level, data=dict(data or {}))
+    try:
+        sentry_sdk.add_breadcrumb(message=message, category=category, level=level, data=dict(data or {}))
+    except Exception as exc:
+        faults.note("add_breadcrumb", exc, "events go without it")
 
 
 @overload
