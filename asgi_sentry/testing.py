@@ -49,6 +49,11 @@ class RecordingTransport(Transport):
                 self.lost.append((reason, "span", len(spans) + 1))
             elif data_category in {"span", "log_item", "trace_metric"}:
                 quantity = int(item.headers.get("item_count") or 1)
+                if data_category != "span":  # their size is billed, too
+                    size = "log_byte" if data_category == "log_item" else "trace_metric_byte"
+                    self.lost.append((reason, size, len(item.get_bytes())))
+            elif data_category == "attachment":
+                quantity = len(item.get_bytes()) or 1
         if data_category is None:
             raise TypeError("either data_category or item is needed")
         self.lost.append((reason, data_category, quantity))

@@ -1,0 +1,130 @@
+"""`asgi_sentry.testing`, which is public: it records what the SDK's own transport would send and count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sentry_sdk
+from conftest import DSN
+from sentry_sdk.envelope import Envelope, Item, PayloadRef
+from sentry_sdk.transport import HttpTransport
+
+from asgi_sentry.testing import RecordingTransport, request
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with what it was asked."""
+    echo.scope = scope  # type: ignore[attr-defined]
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    echo.after = await receive()  # type: ignore[attr-defined]
+    await send({"type": "http.response.start", "status": 207, "headers": [(b"X-One", b"1"), (b"x-one", b"2")]})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body", "body": b"!"})
+
+
+@pytest.mark.anyio
+async def test_a_request_is_a_whole_one():
+    answer = await request(
+        echo,
+        "POST",
+        "/a/ü",
+        headers=[("X-Api-Key", "k"), (b"Accept", b"*/*")],
+        body=b"hello",
+        query=b"a=1",
+        scope={"root_path": "/root", "extra": 7},
+    )
+    assert (answer.status, answer.headers, answer.body) == (207, [(b"X-One", b"1"), (b"x-one", b"2")], b"hello!")
+    scope = echo.scope  # type: ignore[attr-defined]
+    assert (scope["method"], scope["path"], scope["query_string"]) == ("POST", "/a/ü", b"a=1")
+    assert scope["headers"] == [(b"x-api-key", b"k"), (b"accept", b"*/*")]
+    assert (scope["root_path"], scope["extra"], scope["type"]) == ("/root", 7, "http")
+    assert echo.after == {"type": "http.disconnect"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.anyio
+async def test_it_raises_what_the_app_raises():
+    boom = RuntimeError("boom")
+
+    async def app(*_: Any) -> None:
+        raise boom
+
+    with pytest.raises(RuntimeError) as raised:
+        await request(app)
+    assert raised.value is boom
+
+
+@pytest.mark.anyio
+async def test_an_app_that_answers_nothing():
+    async def app(*_: Any) -> None:
+        """Nothing."""
+
+    assert await request(app) == (0, [], b"")
+
+
+def _item(kind: str, content: Any, **headers: Any) -> Item:
+    return Item(payload=PayloadRef(json=content), type=kind, headers=headers)
+
+
+LOSSES: list[dict[str, Any]] = [
+    {"reason": "sample_rate", "data_category": "span", "quantity": 3},
+    {"reason": "sample_rate", "data_category": "transaction"},
+    {"reason": "x", "item": _item("event", {"message": "a"})},
+    {"reason": "x", "item": _item("transaction", {"type": "transaction", "spans": [{}, {}]})},
+    {"reason": "x", "item": _item("log", {"items": [{}, {}]}, item_count=2)},
+    {"reason": "x", "item": _item("span", {"items": [{}, {}]}, item_count=2)},
+    {"reason": "x", "item": _item("trace_metric", {"items": [{}]}, item_count=1)},
+    {"reason": "x", "item": _item("sessions", {"aggregates": []})},
+    {"reason": "x", "item": Item(payload=PayloadRef(bytes=b"12345"), type="attachment")},
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: str(loss.get("data_category") or loss["item"].type))
+def test_losses_are_counted_as_by_the_sdks_own_transport(loss, monkeypatch):
+    loss = dict(loss)
+    reason = loss.pop("reason")
+    sentry_sdk.init(dsn=DSN, transport=HttpTransport)
+    theirs = sentry_sdk.get_client().transport
+    theirs._discarded_events.clear()
+    theirs.record_lost_event(reason, **loss)
+    expected = {(reason, category): count for (category, reason), count in theirs._discarded_events.items()}
+    ours = RecordingTransport()
+    ours.record_lost_event(reason, **loss)
+    counted: dict[tuple[str, str], int] = {}
+    for why, category, quantity in ours.lost:
+        counted[why, category] = counted.get((why, category), 0) + quantity
+    assert counted == expected
+    theirs._discarded_events.clear()
+
+
+def test_a_loss_of_nothing_is_refused():
+    with pytest.raises(TypeError):
+        RecordingTransport().record_lost_event("x")
+
+
+def test_items_are_payloads_one_by_one():
+    transport = RecordingTransport()
+    transport.capture_envelope(Envelope(items=[_item("log", {"items": [{"body": "1"}, {"body": "2"}]})]))
+    transport.capture_envelope(
+        Envelope(items=[_item("event", {"message": "m"}), _item("sessions", {"aggregates": []})])
+    )
+    assert transport.items("log") == [{"body": "1"}, {"body": "2"}]
+    assert transport.items("event") == [{"message": "m"}]
+    assert transport.items("sessions") == [{"aggregates": []}]
+    assert transport.items("span") == []
+    transport.lost.append(("x", "span", 1))
+    transport.clear()
+    assert (transport.envelopes, transport.lost) == ([], [])
+
+
+def test_it_also_works_with_a_plain_init():
+    transport = RecordingTransport()
+    sentry_sdk.init(dsn=DSN, transport=transport, auto_enabling_integrations=False)
+    sentry_sdk.capture_message("here")
+    (event,) = transport.items("event")
+    assert event["message"] == "here"
