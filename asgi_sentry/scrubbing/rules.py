@@ -29,6 +29,7 @@ class Gate(NamedTuple):
     """A literal that every match of a rule has in it, as seen through a mask."""
 
     # "text": as it is; "lower"; "shape": A, a, 0 for a capital, a letter, a digit; "run": a for what tokens are made of
+    # "pair": as "lower", and only where a separator stands somewhere in the text
     mask: str
     literal: bytes
     verify: re.Pattern[bytes] | None = None  # on the masked text, where the literal was found
@@ -336,7 +337,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         "@password",
         r"(?<![\w.\-])[\w$][\w.\-]*(?:\\{0,7}[\"'])?\s{0,8}[:=]",
         [
-            *(Gate("lower", stem.encode(), _KV_VERIFY) for stem in _KV_STEMS),
+            *(Gate("pair", stem.encode(), _KV_VERIFY) for stem in _KV_STEMS),
             Gate("shape", b"0.0", _ADDRESS_VERIFY),
             Gate("text", b"::"),
             Gate("lower", b"identified"),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from asgi_sentry.scrubbing.keys import Keys
     from asgi_sentry.scrubbing.taint import Taint
 
+    Entries = Sequence[tuple[bytes, re.Pattern[bytes] | None, int]]  # literal, check, rules as bits
+
 REQUEST = "@request"
 _UPPER, _LOWER, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
 _SHAPE = bytes.maketrans(_UPPER + _LOWER + _DIGITS, b"A" * 26 + b"a" * 26 + b"0" * 10)
@@ -82,24 +84,41 @@ class TextRules:
         places = Places(texts)
         data = joined.encode("latin-1", "replace")  # one byte a character, so that places stay what they are
         for mask, entries in self._masks:
-            if mask == "text":
-                plane = data
+            if mask == "pair":
+                self._suspect_pairs(texts, data, places, entries, found)
+            elif mask == "text":
+                _look(data, data, places, entries, found)
             else:
                 plane = data.lower() if mask == "lower" else data.translate(_SHAPE if mask == "shape" else _RUN)
-            find = plane.find
-            for literal, verify, bits in entries:
-                at = find(literal)
-                while at >= 0:
-                    if verify is not None and verify.match(data if mask == "run" else plane, at) is None:
-                        at = find(literal, at + 1)
-                        continue
-                    index, following = places.at(at)
-                    found[index] = found.get(index, 0) | bits
-                    at = find(literal, following)
+                _look(plane, data if mask == "run" else plane, places, entries, found)
         if taint:
             for index in taint.suspects(joined, texts, places):
                 found[index] = found.get(index, 0) | _TAINTED
         return found
+
+    def _suspect_pairs(
+        self, texts: Sequence[str], data: bytes, places: Places, entries: Entries, found: dict[int, int]
+    ) -> None:
+        """Look for what needs a separator in those texts that have one, if they are few."""
+        chosen: dict[int, None] = {}
+        for separator in _SEPARATORS:
+            at = data.find(separator)
+            while at >= 0:
+                index, following = places.at(at)
+                chosen[index] = None
+                at = data.find(separator, following)
+            if len(chosen) * 4 > len(texts):
+                lower = data.lower()
+                _look(lower, lower, places, entries, found)
+                return
+        if chosen:
+            few = [texts[index] for index in chosen]
+            plane = "\0".join(few).encode("latin-1", "replace").lower()
+            within: dict[int, int] = {}
+            _look(plane, plane, Places(few), entries, within)
+            for number, index in enumerate(chosen):
+                if number in within:
+                    found[index] = found.get(index, 0) | within[number]
 
     def rewrite(self, text: str, bits: int, taint: Taint | None = None) -> tuple[str, list[str]]:
         """A text with its secrets replaced, and the ids of the rules that did it, each once."""
@@ -124,6 +143,24 @@ class TextRules:
                 break
             bits = self.suspects([text]).get(0, 0)
         return text, list(ids)
+
+
+# One of these stands behind every key in a text: its separator, the quote in front of one, or the dashes of an option.
+_SEPARATORS = (b"=", b":", b">", b"%3", b"',", b'",', b"--", b" '", b' "', b"\t")
+
+
+def _look(plane: bytes, checked: bytes, places: Places, entries: Entries, found: dict[int, int]) -> None:
+    """Add the texts in which a gate is found. `checked` is what a gate's own check is made on."""
+    find = plane.find
+    for literal, verify, bits in entries:
+        at = find(literal)
+        while at >= 0:
+            if verify is not None and verify.match(checked, at) is None:
+                at = find(literal, at + 1)
+                continue
+            index, following = places.at(at)
+            found[index] = found.get(index, 0) | bits
+            at = find(literal, following)
 
 
 _TAINTED = 1 << 200  # beyond any number of rules
