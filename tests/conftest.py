@@ -68,6 +68,8 @@ def start(mode: str) -> Start:
 
     def start(settings: asgi_sentry.Settings | None = None, /, **options: Any) -> RecordingTransport:
         transport = options.pop("transport", None) or RecordingTransport()
+        if sentry_sdk.VERSION.startswith("3"):  # where logs are always on
+            options.pop("enable_logs", None)
         asgi_sentry.init(
             settings or asgi_sentry.Settings(dsn=DSN, release="app@1", traces_sample_rate=1.0),
             transport=transport,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from fractions import Fraction
@@ -35,6 +36,7 @@ from tests.conftest import Start, transactions
 pytestmark = pytest.mark.anyio
 
 SECRET = "s3cr3t-in-the-exception"
+COOKIE = uuid.uuid4().hex  # not one that stands in a source line, which is sent
 
 
 class Odd(Exception):
@@ -75,8 +77,8 @@ def child() -> None:
 async def answer(stack: Any) -> None:
     """The app answers as ever, and what surrounds it is left alone."""
     before = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
-    headers = [("cookie", "session=abcdefghijklmnop"), ("content-type", "application/json"), ("user-agent", "probe")]
-    response = await request(stack, "POST", "/p", headers=headers, body=b'{"a": 1}', query=b"a=b")
+    headers = [("cookie", f"session={COOKIE}"), ("content-type", "application/json"), ("user-agent", "probe")]
+    response = await request(stack, "POST", "/p", headers=headers, body=b'{"a": "%s"}' % COOKIE.encode(), query=b"a=b")
     assert (response.status, response.body) == (200, b"answer")
     assert current() is None
     assert (sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()) == before
@@ -162,7 +164,8 @@ class TestCallbacks:
         transport = start()
         sentry_sdk.get_global_scope().add_event_processor(raising(error))
         await answer(wrap(app))
-        assert len(transport.items("event")) == 1
+        lost = sum(quantity for _, category, quantity in transport.lost if category == "error")
+        assert len(transport.items("event")) + lost == 1  # version 2 passes over it, version 3 drops the event
 
     @pytest.mark.parametrize("form", ["class", "instance", "function"])
     async def test_a_transport(
@@ -236,10 +239,16 @@ def hide(app: Any) -> Any:
 
 
 class BrokenScrubber(Scrubber):
-    """Fails at whatever it is given."""
+    """Fails at whatever it is given, once it is made."""
+
+    made = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = True
 
     def __getattribute__(self, name: str) -> Any:
-        if name.startswith(("clean", "scrub", "_walk")):
+        if super().__getattribute__("made") and (name == "keys" or name.startswith(("clean", "scrub", "decides"))):
             raise ValueError(SECRET)
         return super().__getattribute__(name)
 
@@ -266,8 +275,7 @@ async def test_what_a_layers_scrubber_fails_on_is_not_sent(
     await answer(wrap_with(partial(layer, scrubber=BrokenScrubber())))
     check_log(caplog)
     sent = "".join(str(item.payload.json) for envelope in transport.envelopes for item in envelope.items)
-    assert "abcdefghijklmnop" not in sent
-    assert "'a': 1" not in sent
+    assert COOKIE not in sent
     events = transport.items("event")
     lost = sum(quantity for _, category, quantity in transport.lost if category == "error")
     assert len(events) + lost == 1
