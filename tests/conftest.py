@@ -17,7 +17,9 @@ from asgi_sentry.testing import RecordingTransport
 
 DSN = "http://publickey@localhost/1"
 
-settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile(
+    "dev", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=75, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
