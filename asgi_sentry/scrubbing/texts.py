@@ -105,8 +105,9 @@ class TextRules:
             at = data.find(separator)
             while at >= 0:
                 index, following = places.at(at)
-                chosen[index] = None
-                at = data.find(separator, following)
+                if at + len(separator) + 1 < following:  # at the end of a text no value follows it
+                    chosen[index] = None
+                at = data.find(separator, following if index in chosen else at + 1)
             if len(chosen) * 4 > len(texts):
                 lower = data.lower()
                 _look(lower, lower, places, entries, found)
@@ -153,10 +154,10 @@ def _look(plane: bytes, checked: bytes, places: Places, entries: Entries, found:
     """Add the texts in which a gate is found. `checked` is what a gate's own check is made on."""
     find = plane.find
     for literal, verify, bits in entries:
-        at = find(literal)
+        at, step = find(literal), len(literal)
         while at >= 0:
             if verify is not None and verify.match(checked, at) is None:
-                at = find(literal, at + 1)
+                at = find(literal, at + (step if literal.count(literal[:1]) == step else 1))  # out of a run of one
                 continue
             index, following = places.at(at)
             found[index] = found.get(index, 0) | bits
