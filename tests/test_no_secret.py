@@ -151,7 +151,7 @@ def spans_leak() -> None:
             pass
 
 
-def leak(argument: str = OF_THE_APP["local password"]) -> None:
+def leak() -> None:
     """Everything but raising."""
     password = OF_THE_APP["local password"]
     harmless = "kept-in-text"
@@ -173,7 +173,7 @@ def leak(argument: str = OF_THE_APP["local password"]) -> None:
     asgi_sentry.capture_message("kept-in-text " + " ".join(everything))
     spans_leak()
     _metrics(everything)
-    del argument, harmless
+    del harmless
 
 
 def _metrics(everything: list[str]) -> None:
