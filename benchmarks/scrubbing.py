@@ -106,6 +106,38 @@ def make_event(random: Random, frames: int = 40) -> dict:
     }
 
 
+def make_dense_event(random: Random) -> dict:
+    """The same error with no source in its frames and more variables instead, so that keys are most of its 37 KB."""
+    event = make_event(random)
+    for number, frame in enumerate(event["exception"]["values"][0]["stacktrace"]["frames"]):
+        for field in ("pre_context", "context_line", "post_context"):
+            del frame[field]
+        frame["vars"] = {
+            "self": f"<app.module_{number}.Service object at 0x7f{random.randrange(16**8):08x}>",
+            "request": "<starlette.requests.Request object>",
+            "order_id": str(random.randrange(10**6)),
+            "count": "3",
+            "options": {
+                "currency": "'EUR'",
+                "retries": "3",
+                "timeout": "10.5",
+                "headers": {"accept": "'*/*'", "host": "'x.org'"},
+            },
+            "items": [
+                {"sku": f"'sku-{random.randrange(10**6)}'", "qty": "2", "price": "12.5", "name": "'blue shoes'"}
+                for _ in range(3)
+            ],
+            "user": {
+                "id": "7",
+                "name": "'someone'",
+                "roles": ["'a'", "'b'"],
+                "settings": {"theme": "'dark'", "lang": "'en'"},
+            },
+            "result": "None",
+        }
+    return event
+
+
 def make_body(random: Random, size: int = 10_000, key: str | None = None) -> bytes:
     """A JSON body: a list of orders with ordinary keys, or, with `key`, with keys that nobody used before."""
     orders: list[dict] = []
@@ -207,6 +239,15 @@ def run(quick: bool = False) -> list[dict]:
     row("event: ours / sdk", times["ours"] / times["sdk"], "x", "at most 1.25")
     if relay is not None:
         row("event: relay / ours", times["relay"] / times["ours"], "x", "at least 5")
+
+    def dense(random: Random) -> dict:
+        return json.loads(json.dumps(make_dense_event(random)))
+
+    times = _timed(
+        {"sdk": (dense, sdk.scrub_event), "ours": (dense, lambda given: scrubber.clean_event(given, taint=taint))},
+        turns,
+    )
+    row("event of many variables: ours / sdk", times["ours"] / times["sdk"], "x", "at most 1.25")
 
     body = make_body
     known, unique = (
