@@ -50,7 +50,7 @@ def each_further(found: dict[tuple[str, bool], list[float]], *, trace: bool) -> 
 
 def run(say: Callable[[str], None], *, quick: bool) -> Result:
     """A row for each stack."""
-    found = measure(8 if quick else 40, say)
+    found = measure(8 if quick else 30, say)
     rows = [
         [title, *(Spread.of(found[names, trace]).show(2) for trace in (False, True))] for names, title in STACKS.items()
     ]

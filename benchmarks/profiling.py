@@ -50,7 +50,25 @@ def profile(case: str, contender: str = "ours", *, trace: bool = False, framewor
     title = (
         f"{contender}: {case}, {came}: {plain:.1f} µs a request with the bare app, {total / number * 1e6:.1f} profiled"
     )
-    return table(title, ["calls", "own µs", "own %", "with callees µs", "function"], rows)
+    shares: dict[str, float] = {}
+    for (path, _, _), entry in stats.items():
+        where = "builtins" if path == "~" else _part(_short(path))
+        shares[where] = shares.get(where, 0.0) + entry[2]
+    parts = [
+        [where, f"{own / number * 1e6:.1f}", f"{own / total:.1%}"]
+        for where, own in sorted(shares.items(), key=lambda entry: -entry[1])
+        if own > total / 200
+    ]
+    by_function = table(title, ["calls", "own µs", "own %", "with callees µs", "function"], rows)
+    return by_function + "\n" + table("The same by part", ["part", "own µs", "own %"], parts)
+
+
+def _part(path: str) -> str:
+    """The package that a file belongs to; of ours, the folder or module."""
+    names = Path(path).with_suffix("").parts
+    if "site-packages" in names:
+        names = names[names.index("site-packages") + 1 :]
+    return "/".join(names[:2]) if names[0] in {"asgi_sentry", "sentry_sdk"} else names[0]
 
 
 def _rows(entries: Iterable[Any], number: int, total: float) -> Iterable[list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 TRACE_ID = "771a43a4192642f0b136d5159a501700"
 _BAGGAGE = (
-    "other-vendor=1,sentry-trace_id={trace_id},sentry-sample_rand={rand},sentry-sample_rate=0.5,"
+    f"other-vendor=1,sentry-trace_id={TRACE_ID},sentry-sample_rand=0.421337,sentry-sample_rate=0.5,"
     "sentry-environment=production,sentry-release=web%401,sentry-public_key=49d0f7386ad645858ae85020e393bef3,"
     "sentry-transaction=%2Fcheckout,sentry-sampled={sampled}"
 )
@@ -74,17 +74,15 @@ class User:
         self.identity = self.display_name = identity
 
 
-def headers(
-    case: Case, *, trace: bool, number: int = 12, trace_id: str = TRACE_ID, rand: str = "0.421337"
-) -> list[tuple[bytes, bytes]]:
+def headers(case: Case, *, trace: bool, number: int = 12) -> list[tuple[bytes, bytes]]:
     """`number` headers of a request, and two more where a trace comes in."""
     made = HEADERS[:number] + [(f"x-extra-{i}".encode(), b"some value") for i in range(number - len(HEADERS))]
     if not trace:
         return made
     sampled = "true" if case.parent == "1" else "false"
     incoming = [
-        (b"sentry-trace", f"{trace_id}-2222222222222222-{case.parent}".encode()),
-        (b"baggage", _BAGGAGE.format(trace_id=trace_id, rand=rand, sampled=sampled).encode()),
+        (b"sentry-trace", f"{TRACE_ID}-2222222222222222-{case.parent}".encode()),
+        (b"baggage", _BAGGAGE.format(sampled=sampled).encode()),
     ]
     return made + incoming
 
@@ -116,7 +114,7 @@ _OWN = {
     b"authorization": lambda: b"Bearer %032x" % _dice.getrandbits(128),
     b"cookie": lambda: b"sessionid=%020x; theme=dark; csrftoken=%020x" % (_dice.getrandbits(80), _dice.getrandbits(80)),
     b"x-request-id": lambda: b"%032x" % _dice.getrandbits(128),
-    b"x-forwarded-for": lambda: b"203.0.113.%d" % _dice.randrange(256),
+    b"x-forwarded-for": lambda: b"203.0.113.%d" % _dice.getrandbits(8),
 }
 
 
@@ -125,15 +123,26 @@ def several(case: Case, requests: int, *, trace: bool, number: int = 12, **extra
 
     So nothing is cheap by being remembered from the request before.
     """
+    like = {**scope_of(case, trace=trace, number=number), **extra}
+    own = [(place, name, _OWN[name]) for place, (name, _) in enumerate(like["headers"]) if name in _OWN]
+    rolled = b"sample_rand=0.421337"
     made = []
     for _ in range(requests):
-        scope = scope_of(case, trace=False, user=User(f"user-{_dice.randrange(10**9)}"))
-        rand = f"{_dice.randrange(10**6) / 10**6:.6f}"
-        found = headers(case, trace=trace, number=number, trace_id=f"{_dice.getrandbits(128):032x}", rand=rand)
-        scope["headers"] = [(name, _OWN[name]() if name in _OWN else value) for name, value in found]
-        scope["query_string"] = b"q=blue+socks&page=%d" % _dice.randrange(10**6)
-        scope["client"] = ("10.0.0.9", _dice.randrange(20_000, 60_000))
-        made.append({**scope, **extra})
+        scope = like.copy()
+        scope["state"] = {}
+        scope["headers"] = found = like["headers"].copy()
+        for place, name, value in own:
+            found[place] = (name, value())
+        if trace:
+            trace_id = b"%032x" % _dice.getrandbits(128)
+            rand = b"sample_rand=0.%06d" % _dice.randrange(10**6)
+            found[-2:] = [
+                (name, value.replace(TRACE_ID.encode(), trace_id).replace(rolled, rand)) for name, value in found[-2:]
+            ]
+        scope["user"] = User(f"user-{_dice.getrandbits(30)}")
+        scope["query_string"] = b"q=blue+socks&page=%d" % _dice.getrandbits(20)
+        scope["client"] = ("10.0.0.9", 20_000 + _dice.getrandbits(15))
+        made.append(scope)
     return made
 
 

@@ -22,7 +22,7 @@ from benchmarks.traffic import CASES, drive, several, together, upload
 
 _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
 _BLOCK_SECONDS = 0.004
-_LEAST, _MOST = 4, 2_000  # requests
+_LEAST, _MOST = 4, 600  # requests
 
 
 class Subject:
@@ -73,7 +73,7 @@ class Subject:
         spent = await drive(self.app, scopes)
         if self.sends:
             tally.check(kind, requests)
-        bare = await drive(self.bare, several(kind, max(200, requests), trace=trace, **plain))
+        bare = await drive(self.bare, several(kind, max(150, requests), trace=trace, **plain))
         return bare * 1e6, spent * 1e6
 
     async def crowd(self, case: str, *, requests: int) -> tuple[float, float]:
