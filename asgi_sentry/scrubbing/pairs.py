@@ -33,6 +33,7 @@ _LITERAL_PREFIX = re.compile(r"(?:[bBrRuUfF]{1,2}(?=\\{0,7}[\"']))?(\\{0,7})([\"
 _BARE = re.compile(r"(?:[^\s&\"'`<>,;)\]}\\]|[,;)\]}](?![\s,;)\]}.:\"'\\]|$|[\w.\-]{0,40}[=:])|\\(?![rn\"']))+")
 _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
 _LINE = re.compile(r"[^\r\n\"'\\]+|\\(?![rn\"'])|[\"']")
+_HEX_OR_COLON = frozenset("0123456789abcdefABCDEF:")
 _LISTED = re.compile(r"\s{0,4}[^\s,&;]{1,60}(?:,\s?[^\s,&;]{1,60}){0,20}")
 _BRACKET = re.compile(r"[{}\[\]()\"']")
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
@@ -122,7 +123,8 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
                 spans.append((*span, PASSWORD))
                 position = span[1]
         elif verdict == ADDRESS and match[5] in {"=", ":", ",", "=>"}:
-            stop = _shaped_end(text, match.end())
+            plain = text[match.end() : match.end() + 1] in _HEX_OR_COLON
+            stop = None if plain else _shaped_end(text, match.end())
             if stop is None:
                 listed = _LISTED.match(text, match.end())
                 stop = listed.end() if listed else match.end()
