@@ -332,8 +332,7 @@ def start_leaking(mode: str) -> RecordingTransport:
 def sent(framework: str, mode: str) -> tuple[bytes, dict[str, int]]:
     """All bytes that were sent for the traffic, and how many items of each kind."""
     transport = start_leaking(mode)
-    planted = OF_THE_APP["argv"]
-    argv, sys.argv = sys.argv, ["shop", f"--password={planted}", "--token", planted, "kept-in-text"]
+    argv, sys.argv = sys.argv, ["shop", f"--password={OF_THE_APP['argv']}", "--token", OF_THE_APP["argv"], "kept"]
     try:
         app = asgi_sentry.compose(
             apps.FRAMEWORKS[framework](work=work),
@@ -381,7 +380,11 @@ def test_no_secret_is_in_any_byte_that_is_sent(mode, framework, secret):
 @pytest.mark.parametrize("framework", apps.FRAMEWORKS)
 def test_the_traffic_makes_items_of_each_kind(mode, framework):
     _, kinds = sent(framework, mode)
-    wanted = {"event", "log", "sessions"} | ({"transaction"} if mode == "classic" else {"span"})
+    wanted = (
+        {"event", "sessions"}
+        | ({"log"} if sentry_sdk.VERSION.startswith("2") else set())
+        | ({"transaction"} if mode == "classic" else {"span"})
+    )
     if hasattr(getattr(sentry_sdk, "metrics", None), "count"):
         wanted.add("trace_metric")
     assert wanted <= set(kinds)
@@ -461,6 +464,7 @@ def test_a_background_task_after_the_response(start, mode, text):
     assert b"order-8812" in data
 
 
+@pytest.mark.skipif(sentry_sdk.VERSION.startswith("3"), reason="its logging integration sends no logs")
 def test_a_task_that_outlives_its_request(start, mode):
     """Its log is sent when the request is long over, and on its behalf."""
     transport = start(enable_logs=True)
