@@ -70,8 +70,8 @@ def start(mode: str) -> Start:
 
     def start(settings: asgi_sentry.Settings | None = None, /, **options: Any) -> RecordingTransport:
         transport = options.pop("transport", None) or RecordingTransport()
-        if sentry_sdk.VERSION.startswith("3"):  # where logs are always on
-            options.pop("enable_logs", None)
+        if sentry_sdk.VERSION.startswith("3"):  # where these are no options any more
+            options = {key: options[key] for key in options.keys() - {"enable_logs", "include_local_variables"}}
         asgi_sentry.init(
             settings or asgi_sentry.Settings(dsn=DSN, release="app@1", traces_sample_rate=1.0),
             transport=transport,
