@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import statistics
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+_PATIENCE = 180  # seconds for one answer
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,13 +33,14 @@ class Process:
         self.label = f"{contender} on {framework}"
         # The same hashes, hence the same layout of dicts and sets, in every process and run.
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process; a pipe would fill up unread
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, contender, framework],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
         self.skipped: str | None = None  # why it can't be measured here
@@ -46,9 +50,12 @@ class Process:
         self.skipped = self._answer().get("skipped")
 
     def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline()
+        ready, _, _ = select.select([self._process.stdout], [], [], _PATIENCE)
+        line = self._process.stdout.readline() if ready else ""
         if not line:
-            raise BenchmarkError(f"{self.label} ended: {self._process.stderr.read()[-3000:]}")
+            self._errors.seek(0)
+            what = "ended" if ready else f"did not answer in {_PATIENCE} s"
+            raise BenchmarkError(f"{self.label} {what}: {self._errors.read()[-3000:]}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise BenchmarkError(f"{self.label}: {answer['error']}")
@@ -62,14 +69,15 @@ class Process:
 
     def close(self) -> None:
         """End it."""
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
-        self._process.stderr.close()
+        self._errors.close()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
@@ -39,12 +40,13 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.server", kind, contender, framework, str(self.port)],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": "0"},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
 
@@ -52,7 +54,8 @@ class Server:
         """Wait until it answers; the reason, where it can't."""
         for _ in range(300):
             if self._process.poll() is not None:
-                return (self._process.stderr.read().strip().splitlines() or ["it ended"])[-1]
+                self._errors.seek(0)
+                return (self._errors.read().strip().splitlines() or ["it ended"])[-1]
             if self.get(PATH) is not None:
                 return None
             time.sleep(0.05)
@@ -89,7 +92,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stderr.close()
+        self._errors.close()
 
 
 def _family(pid: int) -> list[int]:
