@@ -9,12 +9,12 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry import faults
+from asgi_sentry.plan import Allowance, Plan, afford
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asgi_sentry import sdk
-    from asgi_sentry.plan import Plan
     from asgi_sentry.sampling.sampler import RuleState
 
 logger = logging.getLogger("asgi_sentry")
@@ -28,6 +28,7 @@ class Decision(NamedTuple):
     reason: str  # of the client report, where it is not sampled
     by: str  # who decided, as `counters` tells it
     rule: RuleState | None = None  # the rate that was found for the path
+    weight: float = 1.0  # for how many of what the rate let through it stands: those that a budget did not
 
     @property
     def excluded(self) -> bool:
@@ -52,18 +53,63 @@ def decide(
     """
     if plan.excludes(scope):
         return EXCLUDED
-    decided = _decide_by_rate(plan, view, context, scope, op=op)
-    if not decided.sampled or not plan.budgets:
-        return decided
-    weight = plan.afford()
-    if weight is None:
-        return decided._replace(sampled=False, by="budget")
-    return decided if decided.rate is None else decided._replace(rate=decided.rate / weight)
+    decided = _decide_by_rules(plan, view, context, scope)
+    if decided is None:
+        decided = _decide_like_the_sdk(view, context, scope, op=op)
+    return _within(plan.budgets, decided, context) if plan.budgets else decided
 
 
-def _decide_by_rate(
-    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
+def revise(
+    decided: Decision,
+    layer: Plan,
+    plan: Plan,
+    view: sdk.ClientView,
+    context: sdk.TraceContext,
+    scope: Mapping[str, Any],
 ) -> Decision:
+    """The decision of a request that meets a layer further in. No limit and no budget is asked twice.
+
+    Args:
+        decided: by the layers further out.
+        layer: what it wants.
+        plan: joined from all of them.
+        view: of the SDK's client.
+        context: the trace.
+        scope: the layer's own, whose paths may be those of a mount.
+    """
+    # A rate found further out stands, as it would if both layers could see each other, and so does the SDK's where
+    # the layer has none.
+    found = None if decided.rule is not None else _decide_by_rules(layer, view, context, scope)
+    anew = decided if found is None else found
+    if anew.excluded:
+        return anew
+    if decided.by == "budget":
+        return anew._replace(sampled=False, by="budget") if anew.sampled else anew
+    if not decided.sampled:
+        return _within(plan.budgets, anew, context)
+    if anew is not decided and anew.sampled:
+        anew = _weighed(anew, decided.weight, context)
+    return _within(layer.budgets, anew, context)
+
+
+def _within(budgets: tuple[Allowance, ...], decided: Decision, context: sdk.TraceContext) -> Decision:
+    """What the budgets leave of a decision."""
+    if not decided.sampled:
+        return decided
+    weight = afford(budgets)
+    return decided._replace(sampled=False, by="budget") if weight is None else _weighed(decided, weight, context)
+
+
+def _weighed(decided: Decision, weight: float, context: sdk.TraceContext) -> Decision:
+    if weight == 1:
+        return decided
+    rate = context.parent_rate() if decided.rate is None else decided.rate
+    return decided._replace(rate=None if rate is None else rate / weight, weight=decided.weight * weight)
+
+
+def _decide_by_rules(
+    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any]
+) -> Decision | None:
     for sampler in plan.samplers:
         state = sampler.match(scope)
         if state is not None:
@@ -86,7 +132,7 @@ def _decide_by_rate(
                 by=choice.reason,
                 rule=state,
             )
-    return _decide_like_the_sdk(view, context, scope, op=op)
+    return None
 
 
 def _decide_like_the_sdk(

@@ -64,7 +64,8 @@ class Allowance:
     """A budget of transactions, and the account by which the sent ones stand for those it did not allow."""
 
     gate: Gate
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(default_factory=Ledger)  # of what the head decided to keep,
+    late: Ledger = field(default_factory=Ledger)  # and of what its end did: each stands for itself, not for many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,15 +125,39 @@ class Plan:
         """Whether a filter drops the transaction of a response with this status."""
         return any(status in policy.statuses for policy in self.filters)
 
-    def afford(self) -> float | None:
-        """Spend one transaction of each budget: for how many it stands, so that counts add up; None: one is spent."""
+    def afford_late(self, *, spent: bool) -> float | None:
+        """For how many a transaction stands whose end decides; None: a budget is used up.
+
+        Args:
+            spent: it was sampled and paid for at the head; with it, only the account changes.
+        """
         weight = 1.0
         for allowance in self.budgets:
-            if not allowance.gate.take():
-                allowance.ledger.drop()
+            if not spent and not allowance.gate.take():
+                allowance.late.drop()
                 return None
-            weight *= allowance.ledger.keep()
+            weight *= allowance.late.keep()
         return weight
+
+    def disown(self, weight: float | None) -> None:
+        """Take a transaction out of the account of the head's: it is in that of those whose end decides.
+
+        Args:
+            weight: for how many it stood; None: the budget did not allow it.
+        """
+        if len(self.budgets) == 1:  # of several it is not known who stood for what, and the error is small
+            self.budgets[0].ledger.debt += -1.0 if weight is None else weight - 1.0
+
+
+def afford(budgets: tuple[Allowance, ...]) -> float | None:
+    """Spend one transaction of each budget: for how many it stands, so that counts add up; None: one is used up."""
+    weight = 1.0
+    for allowance in budgets:
+        if not allowance.gate.take():
+            allowance.ledger.drop()
+            return None
+        weight *= allowance.ledger.keep()
+    return weight
 
 
 DEFAULT_ROOT = RootPolicy()

@@ -96,7 +96,7 @@ class Report:
                 return False
             self._reported.append(exc)
         for rules in self._record.plan.errors:
-            ignored = rules.policy.ignored(exc, self._record.scope, self._record.status)
+            ignored = rules.policy.ignored(exc, self._record.scope_of(rules), self._record.status)
             if ignored is not None:
                 count_error(ignored)
                 return False

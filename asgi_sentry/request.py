@@ -20,12 +20,13 @@ from asgi_sentry.body import BodyCopy
 from asgi_sentry.counters import count_transaction
 from asgi_sentry.plan import DEFAULT_ROOT, Plan
 from asgi_sentry.report import Report
-from asgi_sentry.routes import UNMATCHED, route_template, unrouted_name
+from asgi_sentry.routes import template_below, unrouted_name
 from asgi_sentry.sampling.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from asgi_sentry.plan import ErrorRules
     from asgi_sentry.sampling.keep import Late
     from asgi_sentry.types import Message, Receive, Scope, Send
 
@@ -68,6 +69,9 @@ class RequestRecord:
         "_outer",
         "_report",
         "_root",
+        "_root_path",
+        "_root_paths",
+        "_ruled_below",
         "_scopes",
         "_started",
         "_status",
@@ -99,7 +103,10 @@ class RequestRecord:
         self._root: sdk.Root | None = None
         # An exception that is being handled around us (a retrying middleware) is none of this request's.
         self._entry_exc = sys.exc_info()[1]
-        self._started = time.monotonic() if plan.late is not None else 0.0
+        self._started = time.monotonic()  # also for a layer further in that decides by the time it took
+        # What rules are matched below. It is kept, since a mount writes its own into the scope.
+        self._root_path = self._ruled_below = scope.get("root_path") or ""
+        self._root_paths: dict[int, str] | None = None  # of the error rules of layers that joined further in, by id
         self._outer = _current.get()
         context = sdk.displace_sdk_middleware() if self._outer is None else None
         incoming = _trace_headers(scope)
@@ -177,6 +184,9 @@ class RequestRecord:
         self.scope = scope
         if self.plan.covers(layer):
             return False
+        if layer.errors:
+            self._root_paths = self._root_paths or {}
+            self._root_paths.update((id(rules), scope.get("root_path") or "") for rules in layer.errors)
         untapped = bool(layer.bodies) and not self.plan.bodies
         self.plan = self.plan.joined(layer)
         if not self._finished:
@@ -187,15 +197,18 @@ class RequestRecord:
         decided = self._decision
         if decided is not None and decided.excluded:
             return
-        # A rate found further out stands, and asking it again would take from its limits twice.
-        settled = decided is not None and decided.rule is not None
         if layer.excludes(self.scope) or self._websockets() == "off":
             anew: decision.Decision | None = decision.EXCLUDED
-        elif layer.late or ((layer.samplers or layer.budgets) and not settled):
+        elif decided is None:
             anew = self._decide()
+        elif layer.samplers or layer.budgets:
+            anew = decision.revise(decided, layer, self.plan, self.view, self._context, self.scope)
+            if anew.rule is not decided.rule:
+                self._ruled_below = self.scope.get("root_path") or ""
         else:
-            return
-        if anew == decided:
+            anew = decided
+        unrecorded = layer.late is not None and self._root is not None and not self._root.recording
+        if anew == decided and not (unrecorded and not self.view.streaming):
             return
         if self._root is not None:
             self._root.discard()
@@ -334,28 +347,36 @@ class RequestRecord:
         if root is None or decided is None:
             return
         if decided.rule is not None and decided.rule.adaptive is not None:
-            decided.rule.learn(route_template(self.scope) or UNMATCHED)
+            template = template_below(self.scope, self._ruled_below)
+            if template is not None:
+                decided.rule.learn(template)
         became = decided.by if not root.sampled else "sampled"
         if root.recording:
             status = self.status
-            if self.plan.drops(status) and not self.view.streaming:
+            if not self.plan.drops(status) or self.view.streaming:
+                became = self._send(root, decided, status, failure) or became
+            elif root.sampled:
                 root.drop("event_processor")  # as the SDK counts its `trace_ignore_status_codes`
                 became = "status"
             else:
-                became = self._send(root, status, failure) or became
+                root.finish(failure)  # for the dice had said no before
         else:
             root.finish(failure)
         count_transaction(became)
         if root.recording or self.view.streaming:
             self._scopes.go_on(self.view, self._context, root)
 
-    def _send(self, root: sdk.Root, status: int | None, failure: BaseException | None) -> str | None:
+    def _send(
+        self, root: sdk.Root, decided: decision.Decision, status: int | None, failure: BaseException | None
+    ) -> str | None:
         """End a root span that was recorded; `kept` if only its end decided to send it."""
         late = self._late(status, failure, sampled=root.sampled)
         became = None
-        if late is not None and late.rate is not None:
-            weight = 1.0 if root.sampled else self.plan.afford()
-            if weight is not None:
+        if late is not None:
+            if root.sampled or decided.by == "budget":
+                self.plan.disown(decided.weight if root.sampled else None)
+            weight = None if late.rate is None else self.plan.afford_late(spent=root.sampled)
+            if late.rate is not None and weight is not None:
                 became = None if root.sampled else "kept"
                 root.keep(late.rate / weight)
         if root.sampled:
@@ -391,6 +412,13 @@ class RequestRecord:
             self._scopes.leave()
 
     # --- what is sent --------------------------------------------------------------------------------------------
+
+    def scope_of(self, rules: ErrorRules) -> Mapping[str, Any]:
+        """The scope that rules by path are matched with: below the mount where their layer stands, as at the head."""
+        root_path = (self._root_paths or {}).get(id(rules), self._root_path)
+        if (self.scope.get("root_path") or "") == root_path:
+            return self.scope
+        return {**self.scope, "root_path": root_path}
 
     @property
     def status(self) -> int | None:

@@ -7,7 +7,7 @@ Facts this rests on (Starlette 1.10, FastAPI 0.165, Litestar 2.25):
 - A mount sets `app_root_path` to the `root_path` that the server gave, the first time.
 - The outermost router of Starlette's kind is in `scope["router"]`, from which the mounts are found by their own
   expressions.
-- Litestar sets `scope["path_template"]` to the whole template.
+- Litestar sets `scope["path_template"]` to the template within its own app.
 
 So a template is completed from the left with the segments of the real path that it does not cover, in which the
 values of path parameters are turned back into their names. What remains is text that the app's own routes declare,
@@ -52,7 +52,7 @@ def route_template(scope: Mapping[str, Any]) -> str | None:
     """The whole template of the route that matched, mounts and prefixes included; None where none did."""
     template = scope.get("path_template")
     if isinstance(template, str) and template:
-        return template
+        return _mounted_at(scope) + template
     route = scope.get("route")
     declared = _declared(scope, route)
     if not isinstance(declared, str):
@@ -70,6 +70,28 @@ def route_template(scope: Mapping[str, Any]) -> str | None:
     head = rest.split("/")[1 : 1 + max(0, rest.count("/") - _slashes(declared, parameters))]
     outer = _placed(scope, parameters, prefix + declared)
     return prefix + _with_names(_segments(left) + head, outer) + _bare(declared) or "/"
+
+
+def _mounted_at(scope: Mapping[str, Any]) -> str:
+    """The template of the mounts of Starlette's kind above another framework's app; "" if they can't be seen."""
+    root_path: str = scope.get("root_path") or ""
+    served_at: str = scope.get("app_root_path", root_path)
+    if root_path == served_at or not root_path.startswith(served_at):
+        return ""
+    prefix, left = _mounts(getattr(scope.get("router"), "routes", None) or (), root_path[len(served_at) :])
+    return "" if left else prefix
+
+
+def template_below(scope: Mapping[str, Any], root_path: str) -> str | None:
+    """The template of what lies below a mount: what a layer within it, whose `root_path` that is, has rules for."""
+    template = route_template(scope)
+    served_at: str = scope.get("app_root_path", scope.get("root_path") or "")
+    if template is None or not root_path.startswith(served_at) or root_path == served_at:
+        return template
+    routes = getattr(scope.get("router"), "routes", None) or ()
+    prefix, left = _mounts(routes, root_path[len(served_at) :])
+    above = len(_segments(prefix)) + len(_segments(left))
+    return "/" + "/".join(_segments(template)[above:])
 
 
 def _declared(scope: Mapping[str, Any], route: Any) -> Any:

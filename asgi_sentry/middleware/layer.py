@@ -29,6 +29,7 @@ class Layer:
         self.app = app
         self._own = own
         self._plan, self._target = survey(self)
+        self._has_say_at_the_end = self._plan.late is not None or any(each.statuses for each in self._plan.filters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -42,11 +43,13 @@ class Layer:
                 if record.meet(self._own, scope):
                     receive = record.tap(receive)
                 send = record.overhear(send)
+                if self._has_say_at_the_end:
+                    say_at_start(self._plan)
             except Exception as exc:
                 faults.note("joining a request", exc, "the layer has no effect on it")
             return await self.app(scope, receive, send)
         view = sdk.view()
-        record = None if view is None else opened(self._plan, view, scope)
+        record = None if view is None else opened(self._plan, view, scope, say=self._has_say_at_the_end)
         if record is None:
             return await self._target(scope, receive, send)
         try:
@@ -58,13 +61,13 @@ class Layer:
             record.close()
 
 
-def opened(plan: Plan, view: sdk.ClientView, scope: Scope) -> RequestRecord | None:
+def opened(plan: Plan, view: sdk.ClientView, scope: Scope, *, say: bool) -> RequestRecord | None:
     """A record for the request; None where a fault of ours is in the way.
 
     Not within the caller's `try`: our fault would become the context of the app's exceptions.
     """
     try:
-        if view.door is None or plan.late is not None:
+        if say or view.door is None:
             say_at_start(plan)
         return RequestRecord(plan, view, scope)
     except Exception as exc:
