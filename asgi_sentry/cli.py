@@ -21,9 +21,11 @@ import sentry_sdk
 import asgi_sentry
 from asgi_sentry import demo, sdk
 from asgi_sentry.credentials import check_dsn
+from asgi_sentry.sampling.shared import SharedLimits
 from asgi_sentry.scrubbing import Redaction, Scrubber, parse_body
 from asgi_sentry.settings import Settings, SettingsError
 from asgi_sentry.sink import BadEnvelopeError, Item, Received, Sink
+from asgi_sentry.spending import budget, budgets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,6 +124,9 @@ def _check(options: argparse.Namespace) -> int:
     _print_table(settings.described())
     print("\nwhat they mean")
     _print_table(_meaning(settings))
+    if settings.budget or settings.error_budget:
+        print("\nleft of the budgets")
+        _print_table(_left(settings))
     print("\ninstalled")
     _print_table(_installed())
     return _send(settings) if options.send else 0
@@ -144,6 +149,29 @@ def _meaning(settings: Settings) -> list[tuple[str, str]]:
         ("budgets", f"{settings.budget or 'unlimited'} transactions, {settings.error_budget or 'unlimited'} errors"),
         ("limits", "shared by Redis" if settings.redis_url else part),
     ]
+
+
+def _left(settings: Settings) -> list[tuple[str, str]]:
+    """What is left of each budget, where the processes share it; else only each of them knows its part."""
+    asked = {"budget": settings.budget, "error_budget": settings.error_budget}
+    if settings.redis_url is None:
+        return [(what, "each process knows its own: asgi_sentry.budgets()") for what, text in asked.items() if text]
+    try:
+        sharing = SharedLimits(settings.redis_url, workers=settings.workers)
+    except RuntimeError as error:
+        return [("budgets", str(error))]
+    for what, text in asked.items():
+        budget(text, what=what, sharing=sharing)
+    try:
+        if not sharing.refresh():
+            return [("budgets", "Redis does not answer")]
+        rows = []
+        for what, status in budgets().items():
+            left = f"{status.remaining} of {status.count} left, {status.available} of them now"
+            rows.append((what, f"{left}; starts anew at {status.resets_at:%Y-%m-%d %H:%M} UTC"))
+        return rows
+    finally:
+        sharing.close()
 
 
 def _installed() -> list[tuple[str, str]]:

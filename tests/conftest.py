@@ -29,6 +29,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:Do not use the `random` module inside strategies")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """In CI a test that needs a service and does not find it has failed: it would be skipped for ever, unseen."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and item.get_closest_marker("service"):
+        report.outcome = "failed"
+        report.longrepr = f"the service that this test needs is missing: {report.longrepr}"
+    return report
+
+
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Async tests (marked `anyio`) run on both."""

@@ -16,6 +16,7 @@ from hypothesis import given
 from asgi_sentry import cli, demo
 from asgi_sentry.scrubbing import FILTERED
 from asgi_sentry.sink import Item, Received, Sink, parse_envelope
+from tests.sampling.redis_server import BINARY, Server
 from tests.strategies import credentials
 
 EVENT = {
@@ -86,6 +87,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
 
 
 # -- check -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.service("redis-server")
+@pytest.mark.skipif(BINARY is None, reason="redis-server is not installed")
+def test_check_tells_what_is_left_of_shared_budgets(monkeypatch, capsys):
+    server = Server()
+    monkeypatch.setenv("ASGI_SENTRY_BUDGET", "100/day")
+    monkeypatch.setenv("ASGI_SENTRY_REDIS_URL", server.url)
+    try:
+        assert "budget  100 of 100 left" in run(capsys, "check")[1]
+    finally:
+        server.kill()
+    code, out, _ = run(capsys, "check")
+    assert (code, "Redis does not answer" in out) == (0, True)
+
+
+def test_check_says_who_knows_what_is_left_of_a_budget_that_is_not_shared(monkeypatch, capsys):
+    monkeypatch.setenv("ASGI_SENTRY_ERROR_BUDGET", "100/day")
+    assert "error_budget  each process knows its own" in run(capsys, "check")[1]
 
 
 def test_check_prints_what_is_in_force(monkeypatch, capsys):
