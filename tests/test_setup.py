@@ -123,7 +123,7 @@ def test_the_framework_integrations_are_off_and_the_others_on(mode):
     )
     client = sentry_sdk.get_client()
     assert all(client.get_integration(name) is None for name in ("starlette", "fastapi", "litestar"))
-    assert all(client.get_integration(name) is not None for name in ("logging", "httpx", "threading"))
+    assert all(client.get_integration(name) is not None for name in ("httpx", "threading", "stdlib"))
 
 
 def test_tracing_can_be_off(mode):
