@@ -917,7 +917,8 @@ class _StreamedRoot:
         if sampled:
             self._segment = StreamedSpan(**shared)
         else:
-            self._segment = NoOpStreamedSpan(**shared, sampled=False, unsampled_reason=reason)
+            # Without a name: the baggage would carry it, and it is none until the request is routed.
+            self._segment = NoOpStreamedSpan(**{**shared, "name": None}, sampled=False, unsampled_reason=reason)
 
     @property
     def name(self) -> str:
