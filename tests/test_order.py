@@ -108,7 +108,7 @@ _NOISE = [
     (re.compile(r"<(?:bound method|function|coroutine object) .*? at 0x[0-9a-f]+>+"), "<callable>"),
     (re.compile(r"<asgi_sentry\.middleware\.\w+\.\w+ object at 0x[0-9a-f]+>"), "<layer>"),
     (re.compile(r" at 0x[0-9a-f]+"), ""),
-    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.,]+Z?"), "<time>"),
 ]
 _TIMES = {"start_timestamp", "timestamp", "end_timestamp", "thread.id", "sent_at", "started", "thread_id"}
 
