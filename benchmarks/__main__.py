@@ -64,6 +64,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What asgi-sentry costs, beside others.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part alone; can be given again")
+    parser.add_argument("--page", action="store_true", help="also put the tables into benchmarks/README.md")
     parser.add_argument("--gate", action="store_true", help="instead: hold the targets, exit 1 where one is missed")
     parser.add_argument("--profile", choices=CASES, help="instead: where the time of such a request goes")
     parser.add_argument("--trace", action="store_true", help="with --profile: a trace comes in")
@@ -77,24 +78,29 @@ def main() -> int:
     try:
         if arguments.gate:
             return gate.main(_say)
-        return _measure(arguments.only or list(PARTS), quick=arguments.quick)
+        return _measure(arguments.only or list(PARTS), quick=arguments.quick, page=arguments.page)
     except BenchmarkError as exc:
         _say(f"no figures: {exc}")
         return 1
 
 
-def _measure(parts: list[str], *, quick: bool) -> int:
+def _measure(parts: list[str], *, quick: bool, page: bool) -> int:
     began = time.monotonic()
-    print(machine.describe(), flush=True)
+    printed = [machine.describe()]
+    print(printed[0], flush=True)
     found: dict[str, Any] = {}
     for name in parts:
         started = time.monotonic()
         result = PARTS[name](_say, quick=quick)
         for text in result.tables:
             print(text, flush=True)
+            printed.append(text)
         found[name] = result.data
         _say(f"{name}: {time.monotonic() - started:.0f} s")
-    for path in results.write(found, quick=quick, say=_say):
+    written = results.write(found, quick=quick, say=_say)
+    if page:
+        written.append(results.write_page("\n".join(printed)))
+    for path in written:
         print(f"written: {path}")
     print(f"{time.monotonic() - began:.0f} s in all")
     return 0

@@ -89,7 +89,7 @@ def report(found: Found, framework: str) -> Result:
 
 def run(say: Callable[[str], None], *, quick: bool) -> Result:
     """Without a framework."""
-    return report(measure(ALL, "raw", 8 if quick else 30, say), "raw ASGI")
+    return report(measure(ALL, "raw", 8 if quick else 24, say), "raw ASGI")
 
 
 def run_frameworks(say: Callable[[str], None], *, quick: bool) -> Result:
@@ -97,7 +97,7 @@ def run_frameworks(say: Callable[[str], None], *, quick: bool) -> Result:
     tables, data = [], {}
     for framework in ("fastapi",) if quick else ("starlette", "fastapi", "litestar"):
         cases = tuple(CASES)[: 3 if quick else None]  # an error costs ten milliseconds there, with anybody
-        one = report(measure(ON_FRAMEWORKS, framework, 4 if quick else 8, say, cases=cases), framework)
+        one = report(measure(ON_FRAMEWORKS, framework, 4 if quick else 6, say, cases=cases), framework)
         tables += one.tables
         data[framework] = one.data
     return Result(tables=tables, data=data)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOLDER = Path(__file__).resolve().parent / "results"
+_MARKS = ("<!-- results -->", "<!-- end of results -->")
 _COLOURS = {"ours": "#2a78d6", "sdk": "#e34948", "noop": "#898781", "otel": "#eda100", "elastic": "#1baf7a"}
 
 
@@ -35,6 +36,17 @@ def write(found: dict[str, Any], *, quick: bool, say: Callable[[str], None]) -> 
         except ImportError as exc:
             say(f"skipped the chart: {exc}")
     return written
+
+
+def write_page(text: str) -> Path:
+    """Put these tables between the two marks of the README."""
+    page = FOLDER.parent / "README.md"
+    before, first, rest = page.read_text().partition(_MARKS[0])
+    _, second, after = rest.partition(_MARKS[1])
+    if not first or not second:
+        raise ValueError(f"{page} has no {' and '.join(_MARKS)} to put the results between")
+    page.write_text(f"{before}{first}\n{text.strip()}\n{second}{after}")
+    return page
 
 
 def _chart(costs: dict[str, Any]) -> Path:
