@@ -598,7 +598,6 @@ def test_a_client_cannot_blank_out_an_event(start, mode):
     assert "raise RuntimeError(text)" in frames[-1]["context_line"]
 
 
-@pytest.mark.xfail(reason="the card rule takes a span attribute's id for a card", strict=True)
 def test_the_ids_in_a_spans_attributes_stay_too():
     ids = {"sentry.segment.id": {"value": "4111111111111111", "type": "string"}}
     payload, _ = asgi_sentry.Scrubber().clean_item("span", {"items": [{"attributes": ids}]})

@@ -396,6 +396,11 @@ _FIXED_ATTRIBUTES = re.compile(
 )
 
 
+# Ids that the SDK draws: one in some is all digits, and one in ten of these passes for a card.
+_ID_ATTRIBUTES = frozenset({"sentry.segment.id", "sentry.profiler_id", "sentry.trace.parent_span_id", "thread.id"})
+_DRAWN = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9]{1,20}")
+
+
 def clean_event(scrubber: Scrubber, event: dict[str, Any], taint: Taint | None, sections: Sections) -> list[Redaction]:
     """Scrub an event in place, with remarks in its `_meta`."""
     redactions = _clean_fields(scrubber, event, _EVENT, taint, sections)
@@ -513,6 +518,8 @@ def _add_attributes(walk: Walk, attributes: dict[str, Any], node: Any) -> Callab
     for key, held in attributes.items():
         if not isinstance(held, dict) or "value" not in held:
             values[key] = held
+        elif key in _ID_ATTRIBUTES and isinstance(held["value"], str) and _DRAWN.fullmatch(held["value"]):
+            continue
         elif isinstance(key, str) and _FIXED_ATTRIBUTES.match(key):
             _fixed(walk, held["value"], held, "value", (node, key, held), 0)
         else:
@@ -521,9 +528,11 @@ def _add_attributes(walk: Walk, attributes: dict[str, Any], node: Any) -> Callab
     walk.members(values, cleaned, node)
 
     def write_back() -> None:
-        for key in values:
+        for key in list(attributes):  # taken out and put back, so that the order stays
             held = attributes.pop(key)
-            if isinstance(held, dict) and "value" in held:
+            if key not in values:
+                attributes[key] = held
+            elif isinstance(held, dict) and "value" in held:
                 held["value"] = value = cleaned.get(key, FILTERED)
                 if isinstance(value, str):
                     held["type"] = "string"
