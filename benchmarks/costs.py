@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Key = tuple[str, str, bool]  # contender, case, whether a trace comes in
     Found = dict[Key, list[float]]  # a value for each round
 
-ALL = ("ours", "sdk", "noop", "ours_off", "sdk_off", *OTHERS)
+ALL = ("ours", "ours_plain", "sdk", "noop", "ours_off", "sdk_off", *OTHERS)
 ON_FRAMEWORKS = ("ours", "sdk", "noop", "ours_off")
 
 
@@ -28,6 +28,8 @@ def applies(contender: str, case: str, *, trace: bool) -> bool:
     """
     if contender.endswith("_off"):
         return case in {"excluded", "error"}
+    if contender == "ours_plain":
+        return case in {"sampled", "error"}  # where nothing is sent no hook is called
     if contender in OTHERS:
         return not trace and case in ({"unsampled"} if contender == "datadog" else {"excluded", "unsampled"})
     return True

@@ -38,12 +38,12 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def own_modules() -> list[tuple[str, float]]:
     """Our own modules and the milliseconds that each takes itself, by `-X importtime`."""
-    found = [
-        (name, int(own) / 1e3)
-        for own, _, name in _LINE.findall(_python("-X", "importtime", "-c", "import asgi_sentry").stderr)
-        if name.partition(".")[0] == "asgi_sentry"
-    ]
-    return sorted(found, key=lambda entry: -entry[1])
+    least: dict[str, float] = {}
+    for _ in range(3):  # it reads the wall clock, so the least of three counts
+        for own, _, name in _LINE.findall(_python("-X", "importtime", "-c", "import asgi_sentry").stderr):
+            if name.partition(".")[0] == "asgi_sentry":
+                least[name] = min(int(own) / 1e3, least.get(name, float("inf")))
+    return sorted(least.items(), key=lambda entry: -entry[1])
 
 
 def run(say: Callable[[str], None], *, quick: bool) -> Result:
@@ -61,6 +61,6 @@ def run(say: Callable[[str], None], *, quick: bool) -> Result:
     slowest = [[name, f"{spent:.2f}"] for name, spent in own[:6]]
     tables = [
         table("Start of a process, ms of processor time", ["", "ms", "modules loaded"], rows),
-        table("Our own modules that take longest, by -X importtime", ["module", "ms itself"], slowest),
+        table("Our own modules that take longest, by -X importtime, wall clock", ["module", "ms itself"], slowest),
     ]
     return Result(tables=tables, data={"times": spreads, "modules": modules, "own modules": dict(own)})

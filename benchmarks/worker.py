@@ -33,7 +33,7 @@ class Subject:
         # Built first: a framework that is patched later must not be.
         self.bare = build(framework)
         self.app = make(contender, framework)
-        self.sends = contender.partition(":")[0] in {"ours", "sdk"}
+        self.sends = contender.partition(":")[0] in {"ours", "ours_plain", "sdk"}
         self.probe = prober(contender)
         self._size: dict[Any, int] = {}
 
@@ -42,7 +42,8 @@ class Subject:
         if self.sends:
             kind, _, names = self.contender.partition(":")
             layers = names.rstrip("0123456789") or "fsuhb"
-            guard = Guard(self.app, CASES[case], trace=trace, scrubs=kind == "ours", layers=layers)
+            options: dict[str, Any] = {"scrubs": kind != "sdk", "layers": layers, "hooks": kind != "ours_plain"}
+            guard = Guard(self.app, CASES[case], trace=trace, **options)
             await guard.check()
         elif self.probe is not None:
             await check_by_probe(self.app, CASES[case], self.probe)

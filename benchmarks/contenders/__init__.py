@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TITLES = {
     "ours": "asgi-sentry",
+    "ours_plain": "asgi-sentry, no hooks",
     "sdk": "sentry-sdk",
     "noop": "five no-op layers",
     "ours_off": "asgi-sentry, no DSN",
@@ -27,7 +28,7 @@ TITLES = {
     "elastic": "elastic-apm",
     "datadog": "ddtrace",
 }
-_MODULES = {"ours_off": "ours", "sdk_off": "sdk"}
+_MODULES = {"ours_off": "ours", "ours_plain": "ours", "sdk_off": "sdk"}
 DSN = "http://49d0f7386ad645858ae85020e393bef3@o1.ingest.example.com/1"
 COMMON: dict[str, Any] = {"release": "shop@1.0.0", "environment": "production"}
 
@@ -57,7 +58,8 @@ def prober(name: str) -> Callable[[str], str | None] | None:
 
 
 def make(name: str, framework: str) -> Any:
-    """The app of a contender; `ours:fs` is asgi-sentry with some layers only, `x_off` is x without a DSN.
+    """The app of a contender; `ours:fs` is asgi-sentry with some layers only, `x_off` is x without a DSN,
+    `ours_plain` is ours without hooks and processors of the team's.
 
     Raises:
         Skipped: it needs what is not installed.
@@ -70,6 +72,8 @@ def make(name: str, framework: str) -> Any:
     except ImportError as exc:
         raise Skipped(f"not installed ({exc})") from None
     options: dict[str, Any] = {"names": detail} if detail else {}
+    if kind == "ours_plain":
+        options["hooks"] = False
     if kind.endswith("_off"):
         options["dsn"] = ""
     return module.make(partial(build, framework), **options)

@@ -30,12 +30,14 @@ def layers(rules: int = 0) -> dict[str, Any]:
     }
 
 
-def make(build: Build, names: str = "fsuhb", dsn: str = DSN) -> Any:
+def make(build: Build, names: str = "fsuhb", dsn: str = DSN, *, hooks: bool = True) -> Any:
     """The app in the layers of these initials, the first the outermost; a number after them adds so many rules."""
     initials = names.rstrip("0123456789")
     # What no rate decides is not sampled, so that a layer alone has the same outcomes as all together.
     settings = asgi_sentry.Settings(dsn=dsn or None, traces_sample_rate=0.0)
-    asgi_sentry.init(settings, transport=Bench, before_send=hook, before_send_transaction=hook, **COMMON)
-    sentry_sdk.get_global_scope().add_event_processor(processor)
+    own: dict[str, Any] = {"before_send": hook, "before_send_transaction": hook} if hooks else {}
+    asgi_sentry.init(settings, transport=Bench, **own, **COMMON)
+    if hooks:
+        sentry_sdk.get_global_scope().add_event_processor(processor)
     made = layers(int(names[len(initials) :] or 0))
     return asgi_sentry.compose(build(), *(made[name] for name in initials))
