@@ -71,8 +71,13 @@ class Door:
 
     def _admits(self, item: Item) -> bool:
         event: Any = item.payload.json
-        event_id = event.get("event_id") if item.type == "event" and isinstance(event, dict) else None
-        return event_id.report.admits(event) if isinstance(event_id, Tag) else True
+        if item.type != "event" or not isinstance(event, dict):
+            return True
+        event_id = event.get("event_id")
+        if isinstance(event_id, Tag):
+            return event_id.report.admits(event)
+        record = current()  # a hook made the event anew, in the request's context all the same
+        return record is None or record.report().admits(event)
 
     def _clean_item(self, item: Item, names: dict[str, str]) -> Item:
         """The item, scrubbed; into `names` goes what became of an event's transaction name, for the trace header."""

@@ -118,11 +118,12 @@ class Report:
             if not admission.admitted:
                 count_error("limit")
                 return False
-            if admission.suppressed:
-                event.setdefault("extra", {})["suppressed"] = admission.suppressed
             if rules.budget is not None and not rules.budget.take():
+                rules.policy.put_back(event, admission.suppressed)
                 count_error("budget")
                 return False
+            if admission.suppressed:
+                event.setdefault("extra", {})["suppressed"] = admission.suppressed
         count_error("sent")
         return True
 

@@ -21,6 +21,7 @@ from asgi_sentry.counters import count_transaction
 from asgi_sentry.plan import DEFAULT_ROOT, Plan
 from asgi_sentry.report import Report
 from asgi_sentry.routes import template_below, unrouted_name
+from asgi_sentry.sampling.errors import is_cancellation
 from asgi_sentry.sampling.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -301,6 +302,15 @@ class RequestRecord:
             self._handled = exc
             # A bare 500 is what a framework answers when nobody handles an exception that is not an answer itself.
             self._by_intent = status != 500 or own is not None or hasattr(exc, "code")
+
+    def note_cancelled(self, exc: BaseException) -> None:
+        """A cancelled request has failed if that is wanted; a signal, or a generator that is closed, is no failure."""
+        try:
+            if self.plan.errors and is_cancellation(exc):
+                wanted = all(not rules.policy.ignores(exc) for rules in self.plan.errors)
+                self.failure = exc if wanted else None
+        except Exception as fault:
+            faults.note("looking at a cancellation", fault, "it is not reported")
 
     # --- the end -------------------------------------------------------------------------------------------------
 

@@ -57,6 +57,9 @@ class Layer:
         except Exception as exc:
             record.failure = exc
             raise
+        except BaseException as exc:
+            record.note_cancelled(exc)
+            raise
         finally:
             record.close()
 

@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 
 MAX_KINDS = 1_024
 
-DISCONNECTS = frozenset(
+CANCELLATIONS = frozenset({"asyncio.exceptions.CancelledError", "trio.Cancelled"})
+DISCONNECTS = CANCELLATIONS | frozenset(
     {
-        "asyncio.exceptions.CancelledError",
         "litestar.exceptions.websocket_exceptions.WebSocketDisconnect",
         "starlette.requests.ClientDisconnect",
         "starlette.websockets.WebSocketDisconnect",
-        "trio.Cancelled",
         "uvicorn.protocols.utils.ClientDisconnected",
     }
 )
@@ -45,6 +44,10 @@ DISCONNECTS = frozenset(
 
 The `OSError`s of a broken connection are not among them: a database raises the same.
 """
+
+# Litestar has no class of its own for a client that goes away in the midst of its body.
+LITESTARS_NAME = "litestar.exceptions.http_exceptions.InternalServerException"
+LITESTARS_WORDS = "client disconnected prematurely"
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +83,17 @@ class ErrorPolicy(Locked):
         TypeError: A rule has a wrong type.
     """
 
-    __slots__ = ("_clock", "_fingerprints", "_ignore", "_kinds", "_limit", "_paths", "_rest", "_statuses")
+    __slots__ = (
+        "_clock",
+        "_disconnects",
+        "_fingerprints",
+        "_ignore",
+        "_kinds",
+        "_limit",
+        "_paths",
+        "_rest",
+        "_statuses",
+    )
 
     def __init__(
         self,
@@ -98,6 +111,7 @@ class ErrorPolicy(Locked):
             raise TypeError(f"ignore must be several exceptions, such as ({ignore!r},), got {ignore!r}")
         names = frozenset(_name(rule, what="ignore") for rule in ignore)
         self._ignore = names if disconnects else names | DISCONNECTS
+        self._disconnects = disconnects
         self._statuses = statuses(ignore_statuses, what="ignore_statuses")
         self._paths: PathRules[bool] = PathRules((rule, True) for rule in ignore_paths)
         self._fingerprints = tuple(
@@ -110,7 +124,7 @@ class ErrorPolicy(Locked):
 
     def ignored(self, error: BaseException | None, scope: Mapping[str, Any], status: int | None = None) -> str | None:
         """Why an error is not sent (`exception`, `status` or `path`), None if it is to be sent."""
-        if error is not None and self._ignores(error):
+        if error is not None and self.ignores(error):
             return "exception"
         if status is not None and status in self._statuses:
             return "status"
@@ -118,15 +132,19 @@ class ErrorPolicy(Locked):
             return "path"
         return None
 
-    def _ignores(self, error: BaseException) -> bool:
-        if not self._ignore.isdisjoint(_names(error)):
+    def ignores(self, error: BaseException) -> bool:
+        """Whether an exception is ignored for what it is."""
+        names = _names(error)
+        if not self._ignore.isdisjoint(names):
             return True
+        if not self._disconnects and LITESTARS_NAME in names:
+            return getattr(error, "detail", None) == LITESTARS_WORDS
         # A task group wraps what its tasks raise: it is ignored if all of that is. (Python 3.10 has no such class.)
         within = getattr(error, "exceptions", None)
         return (
             isinstance(within, tuple)
             and bool(within)
-            and all(isinstance(each, BaseException) and self._ignores(each) for each in within)
+            and all(isinstance(each, BaseException) and self.ignores(each) for each in within)
         )
 
     def fingerprint(self, error: BaseException) -> list[str] | None:
@@ -162,6 +180,16 @@ class ErrorPolicy(Locked):
             suppressed, kind.suppressed = kind.suppressed, 0
             return Admission(admitted=True, suppressed=suppressed)
 
+    def put_back(self, event: Mapping[str, Any], suppressed: int) -> None:
+        """An admitted event was not sent after all: the next of its kind has to tell of it, too."""
+        if self._limit is None:
+            return
+        key = kind_of(event)
+        with self._lock:
+            kind = self._kinds.get(key) or self._rest
+            if kind is not None:
+                kind.suppressed += suppressed + 1
+
     def _kind(self, key: tuple[str, ...], limit: Limit, now: float) -> _Kind:
         kind = self._kinds.get(key)
         if kind is not None:
@@ -177,6 +205,11 @@ class ErrorPolicy(Locked):
             del self._kinds[oldest]
         self._kinds[key] = kind = _Kind(limit, self._clock, now)
         return kind
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether an exception is how an event loop ends a task."""
+    return not CANCELLATIONS.isdisjoint(_names(error))
 
 
 def kind_of(event: Mapping[str, Any]) -> tuple[str, ...]:
