@@ -278,6 +278,10 @@ def test_decisions_never_wait_and_the_thread_does_the_rest(caplog: pytest.LogCap
         texts = [record.getMessage() for record in caplog.records if "sampling" in record.name]
         assert [text.split(",")[0] for text in texts] == ["limits are not shared", "Redis is back"]
         assert str(server.port) not in caplog.text
+        limits._stop.set()  # its thread would go on leasing while we look
+        limits._event.set()
+        assert limits._thread is not None
+        limits._thread.join()
         with server.client() as client:
             held = int(client.hget("{asgi-sentry:thread}:error_budget", "spent"))
             limits.close()
