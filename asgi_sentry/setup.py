@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 
 from asgi_sentry import sdk
-from asgi_sentry.door import telemetry_hook
+from asgi_sentry.door import event_hook, telemetry_hook
 from asgi_sentry.middleware.body import BodyScrubbingMiddleware
 from asgi_sentry.middleware.errors import ErrorPolicyMiddleware
 from asgi_sentry.middleware.filter import TransactionFilterMiddleware
@@ -88,6 +88,9 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         # The SDK's default would go through every event for a few exact keys before the door goes through it for all.
         options["event_scrubber"] = False
     options["transport"] = guarded(own.get("transport"), options, door_scrubber)
+    for option in ("before_send", "before_send_transaction"):
+        if own.get(option) is not None:
+            options[option] = event_hook(own[option])
     experiments = own.get("_experiments") or {}
     for option in ("before_send_log", "before_send_metric"):
         if sdk.supports(option):
@@ -175,8 +178,9 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
     shared: dict[str, Any] = {"workers": settings.workers}
     if settings.redis_url is not None:
         shared["sharing"] = sharing = SharedLimits(settings.redis_url, workers=settings.workers)
-        sharing.start()  # the first leases are there before the first request
-        atexit.register(sharing.close)  # and what is left of them goes back
+        if settings.dsn is not None:  # else nothing is sent, and nothing is to be shared
+            sharing.start()  # the first leases are there before the first request
+            atexit.register(sharing.close)  # and what is left of them goes back
     return compose(
         app,
         SentryMiddleware,

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from conftest import DSN
 
+from asgi_sentry import Settings, setup
+from asgi_sentry.sampling.shared import SharedLimits
 from tests.sampling.redis_server import BINARY, Server, until
 
 pytestmark = [pytest.mark.service("redis-server"), pytest.mark.skipif(BINARY is None, reason="no redis-server")]
@@ -144,3 +147,17 @@ def test_without_redis_from_the_start_each_has_its_share():
         assert [told["sent"] for told in crowd.last] == [LIMIT // WORKERS] * WORKERS
     finally:
         crowd.end()
+
+
+def test_without_a_dsn_nobody_calls_redis(monkeypatch):
+    """Neither at the start nor at the end of the process."""
+    started, at_exit = [], []
+    monkeypatch.setattr(SharedLimits, "start", lambda self: started.append(self._client))
+    monkeypatch.setattr(setup.atexit, "register", at_exit.append)
+    for settings, calls in [({}, 0), ({"dsn": DSN}, 1)]:
+        setup.wrap(answer, Settings(redis_url="redis://localhost/0", budget="10/month", **settings))
+        assert (len(started), len(at_exit)) == (calls, calls)
+
+
+async def answer(scope: Any, receive: Any, send: Any) -> None:
+    """Nothing."""
