@@ -2,10 +2,10 @@
 
 The serializer is half of what a sampled request costs and a good part of an error: it walks every value of an event
 through four calls each, for databags to trim and objects to describe, of which most events hold none. So where nobody
-else is to see the event on its way (no `before_send`, no scrubber, no profile that reads it), our processor, the last
-one, hands the SDK an event that holds only what the SDK itself needs or trims; the rest, the cargo, hangs on the tag
-of its event id, and the door puts both together. Values that are plain JSON already are copied; if any is not, the
-SDK's serializer does the whole of the cargo after all.
+else is to see the event before that (no scrubber, no profile that reads it), our processor, the last one, hands the SDK
+an event that holds only what the SDK itself needs or trims. The rest, the cargo, hangs on the tag of its event id; the
+door puts both together, or before it the wrapper around the user's own hook. Values that are plain JSON already are
+copied; if any is not, the SDK's serializer does the whole of the cargo after all.
 """
 
 from __future__ import annotations
@@ -36,8 +36,14 @@ class _Count(list[Any]):
         return self._count
 
 
-def unload(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The event that the SDK is to see, and the cargo."""
+def unload(event: Mapping[str, Any], *, hooked: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The event that the SDK is to see, and the cargo.
+
+    Args:
+        event: as it left the processors.
+        hooked: whether a hook of the user's is to see it whole. The SDK counts its spans before and after the hook,
+            so it must find as many.
+    """
     light: dict[str, Any] = {}
     cargo: dict[str, Any] = {}
     for key, value in event.items():
@@ -48,9 +54,9 @@ def unload(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     light["sdk"] = _EMPTY  # or it would be filled in, to be serialized once more for every event
     for key in _STACKS:
         if key in cargo:
-            light[key] = _EMPTY
+            light[key] = {"values": []}
     if "spans" in cargo:
-        light["spans"] = _Count(len(cargo["spans"]))
+        light["spans"] = [None] * len(cargo["spans"]) if hooked else _Count(len(cargo["spans"]))
     return light, cargo
 
 

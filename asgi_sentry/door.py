@@ -150,6 +150,19 @@ def _taint_around() -> Taint | None:
     return record.report().taint() if record is not None else None
 
 
+def event_hook(user_hook: Hook) -> Hook:
+    """A `before_send` or `before_send_transaction`: the user's own, which sees the whole of a light event."""
+
+    def hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
+        tag = event.get("event_id")
+        if isinstance(tag, Tag) and tag.cargo is not None:
+            event, tag.cargo = cargo.load(event, tag.cargo), None
+        return user_hook(event, hint)
+
+    hook.asgi_sentry_loads = True  # type: ignore[attr-defined]
+    return hook
+
+
 def telemetry_hook(user_hook: Hook | None) -> Hook:
     """A `before_send_log`, `_metric` or `_span`: the user's own, then the request's tag and user.
 

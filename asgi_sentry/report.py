@@ -57,7 +57,7 @@ class Report:
             return None
         light = self._travels_light(event, kind)
         try:
-            self._describe(event, kind, light=light)
+            self._describe(event, kind, scrub=not light or kind in self._record.view.hooked)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
             # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
@@ -67,7 +67,7 @@ class Report:
             tag = Tag(event["event_id"], self)
             event["event_id"] = tag
             if light:
-                event, tag.cargo = cargo.unload(event)
+                event, tag.cargo = cargo.unload(event, hooked=kind in self._record.view.hooked)
             return event
         if not self.admits(event):
             return None
@@ -127,7 +127,7 @@ class Report:
         count_error("sent")
         return True
 
-    def _describe(self, event: dict[str, Any], kind: str | None, *, light: bool) -> None:
+    def _describe(self, event: dict[str, Any], kind: str | None, *, scrub: bool) -> None:
         record = self._record
         if kind is None:
             info = event.get("transaction_info") or {}
@@ -135,7 +135,7 @@ class Report:
             event["transaction"], event["transaction_info"] = name, {"source": source}
         elif kind != "transaction":
             return  # a check-in has no request
-        section = self._request(error=kind is None, scrub=not light)
+        section = self._request(error=kind is None, scrub=scrub)
         # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not asked for.
         event["request"] = section if record.view.patched else {**(event.get("request") or {}), **section}
         user = self._describe_user(event.get("user"))

@@ -91,7 +91,8 @@ class ClientView:
     door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
     profiled: bool  # some profiler may want to know when a transaction starts
     max_spans: int  # of a transaction
-    light: frozenset[str | None]  # the types of events that nobody looks at between our processor and the door
+    light: frozenset[str | None]  # the types of events that nobody looks at on their way, but for the user's hook
+    hooked: frozenset[str | None]  # the types of events for which there is such a hook
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
 
     def downsample(self) -> int:
@@ -105,6 +106,7 @@ class ClientView:
             self.client.transport.record_lost_event(reason, data_category=category, quantity=quantity)
 
 
+_HOOKS: dict[str | None, str] = {None: "before_send", "transaction": "before_send_transaction"}
 _PROFILING = (
     *("profiles_sample_rate", "profiles_sampler", "profile_session_sample_rate", "profile_lifecycle"),
     *("continuous_profiling_auto_start", "profiler_mode"),
@@ -136,21 +138,22 @@ def view() -> ClientView | None:
         profiled=any(options.get(option) for option in _PROFILING) or bool(experiments.keys() & {*_PROFILING}),
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
         light=_types_nobody_sees(client),
+        hooked=frozenset(kind for kind, hook in _HOOKS.items() if options.get(hook) is not None),
         patched=any(client.get_integration(name) is not None for name, _ in _INTEGRATIONS),
     )
     return last
 
 
 def _types_nobody_sees(client: Any) -> frozenset[str | None]:
-    """The types of events (`transaction`; None: errors) that may travel as `cargo` has it: no hook sees them."""
+    """The types of events (`transaction`; None: errors) that may travel as `cargo` has it: only our hooks see them."""
     options = client.options
     seen_by = ("event_scrubber", "custom_repr", "profiles_sample_rate", "profiles_sampler")
     if getattr(client.transport, "asgi_sentry_door", None) is None or any(options.get(each) for each in seen_by):
         return frozenset()
     if client.spotlight is not None or global_repr_processors:
         return frozenset()
-    hooks: dict[str | None, str] = {None: "before_send", "transaction": "before_send_transaction"}
-    return frozenset(kind for kind, hook in hooks.items() if options.get(hook) is None)
+    hooks = {kind: options.get(hook) for kind, hook in _HOOKS.items()}
+    return frozenset(kind for kind, hook in hooks.items() if hook is None or hasattr(hook, "asgi_sentry_loads"))
 
 
 def supports(option: str) -> bool:
@@ -973,6 +976,8 @@ def is_last_processor(processor: Any) -> bool:
 
 def has_gen_ai_spans(event: Mapping[str, Any]) -> bool:
     """Whether the SDK will take spans out of the transaction and send them by themselves."""
+    if getattr(Scope.get_isolation_scope(), "_gen_ai_original_message_count", None):
+        return True
     return any(str(span.get("op")).startswith("gen_ai.") for span in event.get("spans") or () if isinstance(span, dict))
 
 

@@ -51,11 +51,11 @@ def test_what_is_not_plain_is_left_to_the_sdk(odd: object, monkeypatch: pytest.M
     assert seen == [event]
 
 
-@given(st.integers(0, 50))
-def test_the_sdk_counts_the_spans_of_a_light_transaction(count: int) -> None:
-    light, heavy = cargo.unload({"type": "transaction", "spans": [{"op": "a"}] * count})
+@given(st.integers(0, 50), st.booleans())
+def test_the_sdk_counts_the_spans_of_a_light_transaction(count: int, hooked: bool) -> None:
+    light, heavy = cargo.unload({"type": "transaction", "spans": [{"op": "a"}] * count}, hooked=hooked)
     assert len(light["spans"]) == count
-    assert list(light["spans"]) == []
+    assert list(light["spans"]) == [None] * (count if hooked else 0)  # the SDK counts again after a hook
     assert len(heavy["spans"]) == count
 
 
@@ -95,6 +95,9 @@ def normalised(value: Any) -> Any:
     return re.sub(r"[0-9a-f]{12,}", "…", value) if isinstance(value, str) else value
 
 
+HOOKS = ("before_send", "before_send_transaction")
+
+
 async def traffic(**options: Any) -> tuple[list[Any], list[Any]]:
     transport = RecordingTransport()
     settings = asgi_sentry.Settings(dsn="http://key@localhost/1", release="app@1", traces_sample_rate=1.0)
@@ -116,12 +119,37 @@ async def traffic(**options: Any) -> tuple[list[Any], list[Any]]:
 @pytest.mark.parametrize("attach_stacktrace", [False, True])
 async def test_light_events_are_what_heavy_ones_are(attach_stacktrace: bool) -> None:
     options = {"attach_stacktrace": attach_stacktrace, "include_local_variables": not attach_stacktrace}
-    as_it_is = {"before_send": lambda event, hint: event, "before_send_transaction": lambda event, hint: event}
+    seen: list[Any] = []
+    hooks = {hook: lambda event, hint: seen.append(set(event)) or event for hook in HOOKS}
+    serialized_by_the_sdk = {"custom_repr": lambda value: None}
     # From one and the same line, which stands in the stack traces.
-    (light, lost), (heavy, lost_heavy) = [await traffic(**options, **hooks) for hooks in ({}, as_it_is)]
+    runs = [await traffic(**options, **more) for more in ({}, hooks, serialized_by_the_sdk)]
+    (light, lost), (hooked, lost_hooked), (heavy, lost_heavy) = runs
     assert [kind for kind, _, _ in light] == ["transaction", "event", "transaction", "event", "transaction"]
     assert light == heavy
-    assert lost == lost_heavy
+    assert hooked == heavy
+    assert lost == lost_hooked == lost_heavy
+    assert all({"contexts", "request", "sdk", "release", "tags"} <= keys for keys in seen)
+    assert len(seen) == 5
+
+
+@pytest.mark.anyio
+async def test_what_a_hook_drops_of_a_light_event_is_counted_as_ever() -> None:
+    def fewer(event: Any, hint: Any) -> Any:
+        return {**event, "spans": []}
+
+    def none(event: Any, hint: Any) -> None:
+        return None
+
+    def failing(event: Any, hint: Any) -> Any:
+        raise RuntimeError("no")
+
+    for hook in (fewer, none, failing):
+        hooks = dict.fromkeys(HOOKS, hook)
+        light, lost = await traffic(**hooks)
+        heavy, lost_heavy = await traffic(**hooks, custom_repr=lambda value: None)
+        assert (light, lost) == (heavy, lost_heavy)
+        assert lost
 
 
 @pytest.mark.anyio
