@@ -194,8 +194,13 @@ _WORDS = re.compile(
 )
 
 
+_LONGEST_WORD = 20  # internationalization
+
+
 def _is_credential(text: str) -> bool:
     """Whether what follows an authorization scheme is a credential and not the next word of a sentence."""
+    if len(text) > _LONGEST_WORD and text.isalpha():
+        return True
     return len(text) >= 8 and _WORDS.match(text.rstrip(".:,=")) is None
 
 

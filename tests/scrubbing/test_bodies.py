@@ -1,4 +1,3 @@
-
 """Bodies of every format, whole, cut off, broken or wrongly labelled."""
 
 from __future__ import annotations

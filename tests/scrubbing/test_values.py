@@ -326,3 +326,8 @@ def test_each_redaction_is_told_once_and_a_callback_that_raises_changes_nothing(
     scrubber = Scrubber(on_redact=tell)
     assert scrubber.scrub({"password": "x", "n": ["a@b.org c@d.org"]}) == {"password": F, "n": [f"{F} {F}"]}
     assert sorted(told) == [(("n", 0), "@email"), (("password",), "@password")]
+
+
+def test_a_word_longer_than_words_are_is_a_credential():
+    assert Scrubber().scrub_text("Bearer abcdefghijklmnopqrstuvwxyz") == "Bearer [Filtered]"
+    assert Scrubber().scrub_text("basic internationalization") == "basic internationalization"
