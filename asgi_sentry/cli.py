@@ -25,7 +25,7 @@ from asgi_sentry.sampling.shared import SharedLimits
 from asgi_sentry.scrubbing import Redaction, Scrubber, parse_body
 from asgi_sentry.settings import Settings, SettingsError
 from asgi_sentry.sink import BadEnvelopeError, Item, Received, Sink
-from asgi_sentry.spending import budget, budgets
+from asgi_sentry.spending import budget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -160,13 +160,15 @@ def _left(settings: Settings) -> list[tuple[str, str]]:
         sharing = SharedLimits(settings.redis_url, workers=settings.workers)
     except RuntimeError as error:
         return [("budgets", str(error))]
-    for what, text in asked.items():
-        budget(text, what=what, sharing=sharing)
+    shared = {what: budget(text, what=what, sharing=sharing) for what, text in asked.items()}
     try:
         if not sharing.refresh():
             return [("budgets", "Redis does not answer")]
         rows = []
-        for what, status in budgets().items():
+        for what, made in shared.items():
+            if made is None:
+                continue
+            status = made.status()
             left = f"{status.remaining} of {status.count} left, {status.available} of them now"
             rows.append((what, f"{left}; starts anew at {status.resets_at:%Y-%m-%d %H:%M} UTC"))
         return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import json
@@ -185,7 +186,9 @@ def test_check_has_nothing_to_send_to_without_a_dsn(capsys):
 
 def test_the_sink_prints_a_line_for_each_item():
     command = [sys.executable, "-m", "asgi_sentry.cli", "sink"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell that starts the tests in the background has them, and so the sink, ignore an interrupt.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     try:
         dsn = process.stdout.readline().strip().removeprefix("SENTRY_DSN=")
         connection = http.client.HTTPConnection("127.0.0.1", int(dsn.rsplit(":", 1)[1].split("/")[0]), timeout=20)
