@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import http.client
 import io
 import json
@@ -186,9 +185,12 @@ def test_check_has_nothing_to_send_to_without_a_dsn(capsys):
 
 def test_the_sink_prints_a_line_for_each_item():
     command = [sys.executable, "-m", "asgi_sentry.cli", "sink"]
-    # A shell that starts the tests in the background has them, and so the sink, ignore an interrupt.
-    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
+    # A shell that starts the tests in the background has them, and so what they start, ignore an interrupt.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         dsn = process.stdout.readline().strip().removeprefix("SENTRY_DSN=")
         connection = http.client.HTTPConnection("127.0.0.1", int(dsn.rsplit(":", 1)[1].split("/")[0]), timeout=20)

@@ -20,6 +20,7 @@ _SHOWN_LEAKS = 5
 def show(console: Console, result: Result, *, took: str) -> None:
     """Print everything, the verdict last."""
     console.print(_routes(result.rows))
+    console.print(_counts("What the apps decided", ("reason", "times"), result.decisions))
     console.print(_counts("What was redacted", ("rule", "redactions"), result.redactions))
     console.print(_places(result))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in result.kinds.most_common())

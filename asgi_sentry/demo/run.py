@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -82,14 +84,16 @@ def measure(*, dsn: str | None, requests: int, seed: int, console: Console) -> R
             progress.update(bar, description="waiting for what is left")
             for app in served:  # all at once; then wait for each
                 _end_input(app)
+            decisions: Counter[str] = Counter()
             for app in served:
                 _wait(app)
+                decisions += _decided(app)
         result = settle(driven, sink.received, planter.planted)
         problems = list(result.problems)
         if sink.dropped:
             problems.append(f"the sink had to drop {sink.dropped} envelopes, so the counts can't be trusted")
         problems += [f"the sink refused an envelope: {reason}" for reason in sink.refused]
-    return replace(result, problems=tuple(problems))
+    return replace(result, problems=tuple(problems), decisions=decisions)
 
 
 async def _drive_all(
@@ -161,6 +165,13 @@ def _wait(app: _Served) -> None:
     if code:
         app.log.seek(0)
         raise DemoError(f"the {app.name} app ended with {code}:\n{app.log.read()[-4000:]}")
+
+
+def _decided(app: _Served) -> Counter[str]:
+    """What the app says that it decided, in its last line."""
+    line = app.process.stdout.readline() if app.process.stdout else ""
+    counted: dict[str, dict[str, int]] = json.loads(line or "{}")
+    return Counter({f"{what}: {reason}": n for what, reasons in counted.items() for reason, n in reasons.items()})
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,7 +1,8 @@
 """One of the demo's apps behind uvicorn, in a process of its own: `python -m asgi_sentry.demo.serve fastapi`.
 
 It is set up as the README tells to: `SENTRY_*` and `ASGI_SENTRY_*` from the environment, `init()`, `wrap(app)`. The
-first line of standard output is the port; the process serves until its standard input ends, then sends what is left.
+first line of standard output is the port; the process serves until its standard input ends, then sends what is left,
+and prints what it decided (`asgi_sentry.counters()`, as JSON).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import json
 import logging
 import socket
 import sys
@@ -55,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     threading.Thread(target=stop_at_the_end_of_input, daemon=True).start()
     asyncio.run(server.serve(sockets=[listener]))
     sentry_sdk.flush(timeout=_FLUSH_SECONDS)
+    sys.stdout.write(json.dumps(asgi_sentry.counters()) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

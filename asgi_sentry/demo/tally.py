@@ -64,6 +64,8 @@ class Result:
     """Place to number of secrets found."""
     problems: tuple[str, ...]
     """What contradicts something else, in words; none if the run was good."""
+    decisions: Counter[str] = field(default_factory=Counter)
+    """What the apps counted themselves (`asgi_sentry.counters()`), of transactions and of errors, by reason."""
 
 
 def arrived_by_app(received: Iterable[Received]) -> dict[str, Arrived]:
