@@ -382,7 +382,7 @@ class Scopes:
         # A span of the surroundings (a server's, a test's) is not the parent of a request's.
         current._span = isolation._span = None
         # Not by `add_event_processor`, which throws all processors away where there are more than twenty.
-        current._event_processors = [*processors(here), processor]  # type: ignore[list-item]  # its events are TypedDicts
+        current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]  # its events are TypedDicts
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         OWNER.set(owner)
@@ -737,9 +737,11 @@ class TraceContext(PropagationContext):
         if self._rand is None:
             if self._headers is not None:
                 self._read()
-            found = _RAND.search(self._header) if self._header is not None else None
-            rand = _within_one(found[1]) if found is not None else None
-            if rand is None and self.baggage is not None:
+            rand = None
+            if self._header is not None:
+                found = _RAND.search(self._header)
+                rand = _within_one(found[1]) if found is not None else None
+            if rand is None and (self._header is not None or self._known is not None) and self.baggage is not None:
                 rand = self.baggage._sample_rand()
             if rand is None and self.incoming:
                 rand = _generate_sample_rand(self.trace_id)
@@ -1064,16 +1066,17 @@ class _UnsampledRoot:
     def keep(self, rate: float) -> None:
         """Nothing: it was not recorded."""
 
-    def drop(self, reason: str) -> None:
-        """Count it, for this reason."""
+    def finish(self, exc: BaseException | None) -> None:
         # What the SDK counts for a sampler that returns 0.
         transport = self._view.client.transport
         if transport is not None:
-            transport.record_lost_event(reason, "transaction")
-            transport.record_lost_event(reason, "span")
+            lose, reason = transport.record_lost_event, self._reason
+            lose(reason, "transaction")
+            lose(reason, "span")
 
-    def finish(self, exc: BaseException | None) -> None:
-        self.drop(self._reason)
+    def drop(self, reason: str) -> None:
+        """Nothing: it was not recorded, and it is counted for its own reason."""
+        self.finish(None)
 
     def discard(self) -> None:
         """Nothing was started."""
