@@ -83,11 +83,12 @@ def scrub_url(url: str, scrubber: Scrubber) -> tuple[str, list[Redaction]]:
 
 
 def _walked(value: Any, scrubber: Scrubber, mode: int) -> tuple[Any, list[Redaction]]:
-    holder: list[Any] = [FILTERED]
+    holder: list[Any] = [value]
     try:
         walk = Walk(scrubber)
         walk.add(value, holder, 0, None, mode)
-        found = [Redaction(at[1:], rule) for at, rule in walk.finish()]
+        walk.finish()
+        found = [Redaction(at[1:], rule) for at, rule in walk.redactions()]
     except Exception:
         holder, found = [{}], [Redaction((), "@error")]
     scrubber.report(found)
@@ -119,10 +120,8 @@ def _value_redacted(name: str, value: str, scrubber: Scrubber) -> str:
         return FILTERED
     if "%" in value or "+" in value:
         plain = unquote_plus(value)
-        if plain != value and FILTERED not in plain:
-            bits = scrubber.texts.suspects([plain]).get(0, 0)
-            if bits and scrubber.texts.rewrite(plain, bits)[1]:
-                return FILTERED
+        if plain != value and FILTERED not in plain and scrubber.texts.redacted(plain)[1]:
+            return FILTERED
     return value
 
 

@@ -104,14 +104,14 @@ def compact(term: str) -> str:
     return "".join(words(term))
 
 
-def _trie(stems: Iterable[str]) -> str:
+def trie(stems: Iterable[str]) -> str:
     """An alternation of literals that looks at each character once."""
     branches: dict[str, set[str]] = {}
     for stem in stems:
         if not stem:
             return ""  # whatever follows, this branch has matched
         branches.setdefault(stem[0], set()).add(stem[1:])
-    parts = [re.escape(first) + _trie(sorted(rest)) for first, rest in sorted(branches.items())]
+    parts = [re.escape(first) + trie(sorted(rest)) for first, rest in sorted(branches.items())]
     return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
 
 
@@ -145,7 +145,7 @@ class Keys:
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
         everything = not all(stem.isascii() for stem in stems)
         self._stems = ("",) if everything else tuple(sorted(stems))
-        self._find = re.compile("" if everything else _trie(sorted(stems))).search
+        self._find = re.compile("" if everything else trie(sorted(stems))).search
         self.plain: set[object] = set()
         self.special: dict[object, int] = dict.fromkeys(("value", "val", "Value"), PLAIN)
         for key in ("value", "val", "Value"):
