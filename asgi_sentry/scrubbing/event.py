@@ -141,8 +141,12 @@ def _each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
                 walk.add(value, holder, key, place)
             return
         here = (place, key)
-        for index, one in enumerate(value):
-            _add(walk, action, one, value, index, here)
+        if callable(action):
+            for index, one in enumerate(value):
+                action(walk, one, value, index, here)
+        else:
+            for index, one in enumerate(value):
+                _add(walk, action, one, value, index, here)
 
     return actions
 
@@ -176,10 +180,10 @@ def _frame(walk: Walk, frame: Any, holder: Any, key: Any, place: Any) -> None:
     known = walk.scrubber.texts.clean_frames
     try:
         shown = _static(frame)
-        place = shown[:2]
-        harmless = known.get(place) == shown
+        line = shown[:2]
+        harmless = known.get(line) == shown
     except (KeyError, TypeError):
-        shown = place = None
+        shown = line = None
         harmless = False
     if not harmless:
         before = walk.pending
@@ -187,9 +191,10 @@ def _frame(walk: Walk, frame: Any, holder: Any, key: Any, place: Any) -> None:
             if frame.get(field) is not None:
                 _source(walk, frame[field], frame, field, here)
         if shown is not None and walk.pending == before and len(known) < _KNOWN_FRAMES:
-            known[place] = shown
-    if frame.get("vars") is not None:
-        walk.add(frame["vars"], frame, "vars", here)
+            known[line] = shown
+    variables = frame.get("vars")
+    if variables:
+        walk.add(variables, frame, "vars", here)
     if not _FRAME_FIELDS.issuperset(frame):
         _rarer_fields(walk, frame, here)
 

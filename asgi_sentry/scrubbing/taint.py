@@ -163,7 +163,7 @@ _ENDS_CUT = ("...", "...'", '..."', "\u2026")
 
 def _cores(value: str) -> Iterator[str]:
     """Texts of which one is in every form of a value."""
-    run = max(_RUN.findall(value), key=len, default="")
+    run = _longest_run(value)
     if len(run) >= _MIN_CORE:
         yield run
     else:
@@ -171,16 +171,22 @@ def _cores(value: str) -> Iterator[str]:
     yield from _base64_cores(value)
 
 
+def _longest_run(text: str) -> str:
+    if text.isalnum() and text.isascii():
+        return text
+    return max(_RUN.findall(text), key=len, default="")
+
+
 def _base64_cores(value: str) -> Iterator[str]:
     """A piece of the value's base64 for each of the three ways it can lie in a longer one, in both alphabets."""
     raw = value.encode("utf-8", "surrogatepass")
     for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + raw)
+        encoded = binascii.b2a_base64(b"\0" * offset + raw, newline=False)
         # The first and last characters hold bits of the neighbours.
         first = (offset * 8 + 5) // 6
         last = (offset + len(raw)) * 8 // 6
         inner = encoded[first:last].decode()
-        run = max(_RUN.findall(inner), key=len, default="")
+        run = _longest_run(inner)
         if len(run) >= MIN_LENGTH:
             yield run
         else:

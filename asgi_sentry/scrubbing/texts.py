@@ -38,12 +38,12 @@ _TAINTED = 1 << 200  # beyond any number of rules
 # A gate's rarest character is looked for first: one is found many times faster than several in a row.
 _COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHVWKYXJQZ"
 
-# What texts are remembered by: all digits 0, and so the address in a repr, which is a word of its own. Beside digits
-# it has letters that make no gate, and without the digits it is as long. Behind a percent sign digits mean characters.
+# What texts are remembered by: all digits 0, and so the address in a repr. An address is a word of its own, too short
+# for a token, and its letters make no gate. Behind a percent sign digits mean characters, so there they count.
 _DIGITS_IN = frozenset(_DIGITS)
 _ALL_ZERO = bytes(0x30 if byte in _DIGITS else byte for byte in range(256))
-_ADDRESS = re.compile(rb"0x[0-9a-f]{12}(?![0-9A-Za-z_])")
-_ZERO_ADDRESS = b"0x" + b"0" * 12
+_ADDRESS = re.compile(rb"0x(?<![\w-]0x)[0-9a-f]{8,13}(?![\w-])")
+_ZERO_ADDRESS = b"0x0"
 
 # How much is remembered before it begins anew.
 _KNOWN_CHARACTERS, _KNOWN_LENGTH = 1_000_000, 1000
@@ -129,10 +129,9 @@ class TextRules:
 
     def look(self, texts: set[str], taint: Taint | None = None) -> Look:
         """Apply the rules and the taint to texts, each once."""
-        each = list(texts - self._known)
+        each = list(texts)
         joined = "\0".join(each)
         data = joined.encode("latin-1", "replace")  # one byte a character, so that places stay what they are
-        dashed = data[:1] == b"-" or b"\0-" in data
         suspects: dict[str, int] = {}
         looked_at: list[tuple[str, str | bytes]] = []
         shapes = self._shapes(data, len(each))
@@ -140,15 +139,15 @@ class TextRules:
             suspects = {each[index]: bits for index, bits in self._suspects(each, data).items()}
         else:
             known = self._known
-            looked_at = [(text, shape) for text, shape in zip(each, shapes, strict=True) if shape not in known]
+            looked_at = [
+                (text, shape)
+                for text, shape in zip(each, shapes, strict=True)
+                if shape not in known and text not in known
+            ]
             if looked_at:
                 some = [text for text, _ in looked_at]
-                found = self.suspects(some)
-                suspects = {some[index]: bits for index, bits in found.items()}
+                suspects = {some[index]: bits for index, bits in self.suspects(some).items()}
         if taint:
-            if len(each) < len(texts):
-                each = list(texts)
-                joined = "\0".join(each)
             for index in taint.suspects(joined, each, Places(each)):
                 suspects[each[index]] = suspects.get(each[index], 0) | _TAINTED
         hits = {}
@@ -157,7 +156,7 @@ class TextRules:
             if ids:
                 hits[text] = (left, ids)
         harmless = [(text, text if text in suspects else shape) for text, shape in looked_at if text not in hits]
-        return Look(hits, harmless, dashed)
+        return Look(hits, harmless, dashed=data[:1] == b"-" or b"\0-" in data)
 
     def _shapes(self, data: bytes, count: int) -> list[bytes] | None:
         """What each text may be remembered by; None if that can't be told."""
@@ -262,7 +261,7 @@ class TextRules:
 
     def redacted(self, text: str) -> tuple[str, list[str]]:
         """One text with its secrets replaced, and the ids of the rules that did it."""
-        bits = self.suspects([text]).get(0, 0)
+        bits = self._suspected(text)
         return self._rewrite(text, bits) if bits else (text, [])
 
     def _rewrite(self, text: str, bits: int, taint: Taint | None = None) -> tuple[str, list[str]]:
@@ -285,14 +284,21 @@ class TextRules:
             if not done:
                 break
             ids.update(dict.fromkeys(done))
-            if text in self._known:
+            bits = self._suspected(text)
+            if not bits:
                 break
-            bits = self.suspects([text]).get(0, 0)
-        else:
-            return text, list(ids)
-        if ids and not bits & _TAINTED and len(text) <= _KNOWN_LENGTH and text[:1] != "-":
-            self._keep(text)  # what is left of one is often the same
         return text, list(ids)
+
+    def _suspected(self, text: str) -> int:
+        """The rules to apply to one text, as bits. What is left of a text often looks the same."""
+        data = text.encode("latin-1", "replace")
+        shapes = self._shapes(data, 1)
+        if shapes is not None and shapes[0] in self._known:
+            return 0
+        bits = self._suspects([text], data).get(0, 0)
+        if not bits and shapes is not None and len(text) <= _KNOWN_LENGTH and b"%" not in data:
+            self._keep(shapes[0])
+        return bits
 
 
 def _first(mask: str, literal: bytes) -> bytes:

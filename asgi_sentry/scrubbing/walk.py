@@ -574,29 +574,25 @@ class Walk:
         if not isinstance(meta, dict):
             meta = payload["_meta"] = {}
         made: dict[int, dict[str, Any]] = {}  # what stands in `_meta` for a place, by its id, which the notes keep
-        renamed = self.renamed
+        chain: list[Any] = []
         for place, key, rule in self._notes:
-            above = made.get(id(place))
-            if above is None:
-                above = self._meta_of(place, meta, made)
-            name = key if key.__class__ is str and not renamed else self._meta_name(key)
-            if name in above:
-                _add_remark(_within(above, name), rule)
+            above = place
+            while above is not None and id(above) not in made:
+                chain.append(above)
+                above = above[0]
+            found = meta if above is None else made[id(above)]
+            while chain:
+                above = chain.pop()
+                found = made[id(above)] = _within(found, self._meta_name(above[1]))
+            name = self._meta_name(key)
+            if name in found:
+                _add_remark(_within(found, name), rule)
             else:
-                above[name] = {"": {"rem": [[rule, "x"]]}}
-
-    def _meta_of(self, place: Place | None, meta: dict[str, Any], made: dict[int, dict[str, Any]]) -> dict[str, Any]:
-        chain = []
-        while place is not None and id(place) not in made:
-            chain.append(place)
-            place = place[0]
-        found = meta if place is None else made[id(place)]
-        for place in reversed(chain):
-            found = made[id(place)] = _within(found, self._meta_name(place[1]))
-        return found
+                found[name] = {"": {"rem": [[rule, "x"]]}}
 
     def _meta_name(self, key: Any) -> str:
-        key = self.renamed.get(key, key) if self.renamed else key
+        if self.renamed:
+            key = self.renamed.get(key, key)
         return key if key.__class__ is str else key.decode("latin-1") if key.__class__ is bytes else str(key)
 
 
