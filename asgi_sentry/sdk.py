@@ -26,13 +26,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sentry_sdk
 from sentry_sdk import traces, transport
-from sentry_sdk.client import SDK_INFO
 from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.integrations import logging as sdk_logging
 from sentry_sdk.integrations.asgi import _asgi_middleware_applied
 from sentry_sdk.scope import Scope, _current_scope, _isolation_scope
-from sentry_sdk.serializer import global_repr_processors, serialize
+from sentry_sdk.serializer import (
+    CYCLE_MARKER,
+    MAX_DATABAG_BREADTH,
+    MAX_DATABAG_DEPTH,
+    global_repr_processors,
+    serialize,
+)
 from sentry_sdk.session import Session
 from sentry_sdk.tracing_utils import (
     SENTRY_TRACE_REGEX,
@@ -42,7 +47,7 @@ from sentry_sdk.tracing_utils import (
     _should_continue_trace,
     has_tracing_enabled,
 )
-from sentry_sdk.utils import event_from_exception, format_timestamp, handle_in_app
+from sentry_sdk.utils import event_from_exception, format_timestamp
 
 from asgi_sentry import faults
 
@@ -91,8 +96,8 @@ class ClientView:
     door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
     profiled: bool  # some profiler may want to know when a transaction starts
     max_spans: int  # of a transaction
-    light: frozenset[str | None]  # the types of events that nobody looks at on their way, but for the user's hook
-    hooked: frozenset[str | None]  # the types of events for which there is such a hook
+    hooked: frozenset[str | None]  # the types of events (`transaction`; None: errors) that a hook of the user's sees
+    scrubs: bool  # a scrubber of the user's goes over events before they are serialized
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
 
     def downsample(self) -> int:
@@ -135,25 +140,20 @@ def view() -> ClientView | None:
         org=getattr(client.parsed_dsn, "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
         door=getattr(client.transport, "asgi_sentry_door", None),
-        profiled=any(options.get(option) for option in _PROFILING) or bool(experiments.keys() & {*_PROFILING}),
+        profiled=_may_profile(options),
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
-        light=_types_nobody_sees(client),
         hooked=frozenset(kind for kind, hook in _HOOKS.items() if options.get(hook) is not None),
+        scrubs=bool(options.get("event_scrubber")),
         patched=any(client.get_integration(name) is not None for name, _ in _INTEGRATIONS),
     )
     return last
 
 
-def _types_nobody_sees(client: Any) -> frozenset[str | None]:
-    """The types of events (`transaction`; None: errors) that may travel as `cargo` has it: only our hooks see them."""
-    options = client.options
-    seen_by = ("event_scrubber", "custom_repr", "profiles_sample_rate", "profiles_sampler")
-    if getattr(client.transport, "asgi_sentry_door", None) is None or any(options.get(each) for each in seen_by):
-        return frozenset()
-    if client.spotlight is not None or global_repr_processors:
-        return frozenset()
-    hooks = {kind: options.get(hook) for kind, hook in _HOOKS.items()}
-    return frozenset(kind for kind, hook in hooks.items() if hook is None or hasattr(hook, "asgi_sentry_loads"))
+def _may_profile(options: Mapping[str, Any]) -> bool:
+    """Whether any option of the profilers is set: `profile_lifecycle`, for one, says "manual" where nobody did."""
+    experiments = options.get("_experiments") or {}
+    differs = any(options.get(option) != DEFAULT_OPTIONS.get(option) for option in _PROFILING)
+    return differs or any(experiments.get(option) for option in _PROFILING)
 
 
 def supports(option: str) -> bool:
@@ -974,38 +974,71 @@ def is_last_processor(processor: Any) -> bool:
     return bool(processors) and processors[-1] == processor
 
 
-def has_gen_ai_spans(event: Mapping[str, Any]) -> bool:
-    """Whether the SDK will take spans out of the transaction and send them by themselves."""
-    if getattr(Scope.get_isolation_scope(), "_gen_ai_original_message_count", None):
-        return True
-    return any(str(span.get("op")).startswith("gen_ai.") for span in event.get("spans") or () if isinstance(span, dict))
+class PlainEvent(dict[str, Any]):
+    """An event that we serialize, since most of what is in one is plain JSON already.
 
+    The SDK's serializer is half of what a sampled request costs: it walks every value through four calls, for databags
+    to trim and objects to describe, of which most events hold none. But it asks a value for its `__sentry_repr__`
+    first, and the event itself is such a value.
+    """
 
-def mark_in_app(event: dict[str, Any]) -> None:
-    """Mark the frames of an error that are the app's own, as the SDK does before it serializes."""
-    if "exception" in event or "threads" in event or "stacktrace" in event:
-        options = sentry_sdk.get_client().options
-        sdk_event: Any = event
-        handle_in_app(sdk_event, options["in_app_exclude"], options["in_app_include"], options["project_root"])
+    __slots__ = ("_entered",)
 
-
-def description() -> dict[str, Any]:
-    """The `sdk` section that the SDK gives its events."""
-    return {**SDK_INFO, "integrations": sorted(sentry_sdk.get_client().integrations)}
+    def __sentry_repr__(self) -> Any:
+        if getattr(self, "_entered", False):
+            return CYCLE_MARKER  # it stands in itself
+        self._entered = True
+        try:
+            return serialized(self)
+        finally:
+            self._entered = False
 
 
 class _NotPlainError(Exception):
-    """A value that JSON does not have."""
+    """A value that is not sent as it is."""
 
 
-def serialized(event: dict[str, Any]) -> dict[str, Any]:
-    """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain."""
-    limit = sentry_sdk.get_client().options["max_value_length"] or sys.maxsize
-    try:
-        plain: dict[str, Any] = _plain(event, limit)
-    except (_NotPlainError, RecursionError):
-        return serialize(event, max_request_body_size="always", max_value_length=limit)
-    return plain
+def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain.
+
+    A part of the event that holds anything else is left to it: it looks at nothing but the part and its place.
+    """
+    options = sentry_sdk.get_client().options
+    limit = options.get("max_value_length") or sys.maxsize
+    whole_bodies = options.get("max_request_body_size") == "always"
+    made: dict[str, Any] = {}
+    meta: dict[str, Any] = {}
+    for key, value in event.items():
+        try:
+            # A tagged id stays one.
+            made[str(key)] = value if key == "event_id" else _plain_part(key, value, limit, whole_bodies=whole_bodies)
+        # Other threads may write into the app's own dicts; the SDK's serializer copies them first.
+        except (_NotPlainError, RecursionError, RuntimeError):
+            own = {option: options.get(option) for option in _OF_SERIALIZER}
+            part: Any = serialize({key: value}, **own) or {str(key): None}
+            meta.update(part.pop("_meta", None) or {})
+            made.update(part)
+    if meta:
+        made["_meta"] = meta
+    return made
+
+
+def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
+    """A part of an event; as the SDK has it, what stands at some places is a databag."""
+    if global_repr_processors:  # they are to see every value of a databag, and of a span's data
+        raise _NotPlainError
+    if key == "extra":
+        return _plain_bag(value, limit, MAX_DATABAG_DEPTH)
+    if type(value) is dict:
+        if key == "breadcrumbs" and type(value.get("values")) is list:
+            crumbs = [_plain_bag(crumb, limit, MAX_DATABAG_DEPTH) for crumb in value["values"]]
+            return {**_plain_dict({**value, "values": None}, limit), "values": crumbs}
+        if key == "request" and not whole_bodies and value.get("data") is not None:
+            return {**_plain_dict(value, limit), "data": _plain_bag(value["data"], limit, MAX_DATABAG_DEPTH)}
+    return _plain(value, limit)
+
+
+_OF_SERIALIZER = ("max_request_body_size", "max_value_length", "custom_repr")
 
 
 def _plain(value: Any, limit: int) -> Any:
@@ -1014,19 +1047,50 @@ def _plain(value: Any, limit: int) -> Any:
         if len(value) > limit:
             raise _NotPlainError
         return value
-    if kind is dict:
-        return {key if type(key) is str else str(key): _plain(each, limit) for key, each in value.items()}
-    if kind is list or kind is tuple:
-        return [_plain(each, limit) for each in value]
     if value is None or kind is int or kind is bool:
         return value
+    if kind is dict:
+        return _plain_dict(value, limit)
+    if kind is list or kind is tuple:
+        return [each if each is None else _plain(each, limit) for each in value]
     if kind is float and math.isfinite(value):
         return value
     if kind is datetime:
         return format_timestamp(value)
-    if isinstance(value, str):  # an enumeration's, or a tag
+    if isinstance(value, str) and not hasattr(kind, "__sentry_repr__"):  # an enumeration's
         return _plain(str.__str__(value), limit)
     raise _NotPlainError
+
+
+def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:
+    made = {}
+    for key, each in value.items():
+        kind = type(each)  # the commonest kinds are told apart here, which saves most of the calls
+        if kind is str:
+            if len(each) > limit:
+                raise _NotPlainError
+            plain = each
+        elif each is None or kind is int:
+            plain = each
+        else:
+            plain = _plain(each, limit)
+        made[key if type(key) is str else str(key)] = plain
+    return made
+
+
+def _plain_bag(value: Any, limit: int, depth: int) -> Any:
+    """The same within a databag: nothing that the SDK would trim."""
+    kind = type(value)
+    if depth <= 0 or (kind in _CONTAINERS and len(value) > MAX_DATABAG_BREADTH):
+        raise _NotPlainError
+    if kind is dict:
+        return {str(key): _plain_bag(each, limit, depth - 1) for key, each in value.items()}
+    if kind is list or kind is tuple:
+        return [_plain_bag(each, limit, depth - 1) for each in value]
+    return _plain(value, limit)
+
+
+_CONTAINERS = frozenset({dict, list, tuple})
 
 
 # --- spans of the app's own functions ----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+import warnings
 from fnmatch import fnmatch
 from functools import partial
 from importlib import import_module
@@ -107,6 +108,27 @@ def test_a_view_is_of_the_client_that_is_there_now(start: Start, mode: str) -> N
     assert not second.tracing
     sentry_sdk.get_client().close(timeout=0)
     assert sdk.view() is None
+
+
+def test_a_profiler_is_expected_only_where_one_was_asked_for(start: Start) -> None:
+    def profiled(**options: Any) -> bool:
+        start(**options)
+        view = sdk.view()
+        assert view is not None
+        return view.profiled
+
+    assert not profiled()
+    for option, value in (
+        ("profiles_sample_rate", 0.5),
+        ("profiles_sampler", lambda _: 0.5),
+        ("profile_session_sample_rate", 0.5),
+        ("profile_lifecycle", "trace"),
+    ):
+        if sdk.supports(option):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what profiles in another mode, or will be gone
+                assert profiled(**{option: value}), option
+    assert profiled(_experiments={"continuous_profiling_auto_start": True})
 
 
 def test_the_mode_is_told_from_options(mode: str) -> None:
