@@ -15,7 +15,7 @@ from sentry_sdk.utils import AnnotatedValue, event_from_exception
 
 from asgi_sentry.scrubbing import FILTERED, KEEP, Redaction, Scrubber, Taint
 from asgi_sentry.scrubbing.event import secret_parameters
-from asgi_sentry.scrubbing.headers import scrub_cookies, scrub_headers, scrub_query, scrub_url
+from asgi_sentry.scrubbing.headers import named_cookies, named_headers
 from asgi_sentry.testing import RecordingTransport
 from tests.strategies import planted, secret_values
 
@@ -28,6 +28,12 @@ def redacted_in(event, **more) -> list[Redaction]:
     found: list[Redaction] = []
     SCRUBBER.clean_event(event, found=found, **more)
     return found
+
+
+def cleaned_part(name, value) -> tuple[object, list[Redaction]]:
+    """A part of a request, scrubbed, and what was redacted in it."""
+    found: list[Redaction] = []
+    return SCRUBBER.clean_part(value, path=("request", name), found=found), found
 
 
 def event_with(value) -> dict:
@@ -353,15 +359,15 @@ def test_headers_and_cookies():
         (b"host", b"x"), (b"X-Api-Key", b"k"), (b"cookie", b"theme=dark; sessionid=1"), (b"cookie", b"long=0123456789abcdef"),
         (b"x-forwarded-for", b"1.2.3.4"), (b"referer", b"https://a/?token=q&x=1"), (b"accept", b"a"), (b"accept", b"b"), (b"bad", b"\xff\xe9"),
     ]  # fmt: skip
-    headers, found = scrub_headers(pairs, SCRUBBER)
+    headers, found = cleaned_part("headers", named_headers(pairs))
     assert headers == {
         "host": "x", "x-api-key": F, "cookie": F, "x-forwarded-for": F, "referer": f"https://a/?token={F}&x=1", "accept": "a, b",
         "bad": "\xff\xe9",
     }  # fmt: skip
-    assert (("x-api-key",), "@password") in found
-    cookies, found = scrub_cookies(pairs, SCRUBBER)
+    assert (("request", "headers", "x-api-key"), "@password") in found
+    cookies, found = cleaned_part("cookies", named_cookies(pairs))
     assert cookies == {"theme": "dark", "sessionid": F, "long": F}
-    assert {path for path, _ in found} == {("sessionid",), ("long",)}
+    assert {path for path, _ in found} == {("request", "cookies", name) for name in ("sessionid", "long")}
 
 
 @pytest.mark.parametrize(
@@ -380,11 +386,11 @@ def test_headers_and_cookies():
     ],
 )
 def test_query_strings(query, expected):
-    assert scrub_query(query, SCRUBBER)[0] == expected
-    assert scrub_query(expected, SCRUBBER) == (expected, [])
+    assert cleaned_part("query_string", query)[0] == expected
+    assert cleaned_part("query_string", expected) == (expected, [])
 
 
 def test_urls():
     url = "https://u:pw@x.org/a;b?token=1&c=2#access_token=3&d=4"
-    assert scrub_url(url, SCRUBBER)[0] == f"https://u:{F}@x.org/a;b?token={F}&c=2#access_token={F}&d=4"
-    assert scrub_url("/plain#top", SCRUBBER) == ("/plain#top", [])
+    assert cleaned_part("url", url)[0] == f"https://u:{F}@x.org/a;b?token={F}&c=2#access_token={F}&d=4"
+    assert cleaned_part("url", "/plain#top") == ("/plain#top", [])
