@@ -158,6 +158,12 @@ class Walk:
             for root, copies in zip(self._roots, self._values, strict=True):
                 if root.key is _MEMBERS:
                     _merge(root.value, copies, root.holder, self.renamed)
+        if self.renamed:
+            name = self.renamed.get
+            self._notes = [
+                (place_of(name(step, step) for step in path_of(place)), name(key, key), rule)
+                for place, key, rule in self._notes
+            ]
 
     def _own(self) -> None:
         """Put plain copies in the place of all values."""
@@ -556,12 +562,9 @@ class Walk:
 
     def redactions(self, path: tuple[Any, ...] = ()) -> Iterator[Redaction]:
         """Each redaction once, with the path in front of it."""
-        renamed, seen = self.renamed, set()
+        seen = set()
         for place, key, rule in self._notes:
-            steps = (*path_of(place), key)
-            if renamed:
-                steps = tuple(renamed.get(step, step) for step in steps)
-            found = Redaction(path + steps, rule)
+            found = Redaction((*path, *path_of(place), key), rule)
             if found not in seen:
                 seen.add(found)
                 yield found
@@ -583,17 +586,16 @@ class Walk:
             found = meta if above is None else made[id(above)]
             while chain:
                 above = chain.pop()
-                found = made[id(above)] = _within(found, self._meta_name(above[1]))
-            name = self._meta_name(key)
+                step = above[1]
+                found = made[id(above)] = _within(found, step if step.__class__ is str else _meta_name(step))
+            name = key if key.__class__ is str else _meta_name(key)
             if name in found:
                 _add_remark(_within(found, name), rule)
             else:
                 found[name] = {"": {"rem": [[rule, "x"]]}}
 
-    def _meta_name(self, key: Any) -> str:
-        if self.renamed:
-            key = self.renamed.get(key, key)
-        return key if key.__class__ is str else key.decode("latin-1") if key.__class__ is bytes else str(key)
+def _meta_name(step: Any) -> str:
+    return step.decode("latin-1") if step.__class__ is bytes else str(step)
 
 
 def _within(meta: dict[str, Any], name: str) -> dict[str, Any]:
