@@ -17,7 +17,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry.scrubbing.keys import trie
-from asgi_sentry.scrubbing.rules import FILTERED, Gate, Rule
+from asgi_sentry.scrubbing.rules import FILTERED, Gate, Rule, gates_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,9 +109,10 @@ class TextRules:
         self._always = 0
         gates: dict[Gate, int] = {}
         for number, rule in enumerate(rules):
-            if not rule._gates:  # noqa: SLF001 - a rule's own business with its engine
+            own = gates_of(rule, keys)
+            if not own:
                 self._always |= 1 << number
-            for gate in rule._gates:  # noqa: SLF001
+            for gate in own:
                 gates[gate] = gates.get(gate, 0) | 1 << number
         # By mask and by what is looked for first; what is in letters, by the longest word in it.
         self._gates: dict[str, dict[bytes, list[Entry]]] = {"text": {}, "lower": {}, "shape": {}, "run": {}}

@@ -594,6 +594,7 @@ class Walk:
             else:
                 found[name] = {"": {"rem": [[rule, "x"]]}}
 
+
 def _meta_name(step: Any) -> str:
     return step.decode("latin-1") if step.__class__ is bytes else str(step)
 
