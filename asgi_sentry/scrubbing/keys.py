@@ -95,6 +95,13 @@ _ADDRESSES = frozenset(
 )
 _MAX_RUN = 5  # words in the longest term, and one to spare
 
+VALUE_KEYS = (
+    "value",
+    "val",
+    "Value",
+    "input",
+)  # under these stands what another key, such as "name", tells the name of
+
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
 _CACHED, _CACHED_LENGTH = 4096, 80
 _NAMES = 1024  # of those that stand in texts
@@ -170,8 +177,8 @@ class Keys:
         self._find = self.find_stem = re.compile(r"[^\W_]" if everything else trie(sorted(stems))).search
         self._met: dict[str, int] = {}
         self.plain: set[object] = set()
-        self.special: dict[object, int] = dict.fromkeys(("value", "val", "Value"), PLAIN)
-        for key in ("value", "val", "Value"):
+        self.special: dict[object, int] = dict.fromkeys(VALUE_KEYS, PLAIN)
+        for key in VALUE_KEYS:
             self.special[key] = self[key]
 
     def __getitem__(self, key: object) -> int:

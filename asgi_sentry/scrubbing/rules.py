@@ -354,8 +354,12 @@ _KV_GATES = (
     (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
     (b"answer", rb"(?:(?<=y)|(?<=y[_. -]))answer"),
 )
-# On the text itself. Digits alone are no token, and lower case alone is a name of the program's.
-_RUN_VERIFY = re.compile(rb"(?![a-z_-]+(?![\w-]))[0-9_-]{0,15}[A-Za-z]")
+# On the text itself, once for each run. Digits alone are no token, lower case alone is a name of the program's, and
+# hexadecimal digits an id, unless they stand where tokens have them.
+_RUN_VERIFY = re.compile(
+    rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
+)
 _OPTION_VERIFY = re.compile(rb" -(?:[uUap]|-(?:proxy-)?user)")
 _ADDRESS_VERIFY = re.compile(rb"0\.0{1,3}\.0{1,3}\.0{1,3}")
 _IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")

@@ -38,12 +38,18 @@ _TAINTED = 1 << 200  # beyond any number of rules
 # A gate's rarest character is looked for first: one is found many times faster than several in a row.
 _COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHVWKYXJQZ"
 
-# What texts are remembered by: all digits 0, and so the address in a repr. An address is a word of its own, too short
-# for a token, and its letters make no gate. Behind a percent sign digits mean characters, so there they count.
+# What texts are remembered by: all digits 0, and one character for the address in a repr and for an id. Addresses and
+# ids are words of their own, an address is too short for a token, and their letters make no gate. Behind a percent sign
+# digits mean characters, so there they count.
 _DIGITS_IN = frozenset(_DIGITS)
 _ALL_ZERO = bytes(0x30 if byte in _DIGITS else byte for byte in range(256))
-_ADDRESS = re.compile(rb"0x(?<![\w-]0x)[0-9a-f]{8,13}(?![\w-])")
-_ZERO_ADDRESS = b"0x0"
+_ADDRESS, _AN_ADDRESS = re.compile(rb"0x(?<![\w-]0x)[0-9a-f]{8,13}(?![\w-])"), b"\1"
+_ID = re.compile(
+    rb"(?<![\w.:+~-])(?<![0-9A-Z]/)(?=[0-9-]{0,40}[a-f])"
+    rb"(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-])"
+)
+_AN_ID = b"\2"
+_OUTSIDE_IDS = re.compile(r"(?![0-9a-fx-]+\Z)[A-Za-z_-]+\Z")  # a literal that can't lie in one, nor at its edge
 
 # How much is remembered before it begins anew.
 _KNOWN_CHARACTERS, _KNOWN_LENGTH = 1_000_000, 1000
@@ -92,7 +98,8 @@ class TextRules:
     """
 
     __slots__ = (
-        "_always", "_characters", "_cores", "_find_core", "_gates", "_harmless_words", "_keys", "_known", "_rules",
+        "_always", "_characters", "_cores", "_find_core", "_gates", "_harmless_words", "_keys", "_known",
+        "_other_lines", "_rules",
         "_shapes_hold", "_words", "clean_frames", "clean_lines",
     )  # fmt: skip
 
@@ -101,8 +108,10 @@ class TextRules:
         self._keys = keys
         self._known: set[str | bytes] = set()  # what harmless texts look like, and texts that just looked suspicious
         self._characters = 0  # in these
-        self._shapes_hold = True  # whether no gate asks which digit one is
+        # Whether no gate asks which digit one is, or which letter of an id: those of this package don't.
+        self._shapes_hold = all(_OUTSIDE_IDS.match(literal) for rule in rules for literal in rule.literals)
         self.clean_lines: set[str] = set()  # the same for texts of the protocol's, which are the program's own
+        self._other_lines: Hits = {}
         self.clean_frames: dict[Any, tuple[Any, ...]] = {}  # the same for frames, by file and line
         self._harmless_words: set[bytes] = set()  # words with no core in them
         self._words: dict[bytes, tuple[bytes, ...]] = {}  # words with one or more
@@ -119,8 +128,6 @@ class TextRules:
         self._cores: dict[bytes, list[tuple[Entry, bool]]] = {}
         for (mask, literal, verify), bits in gates.items():
             entry = (literal, verify, bits)
-            if b"%" not in literal and not _DIGITS_IN.isdisjoint(literal) and mask != "shape":
-                self._shapes_hold = False
             core = max(literal.translate(_WORDS).split(), key=len, default=b"")
             if mask == "pair" or (mask == "lower" and len(core) > 1):
                 self._cores.setdefault(core, []).append((entry, mask == "pair"))
@@ -134,17 +141,12 @@ class TextRules:
         joined = "\0".join(each)
         data = joined.encode("latin-1", "replace")  # one byte a character, so that places stay what they are
         suspects: dict[str, int] = {}
-        looked_at: list[tuple[str, str | bytes]] = []
+        looked_at: list[tuple[str, bytes]] = []
         shapes = self._shapes(data, len(each))
         if shapes is None:
             suspects = {each[index]: bits for index, bits in self._suspects(each, data).items()}
         else:
-            known = self._known
-            looked_at = [
-                (text, shape)
-                for text, shape in zip(each, shapes, strict=True)
-                if shape not in known and text not in known
-            ]
+            looked_at = self._unknown(each, shapes)
             if looked_at:
                 some = [text for text, _ in looked_at]
                 suspects = {some[index]: bits for index, bits in self.suspects(some).items()}
@@ -160,11 +162,22 @@ class TextRules:
         return Look(hits, harmless, dashed=data[:1] == b"-" or b"\0-" in data)
 
     def _shapes(self, data: bytes, count: int) -> list[bytes] | None:
-        """What each text may be remembered by; None if that can't be told."""
-        if not count or not self._shapes_hold:
+        """What each text may be remembered by, but for its ids; None if that can't be told."""
+        if not count or not self._shapes_hold or _AN_ADDRESS in data or _AN_ID in data:
             return None
-        shapes = _ADDRESS.sub(_ZERO_ADDRESS, data).translate(_ALL_ZERO).split(b"\0")
+        shapes = _ADDRESS.sub(_AN_ADDRESS, data).translate(_ALL_ZERO).split(b"\0")
         return shapes if len(shapes) == count else None  # else a text has this character itself
+
+    def _unknown(self, texts: Sequence[str], shapes: Sequence[bytes]) -> list[tuple[str, bytes]]:
+        """Those of the texts that nobody has met the like of, each with what it may be remembered by."""
+        known = self._known
+        unknown = [
+            (text, shape) for text, shape in zip(texts, shapes, strict=True) if shape not in known and text not in known
+        ]
+        if not unknown:
+            return unknown
+        without_ids = _ID.sub(_AN_ID, b"\0".join([shape for _, shape in unknown])).split(b"\0")
+        return [(text, shape) for (text, _), shape in zip(unknown, without_ids, strict=True) if shape not in known]
 
     def remember(self, look: Look, secret: set[str]) -> None:
         """Keep what was found harmless, but for texts that are secret where they stand, and for options."""
@@ -183,16 +196,19 @@ class TextRules:
 
     def look_fixed(self, texts: set[str]) -> Hits:
         """Apply the rules to texts of the protocol's, and remember those that are harmless."""
-        known = self.clean_lines
-        each = list(texts - known)
-        hits = {}
+        known, lines = self.clean_lines, self._other_lines
+        hits = {text: lines[text] for text in texts & lines.keys()}
+        each = list(texts.difference(known, hits))
+        found: Hits = {}
         for index, bits in self.suspects(each).items():
             left, ids = self._rewrite(each[index], bits)
             if ids:
-                hits[each[index]] = (left, ids)
+                found[each[index]] = (left, ids)
         if len(known) < _KNOWN_LINES:
-            known.update(text for text in each if len(text) <= _KNOWN_LINE and text not in hits)
-        return hits
+            known.update(text for text in each if len(text) <= _KNOWN_LINE and text not in found)
+        if found and len(lines) < _KNOWN_LINES // 8:
+            lines.update(found)
+        return {**hits, **found}
 
     def suspects(self, texts: Sequence[str]) -> dict[int, int]:
         """Which texts may hold something, by index, with the rules to apply as bits."""
@@ -210,13 +226,16 @@ class TextRules:
             if first in data:
                 lower = data.lower()
                 _look(lower, lower, places, entries, found)
-        for mask, table in (("shape", _SHAPE), ("run", _RUN)):
-            gates = self._gates[mask]
-            if gates:
-                plane = data.translate(table)
-                for first, entries in gates.items():
-                    if first in plane:
-                        _look(plane, data if mask == "run" else plane, places, entries, found)
+        if self._gates["shape"]:
+            plane = data.translate(_SHAPE)
+            for first, entries in self._gates["shape"].items():
+                if first in plane:
+                    _look(plane, plane, places, entries, found)
+        if self._gates["run"]:
+            plane = data.translate(_RUN)
+            for first, entries in self._gates["run"].items():
+                if first in plane:
+                    _look_at_runs(plane, data, places, entries, found)
         return found
 
     def _look_for_words(self, texts: Sequence[str], data: bytes, places: Places, found: dict[int, int]) -> None:
@@ -294,11 +313,13 @@ class TextRules:
         """The rules to apply to one text, as bits. What is left of a text often looks the same."""
         data = text.encode("latin-1", "replace")
         shapes = self._shapes(data, 1)
-        if shapes is not None and shapes[0] in self._known:
+        unknown = [(text, None)] if shapes is None else self._unknown([text], shapes)
+        if not unknown:
             return 0
         bits = self._suspects([text], data).get(0, 0)
-        if not bits and shapes is not None and len(text) <= _KNOWN_LENGTH and b"%" not in data:
-            self._keep(shapes[0])
+        shape = unknown[0][1]
+        if not bits and shape is not None and len(text) <= _KNOWN_LENGTH and b"%" not in data:
+            self._keep(shape)
         return bits
 
 
@@ -312,7 +333,7 @@ def _first(mask: str, literal: bytes) -> bytes:
 
 # One of these stands behind every key in a text, with something behind itself: its separator, the quote in front of
 # one, or the dashes of an option.
-_SEPARATOR = re.compile(r"(?:[=:>\t]|%3|['\"],|--| ['\"]).", re.DOTALL)
+_SEPARATOR = re.compile(r"(?:[=:>\t\n]|%3|['\"],|--|[ (]b?['\"]).", re.DOTALL)
 
 
 def _look(plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry], found: dict[int, int]) -> None:
@@ -323,6 +344,23 @@ def _look(plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry]
         while at >= 0:
             if verify is not None and verify.match(checked, at) is None:
                 at = find(literal, at + (step if literal.count(literal[:1]) == step else 1))  # out of a run of one
+                continue
+            index, following = places.at(at)
+            found[index] = found.get(index, 0) | bits
+            at = find(literal, following)
+
+
+def _look_at_runs(
+    plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry], found: dict[int, int]
+) -> None:
+    """The same for runs of what tokens are made of, each of which is checked once, as a whole."""
+    find = plane.find
+    for literal, verify, bits in entries:
+        at = find(literal)
+        while at >= 0:
+            if verify is not None and verify.match(checked, at) is None:
+                end = find(b" ", at)
+                at = find(literal, end) if end >= 0 else -1
                 continue
             index, following = places.at(at)
             found[index] = found.get(index, 0) | bits

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry.scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN
+from asgi_sentry.scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, VALUE_KEYS
 from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry.scrubbing.plain import KEPT_MODULES, SCALARS, Copier, Rebuilt, plain_key, rename_keys, unused
 
@@ -42,7 +42,7 @@ _COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
 _UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN)
 
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
-_VALUES = frozenset({"value", "val", "Value"})
+_VALUES = frozenset(VALUE_KEYS)
 _REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
@@ -345,10 +345,10 @@ class Walk:
                     self._read_list(number, source, mode, todo, is_pair=number in pairs)
 
     def _read_dict(self, number: int, source: dict[Any, Any], mode: int, todo: list[tuple[int, int]]) -> None:
-        named = PLAIN if _VALUES.isdisjoint(source) else self._named(source)
+        named = {} if _VALUES.isdisjoint(source) else self._named(source)
         hot, under = self._hot, _UNDER[mode]
         for key, value in list(source.items()):
-            verdict = (named if named and key in _VALUES else hot.get(key)) or under
+            verdict = named.get(key) or hot.get(key) or under
             if verdict == MAYBE:
                 if value.__class__ in _TEXTS and _VALUES.isdisjoint(source) and _looks_random(value):
                     self._filter(number, key, value)
@@ -440,15 +440,22 @@ class Walk:
             target, place = self._spot(number)
             target[key] = text
             self._notes.append((place, key, "@ip"))
-            self._late.append((text, number, key))
+            if text != FILTERED:
+                self._late.append((text, number, key))
 
-    def _named(self, source: dict[Any, Any]) -> int:
-        """What the name in `{"name": ..., "value": ...}` says of the value."""
+    def _named(self, source: dict[Any, Any]) -> dict[str, int]:
+        """What `{"name": ..., "value": ...}` says of the value, and a validator's `{"loc": [...], "input": ...}`."""
+        named: dict[str, int] = {}
+        where = source.get("loc")
+        if where.__class__ is list or where.__class__ is Rebuilt:
+            last = next((step for step in reversed(where) if step.__class__ is str), "")
+            named["input"] = self._verdict_of_name(last)
         for name in _NAMES:
             given = source.get(name)
             if given.__class__ in _TEXTS:
-                return self._verdict_of_name(given)
-        return PLAIN
+                named.update(dict.fromkeys(("value", "val", "Value"), self._verdict_of_name(given)))
+                break
+        return named
 
     def _verdict_of_name(self, name: Any) -> int:
         if name.__class__ not in _TEXTS or len(name) > _MAX_NAME:
