@@ -375,7 +375,9 @@ _DIGIT_GATES = (
         Gate("shape", b"00" + mark + b"0000", re.compile(rb"00[ -](?:0000[ -]0{4}|0{6}[ -]0{4})|(?<=0[ -])00[ -]0000"))
         for mark in (b" ", b"-")
     ),
-)
+)  # Of addresses of people, and of URLs with a user: one search finds both.
+_AT_GATES = (Gate("text", b"@"), Gate("text", b"%40"))
+
 IP = _built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", [("shape", b"0.0"), ("text", b":")], find=_ip_spans)
 """IP addresses anywhere in a text. Not among the defaults: versions and times look much like them."""
 
@@ -419,7 +421,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _built_in(
         "@urlauth",
         _URL.pattern,
-        [("text", b"://"), ("text", b":\\/\\/"), ("lower", b"%3a%2f%2f")],
+        _AT_GATES,
         find=_url_spans,
     ),
     _built_in(
@@ -444,7 +446,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _built_in(
         "@email",
         r"@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}",
-        [("text", b"@"), ("text", b"%40")],
+        _AT_GATES,
         find=lambda text, _: _email_spans(text),
     ),
     _built_in(
