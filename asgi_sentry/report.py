@@ -57,6 +57,7 @@ class Report:
         view = self._record.view
         if kind is None and not self._is_wanted(event, hint):
             return None
+        event = sdk.PlainEvent(event)
         clean: Clean | None = None
         try:
             clean = self._describe(event, kind)
@@ -67,15 +68,15 @@ class Report:
             event.pop("user", None)
         if view.door is not None:
             event["event_id"] = Tag(event["event_id"], self, clean)
-            return sdk.PlainEvent(event)
+            return event
         if not self.admits(event):
             return None
         try:
-            self.clean_event(event)
+            self.clean_event(event, clean)
         except Exception as exc:
             faults.note("scrubbing", exc, "the event is not sent")
             return None
-        return sdk.PlainEvent(event)
+        return event
 
     def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any]) -> bool:
         """Whether an error is to be sent; one that is may get its fingerprint by rule.
@@ -141,14 +142,12 @@ class Report:
             event["user"] = user
         else:
             event.pop("user", None)
-        if view.door is None:  # then it is scrubbed in a moment
-            return None
-        last = sdk.is_last_processor(record.process)
-        if last and not view.scrubs and kind not in view.hooked:
+        alone = view.door is None or (sdk.is_last_processor(record.process) and not view.scrubs)
+        if alone and view.door is not None and kind not in view.hooked:
             return None
         clean = self._cleaned(event["request"])
         event["request"] = clean.request
-        return clean if last and not view.scrubs else None  # others may yet write into it
+        return clean if alone else None  # others may yet write into it
 
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
         """The name that the request goes by and its source: the one the user gave it, else its route's."""
