@@ -23,6 +23,7 @@ from asgi_sentry.sampling.rate import PERIODS, Limit
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 TARGET = 20
+METHOD = "A simulation with a fixed seed and a clock of its own: nothing here depends on the machine."
 
 mpl.use("Agg")  # no display needed
 
