@@ -95,7 +95,7 @@ def report(found: Found, framework: str) -> Result:
 
 def run(log: Log, *, quick: bool) -> Result:
     """Without a framework."""
-    return report(measure(ALL, "raw", 5 if quick else 20, log), "raw ASGI")
+    return report(measure(ALL, "raw", 4 if quick else 20, log), "raw ASGI")
 
 
 def run_frameworks(log: Log, *, quick: bool) -> Result:
@@ -103,7 +103,7 @@ def run_frameworks(log: Log, *, quick: bool) -> Result:
     tables, data = [], {}
     for framework in ("fastapi",) if quick else ("starlette", "fastapi", "litestar"):
         cases = tuple(CASES)[: 3 if quick else None]  # an error costs ten milliseconds there, with anybody
-        one = report(measure(ON_FRAMEWORKS, framework, 3 if quick else 8, log, cases=cases), framework)
+        one = report(measure(ON_FRAMEWORKS, framework, 3 if quick else 7, log, cases=cases), framework)
         tables += one.tables
         data[framework] = one.data
     return Result(method=METHOD, tables=tables, data=data)

@@ -62,14 +62,18 @@ QUANTITIES = (
 )
 
 
-def _series(log: Log, rounds: int) -> dict[str, dict[str, dict[int, Spread]]]:
+def _some(points: Sequence[int], *, quick: bool) -> Sequence[int]:
+    return (points[0], points[-1]) if quick else points
+
+
+def _series(log: Log, rounds: int, *, quick: bool) -> dict[str, dict[str, dict[int, Spread]]]:
     found: dict[tuple[str, str, int], list[float]] = {}
     with processes(("ours", "sdk"), "raw", log) as running:
         wanted = list(dict.fromkeys((quantity.case, quantity.trace) for quantity in QUANTITIES))
         costs.check(running, wanted)
         for _ in range(rounds):
             for quantity in QUANTITIES:
-                for point in quantity.points:
+                for point in _some(quantity.points, quick=quick):
                     for name, process in running.items():
                         bare, spent = quantity.tell(process, point)
                         found.setdefault((quantity.title, name, point), []).append(spent - bare)
@@ -80,14 +84,15 @@ def _series(log: Log, rounds: int) -> dict[str, dict[str, dict[int, Spread]]]:
     return series
 
 
-def _rules(log: Log, rounds: int) -> dict[str, dict[int, Spread]]:
+def _rules(log: Log, rounds: int, *, quick: bool) -> dict[str, dict[int, Spread]]:
+    rules = _some(RULES, quick=quick)
     found: dict[str, dict[int, list[float]]] = {"excluded": {}, "unsampled": {}}
     wanted = [(case, False) for case in found]
-    with processes([f"ours:fsuhb{number}" for number in RULES], "raw", log) as running:
+    with processes([f"ours:fsuhb{number}" for number in rules], "raw", log) as running:
         costs.check(running, wanted)
         for _ in range(rounds):
             for case, series in found.items():
-                for number, process in zip(RULES, running.values(), strict=True):
+                for number, process in zip(rules, running.values(), strict=True):
                     bare, spent = process.tell("block", case=case, trace=False)
                     series.setdefault(number, []).append(spent - bare)
         costs.check(running, wanted)
@@ -96,10 +101,10 @@ def _rules(log: Log, rounds: int) -> dict[str, dict[int, Spread]]:
 
 def run(log: Log, *, quick: bool) -> Result:
     """A table for each quantity."""
-    rounds = 3 if quick else 8
+    rounds = 3 if quick else 6
     series = {
-        **_series(log, rounds),
-        "path rules of the filter, and as many of the sampling": _rules(log, rounds),
+        **_series(log, rounds, quick=quick),
+        "path rules of the filter, and as many of the sampling": _rules(log, rounds, quick=quick),
     }
     tables = []
     for title, lines in series.items():
