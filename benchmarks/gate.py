@@ -44,8 +44,8 @@ class Threshold:
         return f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
 
 
-# All in one place. A threshold is the project's target where that is met with room to spare, else what was measured, less
-# a margin: what has been reached is not lost again. Of a case with and without a trace coming in, the worse one counts.
+# All in one place. A threshold is the project's target where that is met with room to spare, else what was measured,
+# less a margin: what has been reached is not lost again. Of a case with and without a trace, the worse one counts.
 THRESHOLDS = {
     "excluded": Threshold(
         what="excluded request: sentry-sdk ÷ asgi-sentry",
@@ -136,7 +136,7 @@ def of_requests(log: Log) -> Take:
 
 def of_layers(log: Log) -> Take:
     """`layers`."""
-    found = layers.measure(8, log, layers.NEEDED)
+    found = layers.measure(12, log, layers.NEEDED)
     spreads = [Spread.of(layers.over_one_alone(found, trace=trace)) for trace in (False, True)]
     return {"layers": _worst(spreads, least=False)}
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_PATIENCE = 180  # seconds for one answer
+PATIENCE = 180  # seconds for one answer
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -50,11 +50,11 @@ class Process:
         self.skipped = self._answer().get("skipped")
 
     def _answer(self) -> dict[str, Any]:
-        ready, _, _ = select.select([self._process.stdout], [], [], _PATIENCE)
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
         line = self._process.stdout.readline() if ready else ""
         if not line:
             self._errors.seek(0)
-            what = "ended" if ready else f"did not answer in {_PATIENCE} s"
+            what = "ended" if ready else f"did not answer in {PATIENCE} s"
             raise BenchmarkError(f"{self.label} {what}: {self._errors.read()[-3000:]}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:

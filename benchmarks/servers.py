@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 
 from benchmarks import load
 from benchmarks.contenders import TITLES
-from benchmarks.harness import ROOT, BenchmarkError, Result, Spread, ratios, table
+from benchmarks.harness import PATIENCE, ROOT, BenchmarkError, Result, Spread, ratios, table
 from benchmarks.load import Traffic
 from benchmarks.traffic import RATES
 
@@ -90,14 +90,15 @@ class Server:
 
     def await_start(self) -> str | None:
         """Wait until it answers; the reason, where it can't."""
-        for _ in range(300):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 self._errors.seek(0)
                 return (self._errors.read().strip().splitlines() or ["it ended"])[-1]
             if self.get(PATHS["unsampled"]) is not None:
                 return None
             time.sleep(0.05)
-        raise BenchmarkError(f"{self.label} does not answer")
+        raise BenchmarkError(f"{self.label} does not answer in {PATIENCE} s")
 
     def warm_up(self) -> None:
         """Have it answer a few requests of each kind, once."""
@@ -238,6 +239,7 @@ def _check(server: Server, traffic: Traffic, one: Load, before: dict[str, int]) 
 
 
 def _check_error(server: Server) -> None:
+    time.sleep(0.05)  # for requests that the end of the load cut off
     before = _counts(server)
     server.get("/api/broken")
     if before and _counts(server).get("event", 0) - before.get("event", 0) != 1:
