@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent / "results"
 _MARKS = ("<!-- results -->", "<!-- end of results -->")
-_COLOURS = {"ours": "#2a78d6", "sdk": "#e34948", "noop": "#898781", "otel": "#eda100", "elastic": "#1baf7a"}
+_COLOURS = {
+    "ours": "#2a78d6",
+    "ours_off": "#9cc3ee",
+    "sdk": "#e34948",
+    "noop": "#898781",
+    "otel": "#eda100",
+    "elastic": "#1baf7a",
+    "datadog": "#774aa4",
+}
 
 
 def _plain(value: Any) -> Any:
