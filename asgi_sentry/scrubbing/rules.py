@@ -340,7 +340,7 @@ _BEHIND = (
     rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]|\\[rnt])"
 )
 _KV_STEMS = _split(
-    """pass pw pswd secr jwt cred auth key sso saml assertion srf sess sid cfid symf cook sig hmac otp pin card cvv cvc
+    """pass pw pswd secr jwt cred auth sso saml assertion srf sess sid cfid symf cook sig hmac otp pin card cvv cvc
     cvn psk ssn social iban"""
 )
 # A code is a secret by what it is for: the last letters of the words that stand in front of it.
@@ -350,6 +350,7 @@ _CODE_KINDS = "|".join(
 )
 _KV_GATES = (
     *((stem.encode(), stem.encode()) for stem in _KV_STEMS),
+    (b"key", rb"(?<!public[_-])key"),  # the public key of a DSN is in the baggage of every trace
     (b"cc", rb"cc[_. -]?n"),
     (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
     (b"answer", rb"(?:(?<=y)|(?<=y[_. -]))answer"),
