@@ -104,6 +104,8 @@ VALUE_KEYS = (
 
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
 _CACHED, _CACHED_LENGTH = 4096, 80
+_LONGEST_NAME = 200
+_REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _NAMES = 1024  # of those that stand in texts
 _FEW = 400  # characters of keys for which one search for any stem is quicker than one search a stem
 
@@ -155,6 +157,7 @@ class Keys:
         "_denied",
         "_find",
         "_met",
+        "_shown",
         "_stems",
         "_whole",
         "find_stem",
@@ -176,6 +179,7 @@ class Keys:
         self._stems = ("",) if everything else tuple(sorted(stems))
         self._find = self.find_stem = re.compile(r"[^\W_]" if everything else trie(sorted(stems))).search
         self._met: dict[str, int] = {}
+        self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()
         self.special: dict[object, int] = dict.fromkeys(VALUE_KEYS, PLAIN)
         for key in VALUE_KEYS:
@@ -191,6 +195,18 @@ class Keys:
     def known(self, key: object) -> int:
         """What a key means, if that is known; what is not is taken to mean nothing."""
         return self.special.get(key, PLAIN)
+
+    def of_shown(self, name: str | bytes) -> int:
+        """What a name means that stands in a value of its own, maybe as a repr, as in the variables of a frame."""
+        known = self._shown.get(name)
+        if known is None:
+            text = name.decode("latin-1") if isinstance(name, bytes) else name
+            shown = _REPR.match(text)
+            known = self[shown[2] if shown else text] if len(text) <= _LONGEST_NAME else PLAIN
+            known = PLAIN if known == MAYBE else known
+            if len(self._shown) < _NAMES and len(text) <= _CACHED_LENGTH:
+                self._shown[name] = known
+        return known
 
     def meaning(self, name: str) -> int:
         """What a name in a text means. Those met first are remembered: the same few come again and again."""

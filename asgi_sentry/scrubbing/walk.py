@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _UNCHECKED = 20_000  # containers; only beyond these it is looked whether some lie within themselves
 _LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
-_MAX_NAME = 200
 _SHORTEST_KEY = 5  # no rule and no taint matches less
 
 # How the members of a container are read; what is under a key may say more.
@@ -318,31 +317,42 @@ class Walk:
         """Redact what keys and names say is secret; what is above comes first."""
         work, hot = self._work, self._hot
         marked = [number for number in self._odd if not hot.keys().isdisjoint(work[number])] if hot else []
-        pairs, modes, read = {*self._pairs}, self._modes, self._read
+        of_shown = self.scrubber.keys.of_shown
+        pairs = {number: verdict for number in self._pairs if (verdict := of_shown(work[number][0]))}
+        modes, read = self._modes, self._read
         if modes or pairs:
             marked = sorted({*marked, *modes, *pairs})
         denied = [key for key, verdict in hot.items() if verdict == DENIED]
         others = hot.keys() - denied
         for first in marked:
-            source = work[first]
             if first in read or (self._cut and self._is_cut_off(first)):
                 continue
-            if source.__class__ is dict and first not in modes and others.isdisjoint(source):
-                for key in denied:  # what is usual, in short
-                    if key in source:
-                        self._deny(first, key, source[key])
-                continue
-            todo = [(first, modes.get(first, BY_KEYS))]
-            while todo:
-                number, mode = todo.pop()
-                read.add(number)
-                if self._cut and self._is_cut_off(number):
+            source = work[first]
+            if first not in modes:  # what is usual, in short
+                if source.__class__ is not dict:
+                    if pairs[first] == DENIED:
+                        self._deny(first, 1, source[1])
+                        continue
+                elif others.isdisjoint(source):
+                    for key in denied:
+                        if key in source:
+                            self._deny(first, key, source[key])
                     continue
-                source = work[number]
-                if source.__class__ is dict:
-                    self._read_dict(number, source, mode, todo)
-                else:
-                    self._read_list(number, source, mode, todo, is_pair=number in pairs)
+            self._read_within(first, modes.get(first, BY_KEYS), pairs)
+
+    def _read_within(self, first: int, mode: int, pairs: dict[int, int]) -> None:
+        """Read a container, and those within it about which it says something."""
+        todo = [(first, mode)]
+        while todo:
+            number, mode = todo.pop()
+            self._read.add(number)
+            if self._cut and self._is_cut_off(number):
+                continue
+            source = self._work[number]
+            if source.__class__ is dict:
+                self._read_dict(number, source, mode, todo)
+            else:
+                self._read_list(number, source, mode, todo, pairs.get(number, PLAIN))
 
     def _read_dict(self, number: int, source: dict[Any, Any], mode: int, todo: list[tuple[int, int]]) -> None:
         named = {} if _VALUES.isdisjoint(source) else self._named(source)
@@ -355,10 +365,8 @@ class Walk:
             elif verdict and not (verdict == COOKIES and value.__class__ in _TEXTS and not value):
                 self._under(verdict, number, key, value, todo)
 
-    def _read_list(
-        self, number: int, source: list[Any], mode: int, todo: list[tuple[int, int]], *, is_pair: bool
-    ) -> None:
-        """A list that stands where its place says something, or a pair of a name and a value."""
+    def _read_list(self, number: int, source: list[Any], mode: int, todo: list[tuple[int, int]], of_name: int) -> None:
+        """A list that stands where its place says something, or a pair of a value and a name that says something."""
         if mode == IN_COOKIE_PAIR:
             self._under(self._verdict_of_name(source[0]) or _COOKIE, number, 1, source[1], todo)
         elif mode == IN_COOKIES:
@@ -370,10 +378,8 @@ class Walk:
         elif mode == IN_ADDRESSES:
             for index, value in enumerate(source):
                 self._under(ADDRESS, number, index, value, todo)
-        elif is_pair:
-            verdict = self._verdict_of_name(source[0])
-            if verdict:
-                self._under(verdict, number, 1, source[1], todo)
+        elif of_name:
+            self._under(of_name, number, 1, source[1], todo)
 
     def _read_options(self) -> None:
         """Redact the values of command-line options in lists of arguments, such as `sys.argv`."""
@@ -458,12 +464,7 @@ class Walk:
         return named
 
     def _verdict_of_name(self, name: Any) -> int:
-        if name.__class__ not in _TEXTS or len(name) > _MAX_NAME:
-            return PLAIN
-        text = name.decode("latin-1") if name.__class__ is bytes else name
-        shown = _REPR.match(text)  # frame variables hold reprs
-        verdict = self.scrubber.keys[shown[2] if shown else text]
-        return PLAIN if verdict == MAYBE else verdict
+        return self.scrubber.keys.of_shown(name) if name.__class__ in _TEXTS else PLAIN
 
     # --- what rules say ----------------------------------------------------------------------------------------------
 
@@ -594,23 +595,21 @@ class Walk:
             while chain:
                 above = chain.pop()
                 step = above[1]
-                found = made[id(above)] = _within(found, step if step.__class__ is str else _meta_name(step))
+                name = step if step.__class__ is str else _meta_name(step)
+                inner = found.get(name)
+                if inner.__class__ is not dict:
+                    inner = found[name] = {}
+                found = made[id(above)] = inner
             name = key if key.__class__ is str else _meta_name(key)
-            if name in found:
-                _add_remark(_within(found, name), rule)
+            inner = found.get(name)
+            if inner.__class__ is dict:
+                _add_remark(inner, rule)
             else:
                 found[name] = {"": {"rem": [[rule, "x"]]}}
 
 
 def _meta_name(step: Any) -> str:
     return step.decode("latin-1") if step.__class__ is bytes else str(step)
-
-
-def _within(meta: dict[str, Any], name: str) -> dict[str, Any]:
-    inner = meta.get(name)
-    if inner.__class__ is not dict:
-        inner = meta[name] = {}
-    return inner
 
 
 def _add_remark(meta: dict[str, Any], rule: str) -> None:
