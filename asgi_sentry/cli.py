@@ -289,9 +289,10 @@ def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
         event = json.loads(raw)
     except (ValueError, RecursionError):
         event = None
-    if isinstance(event, dict) and not _EVENT_KEYS.isdisjoint(event):
-        return event, scrubber.clean_event(event)
     found: list[Redaction] = []
+    if isinstance(event, dict) and not _EVENT_KEYS.isdisjoint(event):
+        scrubber.clean_event(event, found=found)
+        return event, found
     body = parse_body(raw, content_type=content_type)
     value = scrubber.clean(body.value, found=found)
     return "" if value is None and not raw else value, found

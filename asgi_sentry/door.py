@@ -91,7 +91,7 @@ class Door:
         elif kind in _BATCHED:
             content = {**content, "items": [self._clean_entry(kind, entry) for entry in content["items"]]}
         else:
-            content, _ = self.scrubber.clean_item(kind, content, taint=_taint_around())
+            content = self.scrubber.clean_item(kind, content, taint=_taint_around())
         return Item(payload=PayloadRef(json=content), headers=item.headers)
 
     def _clean_event(self, event: dict[str, Any]) -> None:
@@ -110,13 +110,13 @@ class Door:
         tag = ((entry.get("attributes") or {}).pop(ATTRIBUTE, None) or {}).get("value")
         if isinstance(tag, Tag):
             return tag.report.clean_telemetry(kind, entry)
-        payload, _ = self.scrubber.clean_item(kind, {"items": [entry]})
+        payload = self.scrubber.clean_item(kind, {"items": [entry]})
         cleaned: dict[str, Any] = payload["items"][0]
         return cleaned
 
     def _clean_bytes(self, item: Item) -> Item:
         """An attachment, or an item of a kind that the SDK did not have when this was written."""
-        cleaned, _ = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
+        cleaned = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
         return Item(payload=PayloadRef(bytes=cleaned), headers=item.headers)
 
     def _clean_trace(self, trace: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

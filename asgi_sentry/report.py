@@ -272,7 +272,7 @@ class Report:
             name = _user_attribute(field)
             if name in attributes and attributes[name].get("value") == value:
                 decided[name] = attributes.pop(name)
-        payload, _ = self.scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
+        payload = self.scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
         cleaned: dict[str, Any] = payload["items"][0]
         if decided:
             cleaned["attributes"] = {**cleaned.get("attributes", {}), **decided}

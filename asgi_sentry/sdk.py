@@ -1207,7 +1207,7 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
     A part of the event that holds anything else is left to it: it looks at nothing but the part and its place.
     """
     options = sentry_sdk.get_client().options
-    limit = (options.get("max_value_length") or sys.maxsize) // 4  # bytes, of which a character may take four
+    limit = (options.get("max_value_length") or sys.maxsize) // 4  # of bytes, and a character is up to four
     whole_bodies = options.get("max_request_body_size") == "always"
     made: dict[str, Any] = {}
     meta: dict[str, Any] = {}

@@ -50,7 +50,6 @@ class Guard:
         transport = Bench.last
         if transport is None:
             raise GuardError("no transport")
-        transport.kept = []
         Hooks.probe = staticmethod(probe) if probe is not None else None
         template = {**scope_of(self.case, trace=self.trace, user=user), "query_string": b"q=blue+socks"}
         messages: list[dict[str, Any]] = []
@@ -61,14 +60,13 @@ class Guard:
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        try:
-            await self.app(template, receive, send)
-        except ValueError:
-            pass
-        finally:
-            Hooks.probe = None
-        found = transport.take()
-        transport.kept = None
+        with transport.keeping() as found:
+            try:
+                await self.app(template, receive, send)
+            except ValueError:
+                pass
+            finally:
+                Hooks.probe = None
         return found
 
     async def _check_request(self) -> list[str]:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-_PATIENCE = 180  # seconds for one answer
+PATIENCE = 180  # seconds for one answer
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -50,11 +50,11 @@ class Process:
         self.skipped = self._answer().get("skipped")
 
     def _answer(self) -> dict[str, Any]:
-        ready, _, _ = select.select([self._process.stdout], [], [], _PATIENCE)
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
         line = self._process.stdout.readline() if ready else ""
         if not line:
             self._errors.seek(0)
-            what = "ended" if ready else f"did not answer in {_PATIENCE} s"
+            what = "ended" if ready else f"did not answer in {PATIENCE} s"
             raise BenchmarkError(f"{self.label} {what}: {self._errors.read()[-3000:]}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
@@ -80,8 +80,24 @@ class Process:
         self._errors.close()
 
 
+class Log:
+    """Tells on stderr how far a run is, and remembers what could not be measured in it."""
+
+    def __init__(self) -> None:
+        self.absent: dict[str, str] = {}  # and why
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def skip(self, what: str, why: str) -> None:
+        """Once for each: a part may ask for it again."""
+        if what not in self.absent:
+            self.say(f"skipped {what}: {why}")
+        self.absent[what] = why
+
+
 @contextmanager
-def processes(contenders: Iterable[str], framework: str, say: Callable[[str], None]) -> Iterator[dict[str, Process]]:
+def processes(contenders: Iterable[str], framework: str, log: Log) -> Iterator[dict[str, Process]]:
     """The contenders that can be measured here; the others are named with the reason."""
     with ExitStack() as stack:
         started = [Process(contender, framework) for contender in contenders]
@@ -91,7 +107,7 @@ def processes(contenders: Iterable[str], framework: str, say: Callable[[str], No
         for process in started:
             process.await_start()
             if process.skipped is not None:
-                say(f"skipped {process.contender}: {process.skipped}")
+                log.skip(process.contender, process.skipped)
             else:
                 running[process.contender] = process
         yield running
@@ -136,7 +152,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one part of the suite found: tables to print, and the same as data."""
+    """What one part of the suite found: how it was measured, tables to print, and the same as data."""
 
+    method: str
     tables: list[str]
     data: dict[str, Any]

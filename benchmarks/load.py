@@ -1,6 +1,6 @@
 """Load on loopback: by wrk where it is installed, else by raw sockets from a process of its own.
 
-`python -m benchmarks.load PORT PATH SECONDS CONNECTIONS TRACE` is the latter, and prints what wrk would.
+`python -m benchmarks.load PORT SECONDS PATH TRACE STATUS` is the latter, and prints what wrk would.
 """
 
 from __future__ import annotations
@@ -25,12 +25,26 @@ CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """One kind of request, as it is sent over and over."""
+
+    path: str
+    trace: bool = False  # whether trace headers come in, which leave the sampling to us
+    status: int = 200  # of the answers
+
+    @property
+    def closes(self) -> bool:
+        """Whether each request has a connection of its own: uvicorn hangs up on the client whose request failed."""
+        return self.status >= 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """What came of some seconds of load; latencies in milliseconds."""
 
     requests: int
     seconds: float
-    failed: int  # no answer, or none with a status of 200
+    failed: int  # no answer, or one with another status than it should have
     p50: float
     p90: float
     p99: float
@@ -41,31 +55,25 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "benchmarks.load (raw sockets)"
 
 
-def put(port: int, path: str, seconds: float, *, trace: bool) -> Load:
+def put(port: int, traffic: Traffic, seconds: float) -> Load:
     """Load a server that listens on this port."""
     if shutil.which("wrk"):
-        return _by_wrk(port, path, seconds, trace=trace)
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.load",
-        str(port),
-        path,
-        str(seconds),
-        str(CONNECTIONS),
-        str(int(trace)),
-    ]
+        return _by_wrk(port, traffic, seconds)
+    described = [traffic.path, str(int(traffic.trace)), str(traffic.status)]
+    command = [sys.executable, "-m", "benchmarks.load", str(port), str(seconds), *described]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return Load(**json.loads(done.stdout))
 
 
-def _headers(*, trace: bool) -> dict[str, str]:
-    """The twelve headers, and those of a trace whose sampling is left to us; capitals stand for what differs."""
+def _headers(traffic: Traffic) -> dict[str, str]:
+    """The twelve headers, and those of a trace; capitals stand for what differs."""
     sent = {name.decode(): value.decode() for name, value in HEADERS if name != b"connection"}
     sent["authorization"] = "Bearer HEX"
     sent["cookie"] = "sessionid=HEX; theme=dark; csrftoken=HEX"
     sent["x-request-id"] = "HEX"
-    if trace:
+    if traffic.closes:
+        sent["connection"] = "close"
+    if traffic.trace:
         sent["sentry-trace"] = "TRACE-2222222222222222"
         sent["baggage"] = (
             "sentry-trace_id=TRACE,sentry-sample_rand=RAND,sentry-environment=production,sentry-release=web%401,"
@@ -92,27 +100,28 @@ request = function()
 end
 done = function(summary, latency, _)
   local e = summary.errors
-  local failed = e.connect + e.read + e.write + e.status + e.timeout
-  io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration, failed,
+  local failed = e.connect + e.read + e.write + e.timeout
+  io.write(string.format("RESULT %d %d %d %d %d %d %d\\n", summary.requests, summary.duration, failed, e.status,
     latency:percentile(50), latency:percentile(90), latency:percentile(99)))
 end
 """
-_RESULT = re.compile(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
+_RESULT = re.compile(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
 
 
-def _by_wrk(port: int, path: str, seconds: float, *, trace: bool) -> Load:
-    headers = ", ".join(f"[{json.dumps(k)}] = {json.dumps(v)}" for k, v in _headers(trace=trace).items())
+def _by_wrk(port: int, traffic: Traffic, seconds: float) -> Load:
+    headers = ", ".join(f"[{json.dumps(k)}] = {json.dumps(v)}" for k, v in _headers(traffic).items())
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "requests.lua"
         seed = str(time.time_ns() % 2**31)
         script.write_text(_SCRIPT.replace("SEED", seed).replace("HEADERS", headers))
-        url = f"http://127.0.0.1:{port}{path}"
+        url = f"http://127.0.0.1:{port}{traffic.path}"
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = _RESULT.search(done.stdout)
     if found is None:
         raise BenchmarkError(f"wrk printed no result: {done.stdout} {done.stderr}")
-    requests, micros, failed, p50, p90, p99 = map(int, found.groups())
+    requests, micros, failed, errors, p50, p90, p99 = map(int, found.groups())
+    failed += errors if traffic.status < 400 else requests - errors  # wrk counts what is 400 and above
     return Load(requests=requests, seconds=micros / 1e6, failed=failed, p50=p50 / 1e3, p90=p90 / 1e3, p99=p99 / 1e3)
 
 
@@ -123,30 +132,34 @@ def _filled(template: str) -> bytes:
     return re.sub("HEX", lambda _: f"{random.getrandbits(128):032x}", text).encode()
 
 
-async def _connection(port: int, template: str, until: float, latencies: list[float]) -> int:
+async def _connection(port: int, traffic: Traffic, template: str, until: float, latencies: list[float]) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     failed = 0
     while time.perf_counter() < until:
         request = _filled(template)
+        if traffic.closes and writer.is_closing():
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
         began = time.perf_counter()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         await reader.readexactly(int(length[1]) if length is not None else 0)
         latencies.append(time.perf_counter() - began)
-        failed += not head.startswith(b"HTTP/1.1 200")
+        failed += not head.startswith(b"HTTP/1.1 %d" % traffic.status)
+        if traffic.closes:
+            writer.close()
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return failed
 
 
-async def _by_sockets(port: int, path: str, seconds: float, connections: int, *, trace: bool) -> Load:
-    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in _headers(trace=trace).items())]
+async def _by_sockets(port: int, traffic: Traffic, seconds: float) -> Load:
+    lines = [f"GET {traffic.path} HTTP/1.1", *(f"{name}: {value}" for name, value in _headers(traffic).items())]
     template = "\r\n".join([*lines, "", ""])
     latencies: list[float] = []
     began = time.perf_counter()
-    every = [_connection(port, template, began + seconds, latencies) for _ in range(connections)]
+    every = [_connection(port, traffic, template, began + seconds, latencies) for _ in range(CONNECTIONS)]
     failed = sum(await asyncio.gather(*every))
     spent = time.perf_counter() - began
     ordered = sorted(latencies)
@@ -155,6 +168,7 @@ async def _by_sockets(port: int, path: str, seconds: float, connections: int, *,
 
 
 if __name__ == "__main__":
-    _port, _path, _seconds, _connections, _trace = sys.argv[1:]
-    _load = asyncio.run(_by_sockets(int(_port), _path, float(_seconds), int(_connections), trace=_trace == "1"))
+    _port, _seconds, _path, _trace, _status = sys.argv[1:]
+    _traffic = Traffic(path=_path, trace=_trace == "1", status=int(_status))
+    _load = asyncio.run(_by_sockets(int(_port), _traffic, float(_seconds)))
     print(json.dumps(asdict(_load)))

@@ -13,7 +13,7 @@ from benchmarks.harness import ROOT
 
 _PACKAGES = (
     *("asgi-sentry", "sentry-sdk", "starlette", "fastapi", "litestar", "uvicorn", "uvloop", "httptools", "granian"),
-    *("opentelemetry-instrumentation-asgi", "elastic-apm", "ddtrace", "sentry-relay"),
+    *("opentelemetry-instrumentation-asgi", "opentelemetry-sdk", "elastic-apm", "ddtrace", "sentry-relay"),
 )
 
 
@@ -45,7 +45,7 @@ def facts() -> dict[str, Any]:
             continue
     return {
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "load": [round(load, 1) for load in os.getloadavg()],
@@ -54,9 +54,8 @@ def facts() -> dict[str, Any]:
     }
 
 
-def describe() -> str:
+def describe(found: dict[str, Any]) -> str:
     """As a paragraph."""
-    found = facts()
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return (
         f"Python {found['python']} on {found['system']}, {found['cores']} cores of {found['processor']}, load "

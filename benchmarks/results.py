@@ -1,8 +1,9 @@
-"""Writing what was found: JSON, and a chart of the main figures."""
+"""Writing what was found: tables under their method, JSON, and a chart of the main figures."""
 
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,21 @@ from benchmarks import machine
 from benchmarks.contenders import TITLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Mapping
+
+    from benchmarks.harness import Log, Result
 
 FOLDER = Path(__file__).resolve().parent / "results"
 _MARKS = ("<!-- results -->", "<!-- end of results -->")
-_COLOURS = {"ours": "#2a78d6", "sdk": "#e34948", "noop": "#898781", "otel": "#eda100", "elastic": "#1baf7a"}
+_COLOURS = {
+    "ours": "#2a78d6",
+    "ours_off": "#9cc3ee",
+    "sdk": "#e34948",
+    "noop": "#898781",
+    "otel": "#eda100",
+    "elastic": "#1baf7a",
+    "datadog": "#774aa4",
+}
 
 
 def _plain(value: Any) -> Any:
@@ -24,17 +35,33 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"no JSON for a {type(value).__qualname__}")
 
 
-def write(found: dict[str, Any], *, quick: bool, say: Callable[[str], None]) -> list[Path]:
-    """Write `results.json` and, where matplotlib is installed, `costs.png`; the paths written."""
+def shown(result: Result, absent: Mapping[str, str]) -> Iterator[str]:
+    """One part as text: its tables, how they were measured, and who is missing in them."""
+    yield from result.tables
+    if result.method:
+        yield f"*{result.method}*\n"
+    if absent:
+        yield "Not measured: " + "; ".join(f"{TITLES.get(who, who)} ({why})" for who, why in absent.items()) + ".\n"
+
+
+def write(found: dict[str, Any], facts: dict[str, Any], log: Log, *, quick: bool) -> list[Path]:
+    """Write `results.json` and, where matplotlib is installed, `costs.png`; the paths written.
+
+    Args:
+        found: by part; `figures` of each are its data.
+        facts: of the machine.
+        log: told where there is no chart.
+        quick: whether the figures are of few rounds.
+    """
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / "results.json"
-    path.write_text(json.dumps({"machine": machine.facts(), "quick": quick, **found}, indent=1, default=_plain) + "\n")
+    path.write_text(json.dumps({"machine": facts, "quick": quick, "parts": found}, indent=1, default=_plain) + "\n")
     written = [path]
     if "costs" in found:
         try:
-            written.append(_chart(found["costs"]))
+            written.append(_chart(found["costs"]["figures"], facts))
         except ImportError as exc:
-            say(f"skipped the chart: {exc}")
+            log.skip("the chart", f"not installed ({exc})")
     return written
 
 
@@ -49,7 +76,7 @@ def write_page(text: str) -> Path:
     return page
 
 
-def _chart(costs: dict[str, Any]) -> Path:
+def _chart(costs: dict[str, Any], facts: dict[str, Any]) -> Path:
     """Overhead by case and contender on a logarithmic scale, the spread as whiskers."""
     import matplotlib as mpl  # noqa: PLC0415 - the suite runs without it
 
@@ -83,6 +110,7 @@ def _chart(costs: dict[str, Any]) -> Path:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    figure.supxlabel(textwrap.fill(machine.describe(facts), 150), fontsize=7, color="#52514e")
     path = FOLDER / "costs.png"
     figure.savefig(path, dpi=130)
     plt.close(figure)

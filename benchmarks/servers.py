@@ -17,16 +17,53 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 
 from benchmarks import load
-from benchmarks.contenders import OTHERS, TITLES
-from benchmarks.harness import ROOT, BenchmarkError, Result, Spread, ratios, table
+from benchmarks.contenders import TITLES
+from benchmarks.harness import PATIENCE, ROOT, BenchmarkError, Result, Spread, ratios, table
+from benchmarks.load import Traffic
+from benchmarks.traffic import RATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from benchmarks.harness import Log
     from benchmarks.load import Load
 
-RATE = 0.1
-PATH = "/api/tenth"
+METHOD = (
+    "One worker each, all servers started, one loaded at a time for a second, in turn, round by round; processor "
+    "seconds are the server's own. Medians of the rounds, in parentheses their 10th and 90th percentile; ratios taken "
+    "within each round."
+)
+PATHS = {
+    "rate 0.1": "/api/tenth",
+    "excluded": "/health",
+    "unsampled": "/api/rare",
+    "sampled": "/api/orders",
+    "error": "/api/broken",
+}
+RATE_OF_A_TENTH = Traffic(path=PATHS["rate 0.1"])
+RATE_OF_A_TENTH_TRACE = Traffic(path=PATHS["rate 0.1"], trace=True)
+EXCLUDED = Traffic(path=PATHS["excluded"])
+UNSAMPLED = Traffic(path=PATHS["unsampled"])
+SAMPLED = Traffic(path=PATHS["sampled"])
+ERROR = Traffic(path=PATHS["error"], status=500)
+EXPECTED_RATES = {path: RATES.get(path, 0.0) for path in PATHS.values()}
+# By server: what it is loaded with, and who is measured. The others sample nothing here, so where something is sampled
+# they would do less.
+FULL: dict[str, dict[Traffic, Sequence[str]]] = {
+    "uvicorn": {
+        RATE_OF_A_TENTH: ("bare", "ours", "sdk"),
+        RATE_OF_A_TENTH_TRACE: ("bare", "ours", "sdk"),
+        EXCLUDED: ("bare", "noop", "ours", "sdk", "ours_off", "otel", "elastic"),
+        UNSAMPLED: ("ours", "sdk", "otel", "elastic", "datadog"),
+        SAMPLED: ("ours", "sdk"),
+        ERROR: ("ours", "sdk"),
+    },
+    "granian": {
+        RATE_OF_A_TENTH_TRACE: ("bare", "ours", "sdk"),
+        EXCLUDED: ("bare", "ours", "sdk"),
+    },
+}
+QUICK: dict[str, dict[Traffic, Sequence[str]]] = {"uvicorn": {RATE_OF_A_TENTH: ("bare", "ours", "sdk")}}
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -37,6 +74,7 @@ class Server:
         self.label = f"{contender} on {framework} behind {kind}"
         self.contender = contender
         self.framework = framework
+        self._warm = False
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -52,14 +90,22 @@ class Server:
 
     def await_start(self) -> str | None:
         """Wait until it answers; the reason, where it can't."""
-        for _ in range(300):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 self._errors.seek(0)
                 return (self._errors.read().strip().splitlines() or ["it ended"])[-1]
-            if self.get(PATH) is not None:
+            if self.get(PATHS["unsampled"]) is not None:
                 return None
             time.sleep(0.05)
-        raise BenchmarkError(f"{self.label} does not answer")
+        raise BenchmarkError(f"{self.label} does not answer in {PATIENCE} s")
+
+    def warm_up(self) -> None:
+        """Have it answer a few requests of each kind, once."""
+        if not self._warm:
+            for path in 25 * [*PATHS.values()]:
+                self.get(path)
+        self._warm = True
 
     def get(self, path: str, headers: Iterable[tuple[str, str]] = ()) -> tuple[int, bytes] | None:
         """One request; None where nobody listens."""
@@ -110,10 +156,10 @@ def _processor_seconds(pid: int) -> float:
 
 
 @contextmanager
-def servers(kind: str, contenders: Sequence[str], framework: str, say: Callable[[str], None]) -> Iterator[list[Server]]:
+def servers(kind: str, contenders: Sequence[str], framework: str, log: Log) -> Iterator[list[Server]]:
     """Those that can be started; the others are named with the reason."""
     if importlib.util.find_spec(kind) is None:
-        say(f"skipped {kind}: not installed")
+        log.skip(kind, "not installed")
         yield []
         return
     with ExitStack() as stack:
@@ -126,7 +172,7 @@ def servers(kind: str, contenders: Sequence[str], framework: str, say: Callable[
             if reason is None:
                 running.append(server)
             else:
-                say(f"skipped {server.label}: {reason}")
+                log.skip(server.label, reason)
         yield running
 
 
@@ -147,20 +193,20 @@ class Measured:
         return Spread.of([getattr(load, name) for load in self.loads])
 
 
-def measure(running: Sequence[Server], path: str, rounds: int, seconds: float, *, trace: bool) -> dict[str, Measured]:
-    """Load one server after another, round by round."""
+def measure(running: Sequence[Server], traffic: Traffic, rounds: int, seconds: float) -> dict[str, Measured]:
+    """Load one server after another, round by round, when they are warm."""
     found = {server.contender: Measured() for server in running}
     for server in running:
-        load.put(server.port, path, seconds, trace=trace)  # warm
+        server.warm_up()
     for number in range(rounds):
         # The other way round each time: whoever comes first after a pause is not always the same.
         for server in running if number % 2 else reversed(running):
             before, counted = server.processor_seconds(), _counts(server)
-            one = load.put(server.port, path, seconds, trace=trace)
+            one = load.put(server.port, traffic, seconds)
             measured = found[server.contender]
             measured.spent.append(server.processor_seconds() - before)
             measured.loads.append(one)
-            _check(server, path, one, counted)
+            _check(server, traffic, one, counted)
     for server in running:
         _check_error(server)
     return found
@@ -170,26 +216,30 @@ def _counts(server: Server) -> dict[str, int]:
     return server.stats() if server.contender in {"ours", "sdk"} else {}
 
 
-def _check(server: Server, path: str, one: Load, before: dict[str, int]) -> None:
-    """That all were answered, and as many transactions sent as its rate says; BenchmarkError otherwise."""
+def _check(server: Server, traffic: Traffic, one: Load, before: dict[str, int]) -> None:
+    """That all were answered, and as much was sent as it should; BenchmarkError otherwise."""
     if one.failed or not one.requests:
         raise BenchmarkError(f"{server.label}: {one.failed} of {one.requests} requests failed")
     if server.contender not in {"ours", "sdk"}:
         return
     after = _counts(server)
-    sent = after.get("transaction", 0) - before.get("transaction", 0)
-    unsampled = after.get("unsampled", 0) - before.get("unsampled", 0)
-    rate = RATE if path == PATH else 0.0
+    sent, unsampled, errors = (
+        after.get(kind, 0) - before.get(kind, 0) for kind in ("transaction", "unsampled", "event")
+    )
+    rate = EXPECTED_RATES[traffic.path]
     # A few more than were answered in time: those that the end of the load cut off, and the guard's own.
     slack = load.CONNECTIONS + 5
     if not 0 <= sent + unsampled - one.requests <= slack:
         raise BenchmarkError(f"{server.label}: {sent} sent and {unsampled} not, of {one.requests} requests")
+    if traffic.status == 500 and not 0 <= errors - one.requests <= slack:
+        raise BenchmarkError(f"{server.label}: {errors} errors, of {one.requests} requests that failed")
     deviation = 5 * (rate * (1 - rate) / one.requests) ** 0.5 + 0.005
-    if abs(sent / one.requests - rate) > deviation:
+    if abs(sent / (sent + unsampled) - rate) > deviation:
         raise BenchmarkError(f"{server.label}: {sent} of {one.requests} sampled, expected {rate:.0%}")
 
 
 def _check_error(server: Server) -> None:
+    time.sleep(0.05)  # for requests that the end of the load cut off
     before = _counts(server)
     server.get("/api/broken")
     if before and _counts(server).get("event", 0) - before.get("event", 0) != 1:
@@ -224,7 +274,7 @@ def report(title: str, found: dict[str, Measured]) -> Result:
         )
     columns = ["", "requests/s", "requests per processor second", "p50 ms", "p90 ms", "p99 ms"]
     columns += ["asgi-sentry ÷ this, requests/s", "per processor second"]
-    return Result(tables=[table(title, columns, rows)], data=data)
+    return Result(method=METHOD, tables=[table(title, columns, rows)], data=data)
 
 
 def installed_loop() -> str:
@@ -233,24 +283,26 @@ def installed_loop() -> str:
     return " and ".join(parts) or "asyncio and h11"
 
 
-def run(say: Callable[[str], None], *, quick: bool) -> Result:
+def _what(traffic: Traffic) -> str:
+    case = {path: name for name, path in PATHS.items()}[traffic.path]
+    return f"{case}, {'trace' if traffic.trace else 'no trace'}"
+
+
+def run(log: Log, *, quick: bool) -> Result:
     """On FastAPI, behind uvicorn and granian."""
-    rounds, seconds = (3, 1) if quick else (4, 1)
+    rounds, seconds = 3, 1
     tables: list[str] = []
     data: dict[str, Any] = {"generator": load.generator(), "uvicorn runs on": installed_loop()}
-    contenders = ("bare", "ours", "sdk") if quick else ("bare", "ours", "sdk", "otel", "elastic")
-    for kind, names in (("uvicorn", contenders), ("granian", ("bare", "ours", "sdk"))):
-        if quick and kind == "granian":
-            continue
-        with servers(kind, names, "fastapi", say) as running:
-            for path, trace in ((PATH, False), (PATH, True), ("/health", False)):
-                if not running or (quick and (trace or path != PATH)) or (kind == "granian" and path != PATH):
+    for kind, traffics in QUICK.items() if quick else FULL.items():
+        contenders = list(dict.fromkeys(name for names in traffics.values() for name in names))
+        with servers(kind, contenders, "fastapi", log) as running:
+            for traffic, names in traffics.items():
+                these = [server for server in running if server.contender in names]
+                if not these:
                     continue
-                # The others sample nothing here, so behind a rate of a tenth they would do less.
-                alike = [server for server in running if path != PATH or server.contender not in OTHERS]
-                what = "excluded" if path != PATH else f"rate {RATE}, {'trace' if trace else 'no trace'}"
-                title = f"FastAPI behind {kind}, {what}, {load.CONNECTIONS} connections"
-                one = report(title, measure(alike, path, rounds, seconds, trace=trace))
+                title = f"FastAPI behind {kind}, {_what(traffic)}, {load.CONNECTIONS} connections"
+                one = report(title, measure(these, traffic, rounds, seconds))
                 tables += one.tables
                 data[title] = one.data
-    return Result(tables=tables, data=data)
+    method = f"{METHOD} Load by {load.generator()}; uvicorn on {installed_loop()}."
+    return Result(method=method, tables=tables, data=data)

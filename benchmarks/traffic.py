@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import json
 import random
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 TRACE_ID = "771a43a4192642f0b136d5159a501700"
 _BAGGAGE = (
@@ -149,12 +154,13 @@ def several(case: Case, requests: int, *, trace: bool, number: int = 12, **extra
 _EMPTY = {"type": "http.request", "body": b"", "more_body": False}
 
 
-async def _receive() -> dict[str, Any]:
+async def receive() -> dict[str, Any]:
+    """Of a request without a body."""
     return _EMPTY
 
 
-async def _send(message: dict[str, Any]) -> None:
-    pass
+async def send(message: dict[str, Any]) -> None:
+    """Of a server that drops what it is given."""
 
 
 class Upload:
@@ -183,7 +189,7 @@ async def drive(app: Any, scopes: list[dict[str, Any]]) -> float:
     before = time.process_time()
     for scope in scopes:
         try:
-            await app(scope, _receive, _send)
+            await app(scope, receive, send)
         except ValueError:
             failures += 1
     spent = time.process_time() - before
@@ -197,18 +203,46 @@ async def together(app: Any, scopes: list[dict[str, Any]], in_flight: int) -> fl
     gc.collect()
     before = time.process_time()
     for first in range(0, len(scopes), in_flight):
-        await asyncio.gather(*(app(scope, _receive, _send) for scope in scopes[first : first + in_flight]))
+        await asyncio.gather(*(app(scope, receive, send) for scope in scopes[first : first + in_flight]))
     return (time.process_time() - before) / len(scopes)
 
 
-async def upload(app: Any, scopes: list[dict[str, Any]], size: int) -> float:
-    """Seconds of processor time for one request with a body."""
+def document(size: int) -> bytes:
+    """A JSON document of about so many bytes, with values that no other has."""
+    orders = []
+    length = 0
+    while length < size:
+        number = _dice.getrandbits(30)
+        orders.append({"id": number, "name": f"customer {number}", "note": "please ring twice", "paid": True})
+        length += len(json.dumps(orders[-1])) + 2
+    return json.dumps({"orders": orders}).encode()
+
+
+class Document:
+    """The `receive` of a request with this body."""
+
+    def __init__(self, body: bytes) -> None:
+        self._chunks = [body[at : at + Upload.CHUNK] for at in range(0, len(body), Upload.CHUNK)] or [b""]
+        self._chunks.reverse()
+
+    async def __call__(self) -> dict[str, Any]:
+        chunk = self._chunks.pop()
+        return {"type": "http.request", "body": chunk, "more_body": bool(self._chunks)}
+
+
+def posted(scopes: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    """The same requests with a JSON body of so many bytes announced."""
     for scope in scopes:
-        length = str(size).encode()
         scope["method"] = "POST"
-        scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", length)]
+        scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
+    return scopes
+
+
+async def upload(app: Any, scopes: list[dict[str, Any]], bodies: Sequence[Callable[[], Any]]) -> float:
+    """Seconds of processor time for one request with a body, which is what its `receive` gives."""
     gc.collect()
     before = time.process_time()
-    for scope in scopes:
-        await app(scope, Upload(size), _send)
+    for scope, receive in zip(scopes, bodies, strict=True):
+        with contextlib.suppress(ValueError):  # the app's own, where a case is to fail
+            await app(scope, receive, send)
     return (time.process_time() - before) / len(scopes)

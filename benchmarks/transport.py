@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.transport import HttpTransport
-from sentry_sdk.worker import Worker
+from sentry_sdk.worker import BackgroundWorker, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sentry_sdk.envelope import Envelope
 
@@ -43,29 +45,47 @@ class Bench(HttpTransport):
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__(options)
         self.sent: Counter[str | None] = Counter()  # items by type
-        self.kept: list[Envelope] | None = None
+        self._kept: list[Envelope] | None = None  # while a guard looks
         Bench.last = self
 
     def _create_worker(self, options: dict[str, Any]) -> Worker:
         return _AtOnce()
 
+    @contextmanager
+    def in_thread(self) -> Iterator[Callable[[], None]]:
+        """Within, the worker is the SDK's own, a thread that also serialises; given is what waits until it is idle."""
+        at_once, worker = self._worker, BackgroundWorker()
+        self._worker = worker
+        try:
+            yield lambda: worker.flush(timeout=5)
+        finally:
+            worker.kill()
+            self._worker = at_once
+
     def _send_envelope(self, envelope: Envelope) -> None:
+        if not isinstance(self._worker, _AtOnce):
+            gzip.compress(envelope.serialize())
         for item in envelope.items:
             self.sent[item.type] += 1
-        if self.kept is not None:
-            self.kept.append(envelope)
+        if self._kept is not None:
+            self._kept.append(envelope)
 
     def _flush_client_reports(self, force: bool = False) -> None:
         """Left where they are, for the guards to read."""
 
-    def take(self) -> dict[str, list[dict[str, Any]]]:
-        """The payloads kept since the guard began, by kind, as they would be on the wire."""
+    @contextmanager
+    def keeping(self) -> Iterator[dict[str, list[dict[str, Any]]]]:
+        """What was sent within, by kind, as it would be on the wire; there at the end."""
         found: dict[str, list[dict[str, Any]]] = {"event": [], "transaction": []}
-        for envelope in self.kept or ():
-            for item in envelope.items:
-                if item.type in found:
-                    found[item.type].append(json.loads(item.get_bytes()))
-        return found
+        self._kept = []
+        try:
+            yield found
+            for envelope in self._kept:
+                for item in envelope.items:
+                    if item.type in found:
+                        found[item.type].append(json.loads(item.get_bytes()))
+        finally:
+            self._kept = None
 
     def losses(self) -> dict[tuple[str, str], int]:
         """By category and reason, so far."""

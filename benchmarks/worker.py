@@ -17,8 +17,10 @@ from typing import Any
 
 from benchmarks.contenders import Skipped, make, prober
 from benchmarks.frameworks import build
-from benchmarks.guards import Guard, Tally, check_by_probe
-from benchmarks.traffic import CASES, drive, several, together, upload
+from benchmarks.guards import Guard, GuardError, Tally, check_by_probe
+from benchmarks.steps import longest
+from benchmarks.traffic import CASES, Document, Upload, document, drive, posted, several, together, upload
+from benchmarks.transport import Bench
 
 _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
 _BLOCK_SECONDS = 0.004
@@ -34,6 +36,8 @@ class Subject:
         self.bare = build(framework)
         self.app = make(contender, framework)
         self.sends = contender.partition(":")[0] in {"ours", "ours_plain", "sdk"}
+        # The SDK's integrations patch a framework's classes, so that no app of it is bare in this process any more.
+        self.patched = contender in {"sdk", "sdk_off"} and framework != "raw"
         self.probe = prober(contender)
         self._size: dict[Any, int] = {}
 
@@ -48,8 +52,8 @@ class Subject:
         elif self.probe is not None:
             await check_by_probe(self.app, CASES[case], self.probe)
 
-    async def block(self, case: str, *, trace: bool, **shape: Any) -> tuple[float, float]:
-        """Microseconds of a request to the bare app and to the contender's, and the counts checked.
+    async def block(self, case: str, *, trace: bool, **shape: Any) -> tuple[float | None, float]:
+        """Microseconds of a request to the bare app, where there is one, and to the contender's; the counts checked.
 
         Args:
             case: of `traffic.CASES`.
@@ -63,7 +67,8 @@ class Subject:
             cold = await drive(self.app, several(kind, _LEAST, trace=trace, **shape))
             warm = max(_LEAST, min(_WARM, int(_WARM_SECONDS / cold)))
             await drive(self.app, several(kind, warm, trace=trace, **shape))
-            await drive(self.bare, several(kind, _WARM, trace=trace, **plain))
+            if not self.patched:
+                await drive(self.bare, several(kind, _WARM, trace=trace, **plain))
             gc.freeze()
             once = await drive(self.app, several(kind, _LEAST, trace=trace, **shape))
             self._size[key] = max(_LEAST, min(_MOST, int(_BLOCK_SECONDS / max(once, 1e-7))))
@@ -74,6 +79,8 @@ class Subject:
         spent = await drive(self.app, scopes)
         if self.sends:
             tally.check(kind, requests)
+        if self.patched:
+            return None, spent * 1e6
         bare = await drive(self.bare, several(kind, max(150, requests), trace=trace, **plain))
         return bare * 1e6, spent * 1e6
 
@@ -91,21 +98,51 @@ class Subject:
 
     async def body(self, case: str, *, size: int, repeat: int) -> tuple[float, float]:
         """Microseconds of a request that uploads a body, to the bare app and to the contender's."""
-        kind = CASES[case]
-        await upload(self.app, several(kind, 20, trace=False), 1_000)
-        spent = await upload(self.app, several(kind, repeat, trace=False), size)
-        bare = await upload(self.bare, several(kind, repeat, trace=False), size)
-        return bare * 1e6, spent * 1e6
+        await self._upload(self.app, case, 1_000, 20)
+        tally = Tally()
+        spent = await self._upload(self.app, case, size, repeat)
+        if self.sends:
+            tally.check(CASES[case], repeat)
+        return await self._upload(self.bare, case, size, repeat) * 1e6, spent * 1e6
+
+    async def _upload(self, app: Any, case: str, size: int, requests: int) -> float:
+        scopes = posted(several(CASES[case], requests, trace=False), size)
+        return await upload(app, scopes, [Upload(size) for _ in scopes])
+
+    async def document(self, case: str, *, size: int) -> tuple[float, float]:
+        """Microseconds of a request that has a JSON document for its body, to the bare app and to the contender's."""
+
+        async def post(app: Any, requests: int) -> float:
+            bodies = [document(size) for _ in range(requests)]
+            scopes = posted(several(CASES[case], requests, trace=False), size)
+            return await upload(app, scopes, [Document(body) for body in bodies]) * 1e6
+
+        with Bench.last.keeping() as kept:
+            await post(self.app, _LEAST)
+        if self.contender == "ours" and not all(event["request"].get("data") for event in kept["event"]):
+            raise GuardError(f"{case}: an event without the body")
+        spent = await post(self.app, 2 * _LEAST)
+        return await post(self.bare, 100), spent
+
+    async def steps(self, case: str) -> tuple[list[float], list[float]]:
+        """The longest steps of the event loop in requests, in microseconds: processor time, and by the wall clock."""
+        kind, requests = CASES[case], 30
+        scopes = several(kind, requests, trace=False, pause=True)
+        tally = Tally()
+        with Bench.last.in_thread() as settle:
+            found = await longest(self.app, scopes, settle)
+            settle()
+        tally.check(kind, requests)
+        return found
 
     async def memory(self, case: str, *, size: int) -> tuple[float, float]:
         """Bytes allocated at the most during such a request, beyond what was there before."""
         peaks = []
         for app in (self.bare, self.app):
-            await upload(app, several(CASES[case], 5, trace=False), 1_000)
-            scopes = several(CASES[case], 1, trace=False)
+            await self._upload(app, case, 1_000, 5)
             tracemalloc.start()
             before, _ = tracemalloc.get_traced_memory()
-            await upload(app, scopes, size)
+            await self._upload(app, case, size, 1)
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
             tracemalloc.stop()
         return peaks[0], peaks[1]

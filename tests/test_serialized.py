@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sentry_sdk
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentry_sdk.serializer import serialize
 
@@ -72,6 +72,7 @@ parts = {
     bodies=st.sampled_from(["always", "medium"]),
     custom=st.sampled_from([None, lambda value: "shown"]),
 )
+@example(event={"request": {"url": "0" * 10 + "\U00010000" * 3}}, limit=21, bodies="always", custom=None)
 def test_every_event_is_serialized_as_the_sdk_does(event: Any, limit: Any, bodies: str, custom: Any) -> None:
     options = {"max_value_length": limit, "max_request_body_size": bodies, "custom_repr": custom}
     sentry_sdk.init(**options)

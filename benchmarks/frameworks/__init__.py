@@ -37,8 +37,19 @@ def work(scope: dict[str, Any], path: str, set_user: SetUser) -> None:
             with sentry_sdk.start_span(op="db", name=f"SELECT * FROM items WHERE shelf = {number}"):
                 pass
     if path == "/api/broken":
+        if "frames" in scope:
+            fail_below(scope["frames"])
         password = "hunter2-in-a-frame"  # noqa: F841 - a secret in a frame's variables
         raise ValueError("no such order")
+
+
+def fail_below(frames: int) -> None:
+    """Fail so many frames further down, each with variables such as code has."""
+    order = {"id": frames, "currency": "EUR", "paid": False, "items": [f"item-{frames}", "blue", 3]}
+    note = f"please ring twice at number {frames}"
+    if frames > 1:
+        fail_below(frames - 1)
+    raise ValueError(f"no such order: {order['id']}, {note}")
 
 
 def build(framework: str, set_user: SetUser = None) -> Any:

@@ -48,7 +48,20 @@ REDACTED = {
     "-----BEGIN PRIVATE KEY-----\nMIIEvQ==\nabc\n-----END PRIVATE KEY-----": f"-----BEGIN PRIVATE KEY-----{F}-----END PRIVATE KEY-----",
     "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nMIIE": f"-----BEGIN RSA PRIVATE KEY-----{F}",
     "-----BEGIN OPENSSH PRIVATE KEY-----\\nb3Blbn\\n-----END OPENSSH PRIVATE KEY-----": f"-----BEGIN OPENSSH PRIVATE KEY-----{F}-----END OPENSSH PRIVATE KEY-----",
+    "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAAAg==": f"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----{F}",
+    "-----BEGIN+PRIVATE+KEY-----%0AMIIEvQ%3D%3D%0A-----END+PRIVATE+KEY-----": f"-----BEGIN+PRIVATE+KEY-----{F}-----END+PRIVATE+KEY-----",
+    "...kJ8s\nMIIEvQIBADANBgkqhkiG\n-----END RSA PRIVATE KEY-----": f"{F}-----END RSA PRIVATE KEY-----",
+    # where an escape or another alphabet stands in front
+    "a\\n4111111111111111\\nb": f"a\\n{F}\\nb",
+    "a\\r\\nDE89370400440532013000": f"a\\r\\n{F}",
+    "\\tBearer abcdef123456": f"\\tBearer {F}",
+    "\\neyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.": f"\\n{F}",
+    "n=1%20078-05-1120": f"n=1%20{F}",
+    "\u5361\u53f74111111111111111": f"\u5361\u53f7{F}",
     # URLs
+    "postgres://bob:hun/ter#2?@db:5432/x": f"postgres://bob:{F}@db:5432/x",
+    "https://abcdef0123456789abcdef:@api.x.org/v1": f"https://{F}:@api.x.org/v1",
+    "https://abcdef0123456789abcdef:x-oauth-basic@github.com/o/r": f"https://{F}:x-oauth-basic@github.com/o/r",
     "postgres://bob:hunter2@db:5432/x": f"postgres://bob:{F}@db:5432/x",
     "redis://:hunter2@db/0": f"redis://:{F}@db/0",
     "amqp://u:p@ss@host/": f"amqp://u:{F}@host/",
@@ -95,6 +108,25 @@ REDACTED = {
     "AccountName=x;AccountKey=abc123==;Suffix=y": f"AccountName=x;AccountKey={F};Suffix=y",
     "host=db password=p,w)d user=x": f"host=db password={F} user=x",
     "CREATE USER x IDENTIFIED BY 'hunter2'": f"CREATE USER x IDENTIFIED BY '{F}'",
+    "IDENTIFIED WITH mysql_native_password BY 'hunter2'": f"IDENTIFIED WITH mysql_native_password BY '{F}'",
+    "identified by hunter2 account unlock": f"identified by {F} account unlock",
+    "SET PASSWORD FOR 'bob'@'%' = PASSWORD('hunter2')": f"SET PASSWORD FOR 'bob'@'%' = PASSWORD('{F}')",
+    "alter user bob with encrypted password 'hunter2'": f"alter user bob with encrypted password '{F}'",
+    "OPTIONS (user 'bob', password 'hunter2')": f"OPTIONS (user 'bob', password '{F}')",
+    "Driver={SQL Server};Uid=bob;Pwd={hunter2};": f"Driver={{SQL Server}};Uid=bob;Pwd={{{F}}};",
+    '"Endpoint=sb://x/;SharedAccessKey=PNuXoQ8zpuT6D4iI9hOJN7bQ1Qkmzhy4xKoTtKq41nr="': f'"Endpoint=sb://x/;SharedAccessKey={F}"',
+    "Authorization: GenieKey 1a2b3c4d-5e6f": f"Authorization: {F}",
+    'Digest username="bob", realm="x", response="6629fae49393a05397450978507c4ef1"': f"Digest {F}",
+    "Your API key: ab12cd34": f"Your API key: {F}",
+    "Session ID: 7f3b9c1d": f"Session ID: {F}",
+    "securityCode=937&sig=Mmsp%3D": f"securityCode={F}&sig={F}",
+    # commands
+    "curl -u bob:hunter2 https://x": f"curl -u bob:{F} https://x",
+    "curl --proxy-user 'bob:hunter2' https://x": f"curl --proxy-user 'bob:{F}' https://x",
+    "mysqldump -ubob -phunter2 shop": f"mysqldump -ubob -p{F} shop",
+    "sshpass -p hunter2 ssh db": f"sshpass -p {F} ssh db",
+    "redis-cli -a hunter2 ping": f"redis-cli -a {F} ping",
+    "docker login -u bob -p hunter2": f"docker login -u bob -p {F}",
     "<password>hunter2</password>": f"<password>{F}</password>",
     "<ns:password a='1'>hunter2</ns:password>": f"<ns:password a='1'>{F}</ns:password>",
     "<login user='x' password='hunter2'/>": f"<login user='x' password='{F}'/>",
@@ -142,6 +174,23 @@ DE12 is a road, GB82WEST12345698765431 is no account
 0x7fffffffffffffff 18446744073709551615
 http://localhost:8080/users/@me
 Traceback (most recent call last): File "/srv/app/main.py", line 12, in handle
+{"Authorization": f"Bearer {token}", "X-Api-Key": api_key}; headers['Authorization'] = auth; "Authorization": "Bearer " + token
+auth=(user, password) signature: (a, b) -> c; select(session.id).where(session.id = x.session_id)
+SET password = $1, token = $2 WHERE id = $3; password=@p1
+credentials: include, fetch(url, {credentials: 'same-origin'})
+=== PASS: TestLogin, PASS: test_login (0.3 s), pass: 12, fail: 0; cards: 3; pin: 5
+.card:hover { color: red } <div id="password-strength">weak</div> <meta name="viewport" content="width=device-width">
+<input type="password" name="password" placeholder="Password" value="">
+arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf
+password=${DB_PASSWORD:-} password={{ vault_password }} PASSWORD_FILE=/run/secrets/db_password
+usage: x [--token TOKEN] [--secret SECRET] --password PASSWORD --api-key KEY -u USER:GROUP
+"POST /auth/token HTTP/1.1" 200
+WWW-Authenticate: Digest realm="testrealm@host", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"
+docker run -u 1000:1000 -p 127.0.0.1:5432:5432 postgres; mysql -u root -p; curl -u $USER:$PASS https://x
+INSERT INTO users (name, password) VALUES ($1, $2), (%(name)s, %(password)s)
+[{'type': 'missing', 'loc': ('body', 'password'), 'msg': 'Field required', 'input': None}]
+http://localhost:3000/login?next=/a@b https://example.com:8080/users/@me
+the session was identified by name; session_start: 12, token_expires_in=3600, function_signature='(a, b)'
 password=%s token={} secret=${SECRET} pwd=<password> key=*** token=SecretStr('**********')
 """.strip().splitlines()
 
