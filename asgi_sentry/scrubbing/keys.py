@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,10 +104,10 @@ VALUE_KEYS = (
 
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
 _CACHED, _CACHED_LENGTH = 4096, 80
+_STRINGS = frozenset({str})
 _LONGEST_NAME = 200
 _REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _NAMES = 1024  # of those that stand in texts
-_FEW = 400  # characters of keys for which one search for any stem is quicker than one search a stem
 
 
 def words(key: str) -> list[str]:
@@ -156,9 +156,10 @@ class Keys:
         "_allowed",
         "_denied",
         "_find",
+        "_find_stem",
+        "_find_term",
         "_met",
         "_shown",
-        "_stems",
         "_whole",
         "find_stem",
         "own_stems",
@@ -176,8 +177,10 @@ class Keys:
         stems = {*_STEMS, *self.own_stems}
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
         everything = not all(stem.isascii() for stem in stems)
-        self._stems = ("",) if everything else tuple(sorted(stems))
-        self._find = self.find_stem = re.compile(r"[^\W_]" if everything else trie(sorted(stems))).search
+        self._find_term = re.compile(trie(sorted(self._denied))).search
+        found = r"[^\W_]" if everything else trie(sorted(stems))
+        self._find = self.find_stem = re.compile(found).search
+        self._find_stem = re.compile(b"" if everything else found.encode()).search  # the same in bytes
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()
@@ -219,20 +222,17 @@ class Keys:
 
     def told(self, keys: set[object]) -> dict[object, int]:
         """Which of these keys mean something, and what."""
-        texts = [
-            key if isinstance(key, str) else key.decode("latin-1") if isinstance(key, bytes) else "" for key in keys
-        ]
-        joined = "\0".join(texts)
+        each = list(keys)
+        texts: list[Any] = each
+        if not _STRINGS.issuperset(map(type, each)):
+            texts = [
+                key if isinstance(key, str) else key.decode("latin-1") if isinstance(key, bytes) else "" for key in each
+            ]
         found: dict[object, int] = {}
-        suspects: Iterable[object]
-        if len(joined) < _FEW:
-            suspects = keys if self._find(joined.lower()) else ()
-        else:
-            suspects = self._suspects(list(keys), texts, joined)
-        for key in suspects:
-            verdict = self._fresh(key)
+        for index in self._suspects(texts):
+            verdict = self._fresh(each[index])
             if verdict:
-                found[key] = verdict
+                found[each[index]] = verdict
         for key, verdict in found.items():
             if len(self.special) < _CACHED and isinstance(key, (str, bytes)) and len(key) <= _CACHED_LENGTH:
                 self.special[key] = verdict
@@ -250,21 +250,22 @@ class Keys:
                     if not room:
                         return
 
-    def _suspects(self, keys: list[object], texts: list[str], joined: str) -> Iterable[object]:
-        """Keys that have a stem in them, by one search a stem over all of them."""
-        data = joined.encode("latin-1", "replace").lower()
-        starts = [0, *accumulate(len(text) + 1 for text in texts)]
-        found: dict[int, None] = {}
-        for stem in self._stems:
-            literal = stem.encode()
-            at = data.find(literal)
-            while at >= 0:
-                index = bisect_right(starts, at) - 1
-                if index >= len(texts):
-                    break
-                found[index] = None
-                at = data.find(literal, starts[index + 1])
-        return [keys[index] for index in found]
+    def _suspects(self, texts: list[str]) -> Iterable[int]:
+        """The indices of keys that have a stem in them, by one search over all of them."""
+        joined = "\0".join(texts)
+        if not joined.isascii():  # letters beyond have cases that fold in surprising ways
+            yield from (index for index, text in enumerate(texts) if not text.isascii())
+        data = joined.encode("latin-1", "replace").lower()  # one byte a character, so that places stay
+        starts: list[int] = []
+        match = self._find_stem(data)
+        while match is not None:
+            if not starts:
+                starts = [0, *accumulate(len(text) + 1 for text in texts)]
+            index = bisect_right(starts, match.start()) - 1
+            if index >= len(texts):
+                return
+            yield index
+            match = self._find_stem(data, starts[index + 1])
 
     def _fresh(self, key: object) -> int:
         if isinstance(key, (bytes, bytearray)):
@@ -278,12 +279,7 @@ class Keys:
         whole = "".join(parts)
         if whole in self._allowed or not parts:
             return PLAIN
-        runs = {
-            "".join(parts[start:end])
-            for start in range(len(parts))
-            for end in range(start + 1, min(len(parts), start + _MAX_RUN) + 1)
-        }
-        hits = runs & self._denied.keys()
+        hits = _runs(parts) & self._denied.keys() if self._find_term(whole) else set()
         if hits and any(self._denied[hit] for hit in hits):
             return DENIED
         named = [part for part in parts if not part.isdigit()]
@@ -302,6 +298,15 @@ class Keys:
 
 
 _NO_TERM, _OWN_TERM = False, True
+
+
+def _runs(parts: list[str]) -> set[str]:
+    """Some words that follow each other, put together, in each way there is."""
+    return {
+        "".join(parts[start:end])
+        for start in range(len(parts))
+        for end in range(start + 1, min(len(parts), start + _MAX_RUN) + 1)
+    }
 
 
 def _is_compound(word: str) -> bool:

@@ -32,7 +32,9 @@ REQUEST = "@request"
 _UPPER, _LOWER, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
 _SHAPE = bytes.maketrans(_UPPER + _LOWER + _DIGITS, b"A" * 26 + b"a" * 26 + b"0" * 10)
 _RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range(256))
-_WORDS = bytes(byte | 0x20 if byte in _UPPER + _LOWER else 0x20 for byte in range(256))
+_WORDS = bytes(
+    byte | 0x20 if byte in _UPPER + _LOWER else 0x20 for byte in range(256)
+)  # without digits: they make none
 _ROUNDS = 4  # a redaction may complete another match ("a [Filtered]@b" ...); each round leaves less to find
 _TAINTED = 1 << 200  # beyond any number of rules
 # A gate's rarest character is looked for first: one is found many times faster than several in a row.
@@ -53,6 +55,7 @@ _OUTSIDE_IDS = re.compile(r"(?![0-9a-fx-]+\Z)[A-Za-z_-]+\Z")  # a literal that c
 
 # How much is remembered before it begins anew.
 _KNOWN_CHARACTERS, _KNOWN_LENGTH = 1_000_000, 1000
+_REMEMBERED = 300  # of one look: more than these that nobody has met are a flood of what nobody will meet again
 _KNOWN_LINES, _KNOWN_LINE = 4096, 200
 _KNOWN_WORDS, _KNOWN_WORD = 10_000, 24
 
@@ -174,14 +177,14 @@ class TextRules:
         unknown = [
             (text, shape) for text, shape in zip(texts, shapes, strict=True) if shape not in known and text not in known
         ]
-        if not unknown:
+        if not 0 < len(unknown) <= _REMEMBERED:
             return unknown
         without_ids = _ID.sub(_AN_ID, b"\0".join([shape for _, shape in unknown])).split(b"\0")
         return [(text, shape) for (text, _), shape in zip(unknown, without_ids, strict=True) if shape not in known]
 
     def remember(self, look: Look, secret: set[str]) -> None:
         """Keep what was found harmless, but for texts that are secret where they stand, and for options."""
-        for text, known_by in look.harmless:
+        for text, known_by in look.harmless[:_REMEMBERED]:
             if len(text) > _KNOWN_LENGTH or text in secret or (known_by.__class__ is bytes and b"%" in known_by):
                 continue
             if known_by.__class__ is bytes or text[:1] != "-":
@@ -240,7 +243,7 @@ class TextRules:
 
     def _look_for_words(self, texts: Sequence[str], data: bytes, places: Places, found: dict[int, int]) -> None:
         """The gates made of letters: only those are looked for that are in some word of the texts."""
-        cores = self._cores_in(set(data.translate(_WORDS).split()) - self._harmless_words)
+        cores = self._cores_in(set(data.translate(_WORDS, _DIGITS).split()) - self._harmless_words)
         if not cores:
             return
         lower = data.lower()
@@ -261,20 +264,24 @@ class TextRules:
         for word in words & self._words.keys():
             cores.update(self._words[word])
         words.difference_update(self._words)
-        if not words:
-            return cores
-        if self._find_core(b" ".join(words)) is None:
+        joined = b" ".join(words)
+        match = self._find_core(joined)
+        if match is None:
             self._keep_words(words)
-            return cores
-        for word in words:
-            if self._find_core(word) is not None:
-                inside = tuple(core for core in self._cores if core in word)
-                cores.update(inside)
-                if len(self._words) < _KNOWN_WORDS and len(word) <= _KNOWN_WORD:
-                    self._words[word] = inside
+        while match is not None:
+            end = joined.find(b" ", match.end())
+            end = len(joined) if end < 0 else end
+            word = joined[joined.rfind(b" ", 0, match.start()) + 1 : end]
+            inside = tuple(core for core in self._cores if core in word)
+            cores.update(inside)
+            if len(self._words) < _KNOWN_WORDS and len(word) <= _KNOWN_WORD:
+                self._words[word] = inside
+            match = self._find_core(joined, end)
         return cores
 
     def _keep_words(self, words: set[bytes]) -> None:
+        if len(words) > _REMEMBERED:
+            return
         if len(self._harmless_words) > _KNOWN_WORDS:
             self._harmless_words.clear()
         self._harmless_words |= {word for word in words if len(word) <= _KNOWN_WORD}

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _UNCHECKED = 20_000  # containers; only beyond these it is looked whether some lie within themselves
 _LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
-_SHORTEST_KEY = 5  # no rule and no taint matches less
 
 # How the members of a container are read; what is under a key may say more.
 BY_KEYS, IN_COOKIES, IN_ADDRESSES, IN_COOKIE_PAIR = range(4)
@@ -183,11 +182,12 @@ class Walk:
         self._gather()
         names = self._names(everything=bool(taint))
         self._decide()
-        texts = {*self._texts, *[text for text, _ in names], *[given[0] for given in self._given]}
+        texts = {*self._texts, *[given[0] for given in self._given]}
         texts -= self._gone_everywhere()
+        texts.update(names if _STRINGS.issuperset(map(type, names)) else map(_text_of, names))
         look = rules.look(texts, taint)
         hits = look.hits
-        self.renamed = {name: hits[text][0] for text, name in names if text in hits} if hits else {}
+        self.renamed = {name: hits[text][0] for name in names if (text := _text_of(name)) in hits} if hits else {}
         if self.renamed and not self._owned:
             raise _NotPlainError
         keys.remember(self._fresh - self._hot.keys() - self.renamed.keys())
@@ -289,13 +289,13 @@ class Walk:
         elif not self._owned and (not self._lenient or cls.__module__ not in KEPT_MODULES):
             raise _NotPlainError
 
-    def _names(self, *, everything: bool) -> list[tuple[str, Any]]:
-        """The keys to look at as texts, as text and as key: those that nobody has met, or everything."""
+    def _names(self, *, everything: bool) -> set[Any]:
+        """The keys to look at as texts: those that nobody has met, or everything."""
         work, keys = self._work, self.scrubber.keys
         if everything:
-            met = names = set().union(*[source for source in work if source.__class__ is dict])
+            met = set().union(*[source for source in work if source.__class__ is dict])
         else:
-            met = names = set().union(*[work[number] for number in self._odd])
+            met = set().union(*[work[number] for number in self._odd])
         special = keys.special
         self._hot = hot = {name: special[name] for name in met if name in special}  # what says something, and what
         self._fresh = fresh = met - keys.plain - hot.keys()
@@ -303,13 +303,7 @@ class Walk:
             if not self._owned and not _KEY_TYPES.issuperset(map(type, fresh)):
                 raise _NotPlainError
             hot.update(keys.told(fresh))
-        if not everything:
-            names = fresh
-        return [
-            (name.decode("latin-1") if isinstance(name, bytes) else name, name)
-            for name in names
-            if name.__class__ in _TEXTS and len(name) >= _SHORTEST_KEY
-        ]
+        return met if everything else fresh
 
     # --- what keys say -----------------------------------------------------------------------------------------------
 
@@ -619,8 +613,13 @@ def _add_remark(meta: dict[str, Any], rule: str) -> None:
         remarks.append([rule, "x"])
 
 
-_TEXTS = frozenset({str, bytes})
+_TEXTS, _STRINGS = frozenset({str, bytes}), frozenset({str})
 _CONTAINERS = frozenset({dict, list, Rebuilt})
+
+
+def _text_of(name: Any) -> str:
+    """A key as a text; nothing of one that is none."""
+    return name if name.__class__ is str else name.decode("latin-1") if name.__class__ is bytes else ""
 
 
 def _is_pair(value: list[Any]) -> bool:
