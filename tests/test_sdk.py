@@ -333,7 +333,7 @@ def test_a_session_of_ours_has_what_the_sdks_has(start: Start) -> None:
 @pytest.mark.anyio
 async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever ends well, with an error, or crashing, in one minute or several, before a flush or after it."""
-    now = [1_000_000.0]
+    now = [1_000_020.0]
     monkeypatch.setattr(sdk.time, "time", lambda: now[0])
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -355,7 +355,7 @@ async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeyp
                 sdk, "_count_session", lambda view, session: view.client.session_flusher.add_session(session)
             )
         for step in (0, 20, 61, 61.5):
-            now[0] = 1_000_000.0 + step
+            now[0] = 1_000_020.0 + step
             for path in ("/", "/", "/error", "/", "/crash", "/"):
                 with contextlib.suppress(ValueError):
                     await request(SentryMiddleware(app), path=path)
