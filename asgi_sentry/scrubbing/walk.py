@@ -22,7 +22,7 @@ from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry.scrubbing.plain import KEPT_MODULES, SCALARS, Copier, Rebuilt, plain_key, rename_keys, unused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from asgi_sentry.scrubbing.engine import Scrubber
     from asgi_sentry.scrubbing.taint import Taint
@@ -184,8 +184,7 @@ class Walk:
         self._decide()
         texts = {*self._texts, *[given[0] for given in self._given]}
         texts -= self._gone_everywhere()
-        texts.update(names if _STRINGS.issuperset(map(type, names)) else map(_text_of, names))
-        look = rules.look(texts, taint)
+        look = rules.look(texts, taint, keys=_texts_of(names), new_keys=_texts_of(self._fresh))
         hits = look.hits
         self.renamed = {name: hits[text][0] for name in names if (text := _text_of(name)) in hits} if hits else {}
         if self.renamed and not self._owned:
@@ -615,6 +614,10 @@ def _add_remark(meta: dict[str, Any], rule: str) -> None:
 
 _TEXTS, _STRINGS = frozenset({str, bytes}), frozenset({str})
 _CONTAINERS = frozenset({dict, list, Rebuilt})
+
+
+def _texts_of(names: set[Any]) -> Collection[str]:
+    return names if _STRINGS.issuperset(map(type, names)) else [_text_of(name) for name in names]
 
 
 def _text_of(name: Any) -> str:
