@@ -25,6 +25,7 @@ from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import unquote
 
 import sentry_sdk
 from sentry_sdk import scope as sdk_scope
@@ -381,7 +382,7 @@ class Scopes:
         # A span of the surroundings (a server's, a test's) is not the parent of a request's.
         current._span = isolation._span = None
         # Not by `add_event_processor`, which throws all processors away where there are more than twenty.
-        current._event_processors = [*processors(here), processor]  # type: ignore[list-item]  # its events are TypedDicts
+        current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]  # its events are TypedDicts
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         OWNER.set(owner)
@@ -550,6 +551,22 @@ def _is_ours_to_continue(view: ClientView, baggage: str | None) -> bool:
     return _should_continue_trace(Baggage.from_incoming_header(baggage) if baggage else None)
 
 
+def _parsed_baggage(header: str) -> Baggage:
+    """What `Baggage.from_incoming_header` makes of it, at a third of its cost: it unquotes what has no quotes."""
+    items: dict[str, str] = {}
+    others: list[str] = []
+    for part in header.split(","):
+        if "=" in part:
+            item = part.strip()
+            key, _, value = item.partition("=")
+            if key.startswith("sentry-"):
+                name = key.split("-")[1]
+                items[unquote(name) if "%" in name else name] = unquote(value) if "%" in value else value
+            else:
+                others.append(item)
+    return Baggage(items, ",".join(others), mutable=not items)
+
+
 class TraceContext(PropagationContext):
     """The trace of a request, and the decision about it: without a span on the scope it goes on as `-0` or `-1`.
 
@@ -696,7 +713,7 @@ class TraceContext(PropagationContext):
             self._read()
         if self._header is not None:
             header, self._header = self._header, None
-            self._known = Baggage.from_incoming_header(header)
+            self._known = _parsed_baggage(header)
             self._fill_sample_rand()
             self.note_rate()
         return self._known
@@ -720,9 +737,11 @@ class TraceContext(PropagationContext):
         if self._rand is None:
             if self._headers is not None:
                 self._read()
-            found = _RAND.search(self._header) if self._header is not None else None
-            rand = _within_one(found[1]) if found is not None else None
-            if rand is None and self.baggage is not None:
+            rand = None
+            if self._header is not None:
+                found = _RAND.search(self._header)
+                rand = _within_one(found[1]) if found is not None else None
+            if rand is None and (self._header is not None or self._known is not None) and self.baggage is not None:
                 rand = self.baggage._sample_rand()
             if rand is None and self.incoming:
                 rand = _generate_sample_rand(self.trace_id)
@@ -1047,16 +1066,17 @@ class _UnsampledRoot:
     def keep(self, rate: float) -> None:
         """Nothing: it was not recorded."""
 
-    def drop(self, reason: str) -> None:
-        """Count it, for this reason."""
+    def finish(self, exc: BaseException | None) -> None:
         # What the SDK counts for a sampler that returns 0.
         transport = self._view.client.transport
         if transport is not None:
-            transport.record_lost_event(reason, "transaction")
-            transport.record_lost_event(reason, "span")
+            lose, reason = transport.record_lost_event, self._reason
+            lose(reason, "transaction")
+            lose(reason, "span")
 
-    def finish(self, exc: BaseException | None) -> None:
-        self.drop(self._reason)
+    def drop(self, reason: str) -> None:
+        """Nothing: it was not recorded, and it is counted for its own reason."""
+        self.finish(None)
 
     def discard(self) -> None:
         """Nothing was started."""
@@ -1192,9 +1212,11 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     meta: dict[str, Any] = {}
     for key, value in event.items():
+        if key == "event_id" or (type(value) is str and len(value) <= limit):
+            made[str(key)] = value  # a tagged id stays one
+            continue
         try:
-            # A tagged id stays one.
-            made[str(key)] = value if key == "event_id" else _plain_part(key, value, limit, whole_bodies=whole_bodies)
+            made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
         # Other threads may write into the app's own dicts; the SDK's serializer copies them first.
         except (_NotPlainError, RecursionError, RuntimeError):
             own = {option: options.get(option) for option in _OF_SERIALIZER}
@@ -1235,10 +1257,15 @@ def _plain(value: Any, limit: int) -> Any:
     if kind is dict:
         return _plain_dict(value, limit)
     if kind is list or kind is tuple:
-        return [each if each is None else _plain(each, limit) for each in value]
+        return [
+            each if each is None or (type(each) is str and len(each) <= limit) else _plain(each, limit)
+            for each in value
+        ]
     if kind is float and math.isfinite(value):
         return value
     if kind is datetime:
+        if value.tzinfo is timezone.utc and value.year >= 1000:  # what `strftime` does not pad
+            return value.isoformat(timespec="microseconds")[:-6] + "Z"  # in the place of +00:00, at a fifth of the cost
         return format_timestamp(value)
     if isinstance(value, str) and not hasattr(kind, "__sentry_repr__"):  # an enumeration's
         return _plain(str.__str__(value), limit)

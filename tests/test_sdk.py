@@ -436,6 +436,16 @@ def test_a_trace_is_read_as_the_sdk_reads_it(start: Start, header: str | None, b
         assert items_of(ours) == items_of(theirs)
 
 
+@given(
+    header=baggage_headers.filter(bool)
+    | st.text(st.sampled_from("sentry-=,% \tab25C3é;"), max_size=40).map(lambda text: f"a=1,{text}, sentry-x-y=%41")
+)
+def test_baggage_is_parsed_as_the_sdk_parses_it(header: str) -> None:
+    ours, theirs = sdk._parsed_baggage(header), Baggage.from_incoming_header(header)
+    for name in Baggage.__slots__:
+        assert getattr(ours, name) == getattr(theirs, name), name
+
+
 @given(number=st.integers(0, 2**128 - 1), rand=st.none() | st.integers(0, 999_999))
 def test_the_dice_are_the_sdks(start: Start, number: int, rand: int | None) -> None:
     start()

@@ -54,7 +54,7 @@ def test_what_is_not_plain_is_left_to_the_sdk(odd: object, monkeypatch: pytest.M
 bags = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | moments,
     lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text() | st.integers(), inner, max_size=12),
-    max_leaves=30,
+    max_leaves=15,
 )
 parts = {
     "extra": bags,
