@@ -5,7 +5,8 @@ r"""Whether a pattern takes linear time in `re`, told from its shape alone.
 - at each repeat the next character says whether to go on or to leave it (what repeats, and what may follow, begin with
   different characters), so that there is one way only, and
 - an attempt that runs far can't begin again inside what it ran over: it has to begin at a place that a lookbehind or
-  `\b` marks as the head of a run, or with a character that what repeats does not contain.
+  `\b` marks as the head of a run, or with a character that what repeats does not contain; or one of those that follow
+  before the first long repeat is such a character, so that each attempt inside soon fails (`acme_[a-z]+_end`).
 
 Repeats of up to a few dozen are a constant factor and not held to this, as long as the factors don't multiply. The
 test is on the safe side: a pattern may be refused that would do well; then bounds on its repeats help.
@@ -87,14 +88,28 @@ class _Analysis:
         boundary = _head_boundary(tree, self)
         # A repeat at the very end can't fail any more: what it ran over is matched, and not tried again.
         loops = self.long_loops[:-1] if _ends_in_loop(tree) else self.long_loops
+        required = self.required(tree)
         for loop in loops:
-            begins_inside = part.first & loop
+            begins_inside = bool(part.first & loop) and all(chars & loop for chars in required)
             if begins_inside and (boundary is None or loop - boundary):
                 return (
                     "an attempt can begin again inside what a long repeat runs over; put a lookbehind such as (?<!\\w) "
                     f"in front, or bound the repeat to at most {_SHORT} characters"
                 )
         return None
+
+    def required(self, items: list[Any]) -> list[frozenset[str]]:
+        """The characters that every match has, one after the other, before anything that can be left out or be long."""
+        found: list[frozenset[str]] = []
+        for code, argument in items:
+            name = str(code)
+            if name in _CHARACTERS:
+                found.append(self.characters(name, argument))
+            elif name in _REPEATS and 1 <= int(argument[0]) == int(argument[1]) <= _SHORT and len(argument[2]) == 1:
+                found += self.required(list(argument[2]))
+            elif name != "AT":
+                break
+        return found
 
     def sequence(self, items: list[Any]) -> _Part:
         whole = _Part()

@@ -41,7 +41,7 @@ _ITS_VALUE = re.compile(
 )
 _NAMED_ELEMENT = re.compile(
     r"<(?:\w{1,20}:)?(?:name|key)>\s{0,20}([^<>]{1,200}?)\s{0,20}</(?:\w{1,20}:)?(?:name|key)>\s{0,40}"
-    r"<(?:\w{1,20}:)?(?:value|string|data|val)>([^<]{1,4000})",
+    r"<(?:\w{1,20}:)?(?:value|string|data|val)>\s{0,20}(?:<\w{1,20}>)?([^<]{1,4000})",
     re.IGNORECASE,
 )
 _VALUE_FIRST = re.compile(
