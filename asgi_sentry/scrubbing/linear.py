@@ -30,7 +30,7 @@ _ALPHABET = (
 )
 _ALL = frozenset(_ALPHABET)
 _SHORT = 64  # repeats of up to so many are a constant factor
-_WORK = 20_000  # steps of one attempt, at most, by bounded repeats alone
+_WORK = 2000  # steps of one attempt, at most, by bounded repeats alone
 _CHARACTERS = {"LITERAL", "NOT_LITERAL", "IN", "ANY"}
 _REPEATS = {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
 
@@ -62,6 +62,7 @@ class _Part:
         work: steps of one attempt at most, a long repeat counted as one.
         long: what a long repeat at its end could take more of.
         short: the same for a short repeat of no fixed number.
+        ambiguous: whether short repeats in it can divide the same text in several ways.
     """
 
     first: frozenset[str] = frozenset()
@@ -69,6 +70,7 @@ class _Part:
     work: int = 1
     long: frozenset[str] = frozenset()
     short: frozenset[str] = frozenset()
+    ambiguous: bool = False
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -84,7 +86,7 @@ class _Analysis:
     def check(self, tree: list[Any]) -> str | None:
         part = self.sequence(tree)
         if part.work > _WORK:
-            return f"its bounded repeats multiply to {part.work} steps at one place; lower the bounds"
+            return f"its bounded repeats multiply to more than {_WORK} steps at one place; lower the bounds"
         boundary = _head_boundary(tree, self)
         # A repeat at the very end can't fail any more: what it ran over is matched, and not tried again.
         loops = self.long_loops[:-1] if _ends_in_loop(tree) else self.long_loops
@@ -126,6 +128,7 @@ class _Analysis:
                 work=whole.work * part.work if many_ways else whole.work + part.work,
                 long=part.long | (whole.long if part.nullable else _NOTHING),
                 short=part.short | (whole.short if part.nullable else _NOTHING),
+                ambiguous=whole.ambiguous or part.ambiguous or many_ways,
             )
         return whole
 
@@ -156,6 +159,7 @@ class _Analysis:
             work=sum(part.work for part in parts),
             long=frozenset().union(*(part.long for part in parts)),
             short=frozenset().union(*(part.short for part in parts)),
+            ambiguous=any(part.ambiguous for part in parts),
         )
 
     def repeat(self, argument: Any, *, possessive: bool) -> _Part:
@@ -175,12 +179,17 @@ class _Analysis:
         if is_long or len(self.long_loops) > before:
             self.long_loops[before:] = [self.everything(items)]
         more = body.first | body.long
+        if body.ambiguous and is_long:
+            raise _RefusedError("what repeats can divide the same text in many ways")
+        once = min(body.work, _WORK)
+        work = once ** min(high, _SHORT) if body.ambiguous else once * high  # each way through it meets all of the next
         return _Part(
             first=body.first,
             nullable=low == 0,
-            work=body.work + 1 if is_long else body.work * high,
+            work=body.work + 1 if is_long else work,
             long=more if is_long and not possessive and low != high else body.long,
             short=body.short if is_long or possessive or low == high else more | body.short,
+            ambiguous=body.ambiguous,
         )
 
     def everything(self, items: list[Any]) -> frozenset[str]:
@@ -256,7 +265,9 @@ def _ends_in_loop(tree: list[Any]) -> bool:
     name, argument = str(tree[-1][0]), tree[-1][1]
     if name == "SUBPATTERN":
         return _ends_in_loop(list(argument[3]))
-    return name in _REPEATS and int(argument[0]) <= 1 and int(argument[1]) > _SHORT and len(list(argument[2])) == 1
+    body = list(argument[2]) if name in _REPEATS else []
+    is_plain = len(body) == 1 and str(body[0][0]) in _CHARACTERS
+    return is_plain and int(argument[0]) <= 1 and int(argument[1]) > _SHORT
 
 
 def _head_boundary(tree: list[Any], analysis: _Analysis) -> frozenset[str] | None:

@@ -270,7 +270,8 @@ def test_a_validator_that_raises_counts_as_yes():
      r"(\d+)*\.", r"\d+\d+x", r"\w+\d+x", r".*.*=.*", r"<!--.*-->", r"<.+>x", r"(?:.*,){11}P", r"(.+)+@", r"[\w.-]+@[\w.-]+\.\w+",
      r"(https?://)?([\w-]+\.)+[\w-]+(/[\w\- ./?%&=]*)?x", r"^(\([0-9]+\)|[0-9]+)+$x", r"(?i)(foo|fo+)+z", r"(?<!\w)(\w+\.)*\w+@", r"(?:a|b|ab)*c",
      r"[\s\S]*x", r"\S+\s+\S+x", r"(?:\r\n|\n|\r)+\s*x", r"(?:[a-z]+-?)+x", r"^(?:a?){30}a{30}x", r"(a?){1,50}b", r'([^"\\]|\\.)*x', r"(\w+)+y",
-     r"a{1,1000}a{1,1000}b", r"x.{0,5000}y.{0,5000}z", r"(?s).*?password.*?end", r"\d+(?:,\d{3})*\.?\d*x", r"sec[a-z]+_end"],
+     r"a{1,1000}a{1,1000}b", r"x.{0,5000}y.{0,5000}z", r"(?s).*?password.*?end", r"\d+(?:,\d{3})*\.?\d*x", r"sec[a-z]+_end",
+     r"(?:_+ab|c_[^a]{1,100}b)*", r"(?:\s|(?:_{1,3}\w{1,3}_){2}(?:a_{1,3} )?){2}a_"],
 )  # fmt: skip
 def test_a_pattern_that_may_not_be_linear_is_refused(pattern):
     with pytest.raises(ValueError, match=r"'@mine' .*linear"):
