@@ -209,7 +209,7 @@ def _is_credential(text: str) -> bool:
 
 
 def _is_url_password(text: str) -> bool:
-    return text not in {"", FILTERED} and _NO_PASSWORD.fullmatch(text) is None
+    return text not in {"", FILTERED} and (text[0] not in "*x.%{$<" or _NO_PASSWORD.fullmatch(text) is None)
 
 
 _NO_PASSWORD = re.compile(r"\*+|x+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>")
@@ -279,26 +279,39 @@ def _email_spans(text: str) -> Iterable[Span]:
         yield first, domain.end(), "@email"
 
 
-# A user and a password in front of an @. Where the password holds a slash, a `#` or a `?` as it is, it is told from a
-# port and a path by not being a number. Without a password, or with one that only fills its place, the user is a token.
-_URL = re.compile(
-    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])"
-    r"(?:([^\s/?#\"'<>]{1,512})(?=@|%40)|(?!\d{1,5}[/?#])([^\s\"'<>@]{1,512})(?=@)|(?=@))"
+_URL_USER = re.compile(
+    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])(?=[^\s])"
 )
+_URL_REST = re.compile(r"[^\s/?#\"'<>]{0,512}")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
+_RAW_PASSWORD = re.compile(r"[^\s\"'<>]{1,128}")
+_NO_PASSWORDS = frozenset({"x-oauth-basic", "x-access-token", "X", ""})  # which only fill its place
+_SHORTEST_TOKEN = 16
 
 
 def _url_spans(text: str, _: Keys) -> Iterable[Span]:
-    for match in _URL.finditer(text):
-        group = 2 if match[2] else 3
-        if not match[group] or match[group] in _NO_PASSWORDS:
+    """The password in front of an @. Where it only fills its place, the user is a token."""
+    for match in _URL_USER.finditer(text):
+        start = match.end()
+        rest = _URL_REST.match(text, start)
+        front = rest[0] if rest else ""
+        length = max(front.rfind("@"), front.rfind("%40")) if "%" in front else front.rfind("@")
+        if (
+            length < 0
+            and text[start + len(front) : start + len(front) + 1] in {"/", "?", "#"}
+            and not _PORT.match(text, start)
+        ):
+            # It is no port, so it is a password with a slash, a # or a ? as it is.
+            at = text.find("@", start, start + 129)
+            length = at - start if at >= 0 and _RAW_PASSWORD.fullmatch(text, start, at) else -1
+        if length < 0:
+            continue
+        password = text[start : start + length]
+        if password in _NO_PASSWORDS:
             if len(match[1]) >= _SHORTEST_TOKEN and match[1] != FILTERED:
                 yield *match.span(1), "@urlauth"
-        elif _is_url_password(match[group]):
-            yield *match.span(group), "@urlauth"
-
-
-_NO_PASSWORDS = frozenset({"x-oauth-basic", "x-access-token", "X"})
-_SHORTEST_TOKEN = 16
+        elif _is_url_password(password):
+            yield start, start + length, "@urlauth"
 
 
 def _after(inner: str) -> str:
@@ -421,7 +434,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     _built_in(
         "@urlauth",
-        _URL.pattern,
+        _URL_USER.pattern,
         _AT_GATES,
         find=_url_spans,
     ),

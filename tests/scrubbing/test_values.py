@@ -263,8 +263,15 @@ def test_a_validator_that_raises_counts_as_yes():
 
 @pytest.mark.parametrize(
     "pattern",
+    # as https://owasp.org/www-community/attacks/Regular_expression_Denial_of_Service_-_ReDoS and bug trackers have them
     [r"(a+)+b", r"\w+://[^/\s]+:[^/\s]+@", r"(a|a)*b", r".*x", r"(\w+\s?)*$", r"\s+$", r"(x+x+)+y", r"a.*b.*c", r"(\w)\1", r"(a*)*",
-     r"eyJ[\w-]+\.[\w-]+\.[\w-]+", r"[\w.]+@[\w.]+", r"(?:\d{1,60}){1,60}x", r"(?:a{1,30}){1,30}b", r"(a|ab)*c", r"x*x*y", r"(?=a+b)c"],
+     r"eyJ[\w-]+\.[\w-]+\.[\w-]+", r"[\w.]+@[\w.]+", r"(?:\d{1,60}){1,60}x", r"(?:a{1,30}){1,30}b", r"(a|ab)*c", r"x*x*y", r"(?=a+b)c",
+     r"([a-zA-Z]+)*$", r"(a|aa)+$", r"(a|a?)+$", r"(.*a){12}", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(\s*,\s*)+$", r"(a*a*)*b", r"((a*)+)+b",
+     r"(\d+)*\.", r"\d+\d+x", r"\w+\d+x", r".*.*=.*", r"<!--.*-->", r"<.+>x", r"(?:.*,){11}P", r"(.+)+@", r"[\w.-]+@[\w.-]+\.\w+",
+     r"(https?://)?([\w-]+\.)+[\w-]+(/[\w\- ./?%&=]*)?x", r"^(\([0-9]+\)|[0-9]+)+$x", r"(?i)(foo|fo+)+z", r"(?<!\w)(\w+\.)*\w+@", r"(?:a|b|ab)*c",
+     r"[\s\S]*x", r"\S+\s+\S+x", r"(?:\r\n|\n|\r)+\s*x", r"(?:[a-z]+-?)+x", r"^(?:a?){30}a{30}x", r"(a?){1,50}b", r'([^"\\]|\\.)*x', r"(\w+)+y",
+     r"a{1,1000}a{1,1000}b", r"x.{0,5000}y.{0,5000}z", r"(?s).*?password.*?end", r"\d+(?:,\d{3})*\.?\d*x", r"sec[a-z]+_end",
+     r"(?:_+ab|c_[^a]{1,100}b)*", r"(?:\s|(?:_{1,3}\w{1,3}_){2}(?:a_{1,3} )?){2}a_"],
 )  # fmt: skip
 def test_a_pattern_that_may_not_be_linear_is_refused(pattern):
     with pytest.raises(ValueError, match=r"'@mine' .*linear"):
@@ -274,7 +281,12 @@ def test_a_pattern_that_may_not_be_linear_is_refused(pattern):
 @pytest.mark.parametrize(
     "pattern",
     [r"\bEMP-\d{6}\b", r"(?<!\w)\w+@x", r"foo", r"(?<![\w-])eyJ[\w-]+\.[\w-]+", r"EMP\d+", r"(?i)customer[ _-]?id=\d+", r"CUST-\d+-[A-Z]{3}",
-     r"\bkey-[0-9a-f]{32}\b", r"(?:ab|cd){1,8}e", r"\b[A-Z]{2}\d{2}(?: ?\d{4}){3,7}\b"],
+     r"\bkey-[0-9a-f]{32}\b", r"(?:ab|cd){1,8}e", r"\b[A-Z]{2}\d{2}(?: ?\d{4}){3,7}\b", r"\b\d{3}-\d{2}-\d{4}\b", r"\b(?:\d[ -]?){13,16}\b",
+     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", r"(?<![\w-])acme_[A-Za-z0-9]{20,60}", r"\bacme_(?:live|test)_[A-Za-z0-9]+", r"acme_[a-z]+_end",
+     r"(?i)\bpatient\s(?:id|no)\.?\s?:?\s?\d{4,10}", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b",
+     r"\+\d{1,3}[ -]?\d{2,4}[ -]?\d{3,10}", r"\bGB\d{9}(?:\d{3})?\b", r"ticket (?P<secret>[A-Z]{4})", r"user=(?P<secret>\w{1,64})", r"^internal:",
+     r"[^\x00-\x7f]{3}", r"\b[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{6}\b", r'"email": "[^"]{1,200}"', r"<ssn>[^<]{1,50}</ssn>",
+     r"https://intra\.example\.com/[\w/.-]*", r"/home/(?P<secret>[a-z_][a-z0-9_-]{0,31})", r"\bacct[ #:]*\d{8,12}\b", r"(?a)\bid_\w{8}\b"],
 )  # fmt: skip
 def test_a_linear_pattern_is_taken(pattern):
     assert Rule("@mine", pattern).pattern.pattern == pattern
