@@ -88,7 +88,7 @@ _INNOCENT = frozenset(
 )
 _ADDRESSES = frozenset(
     _split(
-        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress
+        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peer peername peeraddr peeraddress
     sourceaddress forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
     netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip"""
     )

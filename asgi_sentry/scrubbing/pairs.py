@@ -58,6 +58,8 @@ _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
 _BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}\n([ \t]{1,80})[^\n]*(?:\n\1[^\n]*|\n[ \t]*(?=\n))*")
 _HEX_OR_COLON = frozenset("0123456789abcdefABCDEF:")
 _LISTED = re.compile(r"\s{0,4}[^\s,&;]{1,60}(?:,\s?[^\s,&;]{1,60}){0,20}")
+# An address of IPv6 is quoted in a header, and others may follow.
+_OTHER_ADDRESSES = re.compile(r"\"(?:,\s?\"?\[?[0-9A-Fa-f:.]{3,45}\]?(?::\d{1,5})?\"?){1,20}")
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SCHEME = re.compile(
@@ -172,7 +174,8 @@ def _end_of_addresses(text: str, position: int) -> int:
         gap = skip_gap(text, position)
         shaped = quoted(text, gap) or bracketed(text, gap)
         if shaped is not None:
-            return shaped[1]
+            others = _OTHER_ADDRESSES.match(text, shaped[1])
+            return others.end() if others else shaped[1]
     listed = _LISTED.match(text, position)
     return listed.end() if listed else position
 

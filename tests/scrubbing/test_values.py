@@ -85,6 +85,9 @@ REDACTED = {
     "ssn 078-05-1120": f"ssn {F}",
     "mail bob.ohara+x@mail.example.co.uk!": f"mail {F}!",
     "bob%40example.com": F,
+    'mail "bob smith"@example.com now': f"mail {F} now",
+    "bob@[IPv6:2001:db8::1]": F,
+    "\u0431\u043e\u0431@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444": F,
     "<a href='mailto:bob@example.com'>": f"<a href='mailto:{F}'>",
     # keys and values
     "password=hunter2": f"password={F}",
@@ -134,6 +137,11 @@ REDACTED = {
     "{'type': 'http', 'client': ('127.0.0.1', 50314)}": f"{{'type': 'http', 'client': ('{F}', 50314)}}",
     "x-forwarded-for: 203.0.113.7, 10.0.0.1": f"x-forwarded-for: {F}, {F}",
     "remote_addr=2001:db8::1 ok": f"remote_addr={F} ok",
+    "remote_addr=::ffff:192.0.2.1 ok": f"remote_addr={F} ok",
+    "client_ip=fe80::1%eth0": f"client_ip={F}",
+    "peer=[2001:db8::1]:443": f"peer=[{F}]:443",
+    'x-forwarded-for: "[2001:db8::1]:443", 192.0.2.1, "[2001:db8::2]"': f'x-forwarded-for: "[{F}]:443", {F}, "[{F}]"',
+    'Forwarded: for="[2001:db8:cafe::17]:4711"': f'Forwarded: for="[{F}]:4711"',
 }  # fmt: skip
 
 STAYS = """
