@@ -71,7 +71,7 @@ _ABOUT = frozenset(
     enabled disabled required version backend backends middleware hasher hashers validator validators field fields
     name names label path timeout algorithm alg issuer audience scope scopes domain samesite httponly secure engine
     class classes cls module at on time file files filename dir timestamp date seconds ms minutes hours days
-    index position usage model maker factory origins arn consent start started end ended"""
+    index position usage model mode maker factory origins arn consent start started end ended"""
     )
 )
 _INNOCENT = frozenset(

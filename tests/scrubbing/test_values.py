@@ -199,6 +199,10 @@ INSERT INTO users (name, password) VALUES ($1, $2), (%(name)s, %(password)s)
 [{'type': 'missing', 'loc': ('body', 'password'), 'msg': 'Field required', 'input': None}]
 http://localhost:3000/login?next=/a@b https://example.com:8080/users/@me
 the session was identified by name; session_start: 12, token_expires_in=3600, function_signature='(a, b)'
+cookie: str | None = field(default=None)
+self._session: "Optional[Session]" = None; auth_result = await self.check(); token = yield
+rather than :meth:`.Session.get_nested_transaction`::
+Malformed Digest WWW-Authenticate header; redis://[[username]:[password]]@localhost:6379/0
 password=%s token={} secret=${SECRET} pwd=<password> key=*** token=SecretStr('**********')
 """.strip().splitlines()
 
