@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry.scrubbing import DEFAULT_RULES, FILTERED, Rule, Scrubber
-from asgi_sentry.scrubbing.rules import IP, is_card, is_iban, luhn
+from asgi_sentry.scrubbing.rules import BY_ID, IP, gates_of, is_card, is_iban, luhn
 from tests.strategies import secret_values
 
 SCRUBBER = Scrubber()
@@ -404,3 +404,11 @@ def test_each_redaction_is_told_once_and_a_callback_that_raises_changes_nothing(
 def test_a_word_longer_than_words_are_is_a_credential():
     assert Scrubber().scrub_text("Bearer abcdefghijklmnopqrstuvwxyz") == "Bearer [Filtered]"
     assert Scrubber().scrub_text("basic internationalization") == "basic internationalization"
+
+
+def test_own_terms_are_looked_for_in_texts():
+    keys = Scrubber(deny=("customer_no", "geheim")).keys
+    assert {gate.literal for gate in gates_of(BY_ID["@password"], keys)} >= {b"customer", b"geheim", b"pswd"}
+    assert gates_of(BY_ID["@password"], SCRUBBER.keys) == BY_ID["@password"]._gates
+    assert gates_of(BY_ID["@password"], Scrubber(deny=("schl\u00fcssel",)).keys) == ()  # every text is looked at
+    assert [span[:2] for span in BY_ID["@password"].spans("customerNo=12345x", keys)] == [(11, 17)]
