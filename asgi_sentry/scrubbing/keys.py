@@ -69,7 +69,7 @@ _ABOUT = frozenset(
     enabled disabled required version backend backends middleware hasher hashers validator validators field fields
     name names label path timeout algorithm alg issuer audience scope scopes domain samesite httponly secure engine
     class classes cls module at on time file files filename dir timestamp date seconds ms minutes hours days
-    index position usage model maker factory origins arn consent start started end ended"""
+    index position usage model mode maker factory origins arn consent start started end ended"""
     )
 )
 _INNOCENT = frozenset(
@@ -86,7 +86,7 @@ _INNOCENT = frozenset(
 )
 _ADDRESSES = frozenset(
     _split(
-        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress
+        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peer peername peeraddr peeraddress
     sourceaddress forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
     netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip"""
     )

@@ -40,7 +40,7 @@ _ITS_VALUE = re.compile(
     re.IGNORECASE,
 )
 _NAMED_ELEMENT = re.compile(
-    r"<(?:\w{1,20}:)?(?:name|key)>\s{0,20}([^<>]{1,200}?)\s{0,20}</(?:\w{1,20}:)?(?:name|key)>\s{0,40}"
+    r"<(?:\w{1,20}:)?(?:name|key)>([^<>]{1,200})</(?:\w{1,20}:)?(?:name|key)>\s{0,40}"
     r"<(?:\w{1,20}:)?(?:value|string|data|val)>\s{0,20}(?:<\w{1,20}>)?([^<]{1,4000})",
     re.IGNORECASE,
 )
@@ -147,7 +147,7 @@ def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         if span is not None and not is_harmless(text[span[0] : span[1]]):
             yield span
     for match in _NAMED_ELEMENT.finditer(text):
-        if keys.meaning(match[1]) == DENIED and not is_harmless(match[2]):
+        if keys.meaning(match[1].strip()) == DENIED and not is_harmless(match[2]):
             yield match.span(2)
     for match in _VALUE_FIRST.finditer(text):
         if keys.meaning(match[3]) == DENIED and not is_harmless(match[2]):

@@ -58,16 +58,22 @@ _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
 _BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}\n([ \t]{1,80})[^\n]*(?:\n\1[^\n]*|\n[ \t]*(?=\n))*")
 _HEX_OR_COLON = frozenset("0123456789abcdefABCDEF:")
 _LISTED = re.compile(r"\s{0,4}[^\s,&;]{1,60}(?:,\s?[^\s,&;]{1,60}){0,20}")
+# An address of IPv6 is quoted in a header, and others may follow.
+_OTHER_ADDRESSES = re.compile(r"\"(?:,\s?\"?\[?[0-9A-Fa-f:.]{3,45}\]?(?::\d{1,5})?\"?){1,20}")
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SCHEME = re.compile(
     r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk|key|dpop|ssws)\b"
     r"|[a-z][\w-]{1,30} (?=[^\s\"']{0,40}\d)[^\s\"']{8}"
 )
+_COOKIE = re.compile(r"[^\s=;,|]{1,200}=")
 _FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|iban|card)")
 _XML_CLOSE = "</"
 _LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
 _CONSTRUCTED = re.compile(r"[A-Z]\w{0,60}\((?=b?[\"'])")
+_ARGUMENT = r"(?:\w{1,60}=)?(?:b?'[^']*'|b?\"[^\"]*\"|[\w.]{1,60})"
+_ARGUMENTS = re.compile(rf"({_ARGUMENT}((?:,\s?{_ARGUMENT})*),?)\)")  # literals alone
+_LONGEST_ARGUMENTS = 300
 _ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")
 # In an annotation; any other capitalised word may be a password.
 _TYPE = re.compile(
@@ -172,7 +178,8 @@ def _end_of_addresses(text: str, position: int) -> int:
         gap = skip_gap(text, position)
         shaped = quoted(text, gap) or bracketed(text, gap)
         if shaped is not None:
-            return shaped[1]
+            others = _OTHER_ADDRESSES.match(text, shaped[1])
+            return others.end() if others else shaped[1]
     listed = _LISTED.match(text, position)
     return listed.end() if listed else position
 
@@ -219,7 +226,7 @@ def _unquoted(text: str, gap: int, named: _Name, quote: str, keys: Keys) -> tupl
         return checked(text, (block.start(1), block.end()))
     folded = name.replace("-", "").replace("_", "").lower()
     is_header = separator == ":" and folded in _HEADERS and not closing.strip("]")
-    if is_header and (folded.endswith("cookie") or _SCHEME.match(text, gap)):
+    if is_header and (_COOKIE if folded.endswith("cookie") else _SCHEME).match(text, gap):
         return checked(text, (gap, header_end(text, gap, quote)))
     braced = _BRACED.match(text, gap) if first == "{" else None
     if braced is not None and separator == "=" and not braced[1].isdigit() and keys.meaning(braced[1]) == PLAIN:
@@ -253,11 +260,9 @@ def _bare(text: str, gap: int, named: _Name, keys: Keys) -> tuple[int, int] | No
 
 def _constructed(text: str, position: int) -> tuple[int, int] | None:
     """What is in `SecretStr('...')` or `BasicAuth('...', '...')`, in the repr of an object."""
-    inner, first = bracketed(text, position - 1), quoted(text, position)
-    if inner is None or first is None:
-        return None
-    alone = text[first[1] + 1 : first[1] + 2] in {")", ""}
-    return checked(text, first if alone else (inner[0] + 1, inner[1] - (text[inner[1] - 1] == ")")))
+    arguments = _ARGUMENTS.match(text, position, position + _LONGEST_ARGUMENTS)
+    several = arguments is not None and arguments[2] != ""
+    return checked(text, arguments.span(1) if arguments and several else quoted(text, position))
 
 
 def _is_variable(value: str, named: _Name, keys: Keys) -> bool:

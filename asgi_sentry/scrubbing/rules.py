@@ -192,7 +192,7 @@ def _is_ssn(text: str) -> bool:
 
 
 _WORDS = re.compile(
-    r"[A-Za-z_]+=[^=]|HTTP/\d|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
+    r"[A-Za-z_]+=[^=]|HTTP/\d|[A-Za-z]{1,20}(?:-[A-Za-z]{1,20}){1,3}\Z|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
 )
 
 
@@ -209,10 +209,10 @@ def _is_credential(text: str) -> bool:
 
 
 def _is_url_password(text: str) -> bool:
-    return text not in {"", FILTERED} and (text[0] not in "*x.%{$<" or _NO_PASSWORD.fullmatch(text) is None)
+    return text not in {"", FILTERED} and (text[0] not in "*x.%{$<[" or _NO_PASSWORD.fullmatch(text) is None)
 
 
-_NO_PASSWORD = re.compile(r"\*+|x+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>")
+_NO_PASSWORD = re.compile(r"\*+|x+|\[+\w+\]+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>")
 
 
 # --- finders that need more than a pattern ------------------------------------------------------------------------
@@ -252,7 +252,9 @@ def _key_between(text: str, start: int, stop: int, ends: list[int]) -> Iterable[
 _SHORTEST_KEY = 16  # characters of a key's last line, below which it says nothing
 _USERINFO = re.compile(r"//[^\s/?#@\"'<>]{0,256}\Z")
 _LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
-_DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}")
+_DOMAIN = re.compile(
+    r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[(?:IPv6:)?[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}"
+)
 _NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
 _FILES = frozenset(_split("""png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml"""))
 _AT = re.compile(r"@|%40")
@@ -265,6 +267,11 @@ def _email_spans(text: str) -> Iterable[Span]:
         if domain is None or (domain[1] or "").lower() in _FILES:
             continue
         start = match.start()
+        if text[start - 1 : start] == '"':  # a quoted local part, which may have spaces in it
+            opened = text.rfind('"', max(0, start - 66), start - 1)
+            if opened >= 0 and "\n" not in text[opened:start]:
+                yield opened, domain.end(), "@email"
+            continue
         before = text[max(0, start - 64) : start]
         local = _LOCAL_BACKWARDS.match(before[::-1])
         if local is None:

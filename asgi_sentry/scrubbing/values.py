@@ -51,12 +51,13 @@ _PLACEHOLDER = re.compile(
     r"(?:[*\u2022.#xX_?-]+|[{\[(]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\{\{[\w\s.|'\"()]*\}\}|\$\{\w*(?::?[-?])?\}?|\$[A-Z_]+|\$\d+"
     r"|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|@p\d+|!(?:vault|secret|env_var|Ref|Sub|GetAtt)|\[Filtered\]|\[Redacted\]|\d{1,2}"
     r"|(?:bearer|basic|token|digest)\s+(?:\{[\w.()]*\}|%s|\$\{?\w+\}?|<[\w .-]*>|\[Filtered\])?"
-    r"|[(\[][A-Za-z_.*]*(?:,\s?[A-Za-z_.*]+)*,?[)\]])\Z",
+    r"|[(\[][A-Za-z_.*]*(?:,\s?[A-Za-z_.*]+)*,?[)\]]"
+    r"|(?:Optional|Union|Dict|List|Tuple|Type|Callable|Mapping|Sequence|Iterable)\[[\w\s.,\[\]]*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _CODE = re.compile(
     r"(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[{]|(?:self|cls|os|settings|config|conf|request|req|args|options|opts|kwargs|app|env|"
-    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event)(?:\.[A-Za-z_]+)+\Z|lambda\b"
+    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event)(?:\.[A-Za-z_]+)+\Z|(?:lambda|await|yield|new)\b"
 )
 
 
@@ -69,7 +70,9 @@ def is_harmless(value: str) -> bool:
     """Whether a value is empty or only stands for one."""
     if value.isalpha():
         return value.lower() in _WORDS or not value.strip("xX")
-    return not value.strip() or value.lower() in _WORDS or _PLACEHOLDER.match(value[:200]) is not None
+    if not any(map(str.isalnum, value)):
+        return True
+    return value.lower() in _WORDS or _PLACEHOLDER.match(value[:200]) is not None
 
 
 def is_code(value: str) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry.scrubbing import DEFAULT_RULES, FILTERED, Rule, Scrubber
-from asgi_sentry.scrubbing.rules import IP, is_card, is_iban, luhn
+from asgi_sentry.scrubbing.rules import BY_ID, IP, gates_of, is_card, is_iban, luhn
 from tests.strategies import secret_values
 
 SCRUBBER = Scrubber()
@@ -85,6 +85,9 @@ REDACTED = {
     "ssn 078-05-1120": f"ssn {F}",
     "mail bob.ohara+x@mail.example.co.uk!": f"mail {F}!",
     "bob%40example.com": F,
+    'mail "bob smith"@example.com now': f"mail {F} now",
+    "bob@[IPv6:2001:db8::1]": F,
+    "\u0431\u043e\u0431@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444": F,
     "<a href='mailto:bob@example.com'>": f"<a href='mailto:{F}'>",
     # keys and values
     "password=hunter2": f"password={F}",
@@ -134,6 +137,11 @@ REDACTED = {
     "{'type': 'http', 'client': ('127.0.0.1', 50314)}": f"{{'type': 'http', 'client': ('{F}', 50314)}}",
     "x-forwarded-for: 203.0.113.7, 10.0.0.1": f"x-forwarded-for: {F}, {F}",
     "remote_addr=2001:db8::1 ok": f"remote_addr={F} ok",
+    "remote_addr=::ffff:192.0.2.1 ok": f"remote_addr={F} ok",
+    "client_ip=fe80::1%eth0": f"client_ip={F}",
+    "peer=[2001:db8::1]:443": f"peer=[{F}]:443",
+    'x-forwarded-for: "[2001:db8::1]:443", 192.0.2.1, "[2001:db8::2]"': f'x-forwarded-for: "[{F}]:443", {F}, "[{F}]"',
+    'Forwarded: for="[2001:db8:cafe::17]:4711"': f'Forwarded: for="[{F}]:4711"',
 }  # fmt: skip
 
 STAYS = """
@@ -191,6 +199,10 @@ INSERT INTO users (name, password) VALUES ($1, $2), (%(name)s, %(password)s)
 [{'type': 'missing', 'loc': ('body', 'password'), 'msg': 'Field required', 'input': None}]
 http://localhost:3000/login?next=/a@b https://example.com:8080/users/@me
 the session was identified by name; session_start: 12, token_expires_in=3600, function_signature='(a, b)'
+cookie: str | None = field(default=None)
+self._session: "Optional[Session]" = None; auth_result = await self.check(); token = yield
+rather than :meth:`.Session.get_nested_transaction`::
+Malformed Digest WWW-Authenticate header; redis://[[username]:[password]]@localhost:6379/0
 password=%s token={} secret=${SECRET} pwd=<password> key=*** token=SecretStr('**********')
 """.strip().splitlines()
 
@@ -392,3 +404,11 @@ def test_each_redaction_is_told_once_and_a_callback_that_raises_changes_nothing(
 def test_a_word_longer_than_words_are_is_a_credential():
     assert Scrubber().scrub_text("Bearer abcdefghijklmnopqrstuvwxyz") == "Bearer [Filtered]"
     assert Scrubber().scrub_text("basic internationalization") == "basic internationalization"
+
+
+def test_own_terms_are_looked_for_in_texts():
+    keys = Scrubber(deny=("customer_no", "geheim")).keys
+    assert {gate.literal for gate in gates_of(BY_ID["@password"], keys)} >= {b"customer", b"geheim", b"pswd"}
+    assert gates_of(BY_ID["@password"], SCRUBBER.keys) == BY_ID["@password"]._gates
+    assert gates_of(BY_ID["@password"], Scrubber(deny=("schl\u00fcssel",)).keys) == ()  # every text is looked at
+    assert [span[:2] for span in BY_ID["@password"].spans("customerNo=12345x", keys)] == [(11, 17)]
