@@ -1,21 +1,13 @@
-"""The head of a request as Sentry describes it: method, URL, and what the header layer scrubbed."""
+"""The head of a request as Sentry describes it: method, URL, and for the header layer all that came in headers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry.scrubbing.headers import (
-    named_cookies,
-    named_headers,
-    scrub_cookies,
-    scrub_headers,
-    scrub_query,
-)
+from asgi_sentry.scrubbing.headers import named_cookies, named_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from asgi_sentry.scrubbing import Scrubber
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -28,22 +20,12 @@ def describe_request(scope: Mapping[str, Any]) -> dict[str, Any]:
     return section
 
 
-def describe_head(scope: Mapping[str, Any], scrubber: Scrubber | None) -> dict[str, Any]:
-    """Headers, cookies and query string, for a stack with a header layer.
-
-    Args:
-        scope: of the request.
-        scrubber: who scrubs them here, before any hook sees them; None: the door does it, and nobody stands between.
-    """
+def describe_head(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Headers, cookies and query string, for a stack with a header layer. Not scrubbed."""
     headers = scope.get("headers") or ()
+    section: dict[str, Any] = {"headers": named_headers(headers)}
+    cookies = named_cookies(headers)
     query = scope.get("query_string", b"").decode("latin-1")
-    if scrubber is None:
-        section: dict[str, Any] = {"headers": named_headers(headers)}
-        cookies = named_cookies(headers)
-    else:
-        section = {"headers": scrub_headers(headers, scrubber)[0]}
-        cookies = scrub_cookies(headers, scrubber)[0]
-        query = scrub_query(query, scrubber)[0] if query else query
     if cookies:
         section["cookies"] = cookies
     if query:

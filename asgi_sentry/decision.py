@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry import faults
 from asgi_sentry.plan import Allowance, Plan, afford
+from asgi_sentry.sampling.sampler import PARENT_NO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asgi_sentry import sdk
-    from asgi_sentry.sampling.sampler import RuleState
+    from asgi_sentry.sampling.sampler import Choice, RuleState
 
 logger = logging.getLogger("asgi_sentry")
 
@@ -51,8 +52,9 @@ def decide(
         scope: of the request.
         op: such as `http.server`.
     """
-    if plan.excludes(scope):
-        return EXCLUDED
+    for policy in plan.filters:
+        if policy.excludes(scope):
+            return EXCLUDED
     decided = _decide_by_rules(plan, view, context, scope)
     if decided is None:
         decided = _decide_like_the_sdk(view, context, scope, op=op)
@@ -116,23 +118,36 @@ def _decide_by_rules(
             if state.excludes:
                 return EXCLUDED
             halvings = view.downsample()
+            parent = context.parent_sampled
+            follows = parent is False and sampler.inherits  # then nobody rolls the dice
             choice = sampler.choose(
                 state,
-                sample_rand=context.rand(),
-                parent_sampled=context.parent_sampled,
-                parent_rate=context.parent_rate() if context.parent_sampled else None,
+                sample_rand=1.0 if follows else context.rand(),
+                parent_sampled=parent,
+                parent_rate=context.parent_rate() if parent else None,
                 downsample=halvings,
                 scope=scope,
             )
-            pressed = halvings and choice.reason == "dice" and context.rand() < state.fraction
-            return Decision(
-                sampled=choice.sampled,
-                rate=choice.rate,
-                reason="backpressure" if pressed and not choice.sampled else "sample_rate",
-                by=choice.reason,
-                rule=state,
-            )
+            return _decided(state, choice) if not halvings else _under_pressure(state, choice, context)
     return None
+
+
+def _under_pressure(state: RuleState, choice: Choice, context: sdk.TraceContext) -> Decision:
+    """A decision at halved rates, which may be what was in the way."""
+    pressed = not choice.sampled and choice.reason == "dice" and context.rand() < state.fraction
+    decided = _decided(state, choice)
+    return decided._replace(reason="backpressure") if pressed else decided
+
+
+def _decided(state: RuleState, choice: Choice) -> Decision:
+    """What a rule's choice means; made once for the choices that are, since they are the same at most requests."""
+    known: tuple[Choice, Decision] | None = state.decisions.get(id(choice))
+    if known is not None and known[0] is choice:
+        return known[1]
+    decided = Decision(sampled=choice.sampled, rate=choice.rate, reason="sample_rate", by=choice.reason, rule=state)
+    if choice is state.yes or choice is state.no or choice is PARENT_NO:
+        state.decisions[id(choice)] = (choice, decided)
+    return decided
 
 
 def _decide_like_the_sdk(

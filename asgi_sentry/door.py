@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
-from asgi_sentry import cargo, faults
+from asgi_sentry import faults
 from asgi_sentry.request import current
 from asgi_sentry.tag import Tag
 
@@ -48,10 +48,8 @@ class Door:
         items = []
         headers = dict(envelope.headers)
         names: dict[str, str] = {}
-        for packed in envelope.items:
-            item = packed
+        for item in envelope.items:
             try:
-                item = _unpacked(packed, headers)
                 if item.type in _COUNTS:
                     items.append(item)
                 elif self._admits(item):
@@ -93,14 +91,14 @@ class Door:
         elif kind in _BATCHED:
             content = {**content, "items": [self._clean_entry(kind, entry) for entry in content["items"]]}
         else:
-            content, _ = self.scrubber.clean_item(kind, content, taint=_taint_around())
+            content = self.scrubber.clean_item(kind, content, taint=_taint_around())
         return Item(payload=PayloadRef(json=content), headers=item.headers)
 
     def _clean_event(self, event: dict[str, Any]) -> None:
         event_id = event.get("event_id")
         if isinstance(event_id, Tag):
             event["event_id"] = event_id.plain()
-            event_id.report.clean_event(event)
+            event_id.report.clean_event(event, event_id.clean)
             return
         record = current()
         if record is None:
@@ -112,13 +110,13 @@ class Door:
         tag = ((entry.get("attributes") or {}).pop(ATTRIBUTE, None) or {}).get("value")
         if isinstance(tag, Tag):
             return tag.report.clean_telemetry(kind, entry)
-        payload, _ = self.scrubber.clean_item(kind, {"items": [entry]})
+        payload = self.scrubber.clean_item(kind, {"items": [entry]})
         cleaned: dict[str, Any] = payload["items"][0]
         return cleaned
 
     def _clean_bytes(self, item: Item) -> Item:
         """An attachment, or an item of a kind that the SDK did not have when this was written."""
-        cleaned, _ = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
+        cleaned = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
         return Item(payload=PayloadRef(bytes=cleaned), headers=item.headers)
 
     def _clean_trace(self, trace: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
@@ -129,38 +127,10 @@ class Door:
         return {**trace, "transaction": self.scrubber.scrub_text(name) if cleaned is None else cleaned}
 
 
-def _unpacked(item: Item, headers: dict[str, Any]) -> Item:
-    """The item with its cargo, if it travelled light; the trace header that the SDK takes from an event, too."""
-    light: Any = item.payload.json
-    if item.type not in _EVENTS or not isinstance(light, dict):
-        return item
-    tag = light.get("event_id")
-    if not isinstance(tag, Tag) or tag.cargo is None:
-        return item
-    event = cargo.load(light, tag.cargo)
-    trace = event.get("contexts", {}).get("trace", {}).pop("dynamic_sampling_context", None)
-    if trace:
-        headers["trace"] = trace
-    return Item(payload=PayloadRef(json=event), headers=item.headers)
-
-
 def _taint_around() -> Taint | None:
     """What is secret of the request on whose behalf an item is sent that has no room for a tag."""
     record = current()
     return record.report().taint() if record is not None else None
-
-
-def event_hook(user_hook: Hook) -> Hook:
-    """A `before_send` or `before_send_transaction`: the user's own, which sees the whole of a light event."""
-
-    def hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
-        tag = event.get("event_id")
-        if isinstance(tag, Tag) and tag.cargo is not None:
-            event, tag.cargo = cargo.load(event, tag.cargo), None
-        return user_hook(event, hint)
-
-    hook.asgi_sentry_loads = True  # type: ignore[attr-defined]
-    return hook
 
 
 def telemetry_hook(user_hook: Hook | None) -> Hook:

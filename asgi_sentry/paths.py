@@ -107,6 +107,7 @@ class _Table(NamedTuple):
     exact: dict[str, int]
     nodes: dict[str, _Node]  # has every ancestor of every prefix, so that a walk may stop where there is none
     others: tuple[tuple[int, re.Pattern[str] | Callable[[Mapping[str, Any]], bool]], ...]
+    inexact: int  # the first rule that is no exact path
 
 
 class PathRules(Generic[T]):
@@ -144,6 +145,8 @@ class PathRules(Generic[T]):
         given = route_path(scope) if scope.get("root_path") else scope.get("path") or "/"
         path = given[:-1] if given[-1] == "/" else given
         best = table.exact.get(path, self._none)
+        if best < table.inexact:
+            return self._values[best]
         nodes = table.nodes
         cut = 0
         node = nodes.get("")
@@ -301,7 +304,9 @@ def _table(
             nodes.setdefault(ancestor, _node(ancestor, below, regexes, none))
             cut = prefix.find("/", cut + 1)
         nodes.setdefault(prefix, _node(prefix, below, regexes, none))
-    return _Table(exact, nodes, tuple(others))
+    inexact = [*below.values(), *(number for here in regexes.values() for number, _ in here)]
+    inexact += [number for number, _ in others]
+    return _Table(exact, nodes, tuple(others), min(inexact, default=none))
 
 
 def _node(prefix: str, below: Mapping[str, int], regexes: Mapping[str, list[tuple[int, str]]], none: int) -> _Node:

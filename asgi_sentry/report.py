@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry import cargo, faults, sdk
+from asgi_sentry import faults, sdk
 from asgi_sentry.content import attributes_of, describe_head, describe_request, header
 from asgi_sentry.counters import count_error
 from asgi_sentry.routes import route_template, transaction_name
 from asgi_sentry.scrubbing import Scrubber, Taint, parse_body
-from asgi_sentry.tag import Tag
+from asgi_sentry.scrubbing.event import KEEP
+from asgi_sentry.tag import Clean, Tag
 from asgi_sentry.user import NOBODY_ASKED
 
 if TYPE_CHECKING:
@@ -25,19 +26,19 @@ if TYPE_CHECKING:
 
 # Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
 _REMEMBERED = 8
+_REQUEST = ("request",)
 _SCRUBBER = Scrubber()  # where the SDK was started without us
 
 
 class Report:
     """What is sent of one request. Caches what it made."""
 
-    __slots__ = ("_body", "_body_size", "_head", "_record", "_reported", "_taint", "_taint_size", "_user")
+    __slots__ = ("_body", "_body_size", "_record", "_reported", "_taint", "_taint_size", "_user")
 
     def __init__(self, record: RequestRecord) -> None:
         self._record = record
         self._reported: deque[BaseException] = deque(maxlen=_REMEMBERED)
         self._user: dict[str, Any] = {}
-        self._head: dict[str, Any] | None = None
         self._body: Body | None = None
         self._body_size = -1
         self._taint: Taint | None = None
@@ -53,36 +54,29 @@ class Report:
             door stands behind us to do it.
         """
         kind = event.get("type")
+        view = self._record.view
         if kind is None and not self._is_wanted(event, hint):
             return None
-        light = self._travels_light(event, kind)
+        event = sdk.PlainEvent(event)
+        clean: Clean | None = None
         try:
-            self._describe(event, kind, scrub=not light or kind in self._record.view.hooked)
+            clean = self._describe(event, kind)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
             # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
             event.pop("request", None)
             event.pop("user", None)
-        if self._record.view.door is not None:
-            tag = Tag(event["event_id"], self)
-            event["event_id"] = tag
-            if light:
-                event, tag.cargo = cargo.unload(event, hooked=kind in self._record.view.hooked)
+        if view.door is not None:
+            event["event_id"] = Tag(event["event_id"], self, clean)
             return event
         if not self.admits(event):
             return None
         try:
-            self.clean_event(event)
+            self.clean_event(event, clean)
         except Exception as exc:
             faults.note("scrubbing", exc, "the event is not sent")
             return None
         return event
-
-    def _travels_light(self, event: dict[str, Any], kind: str | None) -> bool:
-        """Whether nobody looks at the event between here and the door."""
-        if kind not in self._record.view.light or not sdk.is_last_processor(self._record.process):
-            return False
-        return not sdk.has_gen_ai_spans(event)
 
     def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any]) -> bool:
         """Whether an error is to be sent; one that is may get its fingerprint by rule.
@@ -127,22 +121,33 @@ class Report:
         count_error("sent")
         return True
 
-    def _describe(self, event: dict[str, Any], kind: str | None, *, scrub: bool) -> None:
-        record = self._record
+    def _describe(self, event: dict[str, Any], kind: str | None) -> Clean | None:
+        """Put in what is known of the request; where somebody may look at it before the door, scrubbed.
+
+        Returns:
+            What the door need not scrub again if nobody has touched it; None where it has to in any case.
+        """
+        record, view = self._record, self._record.view
         if kind is None:
             info = event.get("transaction_info") or {}
             name, source = self.named(event.get("transaction"), info.get("source"))
             event["transaction"], event["transaction_info"] = name, {"source": source}
         elif kind != "transaction":
-            return  # a check-in has no request
-        section = self._request(error=kind is None, scrub=scrub)
+            return None  # a check-in has no request
+        section = self._request(error=kind is None)
         # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not asked for.
-        event["request"] = section if record.view.patched else {**(event.get("request") or {}), **section}
+        event["request"] = section if view.patched else {**(event.get("request") or {}), **section}
         user = self._describe_user(event.get("user"))
         if user:
             event["user"] = user
         else:
             event.pop("user", None)
+        alone = view.door is None or (sdk.is_last_processor(record.process) and not view.scrubs)
+        if alone and view.door is not None and kind not in view.hooked:
+            return None
+        clean = self._cleaned(event["request"])
+        event["request"] = clean.request
+        return clean if alone else None  # others may yet write into it
 
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
         """The name that the request goes by and its source: the one the user gave it, else its route's."""
@@ -154,27 +159,29 @@ class Report:
             return transaction_name(record.scope), "route"
         return str(name), "custom" if source in {None, "", "url"} else str(source)
 
-    def _request(self, *, error: bool, scrub: bool = True) -> dict[str, Any]:
+    def _request(self, *, error: bool) -> dict[str, Any]:
         """The `request` of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
 
         Args:
             error: whether it is for an error; a body may be wanted for errors only.
-            scrub: here and now, since hooks will see it; the door does it in any case.
         """
         record = self._record
         section = describe_request(record.scope)
-        if record.plan.headers and scrub:
-            if self._head is None:
-                self._head = describe_head(record.scope, self._decider_of_headers())
-            section.update(self._head)
-        elif record.plan.headers:
-            section.update(describe_head(record.scope, None))
+        if record.plan.headers:
+            section.update(describe_head(record.scope))
         attach = record.plan.bodies[0].attach if record.plan.bodies else "never"
         if attach == "always" or (error and attach == "errors"):
             body = self._parsed_body()
             if body is not None and body.kind != "empty":
-                section["data"] = self._decider_of_bodies().clean(body.value) if scrub else body.value
+                section["data"] = body.value
         return section
+
+    def _cleaned(self, section: dict[str, Any]) -> Clean:
+        """A request section as the door would scrub it."""
+        event = {"request": section}
+        taint = self.taint()
+        self.scrubber.clean_event(event, taint=taint, sections=self._sections())
+        return Clean(event["request"], event.get("_meta", {}).get("request"), taint)
 
     def _describe_user(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The user to send: of what was given by the SDK's own `set_user`, bound by our helper, or resolved."""
@@ -193,7 +200,7 @@ class Report:
         if template is not None:
             attributes["http.route"] = template
         if record.view.streaming:  # a transaction has a request section of its own
-            attributes.update(attributes_of(self._request(error=False)))
+            attributes.update(attributes_of(self._cleaned(self._request(error=False)).request))
         return attributes
 
     def enrich(self, attributes: MutableMapping[str, Any]) -> None:
@@ -229,15 +236,26 @@ class Report:
             self._taint_size = size
         return self._taint
 
-    def clean_event(self, event: dict[str, Any]) -> None:
-        """Scrub an event or a transaction of this request in place, by key, by value and by taint."""
+    def clean_event(self, event: dict[str, Any], clean: Clean | None = None) -> None:
+        """Scrub an event or a transaction of this request in place, by key, by value and by taint.
+
+        Args:
+            event: whose every part is scrubbed, but for
+            clean: a request section that was scrubbed before the hooks saw it, where they left it alone.
+        """
         user = event.get("user")
         # What the user layer put there is there by the team's decision; a hook may have added to it.
         decided = {}
         if isinstance(user, dict):
             decided = {field: value for field, value in user.items() if self._user.get(field) == value}
             event["user"] = {field: value for field, value in user.items() if field not in decided}
-        self.scrubber.clean_event(event, taint=self.taint(), sections=self._sections())
+        taint, sections = self.taint(), self._sections()
+        untouched = clean is not None and clean.taint is taint and event.get("request") == clean.request
+        if untouched:
+            sections = {_REQUEST: KEEP}
+        self.scrubber.clean_event(event, taint=taint, sections=sections)
+        if clean is not None and clean.meta and untouched:
+            event.setdefault("_meta", {})["request"] = clean.meta
         if decided:
             event["user"] = {**decided, **event["user"]}
 
@@ -254,16 +272,16 @@ class Report:
             name = _user_attribute(field)
             if name in attributes and attributes[name].get("value") == value:
                 decided[name] = attributes.pop(name)
-        payload, _ = self.scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
+        payload = self.scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
         cleaned: dict[str, Any] = payload["items"][0]
         if decided:
             cleaned["attributes"] = {**cleaned.get("attributes", {}), **decided}
         return cleaned
 
-    def _sections(self) -> dict[tuple[str, ...], Scrubber]:
+    def _sections(self) -> dict[tuple[str, ...], Any]:
         """Which parts of an event a layer's own scrubber decides about."""
         headers, bodies = self._decider_of_headers(), self._decider_of_bodies()
-        sections: dict[tuple[str, ...], Scrubber] = {}
+        sections: dict[tuple[str, ...], Any] = {}
         if headers is not self.scrubber:
             for part in ("headers", "cookies", "query_string", "url"):
                 sections["request", part] = headers

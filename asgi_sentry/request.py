@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,28 +24,25 @@ from asgi_sentry.sampling.errors import is_cancellation
 from asgi_sentry.sampling.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from asgi_sentry.plan import ErrorRules
     from asgi_sentry.sampling.keep import Late
     from asgi_sentry.types import Message, Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
-_TRACE_HEADERS = frozenset({b"sentry-trace", b"baggage"})
 _NOBODY: Mapping[str, Any] = MappingProxyType({})
 _WEBSOCKET = "websocket.server"  # the op of its root span
 _RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 # What the closing codes of a server's fault say in HTTP's terms: https://www.iana.org/assignments/websocket/
 _FAULTS = {1011: 500, 1012: 503, 1013: 503, 1014: 502}
 
-_current: ContextVar[RequestRecord | None] = ContextVar("asgi_sentry_request", default=None)
-
 
 def current() -> RequestRecord | None:
     """The record of the request on whose behalf the caller runs, if there is one."""
-    record = _current.get()
-    if record is not None:
-        return record
+    owner = sdk.OWNER.get(False)
+    if type(owner) is RequestRecord:
+        return owner
     # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to it.
     for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
         owner = getattr(processor, "__self__", None)
@@ -108,18 +104,16 @@ class RequestRecord:
         # What rules are matched below. It is kept, since a mount writes its own into the scope.
         self._root_path = self._ruled_below = scope.get("root_path") or ""
         self._root_paths: dict[int, str] | None = None  # of the error rules of layers that joined further in, by id
-        self._outer = _current.get()
-        context = sdk.displace_sdk_middleware() if self._outer is None else None
-        incoming = _trace_headers(scope)
-        if context is None or incoming[0] is not None:
-            context = sdk.continue_trace(view, *incoming)
-        self._context = context
-        outer = self._outer._scopes if self._outer is not None else None  # noqa: SLF001 - its own class
-        self._scopes: sdk.Scopes = sdk.Scopes(outer)
+        owner = sdk.OWNER.get(False)
+        self._outer: RequestRecord | None = owner if type(owner) is RequestRecord else None
+        outer = None if self._outer is None else self._outer._scopes  # noqa: SLF001 - its own class
+        self._scopes: sdk.Scopes = sdk.Scopes(self, self.process, outer)
         try:
-            _current.set(self)
             scope[KEY] = self
-            self._scopes.add_processor(self.process)
+            self._context = context = sdk.TraceContext(view, scope.get("headers") or ())
+            displaced = self._scopes.displaced
+            if displaced is not None and not context.came_in:
+                self._context = displaced
             self._decision = self._decide()
             self._start()
         except BaseException:
@@ -151,7 +145,7 @@ class RequestRecord:
 
     def _start(self) -> None:
         decided = self._decision
-        if decided is not None and decided.excluded:
+        if decided is not None and decided.by == "excluded":
             self._scopes.drop_session()
         elif self.view.sessions:
             self._scopes.start_session(self.view)
@@ -240,20 +234,26 @@ class RequestRecord:
     def watch(self, send: Send) -> Send:
         """The same messages; the status and the exception behind a failure are noted as they pass."""
 
-        async def watched(message: Message) -> None:
+        def watched(message: Message) -> Awaitable[None]:
             try:
-                if message["type"] != "http.response.body":
+                kind = message["type"]
+                if kind == "http.response.start":
+                    self._status = status = message["status"]
+                    if status in (self.plan.root or DEFAULT_ROOT).failed_request_status_codes:
+                        self._note_handled(status)
+                elif kind != "http.response.body":
                     self._see(message)
             except Exception as exc:
                 faults.note("looking at a response", exc, "its status may be missing")
-            await send(message)
+            return send(message)  # for the app to await, without a frame of ours in between
 
         self._watched = watched
         return watched
 
     def _see(self, message: Message) -> None:
+        """Look at a message of a websocket."""
         kind = message["type"]
-        if kind in _RESPONSE_STARTS:
+        if kind == "websocket.http.response.start":
             self._status = status = message["status"]
             self._note_handled(status)
         elif kind == "websocket.accept":
@@ -264,7 +264,7 @@ class RequestRecord:
             self._note_handled(_status_of_close(message.get("code", 1000)))
         else:
             return
-        if self._op == _WEBSOCKET and self._websockets() == "handshake" and not self._finished:
+        if self._websockets() == "handshake" and not self._finished:
             self._finish(None)
 
     def overhear(self, send: Send) -> Send:
@@ -276,7 +276,7 @@ class RequestRecord:
         if send is self._watched:  # nothing in between
             return send
 
-        async def overheard(message: Message) -> None:
+        def overheard(message: Message) -> Awaitable[None]:
             try:
                 kind = message["type"]
                 if kind in _RESPONSE_STARTS:
@@ -285,7 +285,7 @@ class RequestRecord:
                     self._note_handled(_status_of_close(message.get("code", 1000)))
             except Exception as exc:
                 faults.note("looking at a response", exc, "the error behind it may be missing")
-            await send(message)
+            return send(message)
 
         self._watched = overheard
         return overheard
@@ -323,7 +323,14 @@ class RequestRecord:
             return
         self.closed = True
         try:
-            self._end()
+            if self.failure is not None or self._handled is not None:
+                self._report_failures()
+            try:
+                if not self._finished:
+                    self._finish(self.failure)
+                self._scopes.end_session(self.view)
+            except Exception as exc:
+                faults.note("ending a transaction", exc, "it is lost")
         finally:
             self._restore()
             # What is sent later for this request has no need of these. With them a record would be part of a circle,
@@ -332,7 +339,7 @@ class RequestRecord:
             self._watched = None
             self._scopes.release()
 
-    def _end(self) -> None:
+    def _report_failures(self) -> None:
         try:
             failure = self.failure
             if failure is not None:
@@ -342,16 +349,9 @@ class RequestRecord:
                 sdk.capture_error(self.view, self._handled, handled=self._by_intent)
         except Exception as exc:
             faults.note("reporting an error", exc, "it is lost")
-        try:
-            self._finish(self.failure)
-            self._scopes.end_session(self.view)
-        except Exception as exc:
-            faults.note("ending a transaction", exc, "it is lost")
 
     def _finish(self, failure: BaseException | None) -> None:
         """End the root span, once; what comes later on behalf of the request still belongs to its trace."""
-        if self._finished:
-            return
         self._finished = True
         root, decided = self._root, self._decision
         if root is None or decided is None:
@@ -360,21 +360,28 @@ class RequestRecord:
             template = template_below(self.scope, self._ruled_below)
             if template is not None:
                 decided.rule.learn(template)
-        became = decided.by if not root.sampled else "sampled"
-        if root.recording:
-            status = self.status
-            if not self.plan.drops(status) or self.view.streaming:
-                became = self._send(root, decided, status, failure) or became
-            elif root.sampled:
-                root.drop("event_processor")  # as the SDK counts its `trace_ignore_status_codes`
-                became = "status"
-            else:
-                root.finish(failure)  # for the dice had said no before
+        if root.recording or self.view.streaming:
+            became = self._finish_recorded(root, decided, failure)
+            self._scopes.go_on(self.view, self._context, root)
         else:
+            became = decided.by
             root.finish(failure)
         count_transaction(became)
-        if root.recording or self.view.streaming:
-            self._scopes.go_on(self.view, self._context, root)
+
+    def _finish_recorded(self, root: sdk.Root, decided: decision.Decision, failure: BaseException | None) -> str:
+        """End a root span that may yet be sent: what became of it."""
+        status = self.status
+        became = "sampled" if root.sampled else decided.by
+        if not root.recording:
+            root.finish(failure)
+        elif not self.plan.drops(status) or self.view.streaming:
+            became = self._send(root, decided, status, failure) or became
+        elif root.sampled:
+            root.drop("event_processor")  # as the SDK counts its `trace_ignore_status_codes`
+            became = "status"
+        else:
+            root.finish(failure)  # for the dice had said no before
+        return became
 
     def _send(
         self, root: sdk.Root, decided: decision.Decision, status: int | None, failure: BaseException | None
@@ -414,11 +421,10 @@ class RequestRecord:
         except Exception:  # noqa: S110 - a scope that can't be written to has no key of ours either
             pass
         # A request that was abandoned is closed whenever and wherever it is collected: perhaps within another one.
-        record = _current.get()
-        while record is not None and record is not self:
+        record = sdk.OWNER.get(False)
+        while record is not self and type(record) is RequestRecord:
             record = record._outer  # noqa: SLF001 - its own class
         if record is self:
-            _current.set(self._outer)
             self._scopes.leave()
 
     # --- what is sent --------------------------------------------------------------------------------------------
@@ -452,16 +458,3 @@ def _status_of_close(code: int) -> int | None:
     Codes from 4000 on are the app's own; by custom, and in Litestar, they are 4000 plus a status.
     """
     return code - 4000 if code >= 4000 else _FAULTS.get(code)
-
-
-def _trace_headers(scope: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """`sentry-trace` and `baggage`, in one pass over the raw headers."""
-    trace = baggage = None
-    for name, value in scope.get("headers") or ():
-        if name in _TRACE_HEADERS:  # one look at each of the others, not two
-            text = value.decode("latin-1")
-            if name == b"baggage":
-                baggage = text if baggage is None else f"{baggage},{text}"
-            else:
-                trace = trace or text
-    return trace, baggage

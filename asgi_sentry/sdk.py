@@ -14,25 +14,35 @@ import os
 import random
 import re
 import sys
+import time
 import uuid
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import unquote
 
 import sentry_sdk
+from sentry_sdk import scope as sdk_scope
 from sentry_sdk import traces, transport
-from sentry_sdk.client import SDK_INFO
+from sentry_sdk.client import NonRecordingClient as _NoClient
 from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.integrations import logging as sdk_logging
 from sentry_sdk.integrations.asgi import _asgi_middleware_applied
 from sentry_sdk.scope import Scope, _current_scope, _isolation_scope
-from sentry_sdk.serializer import global_repr_processors, serialize
+from sentry_sdk.serializer import (
+    CYCLE_MARKER,
+    MAX_DATABAG_BREADTH,
+    MAX_DATABAG_DEPTH,
+    global_repr_processors,
+    serialize,
+)
 from sentry_sdk.session import Session
 from sentry_sdk.tracing_utils import (
     SENTRY_TRACE_REGEX,
@@ -42,12 +52,15 @@ from sentry_sdk.tracing_utils import (
     _should_continue_trace,
     has_tracing_enabled,
 )
-from sentry_sdk.utils import event_from_exception, format_timestamp, handle_in_app
+from sentry_sdk.utils import event_from_exception, format_timestamp
 
 from asgi_sentry import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextvars import ContextVar
+
+    Processor = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]
 
 try:  # version 2: transactions beside streamed spans
     from sentry_sdk.traces import NoOpStreamedSpan, StreamedSpan
@@ -91,9 +104,10 @@ class ClientView:
     door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
     profiled: bool  # some profiler may want to know when a transaction starts
     max_spans: int  # of a transaction
-    light: frozenset[str | None]  # the types of events that nobody looks at on their way, but for the user's hook
-    hooked: frozenset[str | None]  # the types of events for which there is such a hook
+    hooked: frozenset[str | None]  # the types of events (`transaction`; None: errors) that a hook of the user's sees
+    scrubs: bool  # a scrubber of the user's goes over events before they are serialized
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
+    unsampled: dict[str, Root] = field(default_factory=dict)  # the roots of what is not sampled, by reason
 
     def downsample(self) -> int:
         """How many times the SDK's backpressure handling halves every sample rate at the moment."""
@@ -117,7 +131,16 @@ _last_view: ClientView | None = None
 def view() -> ClientView | None:
     """The client's view, or None where nothing could be sent: no client, no DSN, or closed."""
     global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
-    client = sentry_sdk.get_client()
+    here, around, everywhere = _current_scope.get(), _isolation_scope.get(), sdk_scope._global_scope
+    if (
+        here is None
+        or around is None
+        or everywhere is None
+        or not type(here.client) is type(around.client) is _NoClient
+    ):
+        client = sentry_sdk.get_client()
+    else:  # what it would find: a client of a scope's own is rare
+        client = everywhere.client
     if client.transport is None:
         return None
     last = _last_view
@@ -135,25 +158,20 @@ def view() -> ClientView | None:
         org=getattr(client.parsed_dsn, "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
         door=getattr(client.transport, "asgi_sentry_door", None),
-        profiled=any(options.get(option) for option in _PROFILING) or bool(experiments.keys() & {*_PROFILING}),
+        profiled=_may_profile(options),
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
-        light=_types_nobody_sees(client),
         hooked=frozenset(kind for kind, hook in _HOOKS.items() if options.get(hook) is not None),
+        scrubs=bool(options.get("event_scrubber")),
         patched=any(client.get_integration(name) is not None for name, _ in _INTEGRATIONS),
     )
     return last
 
 
-def _types_nobody_sees(client: Any) -> frozenset[str | None]:
-    """The types of events (`transaction`; None: errors) that may travel as `cargo` has it: only our hooks see them."""
-    options = client.options
-    seen_by = ("event_scrubber", "custom_repr", "profiles_sample_rate", "profiles_sampler")
-    if getattr(client.transport, "asgi_sentry_door", None) is None or any(options.get(each) for each in seen_by):
-        return frozenset()
-    if client.spotlight is not None or global_repr_processors:
-        return frozenset()
-    hooks = {kind: options.get(hook) for kind, hook in _HOOKS.items()}
-    return frozenset(kind for kind, hook in hooks.items() if hook is None or hasattr(hook, "asgi_sentry_loads"))
+def _may_profile(options: Mapping[str, Any]) -> bool:
+    """Whether any option of the profilers is set: `profile_lifecycle`, for one, says "manual" where nobody did."""
+    experiments = options.get("_experiments") or {}
+    differs = any(options.get(option) != DEFAULT_OPTIONS.get(option) for option in _PROFILING)
+    return differs or any(experiments.get(option) for option in _PROFILING)
 
 
 def supports(option: str) -> bool:
@@ -237,12 +255,46 @@ _COPIED = (
 )
 
 
+class _Container:
+    """What a scope collects in, made once something is put there: of a request's scopes most stay empty.
+
+    No data descriptor, so that what is set on the scope itself comes first.
+    """
+
+    __slots__ = ("_kind", "_name")
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, scope: Any, owner: type) -> Any:
+        # By `setdefault`, since threads of the app's may ask for it at the same time.
+        return self if scope is None else vars(scope).setdefault(self._name, self._kind())
+
+
+class _Fork(Scope):
+    """A fork of a scope, whose containers hide the slots of the SDK's."""
+
+    _transaction_info = _Container(dict)
+    _tags = _Container(dict)
+    _contexts = _Container(dict)
+    _extras = _Container(dict)
+    _breadcrumbs = _Container(deque)
+    _gen_ai_original_message_count = _Container(dict)
+    _event_processors = _Container(list)
+    _error_processors = _Container(list)
+    _attachments = _Container(list)
+    _attributes = _Container(dict)
+
+
 def _fork(scope: Scope) -> Scope:
-    """What `Scope.fork` makes, at half its cost: most of what a scope holds is empty, and `deepcopy` is slow at that.
+    """What `Scope.fork` makes, at a third of its cost: most of what a scope holds is empty, and `deepcopy` is slow.
 
     The two forks of a request are the largest part of what it costs when nothing is sent.
     """
-    fork: Any = object.__new__(Scope)
+    fork: Any = _new(_Fork)
     source: Any = scope
     fork._level = source._level
     fork._name = source._name
@@ -261,74 +313,94 @@ def _fork(scope: Scope) -> Scope:
     fork.client = source.client
     fork._type = source._type
     fork._last_event_id = source._last_event_id
-    fork._transaction_info = source._transaction_info.copy() if source._transaction_info else {}
-    fork._tags = source._tags.copy() if source._tags else {}
-    fork._contexts = source._contexts.copy() if source._contexts else {}
-    fork._extras = source._extras.copy() if source._extras else {}
-    fork._breadcrumbs = source._breadcrumbs.copy() if source._breadcrumbs else deque()
-    counts = source._gen_ai_original_message_count
-    fork._gen_ai_original_message_count = counts.copy() if counts else {}
-    fork._event_processors = source._event_processors.copy() if source._event_processors else []
-    fork._error_processors = source._error_processors.copy() if source._error_processors else []
-    fork._attachments = source._attachments.copy() if source._attachments else []
     fork._flags = None if source._flags is None else deepcopy(source._flags)
-    fork._attributes = source._attributes.copy()
+    if source._transaction_info:
+        fork._transaction_info = source._transaction_info.copy()
+    if source._tags:
+        fork._tags = source._tags.copy()
+    if source._contexts:
+        fork._contexts = source._contexts.copy()
+    if source._extras:
+        fork._extras = source._extras.copy()
+    if source._breadcrumbs:
+        fork._breadcrumbs = source._breadcrumbs.copy()
+    if source._gen_ai_original_message_count:
+        fork._gen_ai_original_message_count = source._gen_ai_original_message_count.copy()
+    if source._event_processors:
+        fork._event_processors = source._event_processors.copy()
+    if source._error_processors:
+        fork._error_processors = source._error_processors.copy()
+    if source._attachments:
+        fork._attachments = source._attachments.copy()
+    if source._attributes:
+        fork._attributes = source._attributes.copy()
     return fork  # type: ignore[no-any-return]
 
 
+_new = object.__new__
 # A release of the SDK whose scopes hold anything else gets its own, slower fork.
 fork_scope: Callable[[Scope], Scope] = _fork if {*_BY_REFERENCE, *_COPIED} == {*Scope.__slots__} else Scope.__copy__
+
+
+# Who looks after the request. With True the SDK's own ASGI middleware says that it does, and one that stands further in
+# starts nothing where there is anything true: so our record stands here, and has no need of a variable of its own.
+OWNER: ContextVar[Any] = _asgi_middleware_applied
 
 
 class Scopes:
     """The isolation and current scope of one request, forked from the ones around it, and the way back to those."""
 
-    __slots__ = ("_around", "_displaced", "_entered", "_outer_current", "_outer_isolation", "current", "isolation")
+    __slots__ = ("_around", "_entered", "_outer_current", "_outer_isolation", "current", "displaced", "isolation")
     _around: tuple[Scope, Scope]
 
-    def __init__(self, outer: Scopes | None = None) -> None:
+    def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
         """Fork the scopes around.
 
         Args:
+            owner: of the request, for `OWNER`.
+            processor: goes over each event of the request, after the processors of all other scopes.
             outer: of the request in whose context this one is made, by a call within the process, say. Then it is the
                 surroundings of that one that are forked: what it put on its scopes is its own.
         """
-        self._outer_current = _current_scope.get() or Scope.get_current_scope()
-        self._outer_isolation = _isolation_scope.get() or Scope.get_isolation_scope()
-        self._around = around = (self._outer_current, self._outer_isolation) if outer is None else outer._around
-        self._entered = entered = _asgi_middleware_applied.get(False)
-        self.current = current = fork_scope(around[0])
-        self.isolation = isolation = fork_scope(around[1])
-        isolation._breadcrumbs, isolation._n_breadcrumbs_truncated = deque(), 0
+        self._outer_current = here = _current_scope.get() or Scope.get_current_scope()
+        self._outer_isolation = around = _isolation_scope.get() or Scope.get_isolation_scope()
+        self._entered = entered = OWNER.get(False)
+        self.displaced: TraceContext | None = None
+        if outer is not None:
+            self._around = here, around = outer._around
+        else:
+            self._around = here, around
+            if entered:
+                self.displaced = _displace_sdk_middleware()
+        self.current = current = fork_scope(here)
+        self.isolation = isolation = fork_scope(around)
+        if around._breadcrumbs:  # what was noted outside of every request is of none
+            isolation._breadcrumbs = deque()
+        isolation._n_breadcrumbs_truncated = 0
         if outer is not None:
             isolation._session = None
-        self._displaced = entered and outer is None
         # A span of the surroundings (a server's, a test's) is not the parent of a request's.
         current._span = isolation._span = None
+        # Not by `add_event_processor`, which throws all processors away where there are more than twenty.
+        current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]  # its events are TypedDicts
         _current_scope.set(current)
         _isolation_scope.set(isolation)
-        # Tells the SDK's own ASGI middleware, should it stand further in, that this request has an owner.
-        _asgi_middleware_applied.set(True)
+        OWNER.set(owner)
 
     def leave(self) -> None:
         """Restore the surroundings' scopes. By value, not by token: the context may not be the one of the start."""
         _current_scope.set(self._outer_current)
         _isolation_scope.set(self._outer_isolation)
-        _asgi_middleware_applied.set(self._entered)
+        OWNER.set(self._entered)
 
     def release(self) -> None:
         """Let go of all scopes but those that surround every request; call nothing else afterwards."""
-        del self.current, self.isolation, self._outer_current, self._outer_isolation
+        self.current = self.isolation = self._outer_current = self._outer_isolation = self._entered = None  # type: ignore[assignment]
 
     def propagate(self, context: TraceContext) -> None:
         """Let everything within the request, spans or not, continue this trace."""
         # Set on both: streaming looks at the current scope first, classic mode at the isolation scope.
         self.current._propagation_context = self.isolation._propagation_context = context
-
-    def add_processor(self, processor: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]) -> None:
-        """Have each event of the request go through this, after the processors of all other scopes."""
-        # Not by `add_event_processor`, which throws all processors away where there are more than twenty.
-        self.current._event_processors.append(processor)  # type: ignore[arg-type]  # its events are TypedDicts
 
     def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
         """After the root span's end, let what still runs for the request continue its trace, and start no new one."""
@@ -347,12 +419,12 @@ class Scopes:
     def start_session(self, view: ClientView) -> None:
         """Start a release-health session, unless the SDK's own middleware around us did so already."""
         if self.isolation._session is None and self.isolation._force_auto_session_tracking is not False:
-            self.isolation._session = _new_session(view)
+            self.isolation._session = _RequestSession(view)
 
     def drop_session(self) -> None:
         """Forget the session of this request, whoever started it: it is not counted."""
         self.isolation._session = None
-        if self._displaced:
+        if self.displaced is not None:
             self._around[1]._session = None
 
     def end_session(self, view: ClientView) -> None:
@@ -361,30 +433,75 @@ class Scopes:
         if session is None or session is self._around[1]._session:
             return
         self.isolation._session = None
-        if session.status == "ok":
-            session.status = "exited"
-        view.client.session_flusher.add_session(session)
+        _count_session(view, session)
 
 
-_SESSION_ID = uuid.UUID(int=0)
+class _RequestSession(Session):
+    """A session that is counted with all others of its minute, as those of requests are.
 
-
-def _new_session(view: ClientView) -> Session:
-    """What `Session(...)` makes, without the random id and the clock readings that an aggregated session never sends.
-
-    https://develop.sentry.dev/sdk/telemetry/sessions/#session-aggregates-payload
+    What all of them have alike is on the class, and what such a session never sends is not made: a random id and the
+    readings of a clock. https://develop.sentry.dev/sdk/telemetry/sessions/#session-aggregates-payload
     """
-    options = view.client.options
-    session = object.__new__(Session)
-    session.sid = _SESSION_ID
-    session.started = session.timestamp = datetime.now(timezone.utc)
-    session.status = "ok"
-    session.session_mode = "request"
-    session.errors = 0
-    session.release = options["release"]
-    session.environment = options["environment"]
-    session.did = session.duration = session.user_agent = session.ip_address = None
-    return session
+
+    sid = uuid.UUID(int=0)
+    status = "ok"
+    session_mode = "request"
+    errors = 0
+    did = duration = user_agent = ip_address = None
+
+    def __init__(self, view: ClientView) -> None:
+        self.began = time.time()
+        options = view.client.options
+        self.release, self.environment = options["release"], options["environment"]
+
+    @cached_property
+    def started(self) -> datetime:  # type: ignore[override]  # it can be set, too
+        return datetime.fromtimestamp(self.began, timezone.utc)
+
+    @cached_property
+    def timestamp(self) -> datetime:  # type: ignore[override]
+        return self.started
+
+
+class _Bucket(NamedTuple):
+    """Where the SDK counts the sessions that began in one minute."""
+
+    pending: dict[Any, Any]  # all buckets since the last flush, which makes a new dictionary
+    minute: float
+    counts: dict[str, Any]
+
+
+_bucket: _Bucket | None = None
+
+
+def _count_session(view: ClientView, session: Any) -> None:
+    """Count a session that ended. The first of a minute by the SDK, and those that ended well like it beside it."""
+    global _bucket  # noqa: PLW0603 - a cache of one; a lost race costs one call of the SDK's
+    flusher = view.client.session_flusher
+    well = session.status == "ok" and session.errors == 0 and type(session) is _RequestSession
+    bucket = _bucket
+    if well and bucket is not None and session.began // 60 == bucket.minute:
+        with flusher._aggregate_lock:
+            if flusher.pending_aggregates is bucket.pending:
+                bucket.counts["exited"] = bucket.counts.get("exited", 0) + 1
+                return
+    if session.status == "ok":
+        session.status = "exited"
+    flusher.add_session(session)
+    if well:
+        pending = flusher.pending_aggregates
+        same = pending.get(tuple(sorted(session.get_json_attrs(with_user_info=False).items())), {})
+        counts = same.get(session.truncated_started)
+        _bucket = None if counts is None else _Bucket(pending, session.began // 60, counts)
+
+
+def _forget_bucket() -> None:
+    global _bucket  # noqa: PLW0603
+    _bucket = None
+
+
+if hasattr(os, "register_at_fork"):  # the child's flusher has no thread until the SDK is called for a session
+    os.register_at_fork(after_in_child=_forget_bucket)
 
 
 def processors(scope: Any) -> list[Any]:
@@ -393,14 +510,12 @@ def processors(scope: Any) -> list[Any]:
     return processors
 
 
-def displace_sdk_middleware() -> TraceContext | None:
-    """Where the SDK's own ASGI middleware stands around us, silence its root span; its trace is handed on.
+def _displace_sdk_middleware() -> TraceContext:
+    """The SDK's own ASGI middleware stands around us: silence its root span, and hand on its trace.
 
     It cannot be asked not to start one, and two transactions for one request would be billed twice. The span is
     made to end without being sent and without an outcome: ours counts for the request.
     """
-    if not _asgi_middleware_applied.get(False):
-        return None
     span: Any = Scope.get_current_scope()._span  # by now perhaps a child, of a middleware of the framework's
     if isinstance(span, StreamedSpan):
         _silence(span._segment)
@@ -423,32 +538,8 @@ def _silence(span: Any) -> None:
 # --- traces ------------------------------------------------------------------------------------------------------
 
 
+_TRACE_HEADERS = frozenset({b"sentry-trace", b"baggage"})
 _RAND = re.compile(r"(?:^|,)[ \t]*sentry-sample_rand=([0-9.]+)[ \t]*(?:,|$)")
-
-
-def continue_trace(view: ClientView, sentry_trace: str | None, baggage: str | None) -> TraceContext:
-    """The trace that these headers continue, or a new one.
-
-    As `PropagationContext.from_incoming_data` reads them, less the cost: the baggage is parsed when it is asked for.
-    https://develop.sentry.dev/sdk/telemetry/traces/#propagation
-    """
-    context = TraceContext()
-    if sentry_trace is None:
-        return context
-    if "," in sentry_trace:  # several headers, combined by a proxy: the first that is not empty
-        sentry_trace = next((part.strip() for part in sentry_trace.split(",") if part.strip()), "")
-    if sentry_trace.startswith("00-") and sentry_trace.endswith("-00"):  # https://www.w3.org/TR/trace-context/
-        sentry_trace = sentry_trace[3:-3]
-    match = SENTRY_TRACE_REGEX.match(sentry_trace)
-    if match is None or not _is_ours_to_continue(view, baggage):
-        return context
-    trace_id, context.parent_span_id, sampled = match.groups()
-    context._trace_id = trace_id
-    context.incoming = trace_id is not None
-    if sampled:
-        context.parent_sampled = sampled != "0"
-    context._header = baggage
-    return context
 
 
 def _is_ours_to_continue(view: ClientView, baggage: str | None) -> bool:
@@ -460,48 +551,149 @@ def _is_ours_to_continue(view: ClientView, baggage: str | None) -> bool:
     return _should_continue_trace(Baggage.from_incoming_header(baggage) if baggage else None)
 
 
+def _parsed_baggage(header: str) -> Baggage:
+    """What `Baggage.from_incoming_header` makes of it, at a third of its cost: it unquotes what has no quotes."""
+    items: dict[str, str] = {}
+    others: list[str] = []
+    for part in header.split(","):
+        if "=" in part:
+            item = part.strip()
+            key, _, value = item.partition("=")
+            if key.startswith("sentry-"):
+                name = key.split("-")[1]
+                items[unquote(name) if "%" in name else name] = unquote(value) if "%" in value else value
+            else:
+                others.append(item)
+    return Baggage(items, ",".join(others), mutable=not items)
+
+
 class TraceContext(PropagationContext):
     """The trace of a request, and the decision about it: without a span on the scope it goes on as `-0` or `-1`.
 
-    Ids and baggage are made when something asks for them: a request that sends nothing and calls nobody never does.
+    Headers are read, and ids and baggage made, when something asks for them: a request that is excluded, sends nothing
+    and calls nobody never does.
+
+    Args:
+        view: the client's, which says whose traces are continued; None for a trace that begins here.
+        headers: of the request, as ASGI has them.
     """
 
-    __slots__ = ("_header", "_known", "_rand", "incoming", "rate", "sampled")
+    __slots__ = (
+        *("_header", "_headers", "_known", "_parent_sampled", "_parent_span_id", "_rand", "_view"),
+        *("incoming", "rate", "sampled"),
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, view: ClientView | None = None, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self._view = view
+        self._headers: tuple[tuple[bytes, bytes], ...] | None = tuple(headers)  # None: they have been read
         self._trace_id = self._span_id = None
-        self.parent_span_id: str | None = None
-        self.parent_sampled: bool | None = None
+        self._parent_span_id: str | None = None
+        self._parent_sampled: bool | None = None
         self.custom_sampling_context = None
-        self.incoming = False  # whether the trace began elsewhere
+        self.incoming = False  # whether the trace began elsewhere, once the headers have been read
         self.sampled: bool | None = None  # None: not decided, since tracing is off
         self.rate: float | None = None  # the effective one; None: the incoming one stays
         self._header: str | None = None  # the incoming baggage, until something asks for it
         self._known: Baggage | None = None
         self._rand: float | None = None
 
+    def _read(self) -> None:
+        """Find the trace that came in, in one pass over the headers.
+
+        As `PropagationContext.from_incoming_data` reads them, less the cost: the baggage is parsed when it is asked
+        for. https://develop.sentry.dev/sdk/telemetry/traces/#propagation
+        """
+        trace = baggage = None
+        for name, value in self._headers or ():
+            if name in _TRACE_HEADERS:  # one look at each of the others, not two
+                text = value.decode("latin-1")
+                if name == b"baggage":
+                    baggage = text if baggage is None else f"{baggage},{text}"
+                else:
+                    trace = trace or text
+        if trace is not None:
+            self._continue(trace, baggage)
+        self._headers = None  # last, since threads of the app's may ask at the same time: each finds the same
+
+    def _continue(self, trace: str, baggage: str | None) -> None:
+        match = SENTRY_TRACE_REGEX.match(trace)
+        if match is None:
+            if "," in trace:  # several headers, combined by a proxy: the first that is not empty
+                trace = next((part.strip() for part in trace.split(",") if part.strip()), "")
+            if trace.startswith("00-") and trace.endswith("-00"):  # https://www.w3.org/TR/trace-context/
+                trace = trace[3:-3]
+            match = SENTRY_TRACE_REGEX.match(trace)
+        if match is None or self._view is None or not _is_ours_to_continue(self._view, baggage):
+            return
+        trace_id, self._parent_span_id, sampled = match.groups()
+        if trace_id is not None:
+            self._trace_id, self.incoming = trace_id, True
+        if sampled:
+            self._parent_sampled = sampled != "0"
+        self._header = baggage
+
     @classmethod
     def of(cls, other: PropagationContext) -> TraceContext:
         """The same trace."""
         context = cls()
+        context._headers = None
         context._trace_id = other.trace_id
         context._span_id = other._span_id
-        context.parent_span_id = other.parent_span_id
-        context.parent_sampled = other.parent_sampled
+        context._parent_span_id = other.parent_span_id
+        context._parent_sampled = other.parent_sampled
         context._known = other.baggage
         context.incoming = True
         return context
 
     @property
+    def came_in(self) -> bool:
+        """Whether the headers say of a trace that it goes on here."""
+        if self._headers is not None:
+            self._read()
+        return self.incoming
+
+    @property
     def trace_id(self) -> str:
         """32 hexadecimal digits."""
+        if self._headers is not None:
+            self._read()
         if self._trace_id is None:
-            self._trace_id = os.urandom(16).hex()  # random enough, at a fifth of the cost of uuid4
+            made = os.urandom(16).hex()  # random enough, at a fifth of the cost of uuid4
+            if self._trace_id is None:  # by another thread meanwhile
+                self._trace_id = made
         return self._trace_id
 
     @trace_id.setter
     def trace_id(self, value: str) -> None:
+        if self._headers is not None:
+            self._read()
         self._trace_id = value
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """16 hexadecimal digits; None where the trace begins here."""
+        if self._headers is not None:
+            self._read()
+        return self._parent_span_id
+
+    @parent_span_id.setter
+    def parent_span_id(self, value: str | None) -> None:
+        if self._headers is not None:
+            self._read()
+        self._parent_span_id = value
+
+    @property
+    def parent_sampled(self) -> bool | None:
+        """What the parent decided."""
+        if self._headers is not None:
+            self._read()
+        return self._parent_sampled
+
+    @parent_sampled.setter
+    def parent_sampled(self, value: bool | None) -> None:
+        if self._headers is not None:
+            self._read()
+        self._parent_sampled = value
 
     @property
     def span_id(self) -> str:
@@ -517,15 +709,19 @@ class TraceContext(PropagationContext):
     @property
     def baggage(self) -> Baggage | None:
         """The incoming baggage, parsed; with the effective rate where there is one."""
+        if self._headers is not None:
+            self._read()
         if self._header is not None:
             header, self._header = self._header, None
-            self._known = Baggage.from_incoming_header(header)
+            self._known = _parsed_baggage(header)
             self._fill_sample_rand()
             self.note_rate()
         return self._known
 
     @baggage.setter
     def baggage(self, value: Baggage | None) -> None:
+        if self._headers is not None:
+            self._read()
         self._header, self._known = None, value
 
     def note_rate(self) -> None:
@@ -539,9 +735,13 @@ class TraceContext(PropagationContext):
         A trace that begins here rolls them, and passes them on by its baggage.
         """
         if self._rand is None:
-            found = _RAND.search(self._header) if self._header is not None else None
-            rand = _within_one(found[1]) if found is not None else None
-            if rand is None and self.baggage is not None:
+            if self._headers is not None:
+                self._read()
+            rand = None
+            if self._header is not None:
+                found = _RAND.search(self._header)
+                rand = _within_one(found[1]) if found is not None else None
+            if rand is None and (self._header is not None or self._known is not None) and self.baggage is not None:
                 rand = self.baggage._sample_rand()
             if rand is None and self.incoming:
                 rand = _generate_sample_rand(self.trace_id)
@@ -681,7 +881,10 @@ def start_unsampled(view: ClientView, scopes: Scopes, context: TraceContext, rat
         context.note_rate()
     scopes.current._propagation_context = scopes.isolation._propagation_context = context
     scopes.current._span = _UnsampledSpan(context)
-    return _UnsampledRoot(view, reason)
+    root = view.unsampled.get(reason)
+    if root is None:
+        root = view.unsampled[reason] = _UnsampledRoot(view, reason)
+    return root
 
 
 class _TransactionRoot:
@@ -845,7 +1048,7 @@ if Transaction is not None:
 
 
 class _UnsampledRoot:
-    """Classic mode, excluded or not sampled."""
+    """Classic mode, excluded or not sampled: one for all requests of a client and a reason."""
 
     __slots__ = ("_reason", "_view")
     name = source = ""
@@ -863,17 +1066,17 @@ class _UnsampledRoot:
     def keep(self, rate: float) -> None:
         """Nothing: it was not recorded."""
 
-    def drop(self, reason: str) -> None:
-        """Count it, for this reason."""
-        self._reason = reason
-        self.finish(None)
-
     def finish(self, exc: BaseException | None) -> None:
         # What the SDK counts for a sampler that returns 0.
         transport = self._view.client.transport
         if transport is not None:
-            transport.record_lost_event(self._reason, "transaction")
-            transport.record_lost_event(self._reason, "span")
+            lose, reason = transport.record_lost_event, self._reason
+            lose(reason, "transaction")
+            lose(reason, "span")
+
+    def drop(self, reason: str) -> None:
+        """Nothing: it was not recorded, and it is counted for its own reason."""
+        self.finish(None)
 
     def discard(self) -> None:
         """Nothing was started."""
@@ -974,38 +1177,73 @@ def is_last_processor(processor: Any) -> bool:
     return bool(processors) and processors[-1] == processor
 
 
-def has_gen_ai_spans(event: Mapping[str, Any]) -> bool:
-    """Whether the SDK will take spans out of the transaction and send them by themselves."""
-    if getattr(Scope.get_isolation_scope(), "_gen_ai_original_message_count", None):
-        return True
-    return any(str(span.get("op")).startswith("gen_ai.") for span in event.get("spans") or () if isinstance(span, dict))
+class PlainEvent(dict[str, Any]):
+    """An event that we serialize, since most of what is in one is plain JSON already.
 
+    The SDK's serializer is half of what a sampled request costs: it walks every value through four calls, for databags
+    to trim and objects to describe, of which most events hold none. But it asks a value for its `__sentry_repr__`
+    first, and the event itself is such a value.
+    """
 
-def mark_in_app(event: dict[str, Any]) -> None:
-    """Mark the frames of an error that are the app's own, as the SDK does before it serializes."""
-    if "exception" in event or "threads" in event or "stacktrace" in event:
-        options = sentry_sdk.get_client().options
-        sdk_event: Any = event
-        handle_in_app(sdk_event, options["in_app_exclude"], options["in_app_include"], options["project_root"])
+    __slots__ = ("_entered",)
 
-
-def description() -> dict[str, Any]:
-    """The `sdk` section that the SDK gives its events."""
-    return {**SDK_INFO, "integrations": sorted(sentry_sdk.get_client().integrations)}
+    def __sentry_repr__(self) -> Any:
+        if getattr(self, "_entered", False):
+            return CYCLE_MARKER  # it stands in itself
+        self._entered = True
+        try:
+            return serialized(self)
+        finally:
+            self._entered = False
 
 
 class _NotPlainError(Exception):
-    """A value that JSON does not have."""
+    """A value that is not sent as it is."""
 
 
-def serialized(event: dict[str, Any]) -> dict[str, Any]:
-    """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain."""
-    limit = sentry_sdk.get_client().options["max_value_length"] or sys.maxsize
-    try:
-        plain: dict[str, Any] = _plain(event, limit)
-    except (_NotPlainError, RecursionError):
-        return serialize(event, max_request_body_size="always", max_value_length=limit)
-    return plain
+def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain.
+
+    A part of the event that holds anything else is left to it: it looks at nothing but the part and its place.
+    """
+    options = sentry_sdk.get_client().options
+    limit = (options.get("max_value_length") or sys.maxsize) // 4  # of bytes, and a character is up to four
+    whole_bodies = options.get("max_request_body_size") == "always"
+    made: dict[str, Any] = {}
+    meta: dict[str, Any] = {}
+    for key, value in event.items():
+        if key == "event_id" or (type(value) is str and len(value) <= limit):
+            made[str(key)] = value  # a tagged id stays one
+            continue
+        try:
+            made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
+        # Other threads may write into the app's own dicts; the SDK's serializer copies them first.
+        except (_NotPlainError, RecursionError, RuntimeError):
+            own = {option: options.get(option) for option in _OF_SERIALIZER}
+            part: Any = serialize({key: value}, **own) or {str(key): None}
+            meta.update(part.pop("_meta", None) or {})
+            made.update(part)
+    if meta:
+        made["_meta"] = meta
+    return made
+
+
+def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
+    """A part of an event; as the SDK has it, what stands at some places is a databag."""
+    if global_repr_processors:  # they are to see every value of a databag, and of a span's data
+        raise _NotPlainError
+    if key == "extra":
+        return _plain_bag(value, limit, MAX_DATABAG_DEPTH)
+    if type(value) is dict:
+        if key == "breadcrumbs" and type(value.get("values")) is list:
+            crumbs = [_plain_bag(crumb, limit, MAX_DATABAG_DEPTH) for crumb in value["values"]]
+            return {**_plain_dict({**value, "values": None}, limit), "values": crumbs}
+        if key == "request" and not whole_bodies and value.get("data") is not None:
+            return {**_plain_dict(value, limit), "data": _plain_bag(value["data"], limit, MAX_DATABAG_DEPTH)}
+    return _plain(value, limit)
+
+
+_OF_SERIALIZER = ("max_request_body_size", "max_value_length", "custom_repr")
 
 
 def _plain(value: Any, limit: int) -> Any:
@@ -1014,19 +1252,55 @@ def _plain(value: Any, limit: int) -> Any:
         if len(value) > limit:
             raise _NotPlainError
         return value
-    if kind is dict:
-        return {key if type(key) is str else str(key): _plain(each, limit) for key, each in value.items()}
-    if kind is list or kind is tuple:
-        return [_plain(each, limit) for each in value]
     if value is None or kind is int or kind is bool:
         return value
+    if kind is dict:
+        return _plain_dict(value, limit)
+    if kind is list or kind is tuple:
+        return [
+            each if each is None or (type(each) is str and len(each) <= limit) else _plain(each, limit)
+            for each in value
+        ]
     if kind is float and math.isfinite(value):
         return value
     if kind is datetime:
+        if value.tzinfo is timezone.utc and value.year >= 1000:  # what `strftime` does not pad
+            return value.isoformat(timespec="microseconds")[:-6] + "Z"  # in the place of +00:00, at a fifth of the cost
         return format_timestamp(value)
-    if isinstance(value, str):  # an enumeration's, or a tag
+    if isinstance(value, str) and not hasattr(kind, "__sentry_repr__"):  # an enumeration's
         return _plain(str.__str__(value), limit)
     raise _NotPlainError
+
+
+def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:
+    made = {}
+    for key, each in value.items():
+        kind = type(each)  # the commonest kinds are told apart here, which saves most of the calls
+        if kind is str:
+            if len(each) > limit:
+                raise _NotPlainError
+            plain = each
+        elif each is None or kind is int:
+            plain = each
+        else:
+            plain = _plain(each, limit)
+        made[key if type(key) is str else str(key)] = plain
+    return made
+
+
+def _plain_bag(value: Any, limit: int, depth: int) -> Any:
+    """The same within a databag: nothing that the SDK would trim."""
+    kind = type(value)
+    if depth <= 0 or (kind in _CONTAINERS and len(value) > MAX_DATABAG_BREADTH):
+        raise _NotPlainError
+    if kind is dict:
+        return {str(key): _plain_bag(each, limit, depth - 1) for key, each in value.items()}
+    if kind is list or kind is tuple:
+        return [_plain_bag(each, limit, depth - 1) for each in value]
+    return _plain(value, limit)
+
+
+_CONTAINERS = frozenset({dict, list, tuple})
 
 
 # --- spans of the app's own functions ----------------------------------------------------------------------------

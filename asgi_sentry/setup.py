@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 
 from asgi_sentry import sdk
-from asgi_sentry.door import event_hook, telemetry_hook
+from asgi_sentry.door import telemetry_hook
 from asgi_sentry.middleware.body import BodyScrubbingMiddleware
 from asgi_sentry.middleware.errors import ErrorPolicyMiddleware
 from asgi_sentry.middleware.filter import TransactionFilterMiddleware
@@ -88,9 +88,6 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         # The SDK's default would go through every event for a few exact keys before the door goes through it for all.
         options["event_scrubber"] = False
     options["transport"] = guarded(own.get("transport"), options, door_scrubber)
-    for option in ("before_send", "before_send_transaction"):
-        if own.get(option) is not None:
-            options[option] = event_hook(own[option])
     experiments = own.get("_experiments") or {}
     for option in ("before_send_log", "before_send_metric"):
         if sdk.supports(option):

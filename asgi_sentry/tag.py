@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from asgi_sentry.report import Report
+    from asgi_sentry.scrubbing import Taint
+
+
+class Clean(NamedTuple):
+    """The request section of an event, scrubbed before the user's hooks see it."""
+
+    request: dict[str, Any]
+    meta: dict[str, Any] | None  # the remarks that belong to it
+    taint: Taint  # by which it was scrubbed
 
 
 class Tag(str):
@@ -15,15 +24,15 @@ class Tag(str):
     keeps its request's report alive for just as long as it waits.
     """
 
-    __slots__ = ("cargo", "report")
+    __slots__ = ("clean", "report")
     report: Report
-    cargo: dict[str, Any] | None  # of an event that travels light
+    clean: Clean | None
 
-    def __new__(cls, text: str, report: Report, cargo: dict[str, Any] | None = None) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
+    def __new__(cls, text: str, report: Report, clean: Clean | None = None) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
         """Tag the text."""
         tag = super().__new__(cls, text)
         tag.report = report
-        tag.cargo = cargo
+        tag.clean = clean
         return tag
 
     def plain(self) -> str:

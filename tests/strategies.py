@@ -348,6 +348,36 @@ def json_like(
     )
 
 
+FORMS = (
+    "{key}={value}", "{key} = {value}", "{key}: {value}", "{key}:{value}", "{key}='{value}'", '{key} = "{value}"',
+    "{key}: '{value}'", "'{key}': '{value}'", '"{key}":"{value}"', "'{key}' => '{value}'", "{key} := '{value}'",
+    "{key}=`{value}`", "{key}=b'{value}'", "{key}          =          {value}", "{key}\xa0=\xa0{value}",
+    "export {key}='{value}'", "$env:{key} = '{value}'", "-e {key}={value}", "--{key}={value}", "--{key} {value}",
+    "data['{key}'] = '{value}'", "f().{key} = '{value}'", "rows[0].{key}='{value}'", "user[{key}]={value}",
+    "{key}[]={value}", "{key}[0]={value}", "a=1&{key}={value}&b=2", "a%5B{key}%5D={value}&b=2",
+    "%7B%22{key}%22%3A%22{value}%22%7D", "a=1\\n{key}={value}\\nb=2", "a\\r\\n{key}: {value}\\r\\nb",
+    "a\\t{key}={value}", "a\\u0026{key}={value}", "\x1b[36m{key}\x1b[0m=\x1b[35m{value}\x1b[0m",
+    "\\x1b[36m{key}\\x1b[0m=\\x1b[35m{value}\\x1b[0m", "&quot;{key}&quot;:&quot;{value}&quot;,",
+    "{{&#34;{key}&#34;: &#34;{value}&#34;}}", '\\"{key}\\": \\"{value}\\"', "{key}=$'{value}'",
+    "{key}: |\n  {value}\n  {value}\nnext: 1", "{key}: >-\n    {value}\n", "{key}=({value}",
+    '{{"name": "{key}", "type": "text", "value": "{value}"}}', '{{"value": "{value}", "name": "{key}"}}',
+    "- name: {key}\n  value: {value}", '- name: {key}\n  value: "{value}"', '<add key="{key}" value="{value}"/>',
+    '<input type="hidden" name="{key}" value="{value}">', '<input value="{value}" name="{key}">',
+    '<meta name="{key}" content="{value}" />', '<property name="{key}">{value}</property>',
+    "<property><name>{key}</name><value>{value}</value></property>", "<key>{key}</key>\n  <string>{value}</string>",
+    "<{key}>{value}</{key}>", "<a {key}='{value}'>",
+    'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n--x',
+    "form-data; name={key}\r\n\r\n{value}\r\n--x--", "X({key}=SecretStr('{value}'))",
+    "X({key}=Basic('user', '{value}'))", "Key ({key})=({value}) already exists.",
+    "Duplicate entry '{value}' for key 't.{key}'",
+    "INSERT INTO t (a, {key}, b) VALUES (1, '{value}', NOW()), (2, '{value}', x)", 'WHERE "{key}" = \'{value}\'',
+    "WHERE a = 1 AND {key} IN ('{value}')", "WHERE {key} LIKE '{value}%'", "WHERE {key} <> '{value}'",
+    "1 validation error for X\n{key}\n  Input should be x [type=x_y, input_value='{value}', input_type=str]",
+    "{{'type': 'x', 'loc': ('body', '{key}'), 'msg': 'no', 'input': '{value}'}}",
+)  # fmt: skip
+"""How keys and values are written in texts, for `str.format`."""
+
+
 @st.composite
 def planted(draw: st.DrawFn) -> tuple[Any, str]:
     """A value with a secret somewhere in it under a key that says so, in one of many shapes, and the secret."""

@@ -304,7 +304,7 @@ class Counts:
             (report_module, "parse_body"),
             (report_module, "Report"),
             (report_module, "transaction_name"),
-            (content_module, "scrub_headers"),
+            (content_module, "named_headers"),
         ]:
             monkeypatch.setattr(module, name, self._counting(getattr(module, name)))
 

@@ -201,10 +201,11 @@ def test_what_cannot_be_scrubbed_without_the_door_is_lost_and_counted(start_plai
     anyio.run(_call, app, "/work", [("x", "y")])
     (event,) = transport.items("event")
     assert "headers" not in event.get("request", {})
+    assert "5ecret" not in str(event)
 
 
 class _Unreadable(asgi_sentry.Scrubber):
-    def clean(self, *_: Any, **__: Any) -> Any:
+    def clean_part(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("5ecret")
 
 

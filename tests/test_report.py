@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 import sentry_sdk
 
-from asgi_sentry import SentryMiddleware, UserContextMiddleware, compose, wrap
+from asgi_sentry import Scrubber, SentryMiddleware, Settings, UserContextMiddleware, compose, wrap
 from asgi_sentry.door import ATTRIBUTE
 from asgi_sentry.request import current
 from asgi_sentry.tag import Tag
 from asgi_sentry.testing import request
-from tests.conftest import Start, transactions
+from tests.conftest import DSN, Start, transactions
 
 pytestmark = pytest.mark.anyio
+V3 = sentry_sdk.VERSION.startswith("3")
 
 
 async def test_an_exception_is_reported_once_a_request(start: Start) -> None:
@@ -182,3 +183,91 @@ async def test_a_tag_is_its_text_in_every_way(start: Start) -> None:
     assert type(tag.plain()) is str
     assert copy.deepcopy(tag) is tag
     assert type(pickle.loads(pickle.dumps(tag))) is str
+
+
+SECRET = "s3cr3t-9f8e7d6c5b4a"
+HEADERS = [("x-api-key", "k-123456789"), ("x-note", "plain")]
+
+
+async def failing(scope: Any, receive: Any, send: Any) -> None:
+    raise ValueError("boom")
+
+
+async def test_a_request_that_the_hook_left_alone_is_scrubbed_once(start: Start) -> None:
+    redacted: list[Any] = []
+    seen: list[Any] = []
+    scrubber = Scrubber(on_redact=lambda path, rule: redacted.append(path))
+    settings = Settings(dsn=DSN, traces_sample_rate=0.0)
+
+    def hook(event: Any, hint: Any) -> Any:
+        seen.append(event["request"])
+        return event
+
+    transport = start(settings, before_send=hook, event_scrubber=scrubber)
+    with pytest.raises(ValueError, match="boom"):
+        await request(wrap(failing), headers=HEADERS)
+    (event,) = transport.items("event")
+    assert seen[0]["headers"]["x-api-key"] == event["request"]["headers"]["x-api-key"] == "[Filtered]"
+    assert event["_meta"]["request"]["headers"]["x-api-key"][""]["rem"] == [["@password", "x"]]
+    assert redacted.count(("request", "headers", "x-api-key")) == 1
+
+
+@pytest.mark.parametrize("deep", [False, True])
+async def test_what_a_hook_writes_into_the_request_is_scrubbed(start: Start, deep: bool) -> None:
+    def hook(event: Any, hint: Any) -> Any:
+        if deep:
+            event["request"]["headers"]["x-auth-token"] = SECRET
+        else:
+            event["request"] = {"cookies": {"session": SECRET}}
+        return event
+
+    transport = start(before_send=hook)
+    with pytest.raises(ValueError, match="boom"):
+        await request(wrap(failing), headers=HEADERS)
+    (event,) = transport.items("event")
+    assert SECRET not in str(event)
+    assert "k-123456789" not in str(event)
+
+
+@pytest.mark.parametrize("by", ["processor", "event_scrubber"])
+async def test_what_others_write_into_the_request_is_scrubbed(start: Start, by: str) -> None:
+    def write(event: Any, hint: Any = None) -> Any:
+        event["request"]["headers"]["x-auth-token"] = SECRET
+        return event
+
+    class Own:
+        scrub_event = staticmethod(write)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if by == "processor":
+            sentry_sdk.get_current_scope().add_event_processor(write)
+        raise ValueError("boom")
+
+    own: dict[str, Any] = {"event_scrubber": Own()} if by == "event_scrubber" and not V3 else {}
+    transport = start(before_send=lambda event, hint: event, **own)
+    with pytest.raises(ValueError, match="boom"):
+        await request(wrap(app), headers=HEADERS)
+    (event,) = transport.items("event")
+    assert SECRET not in str(event)
+    assert "k-123456789" not in str(event)
+
+
+async def test_a_body_read_after_the_hook_has_its_secrets_found_all_the_same(start: Start) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        sentry_sdk.capture_message("before it was read")
+        await receive()
+        sentry_sdk.capture_message("after")
+        raise ValueError("boom")
+
+    transport = start(before_send=lambda event, hint: event)
+    with pytest.raises(ValueError, match="boom"):
+        await request(
+            wrap(app),
+            "POST",
+            headers=[("content-type", "application/json"), ("x-note", SECRET)],
+            body=b'{"password": "%s"}' % SECRET.encode(),
+        )
+    before, after, error = transport.items("event")
+    assert before["request"]["headers"]["x-note"] == SECRET  # nobody knew yet
+    assert SECRET not in str(after)
+    assert SECRET not in str(error)

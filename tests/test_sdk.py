@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import uuid
+import warnings
+from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatch
 from functools import partial
 from importlib import import_module
@@ -15,6 +19,7 @@ import sentry_sdk
 from hypothesis import given
 from hypothesis import strategies as st
 from sentry_sdk import transport as sdk_transport
+from sentry_sdk.integrations import asgi as sdk_asgi
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 from sentry_sdk.scope import Scope
 from sentry_sdk.serializer import serialize
@@ -31,13 +36,17 @@ classic_only = pytest.mark.skipif(V3, reason="version 3 of the SDK only streams"
 TRACE = "d49d9bf66f13450b81f65bc51cf49c03"
 
 BOTH = [
-    ("sentry_sdk.client", "SDK_INFO"),
+    ("sentry_sdk.client", "NonRecordingClient"),
     ("sentry_sdk.consts", "DEFAULT_OPTIONS"),
     ("sentry_sdk.integrations", "DidNotEnable"),
     ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
     ("sentry_sdk.integrations.logging", "ignore_logger"),
     ("sentry_sdk.scope", "_current_scope"),
+    ("sentry_sdk.scope", "_global_scope"),
     ("sentry_sdk.scope", "_isolation_scope"),
+    ("sentry_sdk.serializer", "CYCLE_MARKER"),
+    ("sentry_sdk.serializer", "MAX_DATABAG_BREADTH"),
+    ("sentry_sdk.serializer", "MAX_DATABAG_DEPTH"),
     ("sentry_sdk.serializer", "global_repr_processors"),
     ("sentry_sdk.serializer", "serialize"),
     ("sentry_sdk.session", "Session"),
@@ -53,7 +62,6 @@ BOTH = [
     ("sentry_sdk.traces", "start_span"),
     ("sentry_sdk.utils", "event_from_exception"),
     ("sentry_sdk.utils", "format_timestamp"),
-    ("sentry_sdk.utils", "handle_in_app"),
 ]
 V2 = [
     ("sentry_sdk.traces", "StreamedSpan"),
@@ -107,6 +115,39 @@ def test_a_view_is_of_the_client_that_is_there_now(start: Start, mode: str) -> N
     assert not second.tracing
     sentry_sdk.get_client().close(timeout=0)
     assert sdk.view() is None
+
+
+def test_a_view_is_of_the_client_of_a_scope_that_has_its_own(start: Start) -> None:
+    start()
+    everywhere = sdk.view()
+    assert everywhere is not None
+    own = sentry_sdk.Client(DSN, transport=RecordingTransport())
+    for scope in (sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope()):
+        before, scope.client = scope.client, own
+        assert sdk.view().client is sentry_sdk.get_client() is own  # type: ignore[union-attr]
+        scope.client = before
+    assert sdk.view().client is everywhere.client  # type: ignore[union-attr]
+
+
+def test_a_profiler_is_expected_only_where_one_was_asked_for(start: Start) -> None:
+    def profiled(**options: Any) -> bool:
+        start(**options)
+        view = sdk.view()
+        assert view is not None
+        return view.profiled
+
+    assert not profiled()
+    for option, value in (
+        ("profiles_sample_rate", 0.5),
+        ("profiles_sampler", lambda _: 0.5),
+        ("profile_session_sample_rate", 0.5),
+        ("profile_lifecycle", "trace"),
+    ):
+        if sdk.supports(option):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what profiles in another mode, or will be gone
+                assert profiled(**{option: value}), option
+    assert profiled(_experiments={"continuous_profiling_auto_start": True})
 
 
 def test_the_mode_is_told_from_options(mode: str) -> None:
@@ -208,9 +249,10 @@ def filled() -> Scope:
 
 
 @pytest.mark.parametrize("make", [Scope, filled])
-def test_our_fork_is_the_sdks(start: Start, make: Any) -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_our_fork_is_the_sdks(start: Start, make: Any, again: bool) -> None:
     start()
-    source = make()
+    source = sdk.fork_scope(make()) if again else make()
     ours, theirs = sdk.fork_scope(source), source.__copy__()
     for name in Scope.__slots__:
         mine, its = getattr(ours, name, "missing"), getattr(theirs, name, "missing")
@@ -229,35 +271,39 @@ def test_the_fast_fork_is_in_use_or_a_slot_has_moved() -> None:
         assert sdk.fork_scope is Scope.__copy__
 
 
+def noting(name: str, order: list[str] | None = None) -> Any:
+    def process(event: Any, hint: Any) -> Any:
+        if order is not None:
+            order.append(name)
+        return event
+
+    return process
+
+
 def test_a_request_forks_and_restores(start: Start) -> None:
     start()
     before = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
-    scopes = sdk.Scopes()
+    owner = object()
+    scopes = sdk.Scopes(owner, noting("ours"))
     assert (sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()) == (scopes.current, scopes.isolation)
-    assert sdk._asgi_middleware_applied.get(False)
+    assert sdk.OWNER is sdk_asgi._asgi_middleware_applied
+    assert sdk.OWNER.get(False) is owner
     scopes.leave()
     assert (sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()) == before
-    assert not sdk._asgi_middleware_applied.get(False)
+    assert not sdk.OWNER.get(False)
 
 
 def test_our_processor_is_the_last_one_however_many_there_are(start: Start) -> None:
     """`add_event_processor` throws all of them away where there are more than twenty."""
     transport = start()
     order: list[str] = []
-
-    def noting(name: str) -> Any:
-        def process(event: Any, hint: Any) -> Any:
-            order.append(name)
-            return event
-
-        return process
-
-    scopes = sdk.Scopes()
+    around = sentry_sdk.get_current_scope()._event_processors
     for number in range(30):
-        scopes.current._event_processors.append(noting(str(number)))
-    sentry_sdk.get_global_scope()._event_processors.append(noting("global"))
-    scopes.isolation._event_processors.append(noting("isolation"))
-    scopes.add_processor(noting("ours"))
+        around.append(noting(str(number), order))
+    sentry_sdk.get_global_scope()._event_processors.append(noting("global", order))
+    scopes = sdk.Scopes(object(), noting("ours", order))
+    scopes.isolation._event_processors.append(noting("isolation", order))
+    assert len(around) == 30
     assert sdk.processors(scopes.current)[-1].__qualname__.endswith("process")
     sentry_sdk.capture_message("hello")
     scopes.leave()
@@ -270,11 +316,75 @@ def test_a_session_of_ours_has_what_the_sdks_has(start: Start) -> None:
     start()
     view = sdk.view()
     assert view is not None
-    ours = sdk._new_session(view)
+    before = datetime.now(timezone.utc)
+    ours = sdk._RequestSession(view)
     theirs = Session(session_mode="request", release="app@1", environment="production")
-    assert vars(ours).keys() == vars(theirs).keys()
-    for name in ("status", "errors", "release", "environment", "session_mode", "duration", "user_agent", "ip_address"):
-        assert vars(ours)[name] == vars(theirs)[name], name
+    for name in vars(theirs).keys() - {"sid", "started", "timestamp"}:
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert ours.sid.version != theirs.sid.version  # never sent
+    assert before - timedelta(milliseconds=1) <= ours.started <= datetime.now(timezone.utc)
+    assert ours.started == ours.timestamp
+    assert ours.truncated_started.second == 0
+    assert ours.to_json().keys() == theirs.to_json().keys()
+    ours.update(user={"id": 1}, errors=1, started=before)
+    assert (ours.did, ours.errors, ours.started) == ("1", 1, before)
+
+
+@pytest.mark.anyio
+async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends well, with an error, or crashing, in one minute or several, before a flush or after it."""
+    now = [1_000_000.0]
+    monkeypatch.setattr(sdk.time, "time", lambda: now[0])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/error":
+            sentry_sdk.capture_message("no", level="error")
+            sentry_sdk.capture_exception(KeyError())
+        if scope["path"] == "/crash":
+            raise ValueError("boom")
+
+    def counted(transport: RecordingTransport) -> list[Any]:
+        sentry_sdk.get_client().session_flusher.flush()
+        return [item["aggregates"] for item in transport.items("sessions")]
+
+    found = []
+    for ours in (True, False):
+        transport = start()
+        if not ours:
+            monkeypatch.setattr(
+                sdk, "_count_session", lambda view, session: view.client.session_flusher.add_session(session)
+            )
+        for step in (0, 20, 61, 61.5):
+            now[0] = 1_000_000.0 + step
+            for path in ("/", "/", "/error", "/", "/crash", "/"):
+                with contextlib.suppress(ValueError):
+                    await request(SentryMiddleware(app), path=path)
+            if step == 20:
+                counted(transport)
+        found.append(counted(transport))
+    assert found[0] == found[1]
+    assert [part["exited"] for item in found[0] for part in item] == [8, 8]
+    assert [part["crashed"] for item in found[0] for part in item] == [2, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.anyio
+async def test_a_fork_counts_its_sessions_by_a_flusher_of_its_own(start: Start) -> None:
+    start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    await request(SentryMiddleware(app))
+    assert sdk._bucket is not None
+    sdk._forget_bucket()
+    assert sdk._bucket is None
+    calls = []
+    flusher = sentry_sdk.get_client().session_flusher
+    original, flusher.add_session = flusher.add_session, lambda session: calls.append(original(session))
+    for _ in range(3):
+        await request(SentryMiddleware(app))
+    assert len(calls) == 1
 
 
 @pytest.mark.anyio
@@ -301,6 +411,11 @@ def incoming(header: str | None, baggage: str | None) -> PropagationContext:
     return PropagationContext.from_incoming_data({"sentry-trace": header, "baggage": baggage} if header else {})
 
 
+def raw(header: str | None, baggage: str | None) -> list[tuple[bytes, bytes]]:
+    pairs = ((b"x-other", "1"), (b"sentry-trace", header), (b"baggage", baggage))
+    return [(name, value.encode("latin-1")) for name, value in pairs if value is not None]
+
+
 def items_of(context: PropagationContext) -> tuple[Any, Any]:
     """What came in by the baggage; the dice, which the SDK puts there as well, have a test of their own."""
     baggage = context.baggage or Baggage({})
@@ -313,12 +428,22 @@ def test_a_trace_is_read_as_the_sdk_reads_it(start: Start, header: str | None, b
     start()
     view = sdk.view()
     assert view is not None
-    ours, theirs = sdk.continue_trace(view, header, baggage), incoming(header, baggage)
+    ours, theirs = sdk.TraceContext(view, raw(header, baggage)), incoming(header, baggage)
     assert ours.parent_span_id == theirs.parent_span_id
     assert ours.parent_sampled == theirs.parent_sampled
     if theirs.parent_span_id is not None:
         assert ours.trace_id == theirs.trace_id
         assert items_of(ours) == items_of(theirs)
+
+
+@given(
+    header=baggage_headers.filter(bool)
+    | st.text(st.sampled_from("sentry-=,% \tab25C3é;"), max_size=40).map(lambda text: f"a=1,{text}, sentry-x-y=%41")
+)
+def test_baggage_is_parsed_as_the_sdk_parses_it(header: str) -> None:
+    ours, theirs = sdk._parsed_baggage(header), Baggage.from_incoming_header(header)
+    for name in Baggage.__slots__:
+        assert getattr(ours, name) == getattr(theirs, name), name
 
 
 @given(number=st.integers(0, 2**128 - 1), rand=st.none() | st.integers(0, 999_999))
@@ -328,7 +453,7 @@ def test_the_dice_are_the_sdks(start: Start, number: int, rand: int | None) -> N
     assert view is not None
     trace = f"{number:032x}"
     baggage = None if rand is None else f"other=1,sentry-trace_id={trace},sentry-sample_rand=0.{rand:06d}"
-    dice = sdk.continue_trace(view, f"{trace}-{1:016x}", baggage).rand()
+    dice = sdk.TraceContext(view, raw(f"{trace}-{1:016x}", baggage)).rand()
     assert dice == (_generate_sample_rand(trace) if rand is None else pytest.approx(rand / 1e6))
     theirs = incoming(f"{trace}-{1:016x}", baggage).baggage
     if theirs is not None:
@@ -539,8 +664,8 @@ def test_a_span_outside_of_any_trace_is_nothing(start: Start) -> None:
 def root_of(mode: str, *, sampled: bool, undecided: bool = False) -> tuple[sdk.Scopes, Any]:
     view = sdk.view()
     assert view is not None
-    scopes = sdk.Scopes()
-    context = sdk.continue_trace(view, None, None)
+    scopes = sdk.Scopes(object(), noting("ours"))
+    context = sdk.TraceContext(view)
     scope = {"type": "http", "path": "/", "headers": []}
     root = sdk.start_root(
         view,

@@ -49,7 +49,15 @@ class Layer:
                 faults.note("joining a request", exc, "the layer has no effect on it")
             return await self.app(scope, receive, send)
         view = sdk.view()
-        record = None if view is None else opened(self._plan, view, scope, say=self._has_say_at_the_end)
+        if view is None:
+            return await self._target(scope, receive, send)
+        record = None
+        try:  # not within the one below, or a fault of ours would become the context of the app's exceptions
+            if view.door is None or self._has_say_at_the_end:
+                say_at_start(self._plan)
+            record = RequestRecord(self._plan, view, scope)
+        except Exception as exc:
+            faults.note("opening a request", exc, "the request is served without Sentry")
         if record is None:
             return await self._target(scope, receive, send)
         try:
@@ -62,20 +70,6 @@ class Layer:
             raise
         finally:
             record.close()
-
-
-def opened(plan: Plan, view: sdk.ClientView, scope: Scope, *, say: bool) -> RequestRecord | None:
-    """A record for the request; None where a fault of ours is in the way.
-
-    Not within the caller's `try`: our fault would become the context of the app's exceptions.
-    """
-    try:
-        if say or view.door is None:
-            say_at_start(plan)
-        return RequestRecord(plan, view, scope)
-    except Exception as exc:
-        faults.note("opening a request", exc, "the request is served without Sentry")
-        return None
 
 
 def say_at_start(plan: Plan) -> None:

@@ -32,7 +32,7 @@ EXCLUDED = Choice(sampled=False, rate=0.0, reason="excluded")
 _NOT_ADAPTED = Choice(sampled=False, rate=0.0, reason="adaptive")
 _PARENT_YES = Choice(sampled=True, rate=None, reason="parent")
 _CAPPED = Choice(sampled=False, rate=None, reason="at_most")
-_PARENT_NO = Choice(sampled=False, rate=None, reason="parent")
+PARENT_NO = Choice(sampled=False, rate=None, reason="parent")
 
 
 class Gate(Protocol):
@@ -59,6 +59,7 @@ class RuleState:
         "adaptive",
         "bucket",
         "capped",
+        "decisions",
         "excludes",
         "forced",
         "fraction",
@@ -77,6 +78,7 @@ class RuleState:
         self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
         self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
         self.capped = Choice(sampled=False, rate=rate.fraction, reason="at_most")
+        self.decisions: dict[int, tuple[Choice, Any]] = {}  # what is made of these answers, by their ids
         self.bucket = bucket
         self.reservoir = Reservoir(rate.least.share(workers), clock=clock) if rate.least else None
         self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
@@ -97,7 +99,7 @@ class PathSampler:
         TypeError: One of them has a wrong type.
     """
 
-    __slots__ = ("_default", "_inherits", "_rules")
+    __slots__ = ("_default", "_rules", "inherits")
 
     def __init__(
         self,
@@ -115,7 +117,7 @@ class PathSampler:
             raise ValueError(f"parent must be 'inherit' or 'ignore', got {parent!r}")
         if not isinstance(rates, Mapping):
             raise TypeError(f"rates must be a mapping such as {{'/api/**': 0.1}}, got {rates!r}")
-        self._inherits = parent == "inherit"
+        self.inherits = parent == "inherit"
 
         def state(name: str, rate: Rate) -> RuleState:
             bucket: Gate | None = None
@@ -163,8 +165,8 @@ class PathSampler:
         """
         if state.excludes:
             return EXCLUDED
-        if parent_sampled is not None and self._inherits:
-            return _follow(state, parent_rate) if parent_sampled else _PARENT_NO
+        if parent_sampled is not None and self.inherits:
+            return _follow(state, parent_rate) if parent_sampled else PARENT_NO
         ledger = state.ledger
         if ledger is None and not downsample:
             return state.yes if sample_rand < state.fraction else state.no

@@ -96,9 +96,9 @@ class Scrubber:
             path: where the value stands, for the reports.
             found: takes what was redacted.
         """
-        redactions: list[Redaction] = []
-        cleaned = events.clean_value(self, value, taint, path, redactions)
-        self.report(redactions, found)
+        wanted = self._wanted(found)
+        cleaned = events.clean_value(self, value, taint, path, wanted)
+        self._report(wanted, found)
         return cleaned
 
     def clean_event(
@@ -107,34 +107,41 @@ class Scrubber:
         *,
         taint: Taint | None = None,
         sections: Mapping[tuple[str, ...], Any] | None = None,
-    ) -> list[Redaction]:
+        found: list[Redaction] | None = None,
+    ) -> None:
         """Scrub an event, transaction or check-in in place, and say so in its `_meta`.
 
         Args:
             event: in the wire form, or as the SDK has it before it is serialised.
             taint: what else is secret; it never touches the protocol's own fields.
             sections: other scrubbers, or `KEEP`, for parts of it by path, such as `("request", "headers")`.
+            found: takes what was redacted.
         """
-        redactions = events.clean_event(self, event, taint, sections or {})
-        self.report(redactions)
-        return redactions
+        wanted = self._wanted(found)
+        events.clean_event(self, event, taint, sections or {}, wanted)
+        self._report(wanted, found)
 
     def clean_part(
         self, value: Any, *, path: tuple[str, ...], taint: Taint | None = None, found: list[Redaction] | None = None
     ) -> Any:
         """A part of an event without secrets, read as what stands at `path`, such as `("request", "query_string")`."""
-        redactions: list[Redaction] = []
-        cleaned = events.clean_part(self, value, taint, path, redactions)
-        self.report(redactions, found)
+        wanted = self._wanted(found)
+        cleaned = events.clean_part(self, value, taint, path, wanted)
+        self._report(wanted, found)
         return cleaned
 
     def clean_attributes(
-        self, attributes: dict[str, Any], *, taint: Taint | None = None, path: Path = ()
-    ) -> list[Redaction]:
+        self,
+        attributes: dict[str, Any],
+        *,
+        taint: Taint | None = None,
+        path: Path = (),
+        found: list[Redaction] | None = None,
+    ) -> None:
         """Scrub the attributes of a span, log or metric in place: `{"key": {"value": 1, "type": "integer"}}`."""
-        redactions = events.clean_attributes(self, attributes, taint, path)
-        self.report(redactions)
-        return redactions
+        wanted = self._wanted(found)
+        events.clean_attributes(self, attributes, taint, path, wanted)
+        self._report(wanted, found)
 
     def clean_item(
         self,
@@ -143,29 +150,40 @@ class Scrubber:
         *,
         taint: Any = None,
         sections: Mapping[tuple[str, ...], Any] | None = None,
-    ) -> tuple[Any, list[Redaction]]:
-        """The payload of an envelope item without secrets, and what was redacted.
+        found: list[Redaction] | None = None,
+    ) -> Any:
+        """The payload of an envelope item without secrets.
 
         Args:
             kind: the item's type: `"event"`, `"span"`, `"attachment"`, ...; of an unknown one everything is data.
             payload: parsed, or bytes or text. A mapping may be changed in place.
             taint: what else is secret; for batches also a callable that gives it for each entry.
             sections: as for `clean_event`.
+            found: takes what was redacted.
         """
-        cleaned, redactions = events.clean_item(self, kind, payload, taint, sections or {})
-        self.report(redactions)
-        return cleaned, redactions
+        wanted = self._wanted(found)
+        cleaned = events.clean_item(self, kind, payload, taint, sections or {}, wanted)
+        self._report(wanted, found)
+        return cleaned
 
-    def report(self, redactions: Iterable[Redaction], found: list[Redaction] | None = None) -> None:
-        """Hand redactions on to whoever asked for them."""
-        if found is not None:
-            found.extend(redactions)
+    def report(self, redactions: Iterable[Redaction]) -> None:
+        """Tell `on_redact` of redactions."""
         if self._on_redact is not None:
             for path, rule in redactions:
                 try:
                     self._on_redact(path, rule)
                 except Exception:  # noqa: S112 - by contract, the callback's failure changes nothing
                     continue
+
+    def _wanted(self, found: list[Redaction] | None) -> list[Redaction] | None:
+        """A new list if anybody wants to know what is redacted: to tell where each was costs more than to redact it."""
+        return None if found is None and self._on_redact is None else []
+
+    def _report(self, redactions: list[Redaction] | None, found: list[Redaction] | None) -> None:
+        if redactions is not None:
+            if found is not None:
+                found.extend(redactions)
+            self.report(redactions)
 
     def allows_path(self, path: tuple[Any, ...]) -> bool:
         """Whether a place was allowed by its path."""

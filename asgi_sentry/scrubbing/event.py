@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry.scrubbing.headers import query_redacted, url_redacted
 from asgi_sentry.scrubbing.keys import DENIED
 from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD
-from asgi_sentry.scrubbing.walk import IN_COOKIES, Redaction, Walk, rename_keys
+from asgi_sentry.scrubbing.plain import SCALARS, rename_keys
+from asgi_sentry.scrubbing.walk import IN_COOKIES, Redaction, Walk, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from asgi_sentry.scrubbing.engine import Scrubber
     from asgi_sentry.scrubbing.taint import Taint
@@ -46,15 +47,15 @@ _LONGEST_ID = 64
 _BATCHED = frozenset({"span", "log", "trace_metric"})
 
 
-def _add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, place: Any) -> None:
     if callable(action):
-        action(walk, value, holder, key, node)
+        action(walk, value, holder, key, place)
     elif action == DATA:
-        walk.add(value, holder, key, node)
+        walk.add(value, holder, key, place)
     elif action == TEXT:
-        _text(walk, value, holder, key, node)
+        _text(walk, value, holder, key, place)
     elif action == FIXED or not _is_id(value):
-        _fixed(walk, value, holder, key, node, 0)
+        _fixed(walk, value, holder, key, place, 0)
 
 
 def _is_id(value: Any) -> bool:
@@ -63,28 +64,28 @@ def _is_id(value: Any) -> bool:
     )
 
 
-def _text(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _text(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if value.__class__ is str:
-        walk.text(value, holder, key, node)
+        walk.text(value, holder, key, place)
     else:
-        walk.add(value, holder, key, node)
+        walk.add(value, holder, key, place)
 
 
 _DEEPEST = 16
 
 
-def _fixed(walk: Walk, value: Any, holder: Any, key: Any, node: Any, depth: int) -> None:
+def _fixed(walk: Walk, value: Any, holder: Any, key: Any, place: Any, depth: int) -> None:
     """Protocol: all its texts without taint, and no key decides."""
     if value.__class__ is str:
-        walk.fixed(value, holder, key, node)
+        walk.fixed(value, holder, key, place)
     elif isinstance(value, (dict, list)) and depth < _DEEPEST:
         if _all_known(walk, value):
             return
-        here = (node, key, value)
+        here = (place, key)
         for inner, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
             _fixed(walk, one, value, inner, here, depth + 1)
     elif value is not None and not isinstance(value, (bool, int, float)):
-        walk.add(value, holder, key, node)
+        walk.add(value, holder, key, place)
 
 
 def _all_known(walk: Walk, value: dict[Any, Any] | list[Any]) -> bool:
@@ -97,17 +98,24 @@ def _all_known(walk: Walk, value: dict[Any, Any] | list[Any]) -> bool:
 def _object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, Any, Any], None]:
     """An object with known fields; the others go the way of `rest`."""
 
-    def action(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    def action(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
         if not isinstance(value, dict):
-            walk.add(value, holder, key, node)
+            walk.add(value, holder, key, place)
             return
-        here = (node, key, value)
+        here = (place, key)
         others = {}
         for field, inner in value.items():
-            way = schema.get(field) if isinstance(field, str) else None
+            way = schema.get(field) if field.__class__ is str else None
             if way is None:
                 others[field] = inner
-            elif inner is not None:
+            elif inner is None:
+                continue
+            elif way == ID:
+                if inner.__class__ not in SCALARS and not _is_id(inner):
+                    _fixed(walk, inner, value, field, here, 0)
+            elif inner.__class__ is str and way == TEXT:
+                walk.text(inner, value, field, here)
+            else:
                 _add(walk, way, inner, value, field, here)
         if not others:
             return
@@ -123,18 +131,22 @@ def _object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, An
 def _each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
     """A list, plain or as `{"values": [...]}`."""
 
-    def actions(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+    def actions(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
         if isinstance(value, dict) and "values" in value:
-            holder, key, node, value = value, "values", (node, key, value), value["values"]
+            holder, key, place, value = value, "values", (place, key), value["values"]
         if hasattr(value, "metadata") and isinstance(getattr(value, "value", None), list):
             value = value.value  # the SDK's mark that some were dropped
         elif not isinstance(value, list):
             if value is not None:
-                walk.add(value, holder, key, node)
+                walk.add(value, holder, key, place)
             return
-        here = (node, key, value)
-        for index, one in enumerate(value):
-            _add(walk, action, one, value, index, here)
+        here = (place, key)
+        if callable(action):
+            for index, one in enumerate(value):
+                action(walk, one, value, index, here)
+        else:
+            for index, one in enumerate(value):
+                _add(walk, action, one, value, index, here)
 
     return actions
 
@@ -142,11 +154,11 @@ def _each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
 # --- the schema: https://develop.sentry.dev/sdk/data-model/event-payloads/ -----------------------------------------
 
 
-def _source(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _source(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     """Names and lines of source, which are the program's own and the same each time."""
     known = walk.scrubber.texts.clean_lines
     if not (value in known if value.__class__ is str else value.__class__ is list and known.issuperset(value)):
-        _fixed(walk, value, holder, key, node, 0)
+        _fixed(walk, value, holder, key, place, 0)
 
 
 _FRAME_TEXTS = ("filename", "abs_path", "function", "module", "context_line", "pre_context", "post_context")
@@ -159,19 +171,19 @@ _static = itemgetter("filename", "lineno", *_FRAME_TEXTS)
 _KNOWN_FRAMES = 512
 
 
-def _frame(walk: Walk, frame: Any, holder: Any, key: Any, node: Any) -> None:
+def _frame(walk: Walk, frame: Any, holder: Any, key: Any, place: Any) -> None:
     """One frame. What it shows of the program is the same each time, and is compared with what was seen last time."""
     if frame.__class__ is not dict:
-        walk.add(frame, holder, key, node)
+        walk.add(frame, holder, key, place)
         return
-    here = (node, key, frame)
+    here = (place, key)
     known = walk.scrubber.texts.clean_frames
     try:
         shown = _static(frame)
-        place = shown[:2]
-        harmless = known.get(place) == shown
+        line = shown[:2]
+        harmless = known.get(line) == shown
     except (KeyError, TypeError):
-        shown = place = None
+        shown = line = None
         harmless = False
     if not harmless:
         before = walk.pending
@@ -179,9 +191,10 @@ def _frame(walk: Walk, frame: Any, holder: Any, key: Any, node: Any) -> None:
             if frame.get(field) is not None:
                 _source(walk, frame[field], frame, field, here)
         if shown is not None and walk.pending == before and len(known) < _KNOWN_FRAMES:
-            known[place] = shown
-    if frame.get("vars") is not None:
-        walk.add(frame["vars"], frame, "vars", here)
+            known[line] = shown
+    variables = frame.get("vars")
+    if variables:
+        walk.add(variables, frame, "vars", here)
     if not _FRAME_FIELDS.issuperset(frame):
         _rarer_fields(walk, frame, here)
 
@@ -230,33 +243,33 @@ _CONTEXT = _object({"type": FIXED, **_IDS})
 _CONTEXTS = _object({"trace": _SPAN}, rest=_CONTEXT)
 
 
-def _query(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _query(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if value.__class__ is str:
         value, hit = query_redacted(value, walk.scrubber)
         holder[key] = value
         if hit:
-            walk.note(node, key, PASSWORD)
-    _text(walk, value, holder, key, node)
+            walk.note(place, key, PASSWORD)
+    _text(walk, value, holder, key, place)
 
 
-def _url(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _url(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if value.__class__ is str:
         value, hit = url_redacted(value, walk.scrubber)
         holder[key] = value
         if hit:
-            walk.note(node, key, PASSWORD)
-    _text(walk, value, holder, key, node)
+            walk.note(place, key, PASSWORD)
+    _text(walk, value, holder, key, place)
 
 
-def _cookies(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _cookies(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if isinstance(value, (str, bytes)) and value != FILTERED:
         holder[key] = FILTERED
-        walk.note(node, key, PASSWORD)
+        walk.note(place, key, PASSWORD)
     else:
-        walk.add(value, holder, key, node, IN_COOKIES)
+        walk.add(value, holder, key, place, IN_COOKIES)
 
 
-def _headers(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _headers(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     """Headers by name; those that hold URLs are read as URLs."""
     if isinstance(value, dict):
         for name in [
@@ -266,8 +279,8 @@ def _headers(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
                 redacted, hit = url_redacted(value[name], walk.scrubber)
                 if hit:
                     value[name] = redacted
-                    walk.note((node, key, value), name, PASSWORD)
-    walk.add(value, holder, key, node)
+                    walk.note((place, key), name, PASSWORD)
+    walk.add(value, holder, key, place)
 
 
 _REQUEST_FIELDS: dict[str, Action] = {
@@ -304,20 +317,20 @@ def secret_parameters(template: str, scrubber: Scrubber) -> set[int | str]:
     return found
 
 
-def _logentry(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if not isinstance(value, dict):
-        _text(walk, value, holder, key, node)
+        _text(walk, value, holder, key, place)
         return
-    here = (node, key, value)
+    here = (place, key)
     message, params = value.get("message"), value.get("params")
-    places = secret_parameters(message, walk.scrubber) if isinstance(message, str) and params else set()
-    if places and isinstance(params, (list, tuple, dict)):
+    secret = secret_parameters(message, walk.scrubber) if isinstance(message, str) and params else set()
+    if secret and isinstance(params, (list, tuple, dict)):
         kept: Any = dict(params) if isinstance(params, dict) else list(params)
-        for place in places:
+        for which in secret:
             try:
-                if kept[place] is not None and not isinstance(kept[place], bool) and kept[place] != FILTERED:
-                    kept[place] = FILTERED
-                    walk.note((here, "params", params), place, PASSWORD)
+                if kept[which] is not None and not isinstance(kept[which], bool) and kept[which] != FILTERED:
+                    kept[which] = FILTERED
+                    walk.note((here, "params"), which, PASSWORD)
             except (LookupError, TypeError):
                 continue
         value["params"] = kept
@@ -364,7 +377,7 @@ _PROFILE_IDS = (
 )
 
 
-def _nothing(walk: Walk, value: Any, holder: Any, key: Any, node: Any) -> None:
+def _nothing(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     """Numbers by the thousand."""
 
 
@@ -401,22 +414,27 @@ _ID_ATTRIBUTES = frozenset({"sentry.segment.id", "sentry.profiler_id", "sentry.t
 _DRAWN = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9]{1,20}")
 
 
-def clean_event(scrubber: Scrubber, event: dict[str, Any], taint: Taint | None, sections: Sections) -> list[Redaction]:
-    """Scrub an event in place, with remarks in its `_meta`."""
-    redactions = _clean_fields(scrubber, event, _EVENT, taint, sections)
-    _remark(event, redactions)
-    return redactions
+def clean_event(
+    scrubber: Scrubber, event: dict[str, Any], taint: Taint | None, sections: Sections, found: list[Redaction] | None
+) -> None:
+    """Scrub an event in place, with remarks in its `_meta`; `found`, where wanted, takes what was redacted."""
+    _clean_fields(scrubber, event, _EVENT, taint, sections, found).remark(event)
 
 
 def _clean_fields(
-    scrubber: Scrubber, payload: dict[str, Any], schema: Schema, taint: Taint | None, sections: Sections
-) -> list[Redaction]:
-    held: list[tuple[tuple[str, ...], Any, list[Redaction]]] = []
+    scrubber: Scrubber,
+    payload: dict[str, Any],
+    schema: Schema,
+    taint: Taint | None,
+    sections: Sections,
+    found: list[Redaction] | None,
+) -> Walk:
+    """Scrub an object in place; the walk knows what was redacted."""
+    held: list[tuple[tuple[str, ...], Any]] = []
     walk = Walk(scrubber, lenient=True)
-    failed: list[Redaction] = []
     try:
         for path, other in sections.items():
-            _hold(payload, path, other, taint, held)
+            _hold(walk, payload, path, other, taint, held)
         rest = {}
         for field, value in payload.items():
             action = schema.get(field)
@@ -426,26 +444,32 @@ def _clean_fields(
                 _add(walk, action, value, payload, field, None)
         if rest:
             walk.members(rest, payload, None)
-        redactions = walk.finish(taint)
+        walk.finish(taint)
     except Exception:
-        redactions = []
+        walk, held = Walk(scrubber), []
         for field in payload:
             if schema.get(field) != ID:
                 payload[field] = FILTERED
-                failed.append(Redaction((field,), "@error"))
-        return failed
-    for path, value, found in held:
+                walk.note(None, field, "@error")
+    _put_back(payload, held)
+    if walk.renamed and isinstance(payload.get("_meta"), dict):
+        rename_keys(payload["_meta"], walk.renamed)
+    if found is not None:
+        found.extend(walk.redactions())
+    return walk
+
+
+def _put_back(payload: dict[str, Any], held: list[tuple[tuple[str, ...], Any]]) -> None:
+    for path, value in held:
         holder = payload
         for step in path[:-1]:
             holder = holder[step]
         holder[path[-1]] = value
-        redactions += found
-    if walk.renamed and isinstance(payload.get("_meta"), dict):
-        rename_keys(payload["_meta"], walk.renamed)
-    return redactions
 
 
-def _hold(payload: dict[str, Any], path: tuple[str, ...], other: Any, taint: Taint | None, held: list[Any]) -> None:
+def _hold(
+    walk: Walk, payload: dict[str, Any], path: tuple[str, ...], other: Any, taint: Taint | None, held: list[Any]
+) -> None:
     """Take a part out that another scrubber decides about, and have it decide."""
     holder = payload
     for step in path[:-1]:
@@ -458,74 +482,58 @@ def _hold(payload: dict[str, Any], path: tuple[str, ...], other: Any, taint: Tai
     if holder.get(last) is None:
         return
     value, holder[last] = holder[last], None
-    found: list[Redaction] = []
     if other is not KEEP:
+        found: list[Redaction] = []
         value = other.clean_part(value, taint=taint, path=path, found=found)
-    held.append((path, value, found))
+        for where, rule in found:
+            walk.note(place_of(where[:-1]), where[-1], rule)
+    held.append((path, value))
 
 
 def clean_part(
-    scrubber: Scrubber, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction]
+    scrubber: Scrubber, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction] | None
 ) -> Any:
     """A part of an event, read as what it is by its path: URL, query string, cookies, headers or data."""
     action = _REQUEST_FIELDS.get(path[-1], DATA) if path[0] == "request" else DATA
-    result = [value]
+    result = {path[-1]: value}
     try:
         walk = Walk(scrubber, lenient=True)
-        _add(walk, action, value, result, 0, None)
-        found += [Redaction(path + where[1:], rule) for where, rule in walk.finish(taint)]
+        _add(walk, action, value, result, path[-1], place_of(path[:-1]))
+        walk.finish(taint)
     except Exception:
-        found.append(Redaction(path, "@error"))
+        if found is not None:
+            found.append(Redaction(path, "@error"))
         return FILTERED
-    return result[0]
-
-
-def _remark(payload: dict[str, Any], redactions: list[Redaction]) -> None:
-    """Say in `_meta` which rule redacted what: https://develop.sentry.dev/sdk/data-handling/."""
-    if not redactions:
-        return
-    meta = payload.get("_meta")
-    if not isinstance(meta, dict):
-        meta = payload["_meta"] = {}
-    for path, rule in redactions:
-        place = meta
-        for step in path:
-            name = step if isinstance(step, str) else step.decode("latin-1") if isinstance(step, bytes) else str(step)
-            inner = place.get(name)
-            if not isinstance(inner, dict):
-                inner = place[name] = {}
-            place = inner
-        own = place.setdefault("", {})
-        remarks = own.setdefault("rem", []) if isinstance(own, dict) else []
-        if isinstance(remarks, list) and [rule, "x"] not in remarks:
-            remarks.append([rule, "x"])
+    if found is not None:
+        found.extend(walk.redactions())
+    return result[path[-1]]
 
 
 # --- attributes and other items ------------------------------------------------------------------------------------
 
 
-def _add_attributes(walk: Walk, attributes: dict[str, Any], node: Any) -> Callable[[], None]:
+def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Callable[[], None]:
     """Put attributes on a walk; the result writes the finished values back, each with its true type."""
     values: dict[Any, Any] = {}
     template = attributes.get("sentry.message.template")
     text = template.get("value") if isinstance(template, dict) else None
-    places = secret_parameters(text, walk.scrubber) if isinstance(text, str) else ()
-    for place in places:
-        held = attributes.get(f"sentry.message.parameter.{place}")
+    for which in secret_parameters(text, walk.scrubber) if isinstance(text, str) else ():
+        parameter = f"sentry.message.parameter.{which}"
+        held = attributes.get(parameter)
         if isinstance(held, dict) and held.get("value") not in (None, FILTERED):
             held.update(value=FILTERED, type="string")
-            walk.note((node, f"sentry.message.parameter.{place}", held), "value", PASSWORD)
+            walk.note((place, parameter), "value", PASSWORD)
     for key, held in attributes.items():
         if not isinstance(held, dict) or "value" not in held:
             values[key] = held
         elif key in _ID_ATTRIBUTES and isinstance(held["value"], str) and _DRAWN.fullmatch(held["value"]):
             continue
         elif isinstance(key, str) and _FIXED_ATTRIBUTES.match(key):
-            _fixed(walk, held["value"], held, "value", (node, key, held), 0)
+            _fixed(walk, held["value"], held, "value", (place, key), 0)
         else:
             values[key] = held["value"]
     cleaned = dict(values)
-    walk.members(values, cleaned, node)
+    walk.members(values, cleaned, place)
 
     def write_back() -> None:
         for key in list(attributes):  # taken out and put back, so that the order stays
@@ -544,58 +552,75 @@ def _add_attributes(walk: Walk, attributes: dict[str, Any], node: Any) -> Callab
 
 
 def clean_attributes(
-    scrubber: Scrubber, attributes: dict[str, Any], taint: Taint | None, path: tuple[Any, ...]
-) -> list[Redaction]:
+    scrubber: Scrubber,
+    attributes: dict[str, Any],
+    taint: Taint | None,
+    path: tuple[Any, ...],
+    found: list[Redaction] | None,
+) -> None:
     """Scrub the attributes of one span, log or metric in place."""
     try:
         walk = Walk(scrubber, lenient=True)
-        write_back = _add_attributes(walk, attributes, None)
-        found = walk.finish(taint, path)
+        write_back = _add_attributes(walk, attributes, place_of(path))
+        walk.finish(taint)
         write_back()
     except Exception:
         attributes.clear()
-        return [Redaction(path, "@error")]
-    return found
+        if found is not None:
+            found.append(Redaction(path, "@error"))
+        return
+    if found is not None:
+        found.extend(walk.redactions())
 
 
 def clean_item(
-    scrubber: Scrubber, kind: str, payload: Any, taint: Any, sections: Sections
-) -> tuple[Any, list[Redaction]]:
+    scrubber: Scrubber, kind: str, payload: Any, taint: Any, sections: Sections, found: list[Redaction] | None
+) -> Any:
     """The payload of an envelope item without secrets."""
     if kind == "client_report":
-        return payload, []
+        return payload
     if kind in _BATCHED and isinstance(payload, dict) and isinstance(payload.get("items"), list):
-        return _clean_batch(scrubber, payload, taint)
+        return _clean_batch(scrubber, payload, taint, found)
     if callable(taint):
         taint = None
     schema = _SCHEMAS.get(kind)
     if schema is not None and isinstance(payload, dict):
-        redactions = _clean_fields(scrubber, payload, schema, taint, sections)
+        walk = _clean_fields(scrubber, payload, schema, taint, sections, found)
         if schema is _EVENT:
-            _remark(payload, redactions)
-        return payload, redactions
-    found: list[Redaction] = []
+            walk.remark(payload)
+        return payload
     if isinstance(payload, (bytes, bytearray)) and b"\0" in payload[:8192]:
-        return payload, found  # an image or an archive: no text to read
-    return clean_value(scrubber, payload, taint, (), found), found
+        return payload  # an image or an archive: no text to read
+    return clean_value(scrubber, payload, taint, (), found)
 
 
 def clean_value(
-    scrubber: Scrubber, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction]
+    scrubber: Scrubber, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction] | None
 ) -> Any:
-    """A new value without secrets, as `Scrubber.clean` does it, without a report."""
-    holder = [FILTERED]
+    """A new value without secrets."""
+    step = path[-1] if path else ""
+    holder = {step: value}
     try:
+        if value.__class__ is str:
+            look = scrubber.texts.look({value}, taint)
+            scrubber.texts.remember(look, set())
+            left, rules = look.hits.get(value, (value, ()))
+            if found is not None:
+                found.extend(Redaction(path, rule) for rule in rules)
+            return left
         walk = Walk(scrubber)
-        walk.add(value, holder, 0, None)
-        found += [Redaction(path + at[1:], rule) for at, rule in walk.finish(taint)]
+        walk.add(value, holder, step, place_of(path[:-1]))
+        walk.finish(taint)
     except Exception:  # RecursionError and MemoryError among them: it can't be told what is in it
-        found.append(Redaction(path, "@error"))
+        if found is not None:
+            found.append(Redaction(path, "@error"))
         return FILTERED
-    return holder[0]
+    if found is not None:
+        found.extend(one if path else Redaction(one.path[1:], one.rule) for one in walk.redactions())
+    return holder[step]
 
 
-def _clean_batch(scrubber: Scrubber, payload: dict[str, Any], taint: Any) -> tuple[Any, list[Redaction]]:
+def _clean_batch(scrubber: Scrubber, payload: dict[str, Any], taint: Any, found: list[Redaction] | None) -> Any:
     """Entries of one taint are scrubbed together, which is what makes a batch cheap."""
     walks: dict[int, tuple[Walk, Taint | None, list[Callable[[], None]], list[int]]] = {}
     items: list[Any] = list(payload["items"])
@@ -604,27 +629,29 @@ def _clean_batch(scrubber: Scrubber, payload: dict[str, Any], taint: Any) -> tup
         walk, _, endings, members = walks.setdefault(id(of), (Walk(scrubber, lenient=True), of, [], []))
         members.append(index)
         if not isinstance(item, dict):
-            walk.add(item, items, index, (None, "items", items))
+            walk.add(item, items, index, (None, "items"))
             continue
         own_item = items[index] = dict(item)
-        here = ((None, "items", items), index, own_item)
+        here = ((None, "items"), index)
         for field, value in item.items():
             if field == "attributes" and isinstance(value, dict):
                 own = own_item[field] = {
                     key: dict(held) if isinstance(held, dict) else held for key, held in value.items()
                 }
-                endings.append(_add_attributes(walk, own, (here, field, own)))
+                endings.append(_add_attributes(walk, own, (here, field)))
             elif value is not None:
                 _add(walk, _ENTRY.get(field, DATA), value, own_item, field, here)
-    found: list[Redaction] = []
+    redactions: Iterable[Redaction]
     for walk, of, endings, members in walks.values():
         try:
-            redactions = walk.finish(of)
+            walk.finish(of)
             for write_back in endings:
                 write_back()
+            redactions = walk.redactions() if found is not None else ()
         except Exception:
             for index in members:
                 items[index] = {key: value for key, value in items[index].items() if _ENTRY.get(key) == ID}
             redactions = [Redaction(("items", index), "@error") for index in members]
-        found += redactions
-    return {**payload, "items": items}, found
+        if found is not None:
+            found.extend(redactions)
+    return {**payload, "items": items}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from asgi_sentry.scrubbing.keys import ADDRESS, DENIED
-from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD, address_spans
-from asgi_sentry.scrubbing.walk import IN_COOKIES, Redaction, Walk
+from asgi_sentry.scrubbing.pairs import FILTERED, address_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,52 +47,6 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return cookies
 
 
-def scrub_headers(pairs: Iterable[tuple[bytes, bytes]], scrubber: Scrubber) -> tuple[dict[str, str], list[Redaction]]:
-    """`named_headers`, scrubbed."""
-    named = named_headers(pairs)
-    found: list[Redaction] = []
-    for key in ("referer", "location"):
-        if key in named:
-            named[key], hit = url_redacted(named[key], scrubber)
-            if hit:
-                found.append(Redaction((key,), PASSWORD))
-    scrubber.report(found)
-    return scrubber.clean(named, found=found), found
-
-
-def scrub_cookies(pairs: Iterable[tuple[bytes, bytes]], scrubber: Scrubber) -> tuple[dict[str, str], list[Redaction]]:
-    """`named_cookies`, scrubbed. A long value is taken for a secret under any name."""
-    return _walked(named_cookies(pairs), scrubber, IN_COOKIES)
-
-
-def scrub_query(query: str, scrubber: Scrubber) -> tuple[str, list[Redaction]]:
-    """A query string, in which everything that is not redacted stays byte for byte."""
-    text, hit = query_redacted(query, scrubber)
-    found = [Redaction((), PASSWORD)] if hit else []
-    scrubber.report(found)
-    return scrubber.clean(text, found=found), found
-
-
-def scrub_url(url: str, scrubber: Scrubber) -> tuple[str, list[Redaction]]:
-    """A URL: its user's password, its query and its fragment."""
-    text, hit = url_redacted(url, scrubber)
-    found = [Redaction((), PASSWORD)] if hit else []
-    scrubber.report(found)
-    return scrubber.clean(text, found=found), found
-
-
-def _walked(value: Any, scrubber: Scrubber, mode: int) -> tuple[Any, list[Redaction]]:
-    holder: list[Any] = [FILTERED]
-    try:
-        walk = Walk(scrubber)
-        walk.add(value, holder, 0, None, mode)
-        found = [Redaction(at[1:], rule) for at, rule in walk.finish()]
-    except Exception:
-        holder, found = [{}], [Redaction((), "@error")]
-    scrubber.report(found)
-    return holder[0], found
-
-
 def query_redacted(query: str, scrubber: Scrubber) -> tuple[str, bool]:
     """A query string without the values of sensitive names, and whether there were any."""
     if "=" not in query:
@@ -119,10 +72,8 @@ def _value_redacted(name: str, value: str, scrubber: Scrubber) -> str:
         return FILTERED
     if "%" in value or "+" in value:
         plain = unquote_plus(value)
-        if plain != value and FILTERED not in plain:
-            bits = scrubber.texts.suspects([plain]).get(0, 0)
-            if bits and scrubber.texts.rewrite(plain, bits)[1]:
-                return FILTERED
+        if plain != value and FILTERED not in plain and scrubber.texts.redacted(plain)[1]:
+            return FILTERED
     return value
 
 

@@ -11,10 +11,12 @@ import base64
 import binascii
 import json
 import re
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from asgi_sentry.scrubbing.linear import check_linear
 from asgi_sentry.scrubbing.pairs import FILTERED, address_spans, pair_spans
+from asgi_sentry.scrubbing.tokens import TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -190,7 +192,7 @@ def _is_ssn(text: str) -> bool:
 
 
 _WORDS = re.compile(
-    r"[A-Za-z_]+=[^=]|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
+    r"[A-Za-z_]+=[^=]|HTTP/\d|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
 )
 
 
@@ -199,35 +201,55 @@ _LONGEST_WORD = 20  # internationalization
 
 def _is_credential(text: str) -> bool:
     """Whether what follows an authorization scheme is a credential and not the next word of a sentence."""
+    if '="' in text:
+        return "response=" in text  # of a digest; a challenge has none
     if len(text) > _LONGEST_WORD and text.isalpha():
         return True
     return len(text) >= 8 and _WORDS.match(text.rstrip(".:,=")) is None
 
 
 def _is_url_password(text: str) -> bool:
-    return text not in {"", FILTERED} and re.fullmatch(r"\*+|x+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>", text) is None
+    return text not in {"", FILTERED} and (text[0] not in "*x.%{$<" or _NO_PASSWORD.fullmatch(text) is None)
+
+
+_NO_PASSWORD = re.compile(r"\*+|x+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>")
 
 
 # --- finders that need more than a pattern ------------------------------------------------------------------------
 
 
-_PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,.]|-(?!----)){0,20000}")
+_PEM_BEGIN = re.compile(r"-{4,5} ?BEGIN[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}")
+_PEM_END = re.compile(r"-{4,5} ?END[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}")
+_PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,.%]|-(?!---))*")
 
 
 def _pem_spans(text: str) -> Iterable[Span]:
+    """What stands between the marks; where one of them was cut off, as far as it looks like a key."""
     position = 0
-    last_end = text.rfind("-----END")
+    ends = [match.start() for match in _PEM_END.finditer(text)]
     for match in _PEM_BEGIN.finditer(text):
         if match.start() < position:
             continue
-        closed = text.find("-----END", match.end()) if last_end >= match.end() else -1
+        yield from _key_between(text, position, match.start(), ends)
+        following = bisect_left(ends, match.end())
         body = _PEM_BODY.match(text, match.end())
-        position = closed if closed >= 0 else body.end() if body else match.end()
+        position = ends[following] if following < len(ends) else body.end() if body else match.end()
         if text[match.end() : position].strip(" \\rn\r\n") not in {"", FILTERED}:
             yield match.end(), position, "@pemkey"
+    yield from _key_between(text, position, len(text), ends)
 
 
-_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+def _key_between(text: str, start: int, stop: int, ends: list[int]) -> Iterable[Span]:
+    """Keys whose beginning was cut off: up to each END that no BEGIN belongs to."""
+    for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]:
+        body = _PEM_BODY.match(text[start:end][::-1])
+        length = body.end() if body else 0
+        if length >= _SHORTEST_KEY:
+            yield end - length, end, "@pemkey"
+        start = end
+
+
+_SHORTEST_KEY = 16  # characters of a key's last line, below which it says nothing
 _USERINFO = re.compile(r"//[^\s/?#@\"'<>]{0,256}\Z")
 _LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}")
@@ -257,6 +279,46 @@ def _email_spans(text: str) -> Iterable[Span]:
         yield first, domain.end(), "@email"
 
 
+_URL_USER = re.compile(
+    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])(?=[^\s])"
+)
+_URL_REST = re.compile(r"[^\s/?#\"'<>]{0,512}")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
+_RAW_PASSWORD = re.compile(r"[^\s\"'<>]{1,128}")
+_NO_PASSWORDS = frozenset({"x-oauth-basic", "x-access-token", "X", ""})  # which only fill its place
+_SHORTEST_TOKEN = 16
+
+
+def _url_spans(text: str, _: Keys) -> Iterable[Span]:
+    """The password in front of an @. Where it only fills its place, the user is a token."""
+    for match in _URL_USER.finditer(text):
+        start = match.end()
+        rest = _URL_REST.match(text, start)
+        front = rest[0] if rest else ""
+        length = max(front.rfind("@"), front.rfind("%40")) if "%" in front else front.rfind("@")
+        if (
+            length < 0
+            and text[start + len(front) : start + len(front) + 1] in {"/", "?", "#"}
+            and not _PORT.match(text, start)
+        ):
+            # It is no port, so it is a password with a slash, a # or a ? as it is.
+            at = text.find("@", start, start + 129)
+            length = at - start if at >= 0 and _RAW_PASSWORD.fullmatch(text, start, at) else -1
+        if length < 0:
+            continue
+        password = text[start : start + length]
+        if password in _NO_PASSWORDS:
+            if len(match[1]) >= _SHORTEST_TOKEN and match[1] != FILTERED:
+                yield *match.span(1), "@urlauth"
+        elif _is_url_password(password):
+            yield start, start + length, "@urlauth"
+
+
+def _after(inner: str) -> str:
+    """Where a match may begin: not inside a run, but behind an escape, whose last letter looks like one of it."""
+    return rf"(?:(?<![%{inner}])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{{2}}))"
+
+
 def _ip_spans(text: str, _: Keys) -> Iterable[Span]:
     return [(start, end, "@ip") for start, end in address_spans(text)]
 
@@ -283,56 +345,52 @@ def _built_in(
     return rule
 
 
-# --- tokens of fixed shape ----------------------------------------------------------------------------------------
+# --- gates ----------------------------------------------------------------------------------------------------------
 
-# Shapes as their makers document them, compared with gitleaks (MIT) and detect-secrets (Apache-2.0) for completeness.
-_TOKENS = "|".join(  # noqa: FLY002 - one a line, each with its maker
-    (
-        r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}",  # AWS access key ids
-        r"ABSK[A-Za-z0-9+/]{80,200}={0,2}",  # AWS Bedrock
-        r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}",  # GitHub
-        r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|agent|oas|soat|imt|ffct)-[\w.-]{16,300}|GR1348941[\w-]{16,64}",  # GitLab
-        r"xox[abceoprs](?:\.xox[a-z])?-[A-Za-z0-9-]{8,400}|xapp-[A-Za-z0-9-]{8,400}",  # Slack
-        r"T[A-Z0-9]{6,12}/B[A-Z0-9]{6,12}/[A-Za-z0-9]{20,32}",  # Slack web hooks
-        r"(?:sk|rk)_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,100}",  # Stripe
-        r"(?:SK|AC)[0-9a-f]{32}",  # Twilio
-        r"SG\.[\w-]{16,32}\.[\w-]{16,64}",  # SendGrid
-        r"npm_[A-Za-z0-9]{36}",
-        r"pypi-[\w-]{32,500}",
-        r"sk-(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?[\w-]{20,400}",  # OpenAI, Anthropic, OpenRouter, Langfuse
-        r"AIza[\w-]{35}|ya29\.[\w-]{20,500}|GOCSPX-[\w-]{20,50}|1//0[\w-]{30,200}",  # Google
-        r"[\w~.-]{3}\dQ~[\w~.-]{31,34}",  # Azure Entra client secrets
-        r"[A-Za-z0-9+/]{76,86}(?:AzFu|ACDb|AIoT|ASt)[A-Za-z0-9+/]{4,10}={0,2}",  # Azure storage, Cosmos, IoT
-        r"sntry[sua]_[A-Za-z0-9+/=_-]{32,500}",  # Sentry
-        r"hf_[A-Za-z]{30,40}|gsk_[A-Za-z0-9]{40,60}|xai-[A-Za-z0-9]{60,90}|r8_[A-Za-z0-9]{37,40}",  # model hosts
-        r"do[opr]_v1_[a-f0-9]{64}",  # DigitalOcean
-        r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",  # Shopify
-        r"\d{8,10}:AA[\w-]{33}",  # Telegram
-        r"dapi[a-f0-9]{32}(?:-\d)?|dp\.(?:pt|st|ct|sa)\.[\w-]{20,60}",  # Databricks, Doppler
-        r"lin_(?:api|oauth)_[A-Za-z0-9]{32,64}|ATATT3[\w=-]{60,300}|ATCTT3[\w=-]{60,300}",  # Linear, Atlassian
-        r"hv[sbr]\.[\w-]{20,300}|glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9+/=]{32,400}",  # Vault, Grafana
-        r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}|figd_[\w-]{20,60}",  # Postman, Figma
-        r"ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{43}",  # Notion
-        r"NR(?:AK|JS|II|IQ)-[\w-]{20,50}|dd[ap]_[A-Za-z0-9]{34,40}",  # New Relic, Datadog
-        r"phx_[A-Za-z0-9]{30,60}",  # PostHog
-        r"key-[a-f0-9]{32}|[a-f0-9]{32}-us\d{1,2}|sq0[a-z]{3}-[\w-]{22,50}|EAAA[\w-]{60}",  # Mailgun, Mailchimp, Square
-        r"pscale_(?:tkn|pw|oauth)_[\w.-]{32,64}|sbp_[a-f0-9]{40}|sb_secret_[\w-]{20,60}|rubygems_[a-f0-9]{48}",
-        r"dckr_(?:pat|oat)_[\w-]{20,64}|fo1_[\w-]{40,60}|AGE-SECRET-KEY-1[A-Z0-9]{58}",  # Docker, Fly, age
-        r"[MNO][A-Za-z\d_-]{23,25}\.[\w-]{6}\.[\w-]{27,40}",  # Discord
-    )
+# Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has none is no key.
+_BEHIND = (
+    rb"[a-z0-9_.\-]{0,80}[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]|\\[rnt])"
 )
-
 _KV_STEMS = _split(
-    """pass pwd pswd secr token jwt cred auth key sso saml srf sess sid cfid symf cook signat hmac otp pin card cc_n
-    ccn cvv cvc cvn _code -code ssn social iban bearer"""
+    """pass pw pswd secr jwt cred auth sso saml assertion srf sess sid cfid symf cook sig hmac otp pin card cvv cvc
+    cvn psk ssn social iban"""
 )
-# Behind a stem: the rest of the name, quotes, and a separator. What has none is no key.
-_KV_VERIFY = re.compile(rb"[a-z0-9_.\-]{0,80}\]?\\{0,7}[\"'`]?\]?(?:\s{0,8}(?:[:=,>]|%3[ad])|\s)")
-_RUN_VERIFY = re.compile(rb"[0-9_-]{0,15}[A-Za-z]")  # on the text itself: digits alone are no token
-_CARD_VERIFY = re.compile(rb"(?<![0Aa_.+-])0000(?:0{8,15}|[ -]0000[ -]0{4}|[ -]0{6}[ -])(?![Aa_])")
+# A code is a secret by what it is for: the last letters of the words that stand in front of it.
+_CODE_KINDS = "|".join(
+    f"(?<={kind})|(?<={kind}[_. -])"
+    for kind in _split("mfa 2fa sms rity tion time eset ckup very vice cess lock ogin ctor ss")
+)
+_KV_GATES = (
+    *((stem.encode(), stem.encode()) for stem in _KV_STEMS),
+    (b"key", rb"(?<!public[_-])key"),  # the public key of a DSN is in the baggage of every trace
+    (b"cc", rb"cc[_. -]?n"),
+    (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
+    (b"answer", rb"(?:(?<=y)|(?<=y[_. -]))answer"),
+)
+# On the text itself, once for each run. Digits alone are no token, lower case alone is a name of the program's, and
+# hexadecimal digits an id, unless they stand where tokens have them.
+_RUN_VERIFY = re.compile(
+    rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
+)
+_OPTION_VERIFY = re.compile(rb" -(?:[uUap]|-(?:proxy-)?user)")
 _ADDRESS_VERIFY = re.compile(rb"0\.0{1,3}\.0{1,3}\.0{1,3}")
 _IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")
-_SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n)")
+_SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n|\+)")
+# Both are the name of a key and a scheme of authorization: one search for the two rules.
+_BEARER_GATE, _TOKEN_GATE = (
+    Gate("lower", word, re.compile(word + rb"(?:" + _BEHIND + rb"|%20|\+)")) for word in (b"bearer", b"token")
+)
+# Cards and social security numbers are in groups of digits: one search finds both.
+_DIGIT_GATES = (
+    Gate("shape", b"0" * 12, re.compile(rb"(?:(?<![0Aa_.+-])|(?<=\\a)|(?<=%00)|(?<=%0[Aa]))0{12,19}(?![0Aa_])")),
+    *(
+        Gate("shape", b"00" + mark + b"0000", re.compile(rb"00[ -](?:0000[ -]0{4}|0{6}[ -]0{4})|(?<=0[ -])00[ -]0000"))
+        for mark in (b" ", b"-")
+    ),
+)  # Of addresses of people, and of URLs with a user: one search finds both.
+_AT_GATES = (Gate("text", b"@"), Gate("text", b"%40"))
 
 IP = _built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", [("shape", b"0.0"), ("text", b":")], find=_ip_spans)
 """IP addresses anywhere in a text. Not among the defaults: versions and times look much like them."""
@@ -342,66 +400,88 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         "@password",
         r"(?<![\w.\-])[\w$][\w.\-]*(?:\\{0,7}[\"'])?\s{0,8}[:=]",
         [
-            *(Gate("pair", stem.encode(), _KV_VERIFY) for stem in _KV_STEMS),
+            *(Gate("pair", literal, re.compile(rb"(?:" + stem + rb")" + _BEHIND)) for literal, stem in _KV_GATES),
             Gate("shape", b"0.0", _ADDRESS_VERIFY),
             Gate("text", b"::"),
+            _BEARER_GATE,
+            _TOKEN_GATE,
             Gate("lower", b"identified"),
-            Gate("lower", b"form-data"),
+            Gate("text", b"Duplicate entry"),
+            Gate("text", b" -", _OPTION_VERIFY),
         ],
         find=pair_spans,
     ),
     _built_in(
         "@bearer",
-        r"(?i)(?<![\w-])(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{1,4}|%20|\+)(?P<secret>[\w.~+/:=\-]{8,8192})",
+        rf"(?i){_after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+)"
+        r"(?P<secret>(?:[a-z]{2,12}=(?:\"[^\"\r\n]{0,400}\"|[\w./+-]{1,200})(?:,\s{0,3})?){3,20}|[\w.~+/:=\-]{8,8192})",
         [
-            Gate("lower", stem, _SCHEME_VERIFY)
-            for stem in (b"bearer", b"basic", b"token", b"digest", b"negotiate", b"apikey", b"hawk", b"ntlm")
+            _BEARER_GATE,
+            _TOKEN_GATE,
+            *(
+                Gate("lower", s, _SCHEME_VERIFY)
+                for s in (b"basic", b"digest", b"negotiate", b"apikey", b"hawk", b"ntlm")
+            ),
         ],
         _is_credential,
     ),
-    _built_in("@jwt", r"(?<![\w-])eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}", [("text", b"eyJ")], is_jwt),
+    _built_in("@jwt", _after("A-Za-z0-9_-") + r"eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}", [("text", b"eyJ")], is_jwt),
     _built_in(
         "@pemkey",
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
-        [("text", b"PRIVATE KEY")],
+        _PEM_BEGIN.pattern,
+        [("text", b"PRIVATE", re.compile(rb"PRIVATE(?:[ +]|%20)KEY"))],
         find=lambda text, _: _pem_spans(text),
     ),
     _built_in(
         "@urlauth",
-        r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))[^\s/?#:@\"'<>\\]{0,256}(?::|%3[Aa])"
-        r"(?P<secret>[^\s/?#\"'<>]{1,512})(?:@|%40)",
-        [("text", b"://"), ("text", b":\\/\\/"), ("lower", b"%3a%2f%2f")],
-        _is_url_password,
+        _URL_USER.pattern,
+        _AT_GATES,
+        find=_url_spans,
     ),
     _built_in(
         "@creditcard",
-        r"(?<![\w.+-])(?:\d{12,19}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![\w-]|\.\d)",
-        [
-            ("shape", b"000000000000", _CARD_VERIFY),
-            ("shape", b"0000 0000", _CARD_VERIFY),
-            ("shape", b"0000-0000", _CARD_VERIFY),
-        ],
+        _after("A-Za-z0-9_.+-")
+        + r"(?:\d{12,19}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![A-Za-z0-9_-]|\.\d)",
+        _DIGIT_GATES,
         is_card,
     ),
     _built_in(
         "@iban",
-        r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])",
+        _after("A-Za-z0-9") + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])",
         [("shape", b"AA00", _IBAN_VERIFY)],
         is_iban,
     ),
     _built_in(
         "@usssn",
-        r"(?<![\w.-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-]|\.\d)",
-        [("shape", b"000-00-0000"), ("shape", b"000 00 0000")],
+        _after("A-Za-z0-9_.-") + r"\d{3}[- ]\d{2}[- ]\d{4}(?![A-Za-z0-9_-]|\.\d)",
+        _DIGIT_GATES,
         _is_ssn,
     ),
     _built_in(
         "@email",
         r"@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}",
-        [("text", b"@"), ("text", b"%40")],
+        _AT_GATES,
         find=lambda text, _: _email_spans(text),
     ),
-    _built_in("@token", rf"(?<![A-Za-z0-9])(?:{_TOKENS})", [("run", b"a" * 16, _RUN_VERIFY)]),
+    _built_in(
+        "@token",
+        rf"{_after('A-Za-z0-9')}(?:{TOKENS})",
+        [("run", b"a" * 16, _RUN_VERIFY), ("text", b"Q~"), ("text", b"whsec_")],
+    ),
 )
+
+
+def gates_of(rule: Rule, keys: Keys) -> tuple[Gate, ...]:
+    """The gates of a rule in a scrubber: where keys count, the terms that were given have gates of their own.
+
+    None at all means that every text has to be looked at.
+    """
+    if rule._find is not pair_spans or not keys.own_stems:  # noqa: SLF001 - a function of this module
+        return rule._gates  # noqa: SLF001
+    if not all(stem.isascii() for stem in keys.own_stems):
+        return ()
+    own = (stem.encode() for stem in keys.own_stems)
+    return (*rule._gates, *(Gate("pair", stem, re.compile(re.escape(stem) + _BEHIND)) for stem in own))  # noqa: SLF001
+
 
 BY_ID = {rule.id: rule for rule in (*DEFAULT_RULES, IP)}

@@ -163,7 +163,7 @@ _ENDS_CUT = ("...", "...'", '..."', "\u2026")
 
 def _cores(value: str) -> Iterator[str]:
     """Texts of which one is in every form of a value."""
-    run = max(_RUN.findall(value), key=len, default="")
+    run = _longest_run(value)
     if len(run) >= _MIN_CORE:
         yield run
     else:
@@ -171,16 +171,22 @@ def _cores(value: str) -> Iterator[str]:
     yield from _base64_cores(value)
 
 
+def _longest_run(text: str) -> str:
+    if text.isalnum() and text.isascii():
+        return text
+    return max(_RUN.findall(text), key=len, default="")
+
+
 def _base64_cores(value: str) -> Iterator[str]:
     """A piece of the value's base64 for each of the three ways it can lie in a longer one, in both alphabets."""
     raw = value.encode("utf-8", "surrogatepass")
     for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + raw)
+        encoded = binascii.b2a_base64(b"\0" * offset + raw, newline=False)
         # The first and last characters hold bits of the neighbours.
         first = (offset * 8 + 5) // 6
         last = (offset + len(raw)) * 8 // 6
         inner = encoded[first:last].decode()
-        run = max(_RUN.findall(inner), key=len, default="")
+        run = _longest_run(inner)
         if len(run) >= MIN_LENGTH:
             yield run
         else:
@@ -255,7 +261,7 @@ def _texts_of(raw: bytes) -> list[str]:
 
 
 def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Scrubber) -> Iterator[str]:
-    verdicts = keys.keys
+    meaning = keys.keys.meaning
     for name, raw in headers:
         lower = name.lower()
         if lower in {b"authorization", b"proxy-authorization"}:
@@ -264,7 +270,7 @@ def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Scrubber) -> Itera
         elif lower == b"cookie":
             for text in _texts_of(raw):
                 yield from _of_cookies(text, keys)
-        elif verdicts[name.decode("latin-1")] == DENIED:
+        elif meaning(name.decode("latin-1")) == DENIED:
             for text in _texts_of(raw):
                 yield text
                 if " " in text:
@@ -299,7 +305,7 @@ def _of_cookies(text: str, keys: Scrubber) -> Iterator[str]:
     for part in text.split(";"):
         name, _, value = part.strip().partition("=")
         value = value.strip().strip('"')
-        if len(value) >= MIN_COOKIE or keys.keys[name.strip()] == DENIED:
+        if len(value) >= MIN_COOKIE or keys.keys.meaning(name.strip()) == DENIED:
             yield value
             plain = unquote_plus(value)
             if plain != value:
@@ -311,7 +317,7 @@ def _of_query(query: bytes, keys: Scrubber) -> Iterator[str]:
         return
     for part in query.decode("latin-1").replace(";", "&").split("&"):
         name, _, value = part.partition("=")
-        if value and keys.keys[unquote_plus(name)] == DENIED:
+        if value and keys.keys.meaning(unquote_plus(name)) == DENIED:
             raw = value.replace("+", " ")
             yield from _texts_of(unquote_to_bytes(raw.encode("latin-1")))
             yield value
@@ -333,7 +339,7 @@ def _of_body(body: object, keys: Scrubber) -> Iterator[str]:
                 stack.append((denied_value, True))
             stack.extend((inner, denied or verdicts[key] == DENIED) for key, inner in reversed(value.items()))
         elif isinstance(value, (list, tuple)):
-            if len(value) == 2 and isinstance(value[0], str) and verdicts[value[0]] == DENIED:
+            if not denied and len(value) == 2 and isinstance(value[0], str) and verdicts[value[0]] == DENIED:
                 stack.append((value[1], True))
             else:
                 stack.extend((inner, denied) for inner in reversed(value))

@@ -1,44 +1,49 @@
-"""The walk over JSON-like values: a new value is built, keys decide on the way, texts are gathered for the rules.
+"""The walk over JSON-like values: containers are gone through as they are, keys decide, texts go to the rules together.
 
-Containers wait in a list rather than on Python's stack, so any depth is safe. A container that is met again is a cycle
-if it lies above itself, and else is copied anew, up to a bound, for a few shared lists can unfold to any size.
+Most values hold nothing to redact, so the walk is made for finding that out: it looks at each member once, copies
+nothing, and keeps no more than the containers in the order in which they were met, each with the number of the one
+above it and its key there. Only what is to be changed is copied, with the containers above it, so that whoever holds
+the originals never sees a change.
+
+What is no plain container, text or number, cycles, and more containers than can be gone through without looking out
+for cycles make the walk start again on plain copies (`plain.py`).
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from itertools import islice
+from functools import partial
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry.scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN
+from asgi_sentry.scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, VALUE_KEYS
 from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD, address_spans
+from asgi_sentry.scrubbing.plain import KEPT_MODULES, SCALARS, Copier, Rebuilt, plain_key, rename_keys, unused
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
     from asgi_sentry.scrubbing.engine import Scrubber
     from asgi_sentry.scrubbing.taint import Taint
+    from asgi_sentry.scrubbing.texts import Hits
 
-    # Where a container stands: the node above it, its key there, and the container, which keeps its id its own.
-    Node = tuple["Node | None", Any, Any]
+    # Where something stands: the place of the container around it, and its key there.
+    Place = tuple["Place | None", Any]
 
-CYCLE = "<cyclic>"
-_MAX_COPIES = 10_000  # of containers that are met more than once
-_SHORTEST = 5  # no rule and no taint matches less
+_UNCHECKED = 20_000  # containers; only beyond these it is looked whether some lie within themselves
 _LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
 
-# How the strings of a container are read.
-BY_KEYS = 0
-IN_COOKIES = 1
-IN_ADDRESSES = 2
-IN_PAIR = 3
-IN_COOKIE_PAIR = 5
-IN_TEXTS = 4  # keys decide nothing: names of modules and their versions
+# How the members of a container are read; what is under a key may say more.
+BY_KEYS, IN_COOKIES, IN_ADDRESSES, IN_COOKIE_PAIR = range(4)
+_COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
+_UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN)
 
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
-_VALUES = frozenset({"value", "val", "Value"})
-_MEMBERS = object()  # in place of a key: all members
+_VALUES = frozenset(VALUE_KEYS)
 _REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
+_KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 class Redaction(NamedTuple):
@@ -48,446 +53,581 @@ class Redaction(NamedTuple):
     rule: str
 
 
+class _Root(NamedTuple):
+    """A value that was given to the walk, and where what is left of it goes."""
+
+    value: Any
+    holder: Any
+    key: Any  # of the value in the holder, or _MEMBERS: the value is some members of the holder, to be changed in it
+    place: Place | None  # of the holder
+    mode: int
+
+
+_new_root = partial(tuple.__new__, _Root)  # as the class does it, at a third of the cost
+_MEMBERS = object()
+
+
+class _NotPlainError(Exception):
+    """There is what the walk can't go through as it is."""
+
+
 class Walk:
-    """One scrubbing: values go in by `add`, `finish` applies the rules to all their texts at once.
+    """One scrubbing: values go in by `add`, `finish` applies keys, rules and the taint to all of them at once.
 
     Args:
-        scrubber: whose keys decide.
+        scrubber: whose keys and rules decide.
         lenient: whether objects are kept (dates, wrappers of the SDK) or shown by their scrubbed repr, as in an event
-            that the SDK has yet to serialise; otherwise their type is shown.
+            that the SDK has yet to serialise; otherwise their type is shown, and every value is replaced by a copy.
     """
 
     __slots__ = (
-        "_bulk", "_copies", "_entries", "_fixed", "_fixed_slots", "_fresh", "_given", "_keys", "_lenient", "_notes",
-        "_own_notes", "_runs", "_seen", "_single", "_slots", "_special", "_tuples", "_work", "_wrapped", "renamed",
-        "scrubber",
+        "_children", "_copier", "_cut", "_ends", "_filtered", "_fixed", "_fresh", "_given", "_gone", "_hot", "_late",
+        "_lenient", "_modes", "_notes", "_odd", "_owned", "_pairs", "_places", "_read", "_roots", "_spots", "_texts",
+        "_values", "_work", "renamed", "scrubber",
     )  # fmt: skip
 
     def __init__(self, scrubber: Scrubber, *, lenient: bool = False) -> None:
         self.scrubber = scrubber
+        self.renamed: dict[Any, str] = {}  # keys that held a secret, and what became of them
         self._lenient = lenient
-        self._entries: list[tuple[Any, Any, Any, Any, int]] = []
-        self._own_notes: list[tuple[Any, Any, str]] = []
-        self._given: list[tuple[str, Any, Any, Any]] = []
-        self._fixed: list[str] = []
-        self._fixed_slots: list[tuple[Any, Any, Any]] = []
-        self._special: dict[Any, int] = {}
-        self.renamed: dict[Any, str] = {}
-        self._clear()
+        self._owned = False  # whether all containers are ours, to be changed in place
+        self._copier = Copier(lenient=lenient)
+        self._roots: list[_Root] = []
+        self._given: list[tuple[str, Any, Any, Place | None]] = []
+        self._fixed: list[tuple[str, Any, Any, Place | None]] = []
+        self._notes: list[tuple[Place | None, Any, str]] = []
 
-    def _clear(self) -> None:
-        """Forget what the walk has found so far."""
-        self._bulk: list[str] = []  # texts of containers whose keys say nothing, ...
-        self._runs: list[tuple[int, Any, Any, Any]] = []  # ... with the container, its copy and its node, by first text
-        self._single: list[str] = []  # other texts, ...
-        self._slots: list[tuple[Any, Any, Any]] = []  # ... each with its copied container, its key there, and node
-        self._keys: set[Any] = set()
-        self._fresh: set[Any] = set()
-        self._seen: set[int] = set()
-        self._copies = 0
-        self._work: list[tuple[Any, Any, Any, int]] = []
-        self._tuples: list[tuple[Any, Any, list[Any]]] = []
-        self._wrapped: list[tuple[Any, Any, Any]] = []
-        self._notes: list[tuple[Any, Any, str]] = []
+    # --- what goes in ------------------------------------------------------------------------------------------------
 
-    def add(self, value: Any, holder: Any, key: Any, node: Any, mode: int = BY_KEYS) -> None:
-        """Have the scrubbed `value` put at `holder[key]` when the walk is finished."""
-        self._entries.append((value, holder, key, node, mode))
+    def add(self, value: Any, holder: Any, key: Any, place: Place | None, mode: int = BY_KEYS) -> None:
+        """Have what is left of `value`, which stands at `holder[key]`, put there when the walk is finished.
 
-    def members(self, source: dict[Any, Any], holder: dict[Any, Any], node: Any) -> None:
-        """Scrub some members of `holder`, which stands at `node`, in place."""
-        self._entries.append((source, holder, _MEMBERS, node, BY_KEYS))
+        Args:
+            value: of any type.
+            holder: may be written to.
+            key: of the value there.
+            place: of the holder, for the reports.
+            mode: how the value is read.
+        """
+        if value.__class__ is str:
+            self._given.append((value, holder, key, place))
+        elif value.__class__ not in SCALARS:
+            self._roots.append(_new_root((value, holder, key, place, mode)))
 
-    def text(self, value: str, holder: Any, key: Any, node: Any) -> None:
+    def members(self, source: dict[Any, Any], holder: dict[Any, Any], place: Place | None) -> None:
+        """Scrub those members of `holder` that are in `source`, in place."""
+        self._roots.append(_new_root((source, holder, _MEMBERS, place, BY_KEYS)))
+
+    def text(self, value: str, holder: Any, key: Any, place: Place | None) -> None:
         """A text that is no part of a container to walk."""
-        self._given.append((value, holder, key, node))
+        self._given.append((value, holder, key, place))
 
-    def fixed(self, value: str, holder: Any, key: Any, node: Any) -> None:
+    def fixed(self, value: str, holder: Any, key: Any, place: Place | None) -> None:
         """A text of the protocol's, which taint never touches."""
-        if len(value) >= _SHORTEST and value not in self.scrubber.texts.clean_lines:
-            self._fixed.append(value)
-            self._fixed_slots.append((holder, key, node))
+        if value not in self.scrubber.texts.clean_lines:
+            self._fixed.append((value, holder, key, place))
 
     @property
     def pending(self) -> int:
         """How many texts of the protocol's are to be looked at."""
         return len(self._fixed)
 
-    def note(self, node: Any, key: Any, rule: str) -> None:
+    def note(self, place: Place | None, key: Any, rule: str) -> None:
         """Something was redacted by whoever calls."""
-        self._own_notes.append((node, key, rule))
+        self._notes.append((place, key, rule))
 
-    # --- the containers ----------------------------------------------------------------------------------------------
+    # --- all of it ---------------------------------------------------------------------------------------------------
 
-    def _walk(self) -> list[tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]]:
-        """Build everything anew; returns the members that are to be put back: as given, as built, and where.
+    def finish(self, taint: Taint | None = None) -> None:
+        """Replace whatever is secret."""
+        self._values = [root[0] for root in self._roots]
+        if self._roots and not self._lenient:
+            self._own()
+        kept = len(self._notes)
+        try:
+            self._finish(taint)
+        except _NotPlainError:
+            del self._notes[kept:]
+            self._own()
+            self._finish(taint)
+        self._finish_fixed()
+        if self._owned:
+            self._copier.restore()
+            for root, copies in zip(self._roots, self._values, strict=True):
+                if root.key is _MEMBERS:
+                    _merge(root.value, copies, root.holder, self.renamed)
+        if self.renamed:
+            name = self.renamed.get
+            self._notes = [
+                (place_of(name(step, step) for step in path_of(place)), name(key, key), rule)
+                for place, key, rule in self._notes
+            ]
 
-        Keys that nobody has met are taken for harmless at first and decided all together at the end; only if one of
-        them says something, the walk is made again. So a key costs next to nothing, new or not.
-        """
-        merges = self._walk_once()
-        if self._learn():
-            self._clear()
-            merges = self._walk_once()
-        return merges
-
-    def _walk_once(self) -> list[tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]]:
-        merges = []
-        for value, holder, key, node, mode in self._entries:
-            if key is _MEMBERS:
-                target: dict[Any, Any] = {}
-                self._work.append((value, target, node, mode))
-                merges.append((value, target, holder))
+    def _own(self) -> None:
+        """Put plain copies in the place of all values."""
+        self._owned = True
+        self._values = []
+        for value, holder, key, _, _ in self._roots:
+            if key is not _MEMBERS:
+                self._copier.put(value, holder, key)
+                self._values.append(holder[key])
             else:
-                self._value(value, holder, key, node, mode)
-        self._drain()
-        return merges
+                copies: dict[Any, Any] = {}
+                for name, inner in value.items():
+                    self._copier.put(inner, copies, name if name.__class__ is str else plain_key(name, copies))
+                self._values.append(copies)
 
-    def _learn(self) -> bool:
-        """Decide about the keys that were new; whether one of them says something, so that all is to be done again."""
-        fresh = self._fresh
-        if not fresh:
-            return False
-        told = self.scrubber.keys.told(fresh)
-        for key in fresh:
-            if key.__class__ is not str and not (key is None or isinstance(key, (str, bytes, int, float))):
-                told[key] = PLAIN  # an object, which has to be replaced
-        self._special = told
-        return bool(told)
+    def _finish(self, taint: Taint | None) -> None:
+        keys, rules = self.scrubber.keys, self.scrubber.texts
+        self._gather()
+        names = self._names(everything=bool(taint))
+        self._decide()
+        texts = {*self._texts, *[given[0] for given in self._given]}
+        texts -= self._gone_everywhere()
+        look = rules.look(texts, taint, keys=_texts_of(names), new_keys=_texts_of(self._fresh))
+        hits = look.hits
+        self.renamed = {name: hits[text][0] for name in names if (text := _text_of(name)) in hits} if hits else {}
+        if self.renamed and not self._owned:
+            raise _NotPlainError
+        keys.remember(self._fresh - self._hot.keys() - self.renamed.keys())
+        if look.dashed:
+            self._read_options()
+        if hits:
+            self._replace(hits)
+        if self._late:
+            self._replace_late(rules.look({late[0] for late in self._late}, taint).hits)
+        if self.renamed:
+            for root in self._roots:
+                if root.key is not _MEMBERS:
+                    rename_keys(root.holder[root.key], self.renamed)
+        if not self._cut:
+            rules.remember(look, self._gone)
 
-    def _drain(self) -> None:  # noqa: C901 - see below
-        """Copy containers until none is left. The one hot loop: what is usual is done in line."""
-        keys, work, seen, runs = self.scrubber.keys, self._work, self._seen, self._runs
-        plain, special, own_special = keys.plain, keys.special.keys(), self._special.keys()
-        bulk = self._bulk
-        append, push, pop = bulk.append, work.append, work.pop
-        add_keys, fresh = self._keys.update, self._fresh.update
-        while work:
-            source, target, node, mode = pop()
-            if mode != BY_KEYS:
-                (self._dict if target.__class__ is dict else self._list)(source, target, node, mode)
-                continue
-            begin = len(bulk)
-            if target.__class__ is dict:
-                add_keys(source)
+    def _gone_everywhere(self) -> set[str]:
+        """Texts that were redacted by their keys and stand nowhere else, so that nobody has to look at them."""
+        gone = self._gone
+        if not gone or self._cut or sum(map(gone.__contains__, self._texts)) != self._filtered:
+            return set()
+        return gone.difference([given[0] for given in self._given])
+
+    # --- the way through ---------------------------------------------------------------------------------------------
+
+    def _gather(self) -> None:  # noqa: C901 - the one hot loop: what is usual is done in line
+        """Go through all containers, and find their texts."""
+        work: list[Any] = []
+        places: list[tuple[int, Any]] = []  # the number of the container above and the key there; of a root -1 and it
+        texts: list[str] = []
+        ends: list[int] = []  # how many texts there were when a container's own were found
+        odd: list[int] = []  # dicts with a key that says something or that nobody has met
+        pairs: list[int] = []
+        modes: dict[int, int] = {}
+        for root, value in zip(self._roots, self._values, strict=True):
+            cls = value.__class__
+            if cls is dict or cls is list or cls is Rebuilt:
+                if root[4]:
+                    modes[len(work)] = root[4]
+                if cls is Rebuilt and _is_pair(value):
+                    pairs.append(len(work))
+                work.append(value)
+                places.append((-1, root))
+            elif not self._owned:
+                raise _NotPlainError
+            elif cls is str or cls is bytes:
+                self._given.append((value if cls is str else value.decode("latin-1"), *root[1:4]))
+        plain, push, note, append = self.scrubber.keys.plain, work.append, places.append, texts.append
+        numbers: Iterable[int] = count() if self._owned else range(_UNCHECKED)
+        for source, number in zip(work, numbers, strict=False):  # which grows meanwhile
+            if source.__class__ is dict:
                 if not plain.issuperset(source):
-                    if not (special.isdisjoint(source) and own_special.isdisjoint(source)):
-                        self._dict(source, target, node, mode)
+                    odd.append(number)
+                for key, value in source.items():
+                    cls = value.__class__
+                    if cls is str:
+                        append(value)
+                    elif cls is dict or cls is list:
+                        push(value)
+                        note((number, key))
+                    elif cls not in SCALARS:
+                        self._rarer(cls, value, number, key, work, places, texts, pairs)
+            else:
+                for key, value in enumerate(source):
+                    cls = value.__class__
+                    if cls is str:
+                        append(value)
+                    elif cls is dict or cls is list:
+                        if cls is list and _is_pair(value):
+                            pairs.append(len(work))
+                        push(value)
+                        note((number, key))
+                    elif cls not in SCALARS:
+                        self._rarer(cls, value, number, key, work, places, texts, pairs)
+            ends.append(len(texts))
+        if len(ends) < len(work):
+            raise _NotPlainError
+        self._work, self._places, self._texts, self._ends = work, places, texts, ends
+        self._odd, self._pairs, self._modes = odd, pairs, modes
+        self._read: set[int] = set()
+        self._spots: dict[int, tuple[Any, Place | None]] = {}
+        self._children: dict[tuple[int, Any], int] | None = None
+        self._late: list[tuple[str, int, Any]] = []
+        self._gone: set[str] = set()  # texts that were redacted by their keys, ...
+        self._filtered = 0  # ... and how many there were of them
+        self._cut = False
+
+    def _rarer(
+        self, cls: type, value: Any, number: int, key: Any, work: list[Any], places: Any, texts: Any, pairs: Any
+    ) -> None:
+        """What is neither text nor number nor plain container."""
+        if cls is bytes:
+            texts.append(value.decode("latin-1"))
+        elif cls is Rebuilt:
+            if _is_pair(value):
+                pairs.append(len(work))
+            work.append(value)
+            places.append((number, key))
+        elif not self._owned and (not self._lenient or cls.__module__ not in KEPT_MODULES):
+            raise _NotPlainError
+
+    def _names(self, *, everything: bool) -> set[Any]:
+        """The keys to look at as texts: those that nobody has met, or everything."""
+        work, keys = self._work, self.scrubber.keys
+        if everything:
+            met = set().union(*[source for source in work if source.__class__ is dict])
+        else:
+            met = set().union(*[work[number] for number in self._odd])
+        special = keys.special
+        self._hot = hot = {name: special[name] for name in met if name in special}  # what says something, and what
+        self._fresh = fresh = met - keys.plain - hot.keys()
+        if fresh:
+            if not self._owned and not _KEY_TYPES.issuperset(map(type, fresh)):
+                raise _NotPlainError
+            hot.update(keys.told(fresh))
+        return met if everything else fresh
+
+    # --- what keys say -----------------------------------------------------------------------------------------------
+
+    def _decide(self) -> None:
+        """Redact what keys and names say is secret; what is above comes first."""
+        work, hot = self._work, self._hot
+        marked = [number for number in self._odd if not hot.keys().isdisjoint(work[number])] if hot else []
+        of_shown = self.scrubber.keys.of_shown
+        pairs = {number: verdict for number in self._pairs if (verdict := of_shown(work[number][0]))}
+        modes, read = self._modes, self._read
+        if modes or pairs:
+            marked = sorted({*marked, *modes, *pairs})
+        denied = [key for key, verdict in hot.items() if verdict == DENIED]
+        others = hot.keys() - denied
+        for first in marked:
+            if first in read or (self._cut and self._is_cut_off(first)):
+                continue
+            source = work[first]
+            if first not in modes:  # what is usual, in short
+                if source.__class__ is not dict:
+                    if pairs[first] == DENIED:
+                        self._deny(first, 1, source[1])
                         continue
-                    fresh(source)
-                target.update(source)
-                items: Any = source.items()
+                elif others.isdisjoint(source):
+                    for key in denied:
+                        if key in source:
+                            self._deny(first, key, source[key])
+                    continue
+            self._read_within(first, modes.get(first, BY_KEYS), pairs)
+
+    def _read_within(self, first: int, mode: int, pairs: dict[int, int]) -> None:
+        """Read a container, and those within it about which it says something."""
+        todo = [(first, mode)]
+        while todo:
+            number, mode = todo.pop()
+            self._read.add(number)
+            if self._cut and self._is_cut_off(number):
+                continue
+            source = self._work[number]
+            if source.__class__ is dict:
+                self._read_dict(number, source, mode, todo)
             else:
-                target.extend(source)
-                items = enumerate(source)
-            for key, value in items:
-                cls = value.__class__
-                if cls is str:
-                    append(value)
-                elif cls is dict or cls is list:
-                    if id(value) in seen or (target.__class__ is list and cls is list):
-                        self._value(value, target, key, node, _how(value, target))
-                    else:
-                        seen.add(id(value))
-                        new: Any = cls()
-                        target[key] = new
-                        push((value, new, (node, key, value), BY_KEYS))
-                elif cls not in _SCALARS:
-                    self._value(value, target, key, node, _how(value, target))
-            if len(bulk) > begin:
-                runs.append((begin, source, target, node))
-                if target.__class__ is list:
-                    self._options(source, target, node)
+                self._read_list(number, source, mode, todo, pairs.get(number, PLAIN))
 
-    def _options(self, source: Any, target: list[Any], node: Any) -> None:
-        """The values of command-line options in a list of arguments, such as `sys.argv`."""
-        for index, value in enumerate(source[:-1]):
-            if value.__class__ is str and value[:1] == "-" and "=" not in value:
-                following = source[index + 1]
-                if (
-                    isinstance(following, str)
-                    and following[:1] != "-"
-                    and self.scrubber.keys[value.lstrip("-")] == DENIED
-                ):
-                    self._filter(following, target, index + 1, node)
+    def _read_dict(self, number: int, source: dict[Any, Any], mode: int, todo: list[tuple[int, int]]) -> None:
+        named = {} if _VALUES.isdisjoint(source) else self._named(source)
+        hot, under = self._hot, _UNDER[mode]
+        for key, value in list(source.items()):
+            verdict = named.get(key) or hot.get(key) or under
+            if verdict == MAYBE:
+                if value.__class__ in _TEXTS and _VALUES.isdisjoint(source) and _looks_random(value):
+                    self._filter(number, key, value)
+            elif verdict and not (verdict == COOKIES and value.__class__ in _TEXTS and not value):
+                self._under(verdict, number, key, value, todo)
 
-    def _dict(self, source: Any, target: dict[Any, Any], node: Any, mode: int) -> None:
-        """A dict in which some key says something."""
-        named = PLAIN
-        if not _VALUES.isdisjoint(source):
-            named = self._named(source)
-        self._keys.update(source)
-        if mode != IN_TEXTS:
-            self._fresh.update(source.keys() - self.scrubber.keys.plain - self.scrubber.keys.special.keys())
-        under = _UNDER[mode]
-        for key, value in source.items():
-            verdict = PLAIN if mode == IN_TEXTS else (key in _VALUES and named) or self._verdict(key) or under
-            kept = key if key.__class__ is str else self._key(key, target)
-            if verdict:
-                self._under(verdict, value, target, kept, node, source)
-            else:
-                self._value(value, target, kept, node, mode if mode == IN_TEXTS else BY_KEYS)
+    def _read_list(self, number: int, source: list[Any], mode: int, todo: list[tuple[int, int]], of_name: int) -> None:
+        """A list that stands where its place says something, or a pair of a value and a name that says something."""
+        if mode == IN_COOKIE_PAIR:
+            self._under(self._verdict_of_name(source[0]) or _COOKIE, number, 1, source[1], todo)
+        elif mode == IN_COOKIES:
+            for index, value in enumerate(source):
+                if value.__class__ is list or value.__class__ is Rebuilt:  # pairs of names and values
+                    todo.append((self._child(number, index), IN_COOKIE_PAIR if len(value) == 2 else IN_COOKIES))
+                else:
+                    self._under(_COOKIE, number, index, value, todo)
+        elif mode == IN_ADDRESSES:
+            for index, value in enumerate(source):
+                self._under(ADDRESS, number, index, value, todo)
+        elif of_name:
+            self._under(of_name, number, 1, source[1], todo)
 
-    def _list(self, source: Any, target: list[Any], node: Any, mode: int) -> None:
-        """A list that stands where its place says something."""
-        verdict = _UNDER[mode]
-        for index, value in enumerate(source):
-            target.append(None)
-            if mode == IN_PAIR:
-                verdict = self._verdict_of_name(source[0]) if index else PLAIN
-            if verdict and not (mode == IN_COOKIES and isinstance(value, (list, tuple))):
-                self._under(verdict, value, target, index, node, None)
-            elif mode == IN_COOKIES:  # pairs of names and values
-                is_pair = isinstance(value, (list, tuple)) and len(value) == 2
-                self._value(value, target, index, node, IN_COOKIE_PAIR if is_pair else IN_COOKIES)
-            elif mode == IN_COOKIE_PAIR and index:
-                self._under(self._verdict_of_name(source[0]) or _COOKIE, value, target, index, node, None)
-            else:
-                self._value(value, target, index, node, IN_TEXTS if mode == IN_TEXTS else _how(value, target))
+    def _read_options(self) -> None:
+        """Redact the values of command-line options in lists of arguments, such as `sys.argv`."""
+        for number, source in enumerate(self._work):
+            if source.__class__ is not dict and not (self._cut and self._is_cut_off(number)):
+                for index, (value, following) in enumerate(pairwise(list(source)), 1):
+                    if (
+                        value.__class__ is str
+                        and value[:1] == "-"
+                        and "=" not in value
+                        and following.__class__ is str
+                        and following[:1] != "-"
+                        and self.scrubber.keys[value.lstrip("-")] == DENIED
+                    ):
+                        self._filter(number, index, following)
 
-    def _verdict(self, key: Any) -> int:
-        own = self._special.get(key)
-        return self.scrubber.keys.known(key) if own is None else own
-
-    def _under(self, verdict: int, value: Any, target: Any, key: Any, node: Any, source: Any) -> None:
+    def _under(self, verdict: int, number: int, key: Any, value: Any, todo: list[tuple[int, int]]) -> None:
         """A value whose key says something about it."""
+        is_text = value.__class__ in _TEXTS
         if verdict == DENIED:
             if value is None or value is True or value is False:
-                target[key] = value
-            elif self.scrubber.allows_paths and self.scrubber.allows_path(_path(node, key)):
-                self._value(value, target, key, node, BY_KEYS)
-            else:
-                self._filter(value, target, key, node)
-        elif verdict == ADDRESS:
-            self._value(self._without_addresses(value, key, node), target, key, node, IN_ADDRESSES)
-        elif verdict == COOKIES:
-            if isinstance(value, (str, bytes)) and (not isinstance(source, dict) or len(value) > 0):
-                self._filter(value, target, key, node)
-            else:
-                self._value(value, target, key, node, IN_COOKIES)
-        elif verdict == _COOKIE:
-            if isinstance(value, (str, bytes)) and len(value) >= _LONGEST_COOKIE:
-                self._filter(value, target, key, node)
-            else:
-                self._value(value, target, key, node, BY_KEYS)
-        else:  # MAYBE
-            beside = isinstance(source, dict) and any(name in source for name in _VALUES)
-            if isinstance(value, (str, bytes)) and not beside and _looks_random(value):
-                self._filter(value, target, key, node)
-            else:
-                self._value(value, target, key, node, BY_KEYS)
-
-    def _without_addresses(self, value: Any, key: Any, node: Any) -> Any:
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
-        spans = list(address_spans(text)) if isinstance(text, str) else []
-        if not spans:
-            return value
-        for start, end in reversed(spans):
-            text = text[:start] + FILTERED + text[end:]
-        self._notes.append((node, key, "@ip"))
-        return text
-
-    def _filter(self, value: Any, target: Any, key: Any, node: Any) -> None:
-        target[key] = FILTERED
-        if value.__class__ is not str or value != FILTERED:
-            self._notes.append((node, key, PASSWORD))
-
-    def _value(self, value: Any, target: Any, key: Any, node: Any, mode: int) -> None:
-        """Any value at all."""
-        if isinstance(value, str):
-            value = value if value.__class__ is str else str.__str__(value)
-            target[key] = value
-            self._single.append(value)
-            self._slots.append((target, key, node))
-        elif value is None or isinstance(value, (bool, int, float)):
-            target[key] = _number(value)
-        elif isinstance(value, (dict, list, tuple)):
-            self._container(value, target, key, node, mode)
-        elif isinstance(value, (bytes, bytearray, memoryview)):
-            raw = bytes(value)
-            target[key] = raw
-            self._single.append(raw.decode("latin-1"))
-            self._slots.append((target, key, node))
-        elif self._lenient:
-            self._object(value, target, key, node)
-        else:
-            target[key] = type_name(value)
-
-    def _container(self, value: Any, target: Any, key: Any, node: Any, mode: int) -> None:
-        if id(value) in self._seen:
-            self._copies += 1
-            above = node
-            while above is not None:
-                if above[2] is value:
-                    target[key] = CYCLE
-                    return
-                above = above[0]
-            if self._copies > _MAX_COPIES:
-                target[key] = type_name(value)
                 return
-        self._seen.add(id(value))
-        new: Any = {} if isinstance(value, dict) else []
-        target[key] = new
-        if isinstance(value, tuple):
-            self._tuples.append((target, key, new))
-            if mode == BY_KEYS:
-                mode = _how(value, target)
-        self._work.append((value, new, (node, key, value), mode))
+            if not (self.scrubber.allows_paths and self.scrubber.allows_path(self._path(number, key))):
+                self._filter(number, key, value)
+        elif verdict == ADDRESS:
+            if is_text:
+                self._without_addresses(number, key, value)
+            elif value.__class__ in _CONTAINERS:
+                todo.append((self._child(number, key), IN_ADDRESSES))
+        elif verdict == COOKIES:
+            if is_text:
+                self._filter(number, key, value)
+            elif value.__class__ in _CONTAINERS:
+                todo.append((self._child(number, key), IN_COOKIES))
+        elif is_text and len(value) >= _LONGEST_COOKIE:
+            self._filter(number, key, value)
 
-    def _object(self, value: Any, target: Any, key: Any, node: Any) -> None:
-        """An object in an event that the SDK has yet to serialise."""
-        if type(value).__module__ in _PLAIN_MODULES:
-            target[key] = value
-        elif hasattr(value, "value") and hasattr(value, "metadata"):  # the SDK's AnnotatedValue
-            holder: list[Any] = [None]
-            self._wrapped.append((target, key, (value, holder)))
-            target[key] = value
-            self._value(value.value, holder, 0, (node, key, value), BY_KEYS)
-        else:
-            try:
-                shown = repr(value)
-            except Exception:
-                shown = type_name(value)
-            target[key] = shown
-            self._single.append(shown)
-            self._slots.append((target, key, node))
+    def _deny(self, number: int, key: Any, value: Any) -> None:
+        if value is None or value is True or value is False:
+            return
+        if not (self.scrubber.allows_paths and self.scrubber.allows_path(self._path(number, key))):
+            self._filter(number, key, value)
 
-    def _named(self, source: Any) -> int:
-        """What the name in `{"name": ..., "value": ...}` says of the value."""
+    def _filter(self, number: int, key: Any, value: Any) -> None:
+        if value.__class__ is str:
+            if value == FILTERED:
+                return
+            self._gone.add(value)
+            self._filtered += 1
+        elif value.__class__ not in SCALARS:
+            self._cut = True
+        target, place = self._spot(number)
+        target[key] = FILTERED
+        self._notes.append((place, key, PASSWORD))
+
+    def _without_addresses(self, number: int, key: Any, value: str | bytes) -> None:
+        text = value if isinstance(value, str) else value.decode("latin-1")
+        spans = list(address_spans(text))
+        if spans:
+            self._gone.add(text)
+            self._filtered += 1
+            for start, end in reversed(spans):
+                text = text[:start] + FILTERED + text[end:]
+            target, place = self._spot(number)
+            target[key] = text
+            self._notes.append((place, key, "@ip"))
+            if text != FILTERED:
+                self._late.append((text, number, key))
+
+    def _named(self, source: dict[Any, Any]) -> dict[str, int]:
+        """What `{"name": ..., "value": ...}` says of the value, and a validator's `{"loc": [...], "input": ...}`."""
+        named: dict[str, int] = {}
+        where = source.get("loc")
+        if where.__class__ is list or where.__class__ is Rebuilt:
+            last = next((step for step in reversed(where) if step.__class__ is str), "")
+            named["input"] = self._verdict_of_name(last)
         for name in _NAMES:
             given = source.get(name)
-            if isinstance(given, (str, bytes)):
-                return self._verdict_of_name(given)
-        return PLAIN
+            if given.__class__ in _TEXTS:
+                named.update(dict.fromkeys(("value", "val", "Value"), self._verdict_of_name(given)))
+                break
+        return named
 
     def _verdict_of_name(self, name: Any) -> int:
-        if not isinstance(name, (str, bytes)) or len(name) > _MAX_NAME:
-            return PLAIN
-        text = name.decode("latin-1") if isinstance(name, bytes) else name
-        shown = _REPR.match(text)  # frame variables hold reprs
-        verdict = self.scrubber.keys[shown[2] if shown else text]
-        return PLAIN if verdict == MAYBE else verdict
+        return self.scrubber.keys.of_shown(name) if name.__class__ in _TEXTS else PLAIN
 
-    def _key(self, key: Any, target: dict[Any, Any]) -> Any:
-        """A key that is no plain string, as JSON-like values have them."""
-        if key is None or isinstance(key, (bool, int, float, bytes)):
-            return key
-        if isinstance(key, str):
-            return str.__str__(key)
-        return _unused(type_name(key), target)
+    # --- what rules say ----------------------------------------------------------------------------------------------
 
-    # --- the texts ---------------------------------------------------------------------------------------------------
+    def _replace(self, hits: Hits) -> None:
+        """Put what is left of each text in its place."""
+        if not hits.keys().isdisjoint(self._texts):
+            ends = self._ends
+            for number in sorted({bisect_right(ends, at) for at, text in enumerate(self._texts) if text in hits}):
+                if not (self._cut and self._is_cut_off(number)):
+                    self._replace_in(number, hits)
+        for text, holder, key, place in self._given:
+            hit = hits.get(text)
+            if hit is not None:
+                self._put(hit, holder, place, key)
 
-    def finish(self, taint: Taint | None = None, path: tuple[str | int, ...] = ()) -> list[Redaction]:
-        """Apply the rules and the taint to all texts, and report what was redacted."""
-        merges = self._walk()
-        rules, renamed = self.scrubber.texts, self.renamed
-        bulk, single, given = self._bulk, self._single, self._given
-        names = self._names(tainted=bool(taint))
-        texts = [*bulk, *single, *(text for text, *_ in given), *(shown for _, shown in names)]
-        begins = [run[0] for run in self._runs]
-        first, second, third = len(bulk), len(bulk) + len(single), len(bulk) + len(single) + len(given)
-        unclean = set()
-        for index, bits in rules.suspects(texts, taint).items():
-            text, ids = rules.rewrite(texts[index], bits, taint)
-            if not ids:
-                continue
-            if index < first:
-                self._put(self._slot(begins, index), text, ids)
-            elif index < second:
-                self._put(self._slots[index - first], text, ids)
-            elif index < third:
-                self._put(given[index - second][1:], text, ids)
-            else:
-                name = names[index - third][0]
-                renamed[name] = text
-                unclean.add(name)
-        self.scrubber.keys.remember(self._fresh - unclean)
-        self._finish_fixed()
-        for target, key, built in reversed(self._tuples):  # what is inside was built later
-            target[key] = tuple(built)
-        for target, key, (wrapper, holder) in self._wrapped:
-            target[key] = _rewrapped(wrapper, holder[0])
-        if renamed:
-            for _, holder, key, _, _ in self._entries:
-                if key is not _MEMBERS:
-                    rename_keys(holder[key], renamed)
-        for source, target, holder in merges:
-            _merge(source, target, holder, renamed)
-        return self._report(path, renamed)
+    def _replace_in(self, number: int, hits: Hits) -> None:
+        source = self._work[number]
+        target, place = self._spot(number)
+        for key, value in list(source.items() if source.__class__ is dict else enumerate(source)):
+            if value.__class__ in _TEXTS and target[key] is value:  # else its key has decided
+                hit = hits.get(value if value.__class__ is str else value.decode("latin-1"))
+                if hit is not None:
+                    self._put(hit, target, place, key)
 
-    def _names(self, *, tainted: bool) -> list[tuple[Any, str]]:
-        """The keys to look at as texts: those that nobody has met, and all where a taint has to be looked for."""
-        names = self._keys if tainted else self._fresh
-        return [
-            (name, name if isinstance(name, str) else name.decode("latin-1"))
-            for name in names
-            if isinstance(name, (str, bytes)) and len(name) >= _SHORTEST
-        ]
+    def _replace_late(self, hits: Hits) -> None:
+        for text, number, key in self._late:
+            if text in hits and not (self._cut and self._is_cut_off(number)):
+                target, place = self._spot(number)
+                self._put(hits[text], target, place, key)
 
-    def _slot(self, begins: list[int], index: int) -> tuple[Any, Any, Any]:
-        """Where a text of a container without meaning keys stands: it is the n-th text there."""
-        begin, source, target, node = self._runs[bisect_right(begins, index) - 1]
-        items = source.items() if isinstance(source, dict) else enumerate(source)
-        places = (key for key, value in items if value.__class__ is str)
-        return target, next(islice(places, index - begin, None)), node
+    def _put(self, hit: tuple[str, list[str]], target: Any, place: Place | None, key: Any) -> None:
+        text, ids = hit
+        target[key] = text.encode("latin-1", "replace") if target[key].__class__ is bytes else text
+        self._notes.extend((place, key, rule) for rule in ids)
 
     def _finish_fixed(self) -> None:
         """The protocol's texts, of which those that are harmless are remembered: they are the same in each event."""
-        rules, texts, known = self.scrubber.texts, self._fixed, self.scrubber.texts.clean_lines
-        changed = set()
-        for index, bits in rules.suspects(texts).items():
-            text, ids = rules.rewrite(texts[index], bits)
-            if ids:
-                self._put(self._fixed_slots[index], text, ids)
-                changed.add(index)
-        for index, text in enumerate(texts):
-            if len(known) >= _KNOWN:
-                break
-            if len(text) <= _KNOWN_LENGTH and index not in changed:
-                known.add(text)
+        if self._fixed:
+            hits = self.scrubber.texts.look_fixed({fixed[0] for fixed in self._fixed})
+            for text, holder, key, place in self._fixed:
+                if text in hits:
+                    self._put(hits[text], holder, place, key)
 
-    def _put(self, slot: tuple[Any, Any, Any], text: str, ids: list[str]) -> None:
-        target, key, node = slot
-        held = target[key]
-        if held.__class__ is str and held == FILTERED:
-            return  # the value of a command-line option
-        target[key] = text.encode("latin-1", "replace") if held.__class__ is bytes else text
-        self._notes.extend((node, key, rule) for rule in ids)
+    # --- where things are --------------------------------------------------------------------------------------------
 
-    def _report(self, path: tuple[str | int, ...], renamed: dict[Any, str]) -> list[Redaction]:
-        found: dict[Redaction, None] = {}
-        for node, key, rule in (*self._own_notes, *self._notes):
-            where = _path(node, key)
-            if renamed:
-                where = tuple(renamed.get(step, step) for step in where)
-            found[Redaction(path + where, rule)] = None
-        return list(found)
+    def _spot(self, number: int) -> tuple[Any, Place | None]:
+        """A container that may be written to, and its place. It is copied for that, with those above it."""
+        spots, places, work = self._spots, self._places, self._work
+        found = spots.get(number)
+        if found is not None:
+            return found
+        above = [number]
+        while (number := places[number][0]) >= 0 and number not in spots:
+            above.append(number)
+        target: Any
+        place: Place | None
+        for number in reversed(above):
+            parent, key = places[number]
+            target = work[number] if self._owned else work[number].copy()
+            if parent >= 0:
+                holder, place = spots[parent]
+                place = (place, key)
+                holder[key] = target
+            else:
+                _, holder, key, place, _ = key
+                if key is not _MEMBERS:
+                    place = (place, key)
+                    holder[key] = target
+                elif not self._owned:
+                    target = holder
+            found = spots[number] = target, place
+        return found  # type: ignore[return-value]
+
+    def _is_cut_off(self, number: int) -> bool:
+        """Whether a container lies within one that was redacted as a whole."""
+        while True:
+            parent, key = self._places[number]
+            if parent < 0:
+                return False
+            spot = self._spots.get(parent)
+            if spot is not None:
+                own = self._spots.get(number)
+                if spot[0][key] is not (self._work[number] if own is None else own[0]):
+                    return True
+            number = parent
+
+    def _child(self, number: int, key: Any) -> int:
+        """The number of the container at a key of another."""
+        if self._children is None:
+            self._children = {place: child for child, place in enumerate(self._places) if place[0] >= 0}
+        return self._children[number, key]
+
+    def _path(self, number: int, key: Any) -> tuple[Any, ...]:
+        steps = [key]
+        while True:
+            number, key = self._places[number]
+            if number < 0:
+                root: _Root = key
+                return (*path_of(root.place if root.key is _MEMBERS else (root.place, root.key)), *reversed(steps))
+            steps.append(key)
+
+    # --- what was redacted -------------------------------------------------------------------------------------------
+
+    def redactions(self, path: tuple[Any, ...] = ()) -> Iterator[Redaction]:
+        """Each redaction once, with the path in front of it."""
+        seen = set()
+        for place, key, rule in self._notes:
+            found = Redaction((*path, *path_of(place), key), rule)
+            if found not in seen:
+                seen.add(found)
+                yield found
+
+    def remark(self, payload: dict[str, Any]) -> None:
+        """Say in `_meta` which rule redacted what: https://develop.sentry.dev/sdk/data-handling/."""
+        if not self._notes:
+            return
+        meta = payload.get("_meta")
+        if not isinstance(meta, dict):
+            meta = payload["_meta"] = {}
+        made: dict[int, dict[str, Any]] = {}  # what stands in `_meta` for a place, by its id, which the notes keep
+        chain: list[Any] = []
+        for place, key, rule in self._notes:
+            above = place
+            while above is not None and id(above) not in made:
+                chain.append(above)
+                above = above[0]
+            found = meta if above is None else made[id(above)]
+            while chain:
+                above = chain.pop()
+                step = above[1]
+                name = step if step.__class__ is str else _meta_name(step)
+                inner = found.get(name)
+                if inner.__class__ is not dict:
+                    inner = found[name] = {}
+                found = made[id(above)] = inner
+            name = key if key.__class__ is str else _meta_name(key)
+            inner = found.get(name)
+            if inner.__class__ is dict:
+                _add_remark(inner, rule)
+            else:
+                found[name] = {"": {"rem": [[rule, "x"]]}}
 
 
-_MAX_NAME = 200
-_KNOWN, _KNOWN_LENGTH = 4096, 200
-_COOKIE = 5
-_UNDER = {
-    BY_KEYS: PLAIN,
-    IN_COOKIES: _COOKIE,
-    IN_ADDRESSES: ADDRESS,
-    IN_PAIR: PLAIN,
-    IN_TEXTS: PLAIN,
-    IN_COOKIE_PAIR: PLAIN,
-}
-_SCALARS = frozenset({int, float, bool, type(None)})
-_PLAIN_MODULES = frozenset({"datetime", "uuid", "decimal"})
+def _meta_name(step: Any) -> str:
+    return step.decode("latin-1") if step.__class__ is bytes else str(step)
 
 
-def _how(value: Any, target: Any) -> int:
+def _add_remark(meta: dict[str, Any], rule: str) -> None:
+    own = meta.setdefault("", {})
+    remarks = own.setdefault("rem", []) if isinstance(own, dict) else None
+    if isinstance(remarks, list) and [rule, "x"] not in remarks:
+        remarks.append([rule, "x"])
+
+
+_TEXTS, _STRINGS = frozenset({str, bytes}), frozenset({str})
+_CONTAINERS = frozenset({dict, list, Rebuilt})
+
+
+def _texts_of(names: set[Any]) -> Collection[str]:
+    return names if _STRINGS.issuperset(map(type, names)) else [_text_of(name) for name in names]
+
+
+def _text_of(name: Any) -> str:
+    """A key as a text; nothing of one that is none."""
+    return name if name.__class__ is str else name.decode("latin-1") if name.__class__ is bytes else ""
+
+
+def _is_pair(value: list[Any]) -> bool:
     """A pair of a name and a value is one where it stands in a list, or is a tuple."""
-    is_pair = (
-        (isinstance(value, tuple) or (isinstance(value, list) and target.__class__ is list))
-        and len(value) == 2
-        and isinstance(value[0], (str, bytes))
-    )
-    return IN_PAIR if is_pair else BY_KEYS
+    return len(value) == 2 and value[0].__class__ in _TEXTS
 
 
 def _looks_random(value: str | bytes) -> bool:
@@ -496,67 +636,31 @@ def _looks_random(value: str | bytes) -> bool:
     return _OPAQUE.match(shown[2] if shown else text[:1000]) is not None
 
 
-def _number(value: Any) -> Any:
-    if value.__class__ in {int, float, bool, type(None)}:
-        return value
-    return float.__float__(value) if isinstance(value, float) else int.__int__(value)
-
-
-def type_name(value: object) -> str:
-    """What is shown in place of an object that JSON does not have."""
-    kind = type(value)
-    module = kind.__module__
-    return f"<{kind.__qualname__}>" if module == "builtins" else f"<{module}.{kind.__qualname__}>"
-
-
-def _rewrapped(wrapper: Any, value: Any) -> Any:
-    try:
-        return wrapper if wrapper.value is value else type(wrapper)(value, wrapper.metadata)
-    except Exception:
-        return FILTERED
-
-
-def rename_keys(value: Any, renamed: dict[Any, str]) -> None:
-    """Give keys that held a secret their new names, in place and in order, in a value that was just built."""
-    stack = [value]
-    while stack:
-        value = stack.pop()
-        if value.__class__ is dict:
-            stack.extend(value.values())
-            if not renamed.keys().isdisjoint(value):
-                items = list(value.items())
-                value.clear()
-                for key, inner in items:
-                    value[_unused(renamed[key], value) if key in renamed else key] = inner
-        elif isinstance(value, (list, tuple)):
-            stack.extend(value)
-
-
 def _merge(source: Any, target: Any, holder: Any, renamed: dict[Any, str]) -> None:
     """Put the scrubbed members of an object where they came from; the order of keys stays unless one has to change."""
     for old, (new, value) in zip(source, list(target.items()), strict=True):
         name: Any = renamed.get(new, new) if renamed else new
         if name != old:
             del holder[old]
-            name = _unused(name, holder)
+            name = unused(name, holder)
         holder[name] = value
     if renamed:
         for value in target.values():
             rename_keys(value, renamed)
 
 
-def _unused(name: str, target: dict[Any, Any]) -> str:
-    number = 2
-    unused = name
-    while unused in target:
-        unused = f"{name} {number}"
-        number += 1
-    return unused
-
-
-def _path(node: Any, key: Any) -> tuple[Any, ...]:
-    steps = [key]
-    while node is not None:
-        steps.append(node[1])
-        node = node[0]
+def path_of(place: Place | None) -> tuple[Any, ...]:
+    """A place as keys and indices from the root."""
+    steps = []
+    while place is not None:
+        place, key = place
+        steps.append(key)
     return tuple(reversed(steps))
+
+
+def place_of(path: Iterable[Any]) -> Place | None:
+    """The place at the end of a path."""
+    place: Place | None = None
+    for step in path:
+        place = (place, step)
+    return place

@@ -13,14 +13,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentry_sdk.utils import AnnotatedValue, event_from_exception
 
-from asgi_sentry.scrubbing import FILTERED, KEEP, Scrubber, Taint
+from asgi_sentry.scrubbing import FILTERED, KEEP, Redaction, Scrubber, Taint
 from asgi_sentry.scrubbing.event import secret_parameters
-from asgi_sentry.scrubbing.headers import scrub_cookies, scrub_headers, scrub_query, scrub_url
+from asgi_sentry.scrubbing.headers import named_cookies, named_headers
 from asgi_sentry.testing import RecordingTransport
 from tests.strategies import planted, secret_values
 
 SCRUBBER = Scrubber()
 F = FILTERED
+
+
+def redacted_in(event, **more) -> list[Redaction]:
+    """Scrub an event; what was redacted in it."""
+    found: list[Redaction] = []
+    SCRUBBER.clean_event(event, found=found, **more)
+    return found
+
+
+def cleaned_part(name, value) -> tuple[object, list[Redaction]]:
+    """A part of a request, scrubbed, and what was redacted in it."""
+    found: list[Redaction] = []
+    return SCRUBBER.clean_part(value, path=("request", name), found=found), found
 
 
 def event_with(value) -> dict:
@@ -55,7 +68,7 @@ def event_with(value) -> dict:
 def test_protocol_is_what_it_was():
     event = event_with("plain")
     before = copy.deepcopy(event)
-    assert SCRUBBER.clean_event(event) == []
+    assert redacted_in(event) == []
     assert event == before
 
 
@@ -63,7 +76,7 @@ def test_protocol_is_what_it_was():
 def test_a_secret_is_gone_from_every_place(case):
     value, secret = case
     event = event_with(value)
-    found = SCRUBBER.clean_event(event)
+    found = redacted_in(event)
     assert secret not in repr(event)
     assert found
     for path, rule in found:
@@ -73,7 +86,7 @@ def test_a_secret_is_gone_from_every_place(case):
             meta = meta[step.decode("latin-1") if isinstance(step, bytes) else str(step)]
         assert [rule, "x"] in meta[""]["rem"]
     again = copy.deepcopy(event)
-    assert SCRUBBER.clean_event(again) == []
+    assert redacted_in(again) == []
     assert again == event
 
 
@@ -145,7 +158,7 @@ def test_parts_are_decided_by_others():
         ("request", "query_string"): Scrubber(deny=("mine",)),
         ("nothing", "here"): SCRUBBER,
     }
-    found = SCRUBBER.clean_event(event, sections=sections)
+    found = redacted_in(event, sections=sections)
     assert event["user"] == {"id": "bob@example.com", "ip_address": "1.2.3.4"}
     assert event["request"] == {
         "headers": {"x-mine": F, "x-api-key": "b"}, "data": {"other": F, "password": F}, "query_string": f"mine={F}&token={F}"
@@ -255,7 +268,8 @@ def test_attributes_keep_their_types_true():
         "sentry.release": {"value": "app@1.0", "type": "string"},
         "list": {"value": ["password=hunter2", "b"], "type": "array"},
     }
-    found = SCRUBBER.clean_attributes(attributes, taint=Taint(("app@1.0-x", "app@1.0")))
+    found: list[Redaction] = []
+    SCRUBBER.clean_attributes(attributes, taint=Taint(("app@1.0-x", "app@1.0")), found=found)
     assert attributes == {
         "token": {"value": F, "type": "string"},
         "note": {"value": f"mail {F}", "type": "string"},
@@ -277,8 +291,9 @@ def test_each_entry_of_a_batch_has_the_taint_of_its_own_request():
     taints = {"a": Taint(("secret-one",)), "b": Taint(("secret-two",))}
     payload = {"version": 2, "items": [entry("a"), entry("b"), entry("c"), entry("a")]}
     before = copy.deepcopy(payload)
-    cleaned, found = SCRUBBER.clean_item(
-        "log", payload, taint=lambda item: taints.get(item["attributes"]["who"]["value"])
+    found: list[Redaction] = []
+    cleaned = SCRUBBER.clean_item(
+        "log", payload, taint=lambda item: taints.get(item["attributes"]["who"]["value"]), found=found
     )
     assert [item["body"] for item in cleaned["items"]] == [
         f"it is {F} and secret-two", f"it is secret-one and {F}", "it is secret-one and secret-two", f"it is {F} and secret-two"
@@ -311,7 +326,8 @@ def test_every_kind_is_scrubbed(kind):
             "version": 2,
             "items": [{"name": "password=hunter2", "attributes": {"token": {"value": "hunter2", "type": "string"}}}],
         }
-    cleaned, found = SCRUBBER.clean_item(kind, payload)
+    found: list[Redaction] = []
+    cleaned = SCRUBBER.clean_item(kind, payload, found=found)
     assert "hunter2" not in json.dumps(cleaned)
     assert found
 
@@ -323,16 +339,16 @@ def test_sessions_keep_their_ids():
         "attrs": {"release": "app@1.0", "environment": "x"},
         "status": "ok",
     }
-    cleaned, _ = SCRUBBER.clean_item("session", payload)
+    cleaned = SCRUBBER.clean_item("session", payload)
     assert cleaned == {"sid": "a" * 32, "did": F, "attrs": {"release": "app@1.0", "environment": "x"}, "status": "ok"}
 
 
 def test_attachments():
-    assert SCRUBBER.clean_item("attachment", b"x password=hunter2\n")[0] == b"x password=[Filtered]\n"
-    assert SCRUBBER.clean_item("attachment", "token: abc123x")[0] == f"token: {F}"
+    assert SCRUBBER.clean_item("attachment", b"x password=hunter2\n") == b"x password=[Filtered]\n"
+    assert SCRUBBER.clean_item("attachment", "token: abc123x") == f"token: {F}"
     image = b"\x89PNG\0password=hunter2"
-    assert SCRUBBER.clean_item("attachment", image) == (image, [])
-    assert SCRUBBER.clean_item("client_report", {"discarded_events": []}) == ({"discarded_events": []}, [])
+    assert SCRUBBER.clean_item("attachment", image) == image
+    assert SCRUBBER.clean_item("client_report", {"discarded_events": []}) == {"discarded_events": []}
 
 
 # --- headers ----------------------------------------------------------------------------------------------------------
@@ -343,15 +359,15 @@ def test_headers_and_cookies():
         (b"host", b"x"), (b"X-Api-Key", b"k"), (b"cookie", b"theme=dark; sessionid=1"), (b"cookie", b"long=0123456789abcdef"),
         (b"x-forwarded-for", b"1.2.3.4"), (b"referer", b"https://a/?token=q&x=1"), (b"accept", b"a"), (b"accept", b"b"), (b"bad", b"\xff\xe9"),
     ]  # fmt: skip
-    headers, found = scrub_headers(pairs, SCRUBBER)
+    headers, found = cleaned_part("headers", named_headers(pairs))
     assert headers == {
         "host": "x", "x-api-key": F, "cookie": F, "x-forwarded-for": F, "referer": f"https://a/?token={F}&x=1", "accept": "a, b",
         "bad": "\xff\xe9",
     }  # fmt: skip
-    assert (("x-api-key",), "@password") in found
-    cookies, found = scrub_cookies(pairs, SCRUBBER)
+    assert (("request", "headers", "x-api-key"), "@password") in found
+    cookies, found = cleaned_part("cookies", named_cookies(pairs))
     assert cookies == {"theme": "dark", "sessionid": F, "long": F}
-    assert {path for path, _ in found} == {("sessionid",), ("long",)}
+    assert {path for path, _ in found} == {("request", "cookies", name) for name in ("sessionid", "long")}
 
 
 @pytest.mark.parametrize(
@@ -370,11 +386,11 @@ def test_headers_and_cookies():
     ],
 )
 def test_query_strings(query, expected):
-    assert scrub_query(query, SCRUBBER)[0] == expected
-    assert scrub_query(expected, SCRUBBER) == (expected, [])
+    assert cleaned_part("query_string", query)[0] == expected
+    assert cleaned_part("query_string", expected) == (expected, [])
 
 
 def test_urls():
     url = "https://u:pw@x.org/a;b?token=1&c=2#access_token=3&d=4"
-    assert scrub_url(url, SCRUBBER)[0] == f"https://u:{F}@x.org/a;b?token={F}&c=2#access_token={F}&d=4"
-    assert scrub_url("/plain#top", SCRUBBER) == ("/plain#top", [])
+    assert cleaned_part("url", url)[0] == f"https://u:{F}@x.org/a;b?token={F}&c=2#access_token={F}&d=4"
+    assert cleaned_part("url", "/plain#top") == ("/plain#top", [])

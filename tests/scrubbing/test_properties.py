@@ -7,11 +7,12 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_sentry.scrubbing import FILTERED, Redaction, Scrubber
-from tests.strategies import PLAIN_KEYS, SECRET_KEYS, harmless_text, json_like, planted, secret_values
+from tests.strategies import FORMS, PLAIN_KEYS, SECRET_KEYS, harmless_text, json_like, planted, secret_values
 
 SCRUBBER = Scrubber()
 
@@ -45,6 +46,29 @@ def test_a_planted_secret_is_gone(case):
     cleaned = SCRUBBER.clean(value, found=found)
     assert secret not in shown(cleaned)
     assert found
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=30)
+@given(
+    key=st.sampled_from(SECRET_KEYS),
+    secret=secret_values(),
+    around=st.sampled_from(["{}", "x {}", "\u4e2d {} y", "[{}]\n"]),
+)
+def test_a_secret_is_gone_however_it_is_written(form, key, secret, around):
+    text = around.format(form.format(key=key, value=secret))
+    cleaned = SCRUBBER.scrub_text(text)
+    assert secret not in cleaned
+    assert FILTERED in cleaned
+    assert SCRUBBER.scrub_text(cleaned) == cleaned
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(key=st.sampled_from(PLAIN_KEYS), value=secret_values())
+@settings(max_examples=15)
+def test_what_is_written_under_a_plain_key_stays(form, key, value):
+    text = form.format(key=key, value=value)
+    assert SCRUBBER.scrub_text(text) == text
 
 
 @given(planted())
@@ -174,3 +198,14 @@ def test_shared_lists_do_not_unfold_without_end():
     for _ in range(60):
         value = [value, value]
     assert isinstance(SCRUBBER.scrub(value), list)
+
+
+def test_a_text_of_nothing_but_sensitive_names_is_replaced_as_a_whole():
+    """Nobody can make the search for values take long: from some density on it is given up, on the safe side."""
+    text = '<add key="password" value="hunter2"/> ' + "pin=12345, " * 5000
+    cleaned = SCRUBBER.scrub_text(text)
+    assert "hunter2" not in cleaned
+    assert "12345" not in cleaned
+    assert SCRUBBER.scrub_text(cleaned) == cleaned
+    log = "2024-05-17 12:34:56,789 INFO app.views: POST /login in 0.123 s, user 7 has token=abc123xyz and is from Ulm, a town on the Danube\n"
+    assert SCRUBBER.scrub_text(log * 5000) == log.replace("abc123xyz", FILTERED) * 5000

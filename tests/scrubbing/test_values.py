@@ -48,7 +48,20 @@ REDACTED = {
     "-----BEGIN PRIVATE KEY-----\nMIIEvQ==\nabc\n-----END PRIVATE KEY-----": f"-----BEGIN PRIVATE KEY-----{F}-----END PRIVATE KEY-----",
     "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nMIIE": f"-----BEGIN RSA PRIVATE KEY-----{F}",
     "-----BEGIN OPENSSH PRIVATE KEY-----\\nb3Blbn\\n-----END OPENSSH PRIVATE KEY-----": f"-----BEGIN OPENSSH PRIVATE KEY-----{F}-----END OPENSSH PRIVATE KEY-----",
+    "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAAAg==": f"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----{F}",
+    "-----BEGIN+PRIVATE+KEY-----%0AMIIEvQ%3D%3D%0A-----END+PRIVATE+KEY-----": f"-----BEGIN+PRIVATE+KEY-----{F}-----END+PRIVATE+KEY-----",
+    "...kJ8s\nMIIEvQIBADANBgkqhkiG\n-----END RSA PRIVATE KEY-----": f"{F}-----END RSA PRIVATE KEY-----",
+    # where an escape or another alphabet stands in front
+    "a\\n4111111111111111\\nb": f"a\\n{F}\\nb",
+    "a\\r\\nDE89370400440532013000": f"a\\r\\n{F}",
+    "\\tBearer abcdef123456": f"\\tBearer {F}",
+    "\\neyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.": f"\\n{F}",
+    "n=1%20078-05-1120": f"n=1%20{F}",
+    "\u5361\u53f74111111111111111": f"\u5361\u53f7{F}",
     # URLs
+    "postgres://bob:hun/ter#2?@db:5432/x": f"postgres://bob:{F}@db:5432/x",
+    "https://abcdef0123456789abcdef:@api.x.org/v1": f"https://{F}:@api.x.org/v1",
+    "https://abcdef0123456789abcdef:x-oauth-basic@github.com/o/r": f"https://{F}:x-oauth-basic@github.com/o/r",
     "postgres://bob:hunter2@db:5432/x": f"postgres://bob:{F}@db:5432/x",
     "redis://:hunter2@db/0": f"redis://:{F}@db/0",
     "amqp://u:p@ss@host/": f"amqp://u:{F}@host/",
@@ -95,6 +108,25 @@ REDACTED = {
     "AccountName=x;AccountKey=abc123==;Suffix=y": f"AccountName=x;AccountKey={F};Suffix=y",
     "host=db password=p,w)d user=x": f"host=db password={F} user=x",
     "CREATE USER x IDENTIFIED BY 'hunter2'": f"CREATE USER x IDENTIFIED BY '{F}'",
+    "IDENTIFIED WITH mysql_native_password BY 'hunter2'": f"IDENTIFIED WITH mysql_native_password BY '{F}'",
+    "identified by hunter2 account unlock": f"identified by {F} account unlock",
+    "SET PASSWORD FOR 'bob'@'%' = PASSWORD('hunter2')": f"SET PASSWORD FOR 'bob'@'%' = PASSWORD('{F}')",
+    "alter user bob with encrypted password 'hunter2'": f"alter user bob with encrypted password '{F}'",
+    "OPTIONS (user 'bob', password 'hunter2')": f"OPTIONS (user 'bob', password '{F}')",
+    "Driver={SQL Server};Uid=bob;Pwd={hunter2};": f"Driver={{SQL Server}};Uid=bob;Pwd={{{F}}};",
+    '"Endpoint=sb://x/;SharedAccessKey=PNuXoQ8zpuT6D4iI9hOJN7bQ1Qkmzhy4xKoTtKq41nr="': f'"Endpoint=sb://x/;SharedAccessKey={F}"',
+    "Authorization: GenieKey 1a2b3c4d-5e6f": f"Authorization: {F}",
+    'Digest username="bob", realm="x", response="6629fae49393a05397450978507c4ef1"': f"Digest {F}",
+    "Your API key: ab12cd34": f"Your API key: {F}",
+    "Session ID: 7f3b9c1d": f"Session ID: {F}",
+    "securityCode=937&sig=Mmsp%3D": f"securityCode={F}&sig={F}",
+    # commands
+    "curl -u bob:hunter2 https://x": f"curl -u bob:{F} https://x",
+    "curl --proxy-user 'bob:hunter2' https://x": f"curl --proxy-user 'bob:{F}' https://x",
+    "mysqldump -ubob -phunter2 shop": f"mysqldump -ubob -p{F} shop",
+    "sshpass -p hunter2 ssh db": f"sshpass -p {F} ssh db",
+    "redis-cli -a hunter2 ping": f"redis-cli -a {F} ping",
+    "docker login -u bob -p hunter2": f"docker login -u bob -p {F}",
     "<password>hunter2</password>": f"<password>{F}</password>",
     "<ns:password a='1'>hunter2</ns:password>": f"<ns:password a='1'>{F}</ns:password>",
     "<login user='x' password='hunter2'/>": f"<login user='x' password='{F}'/>",
@@ -142,6 +174,23 @@ DE12 is a road, GB82WEST12345698765431 is no account
 0x7fffffffffffffff 18446744073709551615
 http://localhost:8080/users/@me
 Traceback (most recent call last): File "/srv/app/main.py", line 12, in handle
+{"Authorization": f"Bearer {token}", "X-Api-Key": api_key}; headers['Authorization'] = auth; "Authorization": "Bearer " + token
+auth=(user, password) signature: (a, b) -> c; select(session.id).where(session.id = x.session_id)
+SET password = $1, token = $2 WHERE id = $3; password=@p1
+credentials: include, fetch(url, {credentials: 'same-origin'})
+=== PASS: TestLogin, PASS: test_login (0.3 s), pass: 12, fail: 0; cards: 3; pin: 5
+.card:hover { color: red } <div id="password-strength">weak</div> <meta name="viewport" content="width=device-width">
+<input type="password" name="password" placeholder="Password" value="">
+arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf
+password=${DB_PASSWORD:-} password={{ vault_password }} PASSWORD_FILE=/run/secrets/db_password
+usage: x [--token TOKEN] [--secret SECRET] --password PASSWORD --api-key KEY -u USER:GROUP
+"POST /auth/token HTTP/1.1" 200
+WWW-Authenticate: Digest realm="testrealm@host", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"
+docker run -u 1000:1000 -p 127.0.0.1:5432:5432 postgres; mysql -u root -p; curl -u $USER:$PASS https://x
+INSERT INTO users (name, password) VALUES ($1, $2), (%(name)s, %(password)s)
+[{'type': 'missing', 'loc': ('body', 'password'), 'msg': 'Field required', 'input': None}]
+http://localhost:3000/login?next=/a@b https://example.com:8080/users/@me
+the session was identified by name; session_start: 12, token_expires_in=3600, function_signature='(a, b)'
 password=%s token={} secret=${SECRET} pwd=<password> key=*** token=SecretStr('**********')
 """.strip().splitlines()
 
@@ -214,8 +263,15 @@ def test_a_validator_that_raises_counts_as_yes():
 
 @pytest.mark.parametrize(
     "pattern",
+    # as https://owasp.org/www-community/attacks/Regular_expression_Denial_of_Service_-_ReDoS and bug trackers have them
     [r"(a+)+b", r"\w+://[^/\s]+:[^/\s]+@", r"(a|a)*b", r".*x", r"(\w+\s?)*$", r"\s+$", r"(x+x+)+y", r"a.*b.*c", r"(\w)\1", r"(a*)*",
-     r"eyJ[\w-]+\.[\w-]+\.[\w-]+", r"[\w.]+@[\w.]+", r"(?:\d{1,60}){1,60}x", r"(?:a{1,30}){1,30}b", r"(a|ab)*c", r"x*x*y", r"(?=a+b)c"],
+     r"eyJ[\w-]+\.[\w-]+\.[\w-]+", r"[\w.]+@[\w.]+", r"(?:\d{1,60}){1,60}x", r"(?:a{1,30}){1,30}b", r"(a|ab)*c", r"x*x*y", r"(?=a+b)c",
+     r"([a-zA-Z]+)*$", r"(a|aa)+$", r"(a|a?)+$", r"(.*a){12}", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(\s*,\s*)+$", r"(a*a*)*b", r"((a*)+)+b",
+     r"(\d+)*\.", r"\d+\d+x", r"\w+\d+x", r".*.*=.*", r"<!--.*-->", r"<.+>x", r"(?:.*,){11}P", r"(.+)+@", r"[\w.-]+@[\w.-]+\.\w+",
+     r"(https?://)?([\w-]+\.)+[\w-]+(/[\w\- ./?%&=]*)?x", r"^(\([0-9]+\)|[0-9]+)+$x", r"(?i)(foo|fo+)+z", r"(?<!\w)(\w+\.)*\w+@", r"(?:a|b|ab)*c",
+     r"[\s\S]*x", r"\S+\s+\S+x", r"(?:\r\n|\n|\r)+\s*x", r"(?:[a-z]+-?)+x", r"^(?:a?){30}a{30}x", r"(a?){1,50}b", r'([^"\\]|\\.)*x', r"(\w+)+y",
+     r"a{1,1000}a{1,1000}b", r"x.{0,5000}y.{0,5000}z", r"(?s).*?password.*?end", r"\d+(?:,\d{3})*\.?\d*x", r"sec[a-z]+_end",
+     r"(?:_+ab|c_[^a]{1,100}b)*", r"(?:\s|(?:_{1,3}\w{1,3}_){2}(?:a_{1,3} )?){2}a_"],
 )  # fmt: skip
 def test_a_pattern_that_may_not_be_linear_is_refused(pattern):
     with pytest.raises(ValueError, match=r"'@mine' .*linear"):
@@ -225,7 +281,12 @@ def test_a_pattern_that_may_not_be_linear_is_refused(pattern):
 @pytest.mark.parametrize(
     "pattern",
     [r"\bEMP-\d{6}\b", r"(?<!\w)\w+@x", r"foo", r"(?<![\w-])eyJ[\w-]+\.[\w-]+", r"EMP\d+", r"(?i)customer[ _-]?id=\d+", r"CUST-\d+-[A-Z]{3}",
-     r"\bkey-[0-9a-f]{32}\b", r"(?:ab|cd){1,8}e", r"\b[A-Z]{2}\d{2}(?: ?\d{4}){3,7}\b"],
+     r"\bkey-[0-9a-f]{32}\b", r"(?:ab|cd){1,8}e", r"\b[A-Z]{2}\d{2}(?: ?\d{4}){3,7}\b", r"\b\d{3}-\d{2}-\d{4}\b", r"\b(?:\d[ -]?){13,16}\b",
+     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", r"(?<![\w-])acme_[A-Za-z0-9]{20,60}", r"\bacme_(?:live|test)_[A-Za-z0-9]+", r"acme_[a-z]+_end",
+     r"(?i)\bpatient\s(?:id|no)\.?\s?:?\s?\d{4,10}", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b",
+     r"\+\d{1,3}[ -]?\d{2,4}[ -]?\d{3,10}", r"\bGB\d{9}(?:\d{3})?\b", r"ticket (?P<secret>[A-Z]{4})", r"user=(?P<secret>\w{1,64})", r"^internal:",
+     r"[^\x00-\x7f]{3}", r"\b[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{6}\b", r'"email": "[^"]{1,200}"', r"<ssn>[^<]{1,50}</ssn>",
+     r"https://intra\.example\.com/[\w/.-]*", r"/home/(?P<secret>[a-z_][a-z0-9_-]{0,31})", r"\bacct[ #:]*\d{8,12}\b", r"(?a)\bid_\w{8}\b"],
 )  # fmt: skip
 def test_a_linear_pattern_is_taken(pattern):
     assert Rule("@mine", pattern).pattern.pattern == pattern

@@ -1,4 +1,4 @@
-"""Events that travel light arrive as those that the SDK serialized whole."""
+"""Events that we serialize arrive as those that the SDK serialized."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import sentry_sdk
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentry_sdk.serializer import serialize
 
 import asgi_sentry
-from asgi_sentry import cargo, sdk
+from asgi_sentry import sdk
 from asgi_sentry.testing import RecordingTransport, request
 
 pytestmark = pytest.mark.skipif(sentry_sdk.VERSION.startswith("3"), reason="before_send_transaction is of version 2")
@@ -51,12 +51,64 @@ def test_what_is_not_plain_is_left_to_the_sdk(odd: object, monkeypatch: pytest.M
     assert seen == [event]
 
 
-@given(st.integers(0, 50), st.booleans())
-def test_the_sdk_counts_the_spans_of_a_light_transaction(count: int, hooked: bool) -> None:
-    light, heavy = cargo.unload({"type": "transaction", "spans": [{"op": "a"}] * count}, hooked=hooked)
-    assert len(light["spans"]) == count
-    assert list(light["spans"]) == [None] * (count if hooked else 0)  # the SDK counts again after a hook
-    assert len(heavy["spans"]) == count
+bags = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | moments,
+    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text() | st.integers(), inner, max_size=12),
+    max_leaves=15,
+)
+parts = {
+    "extra": bags,
+    "breadcrumbs": st.fixed_dictionaries({"values": st.lists(bags, max_size=3)}) | bags,
+    "request": st.fixed_dictionaries({"url": st.text(), "data": bags}) | bags,
+    "contexts": st.dictionaries(st.text(), bags),
+    "spans": st.lists(st.fixed_dictionaries({"description": st.text(), "data": bags}), max_size=2),
+    "exception": bags,
+}
+
+
+@given(
+    event=st.fixed_dictionaries({}, optional=parts),
+    limit=st.none() | st.integers(1, 50),
+    bodies=st.sampled_from(["always", "medium"]),
+    custom=st.sampled_from([None, lambda value: "shown"]),
+)
+@example(event={"request": {"url": "0" * 10 + "\U00010000" * 3}}, limit=21, bodies="always", custom=None)
+def test_every_event_is_serialized_as_the_sdk_does(event: Any, limit: Any, bodies: str, custom: Any) -> None:
+    options = {"max_value_length": limit, "max_request_body_size": bodies, "custom_repr": custom}
+    sentry_sdk.init(**options)
+    expected = serialize(event, **options)
+    assert serialize(sdk.PlainEvent(event), **options) == expected
+
+
+def test_the_serializer_asks_the_event_itself() -> None:
+    sentry_sdk.init()
+
+    class Own(sdk.PlainEvent):
+        def __sentry_repr__(self) -> Any:
+            return {"asked": True}
+
+    assert serialize(Own(a=1)) == {"asked": True}
+
+
+def test_an_event_in_itself_is_a_cycle() -> None:
+    sentry_sdk.init()
+    event = sdk.PlainEvent(type="transaction", odd=object)
+    event["contexts"] = {"event": event}
+    assert serialize(event)["contexts"] == {"event": "<cyclic>"}
+    assert serialize(event)["contexts"] == {"event": "<cyclic>"}
+
+
+def test_processors_of_representations_see_what_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        "sentry_sdk.serializer.global_repr_processors",
+        [lambda value, hints: seen.append(value) or NotImplemented],
+    )
+    monkeypatch.setattr(sdk, "global_repr_processors", [None])
+    sentry_sdk.init()
+    event = {"extra": {"a": 1}, "spans": [{"data": {"b": 2}}]}
+    assert serialize(sdk.PlainEvent(event)) == event
+    assert {1, 2} <= {value for value in seen if isinstance(value, int)}
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -87,8 +139,6 @@ def normalised(value: Any) -> Any:
     unsteady = ("event_id", "sent_at", "timestamp", "start_timestamp", "trace_id", "span_id", "parent_span_id")
     unsteady += ("trace_sample_rand", "sample_rand", "lineno", "thread.id")
     if isinstance(value, dict):
-        if isinstance(value.get("_meta"), dict):  # a light event's request is scrubbed at the door, which says why
-            value = {**value, "_meta": {key: each for key, each in value["_meta"].items() if key != "request"}}
         return {key: normalised(each) for key, each in sorted(value.items()) if key not in unsteady and each != {}}
     if isinstance(value, list):
         return [normalised(each) for each in value]
@@ -115,26 +165,33 @@ async def traffic(**options: Any) -> tuple[list[Any], list[Any]]:
     return sent, transport.lost
 
 
+@pytest.fixture
+def by_the_sdk(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Switches to events that the SDK serializes."""
+    return lambda: monkeypatch.setattr(sdk, "PlainEvent", dict)
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("attach_stacktrace", [False, True])
-async def test_light_events_are_what_heavy_ones_are(attach_stacktrace: bool) -> None:
+async def test_events_are_what_the_sdk_would_send(attach_stacktrace: bool, by_the_sdk: Any) -> None:
     options = {"attach_stacktrace": attach_stacktrace, "include_local_variables": not attach_stacktrace}
     seen: list[Any] = []
-    hooks = {hook: lambda event, hint: seen.append(set(event)) or event for hook in HOOKS}
-    serialized_by_the_sdk = {"custom_repr": lambda value: None}
-    # From one and the same line, which stands in the stack traces.
-    runs = [await traffic(**options, **more) for more in ({}, hooks, serialized_by_the_sdk)]
-    (light, lost), (hooked, lost_hooked), (heavy, lost_heavy) = runs
-    assert [kind for kind, _, _ in light] == ["transaction", "event", "transaction", "event", "transaction"]
-    assert light == heavy
-    assert hooked == heavy
-    assert lost == lost_hooked == lost_heavy
-    assert all({"contexts", "request", "sdk", "release", "tags"} <= keys for keys in seen)
-    assert len(seen) == 5
+    hooks = {hook: lambda event, hint: seen.append(normalised(event)) or event for hook in HOOKS}
+    runs: list[Any] = []
+    for ours, more in ((True, {}), (True, hooks), (False, hooks)):  # from one line, which stands in the stack traces
+        if not ours:
+            by_the_sdk()
+        runs.append(await traffic(**options, **more))
+    (plain, lost), (hooked, lost_hooked), (theirs, lost_theirs) = runs
+    assert [kind for kind, _, _ in theirs] == ["transaction", "event", "transaction", "event", "transaction"]
+    assert plain == hooked == theirs
+    assert lost == lost_hooked == lost_theirs
+    assert all({"contexts", "request", "sdk", "release", "tags"} <= event.keys() for event in seen)
+    assert seen[:5] == seen[5:]
 
 
 @pytest.mark.anyio
-async def test_what_a_hook_drops_of_a_light_event_is_counted_as_ever() -> None:
+async def test_what_a_hook_drops_is_counted_as_ever(by_the_sdk: Any) -> None:
     def fewer(event: Any, hint: Any) -> Any:
         return {**event, "spans": []}
 
@@ -144,12 +201,13 @@ async def test_what_a_hook_drops_of_a_light_event_is_counted_as_ever() -> None:
     def failing(event: Any, hint: Any) -> Any:
         raise RuntimeError("no")
 
-    for hook in (fewer, none, failing):
-        hooks = dict.fromkeys(HOOKS, hook)
-        light, lost = await traffic(**hooks)
-        heavy, lost_heavy = await traffic(**hooks, custom_repr=lambda value: None)
-        assert (light, lost) == (heavy, lost_heavy)
-        assert lost
+    runs = []
+    for ours in (True, False):
+        if not ours:
+            by_the_sdk()
+        runs.append([await traffic(**dict.fromkeys(HOOKS, hook)) for hook in (fewer, none, failing)])
+    assert runs[0] == runs[1]
+    assert all(lost for _, lost in runs[0])
 
 
 @pytest.mark.anyio

@@ -1,0 +1,133 @@
+"""Tokens of fixed shape, as their makers document them.
+
+Compared with gitleaks (MIT) and detect-secrets (Apache-2.0) for completeness. A line is a maker and a pattern, all of
+whose repeats have bounds; a maker may have several.
+"""
+
+from __future__ import annotations
+
+__all__ = ["TOKENS"]
+
+_UUID = "[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}"
+_SHAPES = r"""
+AWS             (?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}
+Amazon          amzn\.mws\.UUID|amzn1\.oa2-cs\.v1\.[a-f0-9]{64}
+AWS Bedrock     ABSK[A-Za-z0-9+/]{80,200}={0,2}|bedrock-api-key-[A-Za-z0-9+/=]{60,3000}
+GitHub          gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}
+GitLab          gl(?:pat|dt|rt|rtr|cbt|ptt|ft|agent|oas|soat|imt|ffct|wt)-[\w.-]{16,300}|GR1348941[\w-]{16,64}
+Slack           xox[abceoprs](?:\.xox[a-z])?-[A-Za-z0-9-]{12,400}|xoxd-[A-Za-z0-9%_+/=-]{80,600}
+Slack           xapp-[A-Za-z0-9-]{12,400}
+Slack hooks     T[A-Z0-9]{6,12}/[AB][A-Z0-9]{6,12}/(?:\d{10,20}/)?[A-Za-z0-9]{20,32}
+Slack triggers  T[A-Z0-9]{6,12}/\d{10,20}/[a-f0-9]{32}
+Stripe          (?:sk|rk|ek)_(?:org_)?(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,100}
+Stripe          (?:pi|seti|src|cs)_[A-Za-z0-9_]{14,80}_secret_[A-Za-z0-9]{14,80}
+Twilio          (?:SK|AC)[0-9a-f]{32}
+SendGrid        SG\.[\w-]{16,32}\.[\w-]{16,64}
+npm             npm_[A-Za-z0-9]{36}
+PyPI            pypi-[\w-]{32,500}
+OpenAI and like sk-(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?[\w-]{20,400}
+Google          AIza[\w-]{35}|AQ\.Ab8[\w-]{20,200}|ya29\.[\w-]{20,500}|GOCSPX-[\w-]{20,50}|1//0[\w-]{30,200}
+Azure Entra     [\w~.-]{3}\dQ~[\w~.-]{31,34}
+Azure storage   [A-Za-z0-9+/]{76,86}(?:AzFu|ACDb|AIoT|ASt)[A-Za-z0-9+/]{4,10}={0,2}
+Azure DevOps    [A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}
+Sentry          sntrys_[A-Za-z0-9]{20,500}[A-Za-z0-9+/=_-]{0,500}|sntry[uai]_[a-f0-9]{32,64}
+Hugging Face    hf_[A-Za-z]{30,40}|api_org_[A-Za-z]{30,40}
+Groq, xAI       gsk_[A-Za-z0-9]{40,60}|xai-[A-Za-z0-9]{60,90}
+Replicate       r8_[A-Za-z0-9]{37,40}
+Perplexity      pplx-[A-Za-z0-9]{40,60}
+Nvidia, Tavily  nvapi-[\w-]{60,80}|tvly-[\w-]{28,60}
+Fireworks       fw_[A-Za-z0-9]{22,40}
+LangSmith       lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}
+Pinecone        pcsk_[A-Za-z0-9_]{40,90}
+ElevenLabs      sk_[a-f0-9]{48}
+Weights & Bias. wandb_v1_[\w-]{40,120}
+DigitalOcean    do[opr]_v1_[a-f0-9]{64}
+Shopify         shp(?:at|ca|pa|ss|ua)_[a-fA-F0-9]{32}
+Telegram        \d{8,10}:AA[\w-]{33}
+Databricks      (?:dapi|dose|dkea)[a-f0-9]{32}(?:-\d)?
+Doppler         dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[\w-]{20,60}
+Linear          lin_(?:api|oauth)_[A-Za-z0-9]{32,64}
+Atlassian       AT[AC]TT3[\w=-]{60,300}|ATBB[A-Za-z0-9]{28,36}
+HashiCorp       hv[sbr]\.[\w-]{20,300}|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,70}
+Grafana         glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9]{32,400}|eyJrIjoi[A-Za-z0-9]{40,200}
+Postman, Figma  PMAK-[a-f0-9]{24}-[a-f0-9]{34}|figd_[\w-]{20,60}
+Notion          ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{43}
+New Relic       NR(?:AK|JS|II|IQ)-[\w-]{19,50}|[a-f0-9]{36}NRAL
+Datadog         dd[ap]_[A-Za-z0-9]{34,40}
+PostHog         phx_[A-Za-z0-9]{30,60}
+Logfire         pylf_v\d{1,2}_[a-z]{2,8}_[A-Za-z0-9]{30,60}
+Honeycomb       hcaik_[a-z0-9]{50,64}
+Axiom           xaat-UUID
+Mailgun         key-[a-f0-9]{32}|[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}(?![\w-])
+Mailchimp       [a-f0-9]{32}-us\d{1,2}
+Cursor          key_[a-f0-9]{64}
+Square          sq0[a-z]{3}-[\w-]{22,50}
+Square, Meta    EAA[A-Za-z0-9][\w-]{60,400}|IGQV[\w-]{60,300}
+PlanetScale     pscale_(?:tkn|pw|oauth)_[\w.-]{32,64}
+Supabase, Neon  sbp_[a-f0-9]{40}|sb_secret_[\w-]{20,60}|napi_[a-z0-9]{60,70}
+RubyGems, NuGet rubygems_[a-f0-9]{48}|oy2[a-z0-9]{43}
+crates.io, JSR  cio[A-Za-z0-9]{32}|jsrp_[A-Za-z0-9]{30,60}
+Clojars         CLOJARS_[a-f0-9]{60}
+Docker          dckr_(?:pat|oat)_[\w-]{20,64}
+Fly             fo1_[\w-]{40,60}|fm\d[ar]?_[A-Za-z0-9+/=_-]{60,2000}
+age             AGE-SECRET-KEY-1[A-Z0-9]{58}
+Discord         [MNO][A-Za-z\d_-]{23,25}\.[\w-]{6}\.[\w-]{27,40}|mfa\.[\w-]{80,90}
+Discord hooks   webhooks/\d{17,20}/[\w-]{60,80}
+Teams hooks     webhookb2/UUID@UUID/IncomingWebhook/[a-f0-9]{32}/UUID
+Heroku          HRKU-(?:AA[\w-]{50,70}|UUID)
+Netlify, Vercel nfp_[A-Za-z0-9]{36,44}|vc[pikar]_[A-Za-z0-9]{50,60}
+Cloudflare      v1\.0-[a-f0-9]{24}-[a-f0-9]{146}
+Airtable        pat[A-Za-z0-9]{14}\.[a-f0-9]{64}
+HubSpot         pat-(?:na|eu|ap)\d-UUID
+Asana           [12]/\d{15,18}(?:/\d{15,18})?:[a-f0-9]{32}
+Twitter         A{20,24}[A-Za-z0-9%]{60,120}
+Plaid           access-(?:production|development|sandbox)-UUID
+Razorpay        rzp_live_[A-Za-z0-9]{14}
+Flutterwave     FLWSECK(?:_TEST)?-[a-f0-9]{32}-X
+Paddle          pdl_(?:live|sdbx)_apikey_\w{40,70}
+Shippo          shippo_(?:live|test)_[a-f0-9]{40}
+EasyPost        EZ[AT]K[A-Za-z0-9]{54}
+Duffel          duffel_(?:live|test)_[\w-]{40,50}
+Brevo           xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}
+MailerSend      mlsn\.[a-f0-9]{64}
+Resend          re_[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,30}
+Pulumi          pul-[a-f0-9]{40}
+Sonar           sq[uap]_[a-f0-9]{40}
+Snyk            snyk_(?:uat|sat)\.[a-f0-9]{8}\.[\w.-]{60,200}
+Artifactory     AKCp[A-Za-z0-9]{60,80}|cmVmdGtuOjAxOj[A-Za-z0-9]{40,80}
+Prefect         pnu_[a-z0-9]{36}
+Buildkite       bkua_[a-f0-9]{40}
+CircleCI        CCIPAT_[A-Za-z0-9]{22}_[a-f0-9]{40}
+ReadMe          rdme_[a-z0-9]{60,80}
+Dynatrace       dt0[a-z]\d{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}
+Typeform        tfp_[\w-]{50,70}
+Contentful      CFPAT-[\w-]{40,50}
+Frame.io        fio-u-[\w-]{60,70}
+LaunchDarkly    (?:sdk|api|mob)-UUID
+Alibaba         LTAI[A-Za-z0-9]{16,24}(?![A-Za-z0-9])
+Tencent         AKID[A-Za-z0-9]{32,40}
+Yandex          AQVN[\w-]{35,40}|t1\.[\w-]{60,300}\.[\w-]{80,90}
+1Password       ops_eyJ[A-Za-z0-9+/=_-]{100,1000}
+1Password       A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}
+Bitwarden       0\.UUID\.[A-Za-z0-9]{30}:[A-Za-z0-9+/=]{24}
+Polar           polar_oat_[A-Za-z0-9]{30,60}
+Stytch          secret-(?:live|test)-[\w-]{36}
+Svix            testsk_[A-Za-z0-9]{30,50}
+Sourcegraph     sgp_(?:[a-f0-9]{16}_)?[A-Za-z0-9]{40,64}
+OpenShift       sha256~[\w-]{43}
+Defined         dnkey-[\w-]{20,30}-[\w-]{50,60}
+Octopus         API-[A-Z0-9]{26}(?![A-Za-z0-9])
+Tailscale       tskey-[a-z]{3,12}-[A-Za-z0-9]{10,20}-[A-Za-z0-9]{20,40}
+Infisical       st\.[a-f0-9]{24}\.[a-f0-9]{32}\.[a-f0-9]{32}
+Harness         pat\.[\w-]{22}\.[a-f0-9]{24}\.[A-Za-z0-9]{20}
+Adobe           p8e-[a-z0-9]{32}
+Infracost       ico-[A-Za-z0-9]{32}
+RapidAPI        [a-f0-9]{10}msh[a-f0-9]{15}p1[a-f0-9]{5}jsn[a-f0-9]{12}
+MaxMind         [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
+Scalingo        tk-us-[\w-]{48}
+OpenSSH         b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/=]{40,20000}
+"""
+_PATTERN_AT = 16  # the column where it begins
+
+TOKENS = "|".join(line[_PATTERN_AT:] for line in _SHAPES.strip().splitlines()).replace("UUID", _UUID)
+"""All shapes as one alternation."""
