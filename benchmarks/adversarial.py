@@ -23,7 +23,7 @@ PIECES = (
     "-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----", "-----END PRIVATE KEY-----a", "://a:", "://a:b@", "://:", "://a:1/", "://a:b/c", "://x@", "a@a.", "a@b.c,", "@a.", "\u4e2d@a.bc",
     "bob@example.com", "a%40", "eyJhbGciOi", "eyJhbGci.a", "eyJhbGciOiJub25lIn0.", "4111 1111 ", "4111-", "411111111111", "00 0000 ", "\\n4111", "%204111", "078-05-1120 ", "DE89 3704 ", "DE00 ",
     "1.1.1.", "1.1.1.1 ", "::1 ", "1:2:", "ip=::1:", "client=::1:", "client_ip=1.1.1.", "client=1.2.3.4, ", "ip=1.1.1.1,", "forwarded: for=1.1.1.1;",
-    "ghp_aaaaaaaaaaaaaaaaaaaa-", "sk-a1a1a1a1a1a1a1a1a1a1", "aZ9+/", "aZ9-", "aZ9_", "aZ9.", "f0", "f0-", "AAAA", "T11111111/B11111111/", "SG.a1a1a1a1a1a1a1a1.", "t1.", "ops_eyJ", "hvs.",
+    "ghp_aaaaaaaaaaaaaaaaaaaa-", "('loc': ('pin'),'input': ", "\u00e9eyJhbGciOiaZ9", "\u00e9Bearer+", "sk-a1a1a1a1a1a1a1a1a1a1", "aZ9+/", "aZ9-", "aZ9_", "aZ9.", "f0", "f0-", "AAAA", "T11111111/B11111111/", "SG.a1a1a1a1a1a1a1a1.", "t1.", "ops_eyJ", "hvs.",
 )  # fmt: skip
 """Each alone."""
 

@@ -133,9 +133,12 @@ def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
 
 
 def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    stop = 0
     for match in _NAME.finditer(text):
         name = match[1] or match[2]
-        following = _ITS_VALUE.match(text, match.end()) if name and keys.meaning(name) == DENIED else None
+        if match.start() < stop or keys.meaning(name) != DENIED:
+            continue
+        following = _ITS_VALUE.match(text, match.end())
         if following is None:
             continue
         start = following.end()
@@ -145,6 +148,7 @@ def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         else:
             span = literal(text, start)
         if span is not None and not is_harmless(text[span[0] : span[1]]):
+            stop = span[1]
             yield span
     for match in _NAMED_ELEMENT.finditer(text):
         if keys.meaning(match[1].strip()) == DENIED and not is_harmless(match[2]):
@@ -191,16 +195,20 @@ def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             value = _REFUSED_VALUE.search(text, match.end(), match.end() + _FAR)
             if value is not None:
                 end = _REFUSED_END.search(text, value.end(), value.end() + _FAR)
-                stop = end.start() if end else len(text)
-                if not is_harmless(text[value.end() : stop].strip("'\"")):
-                    yield value.end(), stop
+                shown = end.start() if end else len(text)
+                if not is_harmless(text[value.end() : shown].strip("'\"")):
+                    yield value.end(), shown
+    stop = 0
     for match in _LOCATED.finditer(text):
+        if match.start() < stop:
+            continue
         step = _LAST_STEP.search(match[1])
         given = (
             _INPUT.search(text, match.end(), match.end() + _FAR) if step and keys.meaning(step[1]) == DENIED else None
         )
         span = literal(text, given.end()) if given else None
         if span is not None and not is_harmless(text[span[0] : span[1]]):
+            stop = span[1]
             yield span
 
 

@@ -120,8 +120,11 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
         if start < redacted:
             continue
         verdict = meaning(text[start:at])
-        if verdict == PLAIN and lower[stem.start() : at] != "code" and text[start - 1 : start] not in _ESCAPES:
-            continue
+        if verdict in (PLAIN, MAYBE):  # with the word or the escape in front of it, it may still be one
+            before = text[start - 1 : start]
+            is_second = before == " " and (verdict == MAYBE or lower[stem.start() : at] == "code")
+            if not is_second and before not in _ESCAPES:
+                continue
         named = _named(text, start, at, verdict, keys)
         if named is None or text.startswith(FILTERED, named.end):
             continue

@@ -420,7 +420,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     _built_in(
         "@bearer",
-        rf"(?i){_after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+)"
+        rf"(?ia){_after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+)"
         r"(?P<secret>(?:[a-z]{2,12}=(?:\"[^\"\r\n]{0,400}\"|[\w./+-]{1,200})(?:,\s{0,3})?){3,20}|[\w.~+/:=\-]{8,8192})",
         [
             _BEARER_GATE,
@@ -432,7 +432,9 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         ],
         _is_credential,
     ),
-    _built_in("@jwt", _after("A-Za-z0-9_-") + r"eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}", [("text", b"eyJ")], is_jwt),
+    _built_in(
+        "@jwt", "(?a)" + _after("A-Za-z0-9_-") + r"eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}", [("text", b"eyJ")], is_jwt
+    ),
     _built_in(
         "@pemkey",
         _PEM_BEGIN.pattern,
@@ -472,7 +474,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     _built_in(
         "@token",
-        rf"{_after('A-Za-z0-9')}(?:{TOKENS})",
+        rf"(?a){_after('A-Za-z0-9')}(?:{TOKENS})",
         [("run", b"a" * 16, _RUN_VERIFY), ("text", b"Q~"), ("text", b"whsec_")],
     ),
 )
