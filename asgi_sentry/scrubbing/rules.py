@@ -277,8 +277,9 @@ def _email_spans(text: str) -> Iterable[Span]:
         if local is None:
             continue
         name = before[len(before) - local.end() :]
-        for joint in _NO_LOCAL:
-            name = name.rpartition(joint)[2]
+        if not name.isalnum():
+            for joint in _NO_LOCAL:
+                name = name.rpartition(joint)[2]
         name = name.lstrip(".-+")
         first = start - len(name)
         if not name or name == "git" or _USERINFO.search(text, max(0, first - 300), first):
