@@ -44,7 +44,8 @@ class Rule:
         id: names the rule in `_meta` remarks and to `on_redact`, such as `"@creditcard"`.
         pattern: what to look for, at a cost linear in the text. A group named `secret` is replaced alone; without one,
             the whole match.
-        validate: gets what would be replaced and says whether it is one. What it raises counts as yes.
+        validate: gets what would be replaced and says whether it is one, of the same text always the same, since texts
+            that were found harmless are remembered. What it raises counts as yes.
         literals: texts of which every match contains at least one; others are then passed over quickly.
 
     Raises:
