@@ -25,6 +25,7 @@ from asgi_sentry.sampling.shared import SharedLimits
 from asgi_sentry.scrubbing import Redaction, Scrubber, parse_body
 from asgi_sentry.settings import Settings, SettingsError
 from asgi_sentry.sink import BadEnvelopeError, Item, Received, Sink
+from asgi_sentry.sink.envelope import Envelope, decode_body, parse_envelope
 from asgi_sentry.spending import budget
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 _LISTED = ("fastapi", "starlette", "litestar", "django", "quart", "uvicorn", "granian", "hypercorn", "daphne", "redis")
 _EVENT_KEYS = frozenset({"event_id", "exception", "logentry", "breadcrumbs", "contexts", "spans", "sdk", "transaction"})
+_ENVELOPE_KEYS = frozenset({"event_id", "sent_at", "dsn", "sdk", "trace"})
 _SEND_SECONDS = 30.0
+_MOST_UNPACKED = 1 << 28  # bytes of a compressed file
+_WIDEST = 120  # characters of a path in a table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=_port, default=0, metavar="N", help="default: a free one")
     command.set_defaults(run=_sink)
 
-    what = "print a JSON event, or a request's body, as it would be sent, and on standard error what was redacted"
+    what = (
+        "print an event, an envelope or a request's body as it would be sent, and on standard error what was redacted"
+    )
     command = commands.add_parser("scrub", help=what, description=what)
     command.add_argument("file", metavar="FILE", help="- for standard input")
     command.set_defaults(run=_scrub)
@@ -242,9 +248,7 @@ def _item_line(received: Received, item: Item) -> str:
         told = _summary(item.kind, item.json())
     except BadEnvelopeError:
         told = ""
-    # What arrives is not to be trusted: an escape sequence in it must not reach the terminal.
-    line = f"{item.kind:<14} {sender:<12} {len(item.payload):>8,} B  {told}"
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)[:200]
+    return _printable(f"{item.kind:<14} {sender:<12} {len(item.payload):>8,} B  {told}")[:200]
 
 
 def _summary(kind: str, payload: Any) -> str:
@@ -273,18 +277,23 @@ def _scrub(options: argparse.Namespace) -> int:
         return 2
     content_type = None if options.file == "-" else mimetypes.guess_type(options.file)[0]
     value, found = scrub(raw, content_type)
-    print(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    _print_data(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    found.sort(key=lambda redaction: _place(value, redaction.path))
     rows = [(_path(redaction.path), redaction.rule) for redaction in found]
     _print_table([("where", "rule"), *rows] if rows else [("nothing was redacted",)], to_stderr=True)
     return 0
 
 
 def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
-    """An event or a body as it would be sent, and what was redacted in it.
+    """An event, an envelope or a body as it would be sent, and what was redacted in it.
 
-    A JSON object with any of the fields that only events have is an event, everything else a body.
+    A JSON object with any of the fields that only events have is an event, everything else a body. Of an envelope the
+    headers and the payload of each item are listed.
     """
     scrubber = Scrubber()
+    envelope = _as_envelope(raw)
+    if envelope is not None:
+        return _scrub_envelope(envelope, scrubber)
     try:
         event = json.loads(raw)
     except (ValueError, RecursionError):
@@ -298,10 +307,48 @@ def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
     return "" if value is None and not raw else value, found
 
 
+def _as_envelope(raw: bytes) -> Envelope | None:
+    try:
+        data = decode_body(raw, "gzip", limit=_MOST_UNPACKED) if raw.startswith(b"\x1f\x8b") else raw
+        envelope = parse_envelope(data)
+    except ValueError:
+        return None
+    return envelope if envelope.items and _ENVELOPE_KEYS.issuperset(envelope.headers) else None
+
+
+def _scrub_envelope(envelope: Envelope, scrubber: Scrubber) -> tuple[list[Any], list[Redaction]]:
+    found: list[Redaction] = []
+    listed: list[Any] = [scrubber.clean(envelope.headers, path=(0,), found=found)]
+    for number, item in enumerate(envelope.items, 1):
+        try:
+            payload: Any = item.json()
+        except BadEnvelopeError:  # no JSON: an attachment
+            payload = parse_body(item.payload, content_type=None).value
+        redactions: list[Redaction] = []
+        cleaned = scrubber.clean_item(item.kind, payload, found=redactions)
+        listed.append({"type": item.kind, "payload": cleaned})
+        found += [Redaction((number, "payload", *redaction.path), redaction.rule) for redaction in redactions]
+    return listed, found
+
+
+def _place(value: Any, path: tuple[Any, ...]) -> list[int]:
+    """Where in a document something stands, to put what was found in the order in which it is read."""
+    place = []
+    for step in path:
+        if isinstance(value, dict) and step in value:
+            place.append(list(value).index(step))
+            value = value[step]
+        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
+            place.append(step)
+            value = value[step]
+    return place
+
+
 def _path(path: tuple[str | int, ...]) -> str:
     """A path as people write it: `request.headers.Cookie`, `exception.values[0].value`."""
     written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return written.removeprefix(".") or "(the whole)"
+    shown = _printable(written.removeprefix(".")) or "(the whole)"
+    return shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST // 2]}...{shown[3 - _WIDEST // 2 :]}"
 
 
 # -- printing ----------------------------------------------------------------------------------------------------------
@@ -313,6 +360,17 @@ def _print_table(rows: Iterable[tuple[str, ...]], *, to_stderr: bool = False) ->
     for row in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print(f"  {line}".rstrip(), file=sys.stderr if to_stderr else sys.stdout)
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal would obey: what is shown comes from anybody."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _print_data(text: str) -> None:
+    """With escapes for what the output can't show, such as half of a pair of surrogates."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _complain(text: str) -> None:

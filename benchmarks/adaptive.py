@@ -113,7 +113,7 @@ def plot(rows, budget_rows, path):
 
 def run(quick: bool = False) -> list[dict]:
     """One row of figures; writes the plot."""
-    rows = simulate(180 if quick else 1_440, 40)
+    rows = simulate(60 if quick else 1_440, 40)
     budget_rows = simulate_budget()
     plot(rows, budget_rows, RESULTS / "adaptive.png")
     after = rows[1:]

@@ -103,7 +103,7 @@ class Server:
     def warm_up(self) -> None:
         """Have it answer a few requests of each kind, once."""
         if not self._warm:
-            for path in 25 * [*PATHS.values()]:
+            for path in 10 * [*PATHS.values()]:
                 self.get(path)
         self._warm = True
 

@@ -19,7 +19,7 @@ from benchmarks.contenders import Skipped, make, prober
 from benchmarks.frameworks import build
 from benchmarks.guards import Guard, GuardError, Tally, check_by_probe
 from benchmarks.steps import longest
-from benchmarks.traffic import CASES, Document, Upload, document, drive, posted, several, together, upload
+from benchmarks.traffic import CASES, COLD, Document, Upload, document, drive, posted, several, together, upload
 from benchmarks.transport import Bench
 
 _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
@@ -64,16 +64,15 @@ class Subject:
         plain = {key: value for key, value in shape.items() if key != "spans"}
         key = (case, trace, tuple(shape.items()))
         if key not in self._size:
-            cold = await drive(self.app, several(kind, _LEAST, trace=trace, **shape))
+            cold = await drive(self.app, several(kind, COLD + _LEAST, trace=trace, **shape))
             warm = max(_LEAST, min(_WARM, int(_WARM_SECONDS / cold)))
-            await drive(self.app, several(kind, warm, trace=trace, **shape))
+            await drive(self.app, several(kind, COLD + warm, trace=trace, **shape))
             if not self.patched:
                 await drive(self.bare, several(kind, _WARM, trace=trace, **plain))
             gc.freeze()
-            once = await drive(self.app, several(kind, _LEAST, trace=trace, **shape))
-            self._size[key] = max(_LEAST, min(_MOST, int(_BLOCK_SECONDS / max(once, 1e-7))))
+            once = await drive(self.app, several(kind, COLD + _LEAST, trace=trace, **shape))
+            self._size[key] = COLD + max(_LEAST, min(_MOST, int(_BLOCK_SECONDS / max(once, 1e-7))))
         requests = self._size[key]
-        await drive(self.app, several(kind, 3, trace=trace, **shape))
         scopes = several(kind, requests, trace=trace, **shape)
         tally = Tally()
         spent = await drive(self.app, scopes)

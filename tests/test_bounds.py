@@ -194,9 +194,11 @@ def test_nothing_grows_with_paths_users_headers_keys_or_traces(start: Start) -> 
         }
 
     def crowded(number: int) -> dict[str, Any]:
-        """With as many keys as fit, harmless and not, which fills what is remembered of keys."""
+        """With as many keys as fit, harmless and not, which fills what is remembered of keys and names."""
         fields = ",".join(f'"{word}{number}x{n}": 1' for n in range(300) for word in ("w", "password"))
-        return {**make(10 * number), "body": b"{" + fields.encode() + b"}"}
+        usual = make(10 * number)
+        headers = [*usual["headers"], *((f"x-key-{number}-{n}", "1") for n in range(300))]
+        return {**usual, "headers": headers, "body": b"{" + fields.encode() + b"}"}
 
     growth(stack, 10, crowded)
     many = 1_500

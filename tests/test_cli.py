@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import io
 import json
@@ -78,6 +79,47 @@ def test_standard_input_is_read(monkeypatch, capsys):
     code, out, err = run(capsys, "scrub", "-")
     assert (code, json.loads(out)) == (0, {"token": FILTERED})
     assert "token" in err
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_envelope_is_shown_item_by_item(tmp_path, capsys, pack):
+    event, attachment = json.dumps(EVENT).encode(), b"password=hunter2 x"
+    log = {"items": [{"body": "token=hunter2-abc", "attributes": {}}]}
+    lines = [
+        b'{"event_id": "' + b"1" * 32 + b'", "trace": {"user": "bob@example.com"}}',
+        json.dumps({"type": "event", "length": len(event)}).encode(),
+        event,
+        json.dumps({"type": "attachment", "length": len(attachment)}).encode(),
+        attachment,
+        b'{"type": "log"}',
+        json.dumps(log).encode(),
+    ]
+    (tmp_path / "envelope").write_bytes(pack(b"\n".join(lines)))
+    code, out, err = run(capsys, "scrub", str(tmp_path / "envelope"))
+    assert code == 0
+    headers, *items = json.loads(out)
+    assert headers["trace"] == {"user": FILTERED}
+    assert [item["type"] for item in items] == ["event", "attachment", "log"]
+    assert items[1]["payload"] == f"password={FILTERED} x"
+    assert "[1].payload.request.data.list[0].password" in err
+    assert "[3].payload.items[0].body" in err
+    assert "hunter2" not in out + err
+
+
+def test_what_was_redacted_is_listed_in_the_order_of_the_document(tmp_path, capsys):
+    (tmp_path / "a.json").write_text(json.dumps([{"b": "bob@example.com", "password": "x1"}, {"token": "y2"}]))
+    rows = [line.split()[0] for line in run(capsys, "scrub", str(tmp_path / "a.json"))[2].splitlines()]
+    assert rows == ["where", "[0].b", "[0].password", "[1].token"]
+
+
+def test_whatever_is_in_a_document_can_be_shown(tmp_path, capsys):
+    value = {"a\x1b[31m\n": {"password": "x1"}, "half": "\ud800", "k" * 300: {"password": "x1"}}
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    code, out, err = run(capsys, "scrub", str(tmp_path / "a.json"))
+    assert code == 0
+    assert json.loads(out)["half"] == "\ud800"
+    assert "\x1b" not in out + err
+    assert all(line.isprintable() and len(line) < 160 for line in err.splitlines())
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path, capsys):

@@ -21,6 +21,7 @@ from asgi_sentry.scrubbing.multipart import parse_multipart
 _MAX_UNPACKED = 1 << 20  # bytes of a compressed body that are looked at
 _MAX_FIELDS = 1000
 _SNIFFED = 512
+_SNIFFED_JSON = 16  # characters of JSON that must have had something in them
 _MAX_JSON_DEPTH = 64  # of JSON that was cut off; what is deeper is shown as text
 _SCALARS = (str, int, float, bool, bytes, type(None))
 _BINARY_TYPES = (
@@ -36,7 +37,20 @@ _BINARY_TYPES = (
     "application/grpc",
     "application/vnd.google.protobuf",
 )
-_ALLOWED_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b\x08")
+_ALLOWED_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b\x08\x1e")
+_MSGPACK_TYPES = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
+_MSGPACK_CONTAINERS = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))  # first bytes, none of which begins UTF-8
+_GZIP = b"\x1f\x8b"
+# https://encoding.spec.whatwg.org/#bom-sniff, with the longer ones first.
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+)
+# Which of the first four bytes are not zero. JSON and nearly every other text begin with ASCII (RFC 4627, 3).
+_WIDE = {b"\0\1\0\1": "utf-16-be", b"\1\0\1\0": "utf-16-le", b"\0\0\0\1": "utf-32-be", b"\1\0\0\0": "utf-32-le"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +81,13 @@ def parse_body(raw: bytes, *, content_type: str | None, encoding: str | None = N
         return Body(value=None, kind="empty", truncated=truncated)
     media, charset, boundary = _content_type(content_type)
     try:
+        if not encoding and raw.startswith(_GZIP) and not media.startswith("application/gzip"):
+            encoding = "gzip"  # which somebody forgot to say
         unpacked = _unpack(raw, encoding)
         if unpacked is None:
-            return _binary(raw, media or encoding, truncated=truncated)
+            if not _is_text(raw):
+                return _binary(raw, media or encoding, truncated=truncated)
+            unpacked = raw, False  # it was unpacked on the way here, or never packed
         content, cut = unpacked
         return _parse(content, media, charset, boundary, truncated=truncated or cut)
     except Exception:  # RecursionError among them; what can't be read is described
@@ -84,18 +102,21 @@ def _parse(raw: bytes, media: str, charset: str, boundary: str | None, *, trunca
         if parsed is not None:
             parts, cut = parsed
             return Body(value=_fields(parts), kind="multipart", truncated=truncated or cut)
-    if media in {"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"}:
-        return _msgpack(raw, media, truncated=truncated)
+    if media in _MSGPACK_TYPES or (not media and raw[0] in _MSGPACK_CONTAINERS):
+        packed = _msgpack(raw, media, truncated=truncated)
+        if packed.kind == "msgpack" or media:
+            return packed
     if media.startswith(_BINARY_TYPES) and not _is_text(raw):
         return _binary(raw, media, truncated=truncated)
-    if _is_wide(charset) or _is_text(raw):
+    charset = _told_by_content(raw) or charset
+    if not _is_ascii_based(charset) or _is_text(raw):
         text = _decoded(raw, charset)
         return _parse_text(text, media, charset, truncated=truncated)
     return _binary(raw, media, truncated=truncated)
 
 
 def _parse_text(text: str, media: str, charset: str, *, truncated: bool) -> Body:
-    bare = text.lstrip("\ufeff \t\r\n")
+    bare = text.lstrip("\ufeff\x1e \t\r\n")
     if media == "application/x-www-form-urlencoded" and bare[:1] not in {"{", "["}:
         return Body(value=_form(text, charset), kind="form", truncated=truncated)
     if bare[:1] in {"{", "[", '"'} or "json" in media:
@@ -124,11 +145,13 @@ def _json(text: str, *, truncated: bool) -> Body | None:
     if lines is not None:
         return lines
     value = _completed(text) if truncated else None
-    return None if value is None else Body(value=value, kind="json", truncated=True)
+    if value is None or (not value and len(text) > _SNIFFED_JSON):
+        return None  # nothing of it could be read: as a text it shows more
+    return Body(value=value, kind="json", truncated=True)
 
 
 def _json_lines(text: str, *, truncated: bool) -> Body | None:
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in (line.strip("\x1e") for line in text.splitlines()) if line.strip()]  # RFC 7464 has marks
     if len(lines) < 2:
         return None
     values: list[Any] = []
@@ -251,8 +274,22 @@ def _is_text(raw: bytes) -> bool:
     return True
 
 
-def _is_wide(charset: str) -> bool:
-    return charset.startswith(("utf-16", "utf-32"))
+def _told_by_content(raw: bytes) -> str | None:
+    """A charset of wide characters, or with a mark, as the first bytes tell; None if they don't."""
+    for mark, marked in _MARKS:
+        if raw.startswith(mark):
+            return marked
+    charset = _WIDE.get(bytes(byte > 0 for byte in raw[:4]))
+    head = raw[:64].decode(charset, "ignore") if charset else ""
+    return charset if head and all(char.isprintable() or char.isspace() for char in head) else None
+
+
+def _is_ascii_based(charset: str) -> bool:
+    """Whether text in a charset looks like ASCII where it is: not so UTF-16 and EBCDIC."""
+    try:
+        return "a=1".encode(charset) == b"a=1"
+    except (LookupError, ValueError):
+        return True
 
 
 def _decoded(raw: bytes, charset: str) -> str:
@@ -316,16 +353,27 @@ def _unpack_one(raw: bytes, encoding: str) -> tuple[bytes, bool] | None:
     if encoding in {"gzip", "x-gzip", "deflate"}:
         # +32 tells zlib from gzip by the header; raw deflate is what some clients send as "deflate".
         for bits in (zlib.MAX_WBITS + 32, -zlib.MAX_WBITS):
-            unpacker = zlib.decompressobj(bits)
-            try:
-                content = unpacker.decompress(raw, _MAX_UNPACKED)
-            except zlib.error:
-                continue
-            return content, bool(unpacker.unconsumed_tail) or not unpacker.eof
+            unpacked = _inflated(raw, bits)
+            if unpacked is not None:
+                return unpacked
         return None
     if encoding == "br":
         return _unpack_brotli(raw)
     return None
+
+
+def _inflated(raw: bytes, bits: int) -> tuple[bytes, bool] | None:
+    """All members of a gzip stream, one behind the other, or what zlib made."""
+    content, cut = b"", True
+    while raw and len(content) < _MAX_UNPACKED:
+        unpacker = zlib.decompressobj(bits)
+        try:
+            content += unpacker.decompress(raw, _MAX_UNPACKED - len(content))
+        except zlib.error:
+            return (content, True) if content else None
+        cut = bool(unpacker.unconsumed_tail) or not unpacker.eof
+        raw = unpacker.unused_data if unpacker.unused_data.startswith(_GZIP) else b""
+    return content, cut or bool(raw)
 
 
 def _unpack_brotli(raw: bytes) -> tuple[bytes, bool] | None:

@@ -9,8 +9,6 @@ is no secret once words are told apart (Elastic's and Django's `*key*` in `cache
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ _ABOUT = frozenset(
     enabled disabled required version backend backends middleware hasher hashers validator validators field fields
     name names label path timeout algorithm alg issuer audience scope scopes domain samesite httponly secure engine
     class classes cls module at on time file files filename dir timestamp date seconds ms minutes hours days
-    index position usage model maker factory origins arn consent start started end ended"""
+    index position usage model mode maker factory origins arn consent start started end ended"""
     )
 )
 _INNOCENT = frozenset(
@@ -88,7 +86,7 @@ _INNOCENT = frozenset(
 )
 _ADDRESSES = frozenset(
     _split(
-        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peername peeraddr peeraddress
+        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peer peername peeraddr peeraddress
     sourceaddress forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
     netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip"""
     )
@@ -105,6 +103,8 @@ VALUE_KEYS = (
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
 _CACHED, _CACHED_LENGTH = 4096, 80
 _STRINGS = frozenset({str})
+_LOWER = bytes(range(256)).lower()
+_has_digit = re.compile(r"\d").search
 _LONGEST_NAME = 200
 _REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _NAMES = 1024  # of those that stand in texts
@@ -155,6 +155,7 @@ class Keys:
     __slots__ = (
         "_allowed",
         "_denied",
+        "_digits",
         "_find",
         "_find_stem",
         "_find_term",
@@ -178,9 +179,11 @@ class Keys:
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
         everything = not all(stem.isascii() for stem in stems)
         self._find_term = re.compile(trie(sorted(self._denied))).search
-        found = r"[^\W_]" if everything else trie(sorted(stems))
-        self._find = self.find_stem = re.compile(found).search
-        self._find_stem = re.compile(b"" if everything else found.encode()).search  # the same in bytes
+        self._find = self.find_stem = re.compile(r"[^\W_]" if everything else trie(sorted(stems))).search
+        # The same in bytes and without digits, for many keys at once; "cc" is a word there, or begins "ccnum".
+        self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
+        without_digits = "" if everything else f"{trie(sorted({*stems, 'ccn'} - {'cc'}))}|cc(?![a-z])"
+        self._find_stem = re.compile(without_digits.encode()).search
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()
@@ -253,19 +256,20 @@ class Keys:
     def _suspects(self, texts: list[str]) -> Iterable[int]:
         """The indices of keys that have a stem in them, by one search over all of them."""
         joined = "\0".join(texts)
+        if joined.count("\0") >= len(texts):  # a key has this character itself
+            yield from range(len(texts))
+            return
         if not joined.isascii():  # letters beyond have cases that fold in surprising ways
             yield from (index for index, text in enumerate(texts) if not text.isascii())
-        data = joined.encode("latin-1", "replace").lower()  # one byte a character, so that places stay
-        starts: list[int] = []
-        match = self._find_stem(data)
-        while match is not None:
-            if not starts:
-                starts = [0, *accumulate(len(text) + 1 for text in texts)]
-            index = bisect_right(starts, match.start()) - 1
-            if index >= len(texts):
-                return
+        data = joined.encode("latin-1", "replace").translate(_LOWER, self._digits)
+        index = position = 0
+        while (match := self._find_stem(data, position)) is not None:
+            index += data.count(b"\0", position, match.start())
             yield index
-            match = self._find_stem(data, starts[index + 1])
+            end = data.find(b"\0", match.start())
+            if end < 0:
+                return
+            index, position = index + 1, end + 1
 
     def _fresh(self, key: object) -> int:
         if isinstance(key, (bytes, bytearray)):

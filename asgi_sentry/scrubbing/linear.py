@@ -5,7 +5,8 @@ r"""Whether a pattern takes linear time in `re`, told from its shape alone.
 - at each repeat the next character says whether to go on or to leave it (what repeats, and what may follow, begin with
   different characters), so that there is one way only, and
 - an attempt that runs far can't begin again inside what it ran over: it has to begin at a place that a lookbehind or
-  `\b` marks as the head of a run, or with a character that what repeats does not contain.
+  `\b` marks as the head of a run, or with a character that what repeats does not contain; or one of those that follow
+  before the first long repeat is such a character, so that each attempt inside soon fails (`acme_[a-z]+_end`).
 
 Repeats of up to a few dozen are a constant factor and not held to this, as long as the factors don't multiply. The
 test is on the safe side: a pattern may be refused that would do well; then bounds on its repeats help.
@@ -29,7 +30,7 @@ _ALPHABET = (
 )
 _ALL = frozenset(_ALPHABET)
 _SHORT = 64  # repeats of up to so many are a constant factor
-_WORK = 20_000  # steps of one attempt, at most, by bounded repeats alone
+_WORK = 2000  # steps of one attempt, at most, by bounded repeats alone
 _CHARACTERS = {"LITERAL", "NOT_LITERAL", "IN", "ANY"}
 _REPEATS = {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
 
@@ -61,6 +62,7 @@ class _Part:
         work: steps of one attempt at most, a long repeat counted as one.
         long: what a long repeat at its end could take more of.
         short: the same for a short repeat of no fixed number.
+        ambiguous: whether short repeats in it can divide the same text in several ways.
     """
 
     first: frozenset[str] = frozenset()
@@ -68,6 +70,7 @@ class _Part:
     work: int = 1
     long: frozenset[str] = frozenset()
     short: frozenset[str] = frozenset()
+    ambiguous: bool = False
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -83,18 +86,32 @@ class _Analysis:
     def check(self, tree: list[Any]) -> str | None:
         part = self.sequence(tree)
         if part.work > _WORK:
-            return f"its bounded repeats multiply to {part.work} steps at one place; lower the bounds"
+            return f"its bounded repeats multiply to more than {_WORK} steps at one place; lower the bounds"
         boundary = _head_boundary(tree, self)
         # A repeat at the very end can't fail any more: what it ran over is matched, and not tried again.
         loops = self.long_loops[:-1] if _ends_in_loop(tree) else self.long_loops
+        required = self.required(tree)
         for loop in loops:
-            begins_inside = part.first & loop
+            begins_inside = bool(part.first & loop) and all(chars & loop for chars in required)
             if begins_inside and (boundary is None or loop - boundary):
                 return (
                     "an attempt can begin again inside what a long repeat runs over; put a lookbehind such as (?<!\\w) "
                     f"in front, or bound the repeat to at most {_SHORT} characters"
                 )
         return None
+
+    def required(self, items: list[Any]) -> list[frozenset[str]]:
+        """The characters that every match has, one after the other, before anything that can be left out or be long."""
+        found: list[frozenset[str]] = []
+        for code, argument in items:
+            name = str(code)
+            if name in _CHARACTERS:
+                found.append(self.characters(name, argument))
+            elif name in _REPEATS and 1 <= int(argument[0]) == int(argument[1]) <= _SHORT and len(argument[2]) == 1:
+                found += self.required(list(argument[2]))
+            elif name != "AT":
+                break
+        return found
 
     def sequence(self, items: list[Any]) -> _Part:
         whole = _Part()
@@ -111,6 +128,7 @@ class _Analysis:
                 work=whole.work * part.work if many_ways else whole.work + part.work,
                 long=part.long | (whole.long if part.nullable else _NOTHING),
                 short=part.short | (whole.short if part.nullable else _NOTHING),
+                ambiguous=whole.ambiguous or part.ambiguous or many_ways,
             )
         return whole
 
@@ -141,6 +159,7 @@ class _Analysis:
             work=sum(part.work for part in parts),
             long=frozenset().union(*(part.long for part in parts)),
             short=frozenset().union(*(part.short for part in parts)),
+            ambiguous=any(part.ambiguous for part in parts),
         )
 
     def repeat(self, argument: Any, *, possessive: bool) -> _Part:
@@ -160,12 +179,17 @@ class _Analysis:
         if is_long or len(self.long_loops) > before:
             self.long_loops[before:] = [self.everything(items)]
         more = body.first | body.long
+        if body.ambiguous and is_long:
+            raise _RefusedError("what repeats can divide the same text in many ways")
+        once = min(body.work, _WORK)
+        work = once ** min(high, _SHORT) if body.ambiguous else once * high  # each way through it meets all of the next
         return _Part(
             first=body.first,
             nullable=low == 0,
-            work=body.work + 1 if is_long else body.work * high,
+            work=body.work + 1 if is_long else work,
             long=more if is_long and not possessive and low != high else body.long,
             short=body.short if is_long or possessive or low == high else more | body.short,
+            ambiguous=body.ambiguous,
         )
 
     def everything(self, items: list[Any]) -> frozenset[str]:
@@ -241,7 +265,9 @@ def _ends_in_loop(tree: list[Any]) -> bool:
     name, argument = str(tree[-1][0]), tree[-1][1]
     if name == "SUBPATTERN":
         return _ends_in_loop(list(argument[3]))
-    return name in _REPEATS and int(argument[0]) <= 1 and int(argument[1]) > _SHORT and len(list(argument[2])) == 1
+    body = list(argument[2]) if name in _REPEATS else []
+    is_plain = len(body) == 1 and str(body[0][0]) in _CHARACTERS
+    return is_plain and int(argument[0]) <= 1 and int(argument[1]) > _SHORT
 
 
 def _head_boundary(tree: list[Any], analysis: _Analysis) -> frozenset[str] | None:

@@ -9,7 +9,7 @@ _MAX_PARTS = 1000
 _MAX_HEADERS = 8192
 # Quoted or bare, with backslashes as browsers write them.
 _PARAMETER = re.compile(
-    rb"[;\s](name|filename|filename\*)\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.){0,1000})\"|([^;\s\"]{1,1000}))",
+    rb"[;\s](name\*?|filename\*?)\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.){0,1000})\"|([^;\s\"]{1,1000}))",
     re.IGNORECASE,
 )
 _TYPE = re.compile(rb"content-type:[ \t]{0,20}([^;\r\n]{1,200})", re.IGNORECASE)
@@ -24,7 +24,7 @@ def parse_multipart(raw: bytes, boundary: str | None, charset: str) -> tuple[lis
         charset: of fields that have none of their own.
     """
     mark = b"--" + boundary.encode("latin-1", "replace") if boundary else raw.split(b"\n", 1)[0].strip()
-    if len(mark) < 3 or mark not in raw:
+    if len(mark) < 3 or not mark.startswith(b"--") or mark not in raw:
         return None
     chunks = raw.split(mark, _MAX_PARTS)
     closed = chunks[-1].startswith(b"--")
@@ -38,7 +38,7 @@ def _part(chunk: bytes, charset: str) -> tuple[str, Any] | None:
         match[1].lower(): match[2] if match[2] is not None else match[3]
         for match in _PARAMETER.finditer(b" " + head[:_MAX_HEADERS])
     }
-    name = _text(parameters.get(b"name", b""), charset).replace('\\"', '"')
+    name = _text(parameters.get(b"name", parameters.get(b"name*", b"")), charset).replace('\\"', '"')
     if not head and not content:
         return None
     content = content.removesuffix(b"\n").removesuffix(b"\r")

@@ -40,8 +40,8 @@ _ITS_VALUE = re.compile(
     re.IGNORECASE,
 )
 _NAMED_ELEMENT = re.compile(
-    r"<(?:\w{1,20}:)?(?:name|key)>\s{0,20}([^<>]{1,200}?)\s{0,20}</(?:\w{1,20}:)?(?:name|key)>\s{0,40}"
-    r"<(?:\w{1,20}:)?(?:value|string|data|val)>([^<]{1,4000})",
+    r"<(?:\w{1,20}:)?(?:name|key)>([^<>]{1,200})</(?:\w{1,20}:)?(?:name|key)>\s{0,40}"
+    r"<(?:\w{1,20}:)?(?:value|string|data|val)>\s{0,20}(?:<\w{1,20}>)?([^<]{1,4000})",
     re.IGNORECASE,
 )
 _VALUE_FIRST = re.compile(
@@ -86,6 +86,7 @@ _OPTIONS = {
     "login": re.compile(r"\s-p\s[\"']?([^\s\"']{1,500})"),
     "sql": re.compile(r"\s-p[\"']?([^\s\"';&]{1,500})"),
 }
+_NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
 
 
 def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
@@ -105,7 +106,7 @@ def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
     if "password for" in lower:
         yield from filter(None, (quoted(text, match.end()) for match in _SET.finditer(text)))
     if "duplicate entry" in lower:
-        yield from (match.span(1) for match in _DUPLICATE.finditer(text) if keys[match[2]] == DENIED)
+        yield from (match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED)
     if "values" in lower:
         yield from _inserted(text, keys)
     if "input" in lower:
@@ -117,7 +118,7 @@ def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
 def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     line_end, content, stop = 0, -1, 0
     for match in _FIELD.finditer(text):
-        if match.start() < stop or keys[match[1] or match[2]] != DENIED:
+        if match.start() < stop or keys.meaning(match[1] or match[2]) != DENIED:
             continue
         if match.end() > line_end:  # what follows the line is the same for all names in it
             broken = _LINE_END.search(text, match.end())
@@ -132,9 +133,12 @@ def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
 
 
 def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    stop = 0
     for match in _NAME.finditer(text):
         name = match[1] or match[2]
-        following = _ITS_VALUE.match(text, match.end()) if name and keys[name] == DENIED else None
+        if match.start() < stop or keys.meaning(name) != DENIED:
+            continue
+        following = _ITS_VALUE.match(text, match.end())
         if following is None:
             continue
         start = following.end()
@@ -144,12 +148,13 @@ def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         else:
             span = literal(text, start)
         if span is not None and not is_harmless(text[span[0] : span[1]]):
+            stop = span[1]
             yield span
     for match in _NAMED_ELEMENT.finditer(text):
-        if keys[match[1]] == DENIED and not is_harmless(match[2]):
+        if keys.meaning(match[1].strip()) == DENIED and not is_harmless(match[2]):
             yield match.span(2)
     for match in _VALUE_FIRST.finditer(text):
-        if keys[match[3]] == DENIED and not is_harmless(match[2]):
+        if keys.meaning(match[3]) == DENIED and not is_harmless(match[2]):
             yield match.span(2)
 
 
@@ -166,7 +171,7 @@ def _inserted(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     """The values of sensitive columns in each row of an INSERT."""
     for match in _INSERT.finditer(text):
         columns = [column.strip(' \t\r\n"`[]') for column in match[1].split(",")]
-        secret = [keys[column] == DENIED for column in columns]
+        secret = [keys.meaning(column) == DENIED for column in columns]
         if not any(secret):
             continue
         row = _SQL_ROW.match(text, match.end())
@@ -186,18 +191,24 @@ def _inserted(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
 
 def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     for match in _REFUSED.finditer(text):
-        if any(keys[step] == DENIED for step in match[1].split(".")):
+        if any(keys.meaning(step) == DENIED for step in match[1].split(".")):
             value = _REFUSED_VALUE.search(text, match.end(), match.end() + _FAR)
             if value is not None:
                 end = _REFUSED_END.search(text, value.end(), value.end() + _FAR)
-                stop = end.start() if end else len(text)
-                if not is_harmless(text[value.end() : stop].strip("'\"")):
-                    yield value.end(), stop
+                shown = end.start() if end else len(text)
+                if not is_harmless(text[value.end() : shown].strip("'\"")):
+                    yield value.end(), shown
+    stop = 0
     for match in _LOCATED.finditer(text):
+        if match.start() < stop:
+            continue
         step = _LAST_STEP.search(match[1])
-        given = _INPUT.search(text, match.end(), match.end() + _FAR) if step and keys[step[1]] == DENIED else None
+        given = (
+            _INPUT.search(text, match.end(), match.end() + _FAR) if step and keys.meaning(step[1]) == DENIED else None
+        )
         span = literal(text, given.end()) if given else None
         if span is not None and not is_harmless(text[span[0] : span[1]]):
+            stop = span[1]
             yield span
 
 
@@ -206,5 +217,5 @@ def _commanded(text: str) -> Iterator[tuple[int, int]]:
         name = match[1]
         option = _OPTIONS["login" if name.endswith("login") else name if name in _OPTIONS else "sql"]
         for found in option.finditer(text, match.end(1), match.end()):
-            if not is_harmless(found[1]) and not found[1].isdecimal():
+            if found[1][0] not in _NO_SECRET and not found[1].isdecimal():
                 yield found.span(1)

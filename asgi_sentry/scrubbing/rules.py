@@ -44,7 +44,8 @@ class Rule:
         id: names the rule in `_meta` remarks and to `on_redact`, such as `"@creditcard"`.
         pattern: what to look for, at a cost linear in the text. A group named `secret` is replaced alone; without one,
             the whole match.
-        validate: gets what would be replaced and says whether it is one. What it raises counts as yes.
+        validate: gets what would be replaced and says whether it is one, of the same text always the same, since texts
+            that were found harmless are remembered. What it raises counts as yes.
         literals: texts of which every match contains at least one; others are then passed over quickly.
 
     Raises:
@@ -192,7 +193,7 @@ def _is_ssn(text: str) -> bool:
 
 
 _WORDS = re.compile(
-    r"[A-Za-z_]+=[^=]|HTTP/\d|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
+    r"[A-Za-z_]+=[^=]|HTTP/\d|[A-Za-z]{1,20}(?:-[A-Za-z]{1,20}){1,3}\Z|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
 )
 
 
@@ -209,10 +210,10 @@ def _is_credential(text: str) -> bool:
 
 
 def _is_url_password(text: str) -> bool:
-    return text not in {"", FILTERED} and _NO_PASSWORD.fullmatch(text) is None
+    return text not in {"", FILTERED} and (text[0] not in "*x.%{$<[" or _NO_PASSWORD.fullmatch(text) is None)
 
 
-_NO_PASSWORD = re.compile(r"\*+|x+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>")
+_NO_PASSWORD = re.compile(r"\*+|x+|\[+\w+\]+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>")
 
 
 # --- finders that need more than a pattern ------------------------------------------------------------------------
@@ -252,7 +253,9 @@ def _key_between(text: str, start: int, stop: int, ends: list[int]) -> Iterable[
 _SHORTEST_KEY = 16  # characters of a key's last line, below which it says nothing
 _USERINFO = re.compile(r"//[^\s/?#@\"'<>]{0,256}\Z")
 _LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
-_DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}")
+_DOMAIN = re.compile(
+    r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[(?:IPv6:)?[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}"
+)
 _NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
 _FILES = frozenset(_split("""png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml"""))
 _AT = re.compile(r"@|%40")
@@ -265,13 +268,19 @@ def _email_spans(text: str) -> Iterable[Span]:
         if domain is None or (domain[1] or "").lower() in _FILES:
             continue
         start = match.start()
+        if text[start - 1 : start] == '"':  # a quoted local part, which may have spaces in it
+            opened = text.rfind('"', max(0, start - 66), start - 1)
+            if opened >= 0 and "\n" not in text[opened:start]:
+                yield opened, domain.end(), "@email"
+            continue
         before = text[max(0, start - 64) : start]
         local = _LOCAL_BACKWARDS.match(before[::-1])
         if local is None:
             continue
         name = before[len(before) - local.end() :]
-        for joint in _NO_LOCAL:
-            name = name.rpartition(joint)[2]
+        if not name.isalnum():
+            for joint in _NO_LOCAL:
+                name = name.rpartition(joint)[2]
         name = name.lstrip(".-+")
         first = start - len(name)
         if not name or name == "git" or _USERINFO.search(text, max(0, first - 300), first):
@@ -279,26 +288,39 @@ def _email_spans(text: str) -> Iterable[Span]:
         yield first, domain.end(), "@email"
 
 
-# A user and a password in front of an @. Where the password holds a slash, a `#` or a `?` as it is, it is told from a
-# port and a path by not being a number. Without a password, or with one that only fills its place, the user is a token.
-_URL = re.compile(
-    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])"
-    r"(?:([^\s/?#\"'<>]{1,512})(?=@|%40)|(?!\d{1,5}[/?#])([^\s\"'<>@]{1,512})(?=@)|(?=@))"
+_URL_USER = re.compile(
+    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])(?=[^\s])"
 )
+_URL_REST = re.compile(r"[^\s/?#\"'<>]{0,512}")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
+_RAW_PASSWORD = re.compile(r"[^\s\"'<>]{1,128}")
+_NO_PASSWORDS = frozenset({"x-oauth-basic", "x-access-token", "X", ""})  # which only fill its place
+_SHORTEST_TOKEN = 16
 
 
 def _url_spans(text: str, _: Keys) -> Iterable[Span]:
-    for match in _URL.finditer(text):
-        group = 2 if match[2] else 3
-        if not match[group] or match[group] in _NO_PASSWORDS:
+    """The password in front of an @. Where it only fills its place, the user is a token."""
+    for match in _URL_USER.finditer(text):
+        start = match.end()
+        rest = _URL_REST.match(text, start)
+        front = rest[0] if rest else ""
+        length = max(front.rfind("@"), front.rfind("%40")) if "%" in front else front.rfind("@")
+        if (
+            length < 0
+            and text[start + len(front) : start + len(front) + 1] in {"/", "?", "#"}
+            and not _PORT.match(text, start)
+        ):
+            # It is no port, so it is a password with a slash, a # or a ? as it is.
+            at = text.find("@", start, start + 129)
+            length = at - start if at >= 0 and _RAW_PASSWORD.fullmatch(text, start, at) else -1
+        if length < 0:
+            continue
+        password = text[start : start + length]
+        if password in _NO_PASSWORDS:
             if len(match[1]) >= _SHORTEST_TOKEN and match[1] != FILTERED:
                 yield *match.span(1), "@urlauth"
-        elif _is_url_password(match[group]):
-            yield *match.span(group), "@urlauth"
-
-
-_NO_PASSWORDS = frozenset({"x-oauth-basic", "x-access-token", "X"})
-_SHORTEST_TOKEN = 16
+        elif _is_url_password(password):
+            yield start, start + length, "@urlauth"
 
 
 def _after(inner: str) -> str:
@@ -400,7 +422,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     _built_in(
         "@bearer",
-        rf"(?i){_after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+)"
+        rf"(?ia){_after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+)"
         r"(?P<secret>(?:[a-z]{2,12}=(?:\"[^\"\r\n]{0,400}\"|[\w./+-]{1,200})(?:,\s{0,3})?){3,20}|[\w.~+/:=\-]{8,8192})",
         [
             _BEARER_GATE,
@@ -412,7 +434,9 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         ],
         _is_credential,
     ),
-    _built_in("@jwt", _after("A-Za-z0-9_-") + r"eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}", [("text", b"eyJ")], is_jwt),
+    _built_in(
+        "@jwt", "(?a)" + _after("A-Za-z0-9_-") + r"eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}", [("text", b"eyJ")], is_jwt
+    ),
     _built_in(
         "@pemkey",
         _PEM_BEGIN.pattern,
@@ -421,7 +445,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     _built_in(
         "@urlauth",
-        _URL.pattern,
+        _URL_USER.pattern,
         _AT_GATES,
         find=_url_spans,
     ),
@@ -452,7 +476,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     _built_in(
         "@token",
-        rf"{_after('A-Za-z0-9')}(?:{TOKENS})",
+        rf"(?a){_after('A-Za-z0-9')}(?:{TOKENS})",
         [("run", b"a" * 16, _RUN_VERIFY), ("text", b"Q~"), ("text", b"whsec_")],
     ),
 )

@@ -20,7 +20,7 @@ from asgi_sentry.scrubbing.keys import trie
 from asgi_sentry.scrubbing.rules import FILTERED, Gate, Rule, gates_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from asgi_sentry.scrubbing.keys import Keys
     from asgi_sentry.scrubbing.taint import Taint
@@ -32,6 +32,7 @@ REQUEST = "@request"
 _UPPER, _LOWER, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
 _SHAPE = bytes.maketrans(_UPPER + _LOWER + _DIGITS, b"A" * 26 + b"a" * 26 + b"0" * 10)
 _RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range(256))
+_OF = {"shape": _SHAPE, "run": _RUN}
 _WORDS = bytes(
     byte | 0x20 if byte in _UPPER + _LOWER else 0x20 for byte in range(256)
 )  # without digits: they make none
@@ -52,6 +53,9 @@ _ID = re.compile(
 )
 _AN_ID = b"\2"
 _OUTSIDE_IDS = re.compile(r"(?![0-9a-fx-]+\Z)[A-Za-z_-]+\Z")  # a literal that can't lie in one, nor at its edge
+
+# What stands behind a word of a gate, be it a key or a scheme: a separator, a space, or an escape. All else is deleted.
+_NO_SEPARATORS = bytes(set(range(1, 256)) - set(b"=:<>{}()[],%+\\\t\n\r\v\f \xa0\x1b"))
 
 # How much is remembered before it begins anew.
 _KNOWN_CHARACTERS, _KNOWN_LENGTH = 1_000_000, 1000
@@ -138,8 +142,22 @@ class TextRules:
                 self._gates[mask].setdefault(_first(mask, literal), []).append(entry)
         self._find_core = re.compile(trie([core.decode() for core in self._cores]).encode()).search
 
-    def look(self, texts: set[str], taint: Taint | None = None) -> Look:
-        """Apply the rules and the taint to texts, each once."""
+    def look(
+        self,
+        texts: set[str],
+        taint: Taint | None = None,
+        *,
+        keys: Collection[str] = (),
+        new_keys: Collection[str] = (),
+    ) -> Look:
+        """Apply the rules and the taint to texts, each once.
+
+        Args:
+            texts: values.
+            taint: what else is secret.
+            keys: of containers, which may be tainted.
+            new_keys: those of them that nobody has met, so that the rules have not seen them yet.
+        """
         each = list(texts)
         joined = "\0".join(each)
         data = joined.encode("latin-1", "replace")  # one byte a character, so that places stay what they are
@@ -147,13 +165,17 @@ class TextRules:
         looked_at: list[tuple[str, bytes]] = []
         shapes = self._shapes(data, len(each))
         if shapes is None:
-            suspects = {each[index]: bits for index, bits in self._suspects(each, data).items()}
+            suspects = self._suspects(each, data)
         else:
             looked_at = self._unknown(each, shapes)
             if looked_at:
-                some = [text for text, _ in looked_at]
-                suspects = {some[index]: bits for index, bits in self.suspects(some).items()}
+                suspects = self.suspects([text for text, _ in looked_at])
+        if new_keys:
+            suspects.update(self.suspects(list(new_keys)))
         if taint:
+            if keys:
+                each = [*each, *keys]
+                joined = "\0".join(each)
             for index in taint.suspects(joined, each, Places(each)):
                 suspects[each[index]] = suspects.get(each[index], 0) | _TAINTED
         hits = {}
@@ -203,60 +225,59 @@ class TextRules:
         hits = {text: lines[text] for text in texts & lines.keys()}
         each = list(texts.difference(known, hits))
         found: Hits = {}
-        for index, bits in self.suspects(each).items():
-            left, ids = self._rewrite(each[index], bits)
+        for text, bits in self.suspects(each).items():
+            left, ids = self._rewrite(text, bits)
             if ids:
-                found[each[index]] = (left, ids)
+                found[text] = (left, ids)
         if len(known) < _KNOWN_LINES:
             known.update(text for text in each if len(text) <= _KNOWN_LINE and text not in found)
         if found and len(lines) < _KNOWN_LINES // 8:
             lines.update(found)
         return {**hits, **found}
 
-    def suspects(self, texts: Sequence[str]) -> dict[int, int]:
-        """Which texts may hold something, by index, with the rules to apply as bits."""
+    def suspects(self, texts: Sequence[str]) -> dict[str, int]:
+        """Which texts may hold something, with the rules to apply as bits."""
         return self._suspects(texts, "\0".join(texts).encode("latin-1", "replace")) if texts else {}
 
-    def _suspects(self, texts: Sequence[str], data: bytes) -> dict[int, int]:
-        found = dict.fromkeys(range(len(texts)), self._always) if self._always else {}
+    def _suspects(self, texts: Sequence[str], data: bytes) -> dict[str, int]:
+        found: dict[int, int] = {}  # by index
         places = Places(texts)
         if self._cores:
-            self._look_for_words(texts, data, places, found)
-        for first, entries in self._gates["text"].items():
-            if first in data:
-                _look(data, data, places, entries, found)
-        for first, entries in self._gates["lower"].items():
-            if first in data:
-                lower = data.lower()
-                _look(lower, lower, places, entries, found)
-        if self._gates["shape"]:
-            plane = data.translate(_SHAPE)
-            for first, entries in self._gates["shape"].items():
+            self._look_for_words(texts, data, found)
+        for mask, gates in self._gates.items():
+            plane = (
+                data if mask == "text" or not gates else data.lower() if mask == "lower" else data.translate(_OF[mask])
+            )
+            for first, entries in gates.items():
                 if first in plane:
-                    _look(plane, plane, places, entries, found)
-        if self._gates["run"]:
-            plane = data.translate(_RUN)
-            for first, entries in self._gates["run"].items():
-                if first in plane:
-                    _look_at_runs(plane, data, places, entries, found)
-        return found
+                    look = _look_at_runs if mask == "run" else _look
+                    look(plane, data if mask == "run" else plane, places, entries, found)
+        if self._always:
+            return {text: found.get(index, 0) | self._always for index, text in enumerate(texts)}
+        return {texts[index]: bits for index, bits in found.items()}
 
-    def _look_for_words(self, texts: Sequence[str], data: bytes, places: Places, found: dict[int, int]) -> None:
-        """The gates made of letters: only those are looked for that are in some word of the texts."""
+    def _look_for_words(self, texts: Sequence[str], data: bytes, found: dict[int, int]) -> None:
+        """The gates made of letters: only those are looked for that are in some word, of texts with a separator."""
+        separators = data.translate(None, _NO_SEPARATORS).split(b"\0")
+        if len(separators) != len(texts):  # a text has this character itself
+            separators = [b"."] * len(texts)
+        chosen = [index for index, some in enumerate(separators) if some]
+        if not chosen:
+            return
+        if len(chosen) < len(texts):
+            texts = [texts[index] for index in chosen]
+            data = "\0".join(texts).encode("latin-1", "replace")
         cores = self._cores_in(set(data.translate(_WORDS, _DIGITS).split()) - self._harmless_words)
         if not cores:
             return
-        lower = data.lower()
+        lower, places = data.lower(), Places(texts)
         for core in cores:
             for entry, is_pair in self._cores[core]:
-                if not is_pair:
-                    _look(lower, lower, places, (entry,), found)
-                    continue
                 within: dict[int, int] = {}
                 _look(lower, lower, places, (entry,), within)
                 for index, bits in within.items():
-                    if _SEPARATOR.search(texts[index]):
-                        found[index] = found.get(index, 0) | bits
+                    if not is_pair or _SEPARATOR.search(texts[index]):
+                        found[chosen[index]] = found.get(chosen[index], 0) | bits
 
     def _cores_in(self, words: set[bytes]) -> set[bytes]:
         """Which cores are in these words; words without any are remembered."""
@@ -323,7 +344,7 @@ class TextRules:
         unknown = [(text, None)] if shapes is None else self._unknown([text], shapes)
         if not unknown:
             return 0
-        bits = self._suspects([text], data).get(0, 0)
+        bits = self._suspects([text], data).get(text, 0)
         shape = unknown[0][1]
         if not bits and shape is not None and len(text) <= _KNOWN_LENGTH and b"%" not in data:
             self._keep(shape)

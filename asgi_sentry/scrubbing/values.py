@@ -24,6 +24,11 @@ __all__ = [
 
 FILTERED = "[Filtered]"
 
+
+def _split(text: str) -> list[str]:
+    return text.split()
+
+
 COLOURS = r"(?:(?:\x1b|\\x1b|\\u001b)\[[\d;]{0,8}m)"  # of a terminal, as they are or escaped
 QUOTE = r"(?:[\"'`]|&(?:quot|apos|#0?3[49]|#[xX]2[27]);)"
 _GAP = re.compile(rf"(?:\s|{COLOURS}){{0,40}}")
@@ -34,19 +39,25 @@ BARE = re.compile(
 )
 _LINE = re.compile(r"[^\r\n\"'\\]+|\\(?![rn\"'])|[\"']")
 _BRACKET = re.compile(r"[{}\[\]()\"']")
+# Words that stand for a value, or say what became of it.
+_WORDS = frozenset(
+    _split(
+        """n/a none null nil true false undefined nan unset empty required optional missing invalid expired unknown
+    ok yes no not is was has failed denied granted revoked str int bool bytes float any dict list tuple object string
+    number boolean secretstr type self cls include same-origin omit bearer basic token digest"""
+    )
+)
 _PLACEHOLDER = re.compile(
     r"(?:[*\u2022.#xX_?-]+|[{\[(]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\{\{[\w\s.|'\"()]*\}\}|\$\{\w*(?::?[-?])?\}?|\$[A-Z_]+|\$\d+"
-    r"|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|@p\d+|!(?:vault|secret|env_var|Ref|Sub|GetAtt)|\[Filtered\]|\[Redacted\]"
-    r"|(?:bearer|basic|token|digest)\s*(?:(?<=\s)(?:\{[\w.()]*\}|%s|\$\{?\w+\}?|<[\w .-]*>|\[Filtered\]))?"
-    r"|n/a|none|null|nil|true|false|undefined|nan|unset|empty|required|optional|missing|invalid"
-    r"|expired|unknown|ok|yes|no|not|is|was|has|failed|denied|granted|revoked|str|int|bool|bytes|float|any|dict|list|tuple|object"
-    r"|string|number|boolean|secretstr|type|self|cls|include|same-origin|omit|\d{1,2}"
-    r"|[(\[][A-Za-z_.*]*(?:,\s?[A-Za-z_.*]+)*,?[)\]])\Z",
+    r"|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|@p\d+|!(?:vault|secret|env_var|Ref|Sub|GetAtt)|\[Filtered\]|\[Redacted\]|\d{1,2}"
+    r"|(?:bearer|basic|token|digest)\s+(?:\{[\w.()]*\}|%s|\$\{?\w+\}?|<[\w .-]*>|\[Filtered\])?"
+    r"|[(\[][A-Za-z_.*]*(?:,\s?[A-Za-z_.*]+)*,?[)\]]"
+    r"|(?:Optional|Union|Dict|List|Tuple|Type|Callable|Mapping|Sequence|Iterable)\[[\w\s.,\[\]]*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _CODE = re.compile(
     r"(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[{]|(?:self|cls|os|settings|config|conf|request|req|args|options|opts|kwargs|app|env|"
-    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event)(?:\.[A-Za-z_]+)+\Z|lambda\b"
+    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event)(?:\.[A-Za-z_]+)+\Z|(?:lambda|await|yield|new)\b"
 )
 
 
@@ -57,7 +68,11 @@ def checked(text: str, span: tuple[int, int] | None) -> tuple[int, int] | None:
 
 def is_harmless(value: str) -> bool:
     """Whether a value is empty or only stands for one."""
-    return not value.strip() or _PLACEHOLDER.match(value[:200]) is not None
+    if value.isalpha():
+        return value.lower() in _WORDS or not value.strip("xX")
+    if not any(map(str.isalnum, value)):
+        return True
+    return value.lower() in _WORDS or _PLACEHOLDER.match(value[:200]) is not None
 
 
 def is_code(value: str) -> bool:
@@ -67,6 +82,8 @@ def is_code(value: str) -> bool:
 
 def skip_gap(text: str, position: int) -> int:
     """Behind white space and the colours of a terminal."""
+    if text[position : position + 1].isalnum():
+        return position
     gap = _GAP.match(text, position)
     return gap.end() if gap else position
 

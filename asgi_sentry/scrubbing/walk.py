@@ -22,7 +22,7 @@ from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry.scrubbing.plain import KEPT_MODULES, SCALARS, Copier, Rebuilt, plain_key, rename_keys, unused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from asgi_sentry.scrubbing.engine import Scrubber
     from asgi_sentry.scrubbing.taint import Taint
@@ -40,6 +40,7 @@ _COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
 _UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN)
 
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
+_BESIDE_NAMES = ("value", "val", "Value")
 _VALUES = frozenset(VALUE_KEYS)
 _REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
@@ -184,8 +185,7 @@ class Walk:
         self._decide()
         texts = {*self._texts, *[given[0] for given in self._given]}
         texts -= self._gone_everywhere()
-        texts.update(names if _STRINGS.issuperset(map(type, names)) else map(_text_of, names))
-        look = rules.look(texts, taint)
+        look = rules.look(texts, taint, keys=_texts_of(names), new_keys=_texts_of(self._fresh))
         hits = look.hits
         self.renamed = {name: hits[text][0] for name in names if (text := _text_of(name)) in hits} if hits else {}
         if self.renamed and not self._owned:
@@ -354,7 +354,11 @@ class Walk:
         for key, value in list(source.items()):
             verdict = named.get(key) or hot.get(key) or under
             if verdict == MAYBE:
-                if value.__class__ in _TEXTS and _VALUES.isdisjoint(source) and _looks_random(value):
+                if (
+                    value.__class__ in _TEXTS
+                    and _looks_random(value)
+                    and not any(map(source.__contains__, _BESIDE_NAMES))
+                ):
                     self._filter(number, key, value)
             elif verdict and not (verdict == COOKIES and value.__class__ in _TEXTS and not value):
                 self._under(verdict, number, key, value, todo)
@@ -394,10 +398,7 @@ class Walk:
         """A value whose key says something about it."""
         is_text = value.__class__ in _TEXTS
         if verdict == DENIED:
-            if value is None or value is True or value is False:
-                return
-            if not (self.scrubber.allows_paths and self.scrubber.allows_path(self._path(number, key))):
-                self._filter(number, key, value)
+            self._deny(number, key, value)
         elif verdict == ADDRESS:
             if is_text:
                 self._without_addresses(number, key, value)
@@ -453,7 +454,7 @@ class Walk:
         for name in _NAMES:
             given = source.get(name)
             if given.__class__ in _TEXTS:
-                named.update(dict.fromkeys(("value", "val", "Value"), self._verdict_of_name(given)))
+                named.update(dict.fromkeys(_BESIDE_NAMES, self._verdict_of_name(given)))
                 break
         return named
 
@@ -615,6 +616,10 @@ def _add_remark(meta: dict[str, Any], rule: str) -> None:
 
 _TEXTS, _STRINGS = frozenset({str, bytes}), frozenset({str})
 _CONTAINERS = frozenset({dict, list, Rebuilt})
+
+
+def _texts_of(names: set[Any]) -> Collection[str]:
+    return names if _STRINGS.issuperset(map(type, names)) else [_text_of(name) for name in names]
 
 
 def _text_of(name: Any) -> str:

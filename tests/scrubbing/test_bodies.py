@@ -129,6 +129,8 @@ def test_a_name_that_comes_twice_is_kept_twice():
     [
         (b"\x89PNG\r\n\x1a\n\0\0", "image/png", {"type": "image/png", "size": 10}),
         (b"\0\1\2\3", None, {"type": "application/octet-stream", "size": 4}),
+        (b"\0\0\0\1\0\0\0\2", None, {"type": "application/octet-stream", "size": 8}),
+        (b"\1\0\1\0", "application/x-own", {"type": "application/x-own", "size": 4}),
         (b"\x80\x02}q\x00", "application/json", {"type": "application/json", "size": 5}),
     ],
 )
@@ -145,8 +147,60 @@ def test_a_bomb_is_unpacked_up_to_a_bound():
 
 
 def test_what_can_not_be_unpacked_is_described():
-    assert parse_body(b"not zipped", content_type="text/plain", encoding="gzip").kind == "binary"
-    assert parse_body(b"data", content_type="text/plain", encoding="zstd").kind == "binary"
+    assert parse_body(b"\x1f\x8b\0\0", content_type="text/plain", encoding="gzip").kind == "binary"
+    assert parse_body(b"(\xb5/\xfd\0", content_type="text/plain", encoding="zstd").kind == "binary"
+
+
+def test_what_was_unpacked_on_the_way_or_never_packed_is_read():
+    for encoding in ("gzip", "br", "zstd", "aws-chunked"):
+        body = parse_body(b'{"password": "x"}', content_type="application/json", encoding=encoding)
+        assert (body.value, body.kind) == ({"password": "x"}, "json")
+    packed = gzip.compress(b'{"password": "x"}')
+    assert parse_body(packed, content_type="application/json").value == {"password": "x"}
+    assert parse_body(packed, content_type="application/gzip").kind == "binary"
+
+
+def test_a_stream_of_several_members_is_read_whole():
+    raw = gzip.compress(b'{"a": 1, ') + gzip.compress(b'"b": 2}')
+    assert parse_body(raw, content_type="application/json", encoding="gzip").value == {"a": 1, "b": 2}
+    bombs = gzip.compress(b"[" + b"1," * 1_000_000) * 20
+    assert len(parse_body(bombs, content_type="text/plain", encoding="gzip").value) <= 1 << 20
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "cp037", "shift_jis"])
+@pytest.mark.parametrize("told", [True, False])
+def test_json_in_any_charset(charset, told):
+    if charset == "cp037" and not told:
+        return  # nothing tells it
+    content_type = f"application/json; charset={charset}" if told else "application/json"
+    body = parse_body('{"password": "x"}'.encode(charset), content_type=content_type)
+    assert (body.value, body.kind) == ({"password": "x"}, "json")
+
+
+def test_msgpack_without_a_type_and_text_that_looks_like_it():
+    assert parse_body(msgpack.packb({"password": "x"}), content_type=None).value == {"password": "x"}
+    assert parse_body("\xc4rger \xfcber \xd6l".encode("latin-1"), content_type=None).kind == "text"
+
+
+def test_sequences_of_json():
+    body = parse_body(b'\x1e{"a": 1}\n\x1e{"b": 2}\n', content_type="application/json-seq")
+    assert (body.value, body.kind) == ([{"a": 1}, {"b": 2}], "ndjson")
+
+
+@pytest.mark.parametrize("raw", [b"{'password': 'x1y2z3'}", b'{/* c */"password": "x1y2z3"}', b'{password: "x1y2z3"}'])
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data", None])
+def test_what_is_nearly_json_is_read_as_text(raw, content_type):
+    for cut in (0, 2):
+        body = parse_body(raw[: len(raw) - cut], content_type=content_type, truncated=bool(cut))
+        assert body.kind == "text"
+        assert "x1y2" in body.value
+        assert "x1y2" not in SCRUBBER.scrub(body.value)
+
+
+def test_a_field_with_an_encoded_name():
+    raw = b"--x\r\nContent-Disposition: form-data; name*=utf-8''password\r\n\r\nhunter2\r\n--x--"
+    body = parse_body(raw, content_type="multipart/form-data; boundary=x")
+    assert SCRUBBER.scrub(body.value) == {"utf-8''password": "[Filtered]"}
 
 
 @pytest.mark.parametrize("depth", [10, 5000, 100_000])

@@ -198,3 +198,14 @@ def test_shared_lists_do_not_unfold_without_end():
     for _ in range(60):
         value = [value, value]
     assert isinstance(SCRUBBER.scrub(value), list)
+
+
+def test_a_text_of_nothing_but_sensitive_names_is_replaced_as_a_whole():
+    """Nobody can make the search for values take long: from some density on it is given up, on the safe side."""
+    text = '<add key="password" value="hunter2"/> ' + "pin=12345, " * 5000
+    cleaned = SCRUBBER.scrub_text(text)
+    assert "hunter2" not in cleaned
+    assert "12345" not in cleaned
+    assert SCRUBBER.scrub_text(cleaned) == cleaned
+    log = "2024-05-17 12:34:56,789 INFO app.views: POST /login in 0.123 s, user 7 has token=abc123xyz and is from Ulm, a town on the Danube\n"
+    assert SCRUBBER.scrub_text(log * 5000) == log.replace("abc123xyz", FILTERED) * 5000

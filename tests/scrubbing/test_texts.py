@@ -88,3 +88,16 @@ def test_own_rules_see_what_was_met_before():
 
 def vars_of(rules) -> list[object]:
     return [getattr(rules, name) for name in type(rules).__slots__]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a", "password", "x_secret", "größe", "GRÖSSE", "b\0password", "", "ccnum", "2cc4", "\u212aey", "ip"]
+        )
+    )
+)
+def test_keys_mean_together_what_each_means_alone(names):
+    for scrubber in (Scrubber(), Scrubber(deny=("größe",)), Scrubber(deny=("x9y",))):
+        keys = scrubber.keys
+        assert keys.told(set(names)) == {name: keys[name] for name in names if keys[name]}

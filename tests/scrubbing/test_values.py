@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry.scrubbing import DEFAULT_RULES, FILTERED, Rule, Scrubber
-from asgi_sentry.scrubbing.rules import IP, is_card, is_iban, luhn
+from asgi_sentry.scrubbing.rules import BY_ID, IP, gates_of, is_card, is_iban, luhn
 from tests.strategies import secret_values
 
 SCRUBBER = Scrubber()
@@ -85,6 +85,9 @@ REDACTED = {
     "ssn 078-05-1120": f"ssn {F}",
     "mail bob.ohara+x@mail.example.co.uk!": f"mail {F}!",
     "bob%40example.com": F,
+    'mail "bob smith"@example.com now': f"mail {F} now",
+    "bob@[IPv6:2001:db8::1]": F,
+    "\u0431\u043e\u0431@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444": F,
     "<a href='mailto:bob@example.com'>": f"<a href='mailto:{F}'>",
     # keys and values
     "password=hunter2": f"password={F}",
@@ -134,6 +137,11 @@ REDACTED = {
     "{'type': 'http', 'client': ('127.0.0.1', 50314)}": f"{{'type': 'http', 'client': ('{F}', 50314)}}",
     "x-forwarded-for: 203.0.113.7, 10.0.0.1": f"x-forwarded-for: {F}, {F}",
     "remote_addr=2001:db8::1 ok": f"remote_addr={F} ok",
+    "remote_addr=::ffff:192.0.2.1 ok": f"remote_addr={F} ok",
+    "client_ip=fe80::1%eth0": f"client_ip={F}",
+    "peer=[2001:db8::1]:443": f"peer=[{F}]:443",
+    'x-forwarded-for: "[2001:db8::1]:443", 192.0.2.1, "[2001:db8::2]"': f'x-forwarded-for: "[{F}]:443", {F}, "[{F}]"',
+    'Forwarded: for="[2001:db8:cafe::17]:4711"': f'Forwarded: for="[{F}]:4711"',
 }  # fmt: skip
 
 STAYS = """
@@ -191,6 +199,10 @@ INSERT INTO users (name, password) VALUES ($1, $2), (%(name)s, %(password)s)
 [{'type': 'missing', 'loc': ('body', 'password'), 'msg': 'Field required', 'input': None}]
 http://localhost:3000/login?next=/a@b https://example.com:8080/users/@me
 the session was identified by name; session_start: 12, token_expires_in=3600, function_signature='(a, b)'
+cookie: str | None = field(default=None)
+self._session: "Optional[Session]" = None; auth_result = await self.check(); token = yield
+rather than :meth:`.Session.get_nested_transaction`::
+Malformed Digest WWW-Authenticate header; redis://[[username]:[password]]@localhost:6379/0
 password=%s token={} secret=${SECRET} pwd=<password> key=*** token=SecretStr('**********')
 """.strip().splitlines()
 
@@ -263,8 +275,15 @@ def test_a_validator_that_raises_counts_as_yes():
 
 @pytest.mark.parametrize(
     "pattern",
+    # as https://owasp.org/www-community/attacks/Regular_expression_Denial_of_Service_-_ReDoS and bug trackers have them
     [r"(a+)+b", r"\w+://[^/\s]+:[^/\s]+@", r"(a|a)*b", r".*x", r"(\w+\s?)*$", r"\s+$", r"(x+x+)+y", r"a.*b.*c", r"(\w)\1", r"(a*)*",
-     r"eyJ[\w-]+\.[\w-]+\.[\w-]+", r"[\w.]+@[\w.]+", r"(?:\d{1,60}){1,60}x", r"(?:a{1,30}){1,30}b", r"(a|ab)*c", r"x*x*y", r"(?=a+b)c"],
+     r"eyJ[\w-]+\.[\w-]+\.[\w-]+", r"[\w.]+@[\w.]+", r"(?:\d{1,60}){1,60}x", r"(?:a{1,30}){1,30}b", r"(a|ab)*c", r"x*x*y", r"(?=a+b)c",
+     r"([a-zA-Z]+)*$", r"(a|aa)+$", r"(a|a?)+$", r"(.*a){12}", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(\s*,\s*)+$", r"(a*a*)*b", r"((a*)+)+b",
+     r"(\d+)*\.", r"\d+\d+x", r"\w+\d+x", r".*.*=.*", r"<!--.*-->", r"<.+>x", r"(?:.*,){11}P", r"(.+)+@", r"[\w.-]+@[\w.-]+\.\w+",
+     r"(https?://)?([\w-]+\.)+[\w-]+(/[\w\- ./?%&=]*)?x", r"^(\([0-9]+\)|[0-9]+)+$x", r"(?i)(foo|fo+)+z", r"(?<!\w)(\w+\.)*\w+@", r"(?:a|b|ab)*c",
+     r"[\s\S]*x", r"\S+\s+\S+x", r"(?:\r\n|\n|\r)+\s*x", r"(?:[a-z]+-?)+x", r"^(?:a?){30}a{30}x", r"(a?){1,50}b", r'([^"\\]|\\.)*x', r"(\w+)+y",
+     r"a{1,1000}a{1,1000}b", r"x.{0,5000}y.{0,5000}z", r"(?s).*?password.*?end", r"\d+(?:,\d{3})*\.?\d*x", r"sec[a-z]+_end",
+     r"(?:_+ab|c_[^a]{1,100}b)*", r"(?:\s|(?:_{1,3}\w{1,3}_){2}(?:a_{1,3} )?){2}a_"],
 )  # fmt: skip
 def test_a_pattern_that_may_not_be_linear_is_refused(pattern):
     with pytest.raises(ValueError, match=r"'@mine' .*linear"):
@@ -274,7 +293,12 @@ def test_a_pattern_that_may_not_be_linear_is_refused(pattern):
 @pytest.mark.parametrize(
     "pattern",
     [r"\bEMP-\d{6}\b", r"(?<!\w)\w+@x", r"foo", r"(?<![\w-])eyJ[\w-]+\.[\w-]+", r"EMP\d+", r"(?i)customer[ _-]?id=\d+", r"CUST-\d+-[A-Z]{3}",
-     r"\bkey-[0-9a-f]{32}\b", r"(?:ab|cd){1,8}e", r"\b[A-Z]{2}\d{2}(?: ?\d{4}){3,7}\b"],
+     r"\bkey-[0-9a-f]{32}\b", r"(?:ab|cd){1,8}e", r"\b[A-Z]{2}\d{2}(?: ?\d{4}){3,7}\b", r"\b\d{3}-\d{2}-\d{4}\b", r"\b(?:\d[ -]?){13,16}\b",
+     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", r"(?<![\w-])acme_[A-Za-z0-9]{20,60}", r"\bacme_(?:live|test)_[A-Za-z0-9]+", r"acme_[a-z]+_end",
+     r"(?i)\bpatient\s(?:id|no)\.?\s?:?\s?\d{4,10}", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b",
+     r"\+\d{1,3}[ -]?\d{2,4}[ -]?\d{3,10}", r"\bGB\d{9}(?:\d{3})?\b", r"ticket (?P<secret>[A-Z]{4})", r"user=(?P<secret>\w{1,64})", r"^internal:",
+     r"[^\x00-\x7f]{3}", r"\b[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{6}\b", r'"email": "[^"]{1,200}"', r"<ssn>[^<]{1,50}</ssn>",
+     r"https://intra\.example\.com/[\w/.-]*", r"/home/(?P<secret>[a-z_][a-z0-9_-]{0,31})", r"\bacct[ #:]*\d{8,12}\b", r"(?a)\bid_\w{8}\b"],
 )  # fmt: skip
 def test_a_linear_pattern_is_taken(pattern):
     assert Rule("@mine", pattern).pattern.pattern == pattern
@@ -380,3 +404,13 @@ def test_each_redaction_is_told_once_and_a_callback_that_raises_changes_nothing(
 def test_a_word_longer_than_words_are_is_a_credential():
     assert Scrubber().scrub_text("Bearer abcdefghijklmnopqrstuvwxyz") == "Bearer [Filtered]"
     assert Scrubber().scrub_text("basic internationalization") == "basic internationalization"
+
+
+def test_own_terms_are_looked_for_in_texts():
+    keys = Scrubber(deny=("customer_no", "geheim")).keys
+    assert {gate.literal for gate in gates_of(BY_ID["@password"], keys)} >= {b"customer", b"geheim", b"pswd"}
+    assert gates_of(BY_ID["@password"], SCRUBBER.keys) == BY_ID["@password"]._gates
+    assert (
+        gates_of(BY_ID["@password"], Scrubber(deny=("\u043f\u0430\u0440\u043e\u043b\u044c",)).keys) == ()
+    )  # every text is looked at
+    assert [span[:2] for span in BY_ID["@password"].spans("customerNo=12345x", keys)] == [(11, 17)]
