@@ -68,6 +68,7 @@ def put(port: int, traffic: Traffic, seconds: float) -> Load:
 def _headers(traffic: Traffic) -> dict[str, str]:
     """The twelve headers, and those of a trace; capitals stand for what differs."""
     sent = {name.decode(): value.decode() for name, value in HEADERS if name != b"connection"}
+    sent["Host"] = sent.pop("host")  # as wrk writes it: of any other spelling it sends a second one, which h11 refuses
     sent["authorization"] = "Bearer HEX"
     sent["cookie"] = "sessionid=HEX; theme=dark; csrftoken=HEX"
     sent["x-request-id"] = "HEX"
