@@ -398,8 +398,20 @@ _DIGIT_GATES = (
         Gate("shape", b"00" + mark + b"0000", re.compile(rb"00[ -](?:0000[ -]0{4}|0{6}[ -]0{4})|(?<=0[ -])00[ -]0000"))
         for mark in (b" ", b"-")
     ),
-)  # Of addresses of people, and of URLs with a user: one search finds both.
-_AT_GATES = (Gate("text", b"@"), Gate("text", b"%40"))
+)
+
+
+# Of addresses of people, and of URLs with a user: one search finds both. Behind an encoded @ stands a domain, or any
+# host; in the baggage of every trace it is the version of a release.
+_AT_GATE = Gate("text", b"@")
+_EMAIL_GATES = (
+    _AT_GATE,
+    Gate("text", b"%40", re.compile(rb"%40(?:(?:[\w?\x80-\xff-]{1,63}\.){1,8}[A-Za-z\x80-\xff?]{2}|\[|xn--)")),
+)
+_URL_GATES = (
+    _AT_GATE,
+    Gate("text", b"%40", re.compile(rb"%40(?![0-9]{1,9}(?:\.[0-9]{1,9}){0,2}(?![\w.]))")),
+)
 
 IP = _built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", [("shape", b"0.0"), ("text", b":")], find=_ip_spans)
 """IP addresses anywhere in a text. Not among the defaults: versions and times look much like them."""
@@ -446,7 +458,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _built_in(
         "@urlauth",
         _URL_USER.pattern,
-        _AT_GATES,
+        _URL_GATES,
         find=_url_spans,
     ),
     _built_in(
@@ -471,7 +483,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _built_in(
         "@email",
         r"@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}",
-        _AT_GATES,
+        _EMAIL_GATES,
         find=lambda text, _: _email_spans(text),
     ),
     _built_in(

@@ -43,15 +43,16 @@ _COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHV
 
 # What texts are remembered by: all digits 0, and one character for the address in a repr and for an id. Addresses and
 # ids are words of their own, an address is too short for a token, and their letters make no gate. Behind a percent sign
-# digits mean characters, so there they count.
+# two digits are a character, so there they count.
 _DIGITS_IN = frozenset(_DIGITS)
 _ALL_ZERO = bytes(0x30 if byte in _DIGITS else byte for byte in range(256))
 _ADDRESS, _AN_ADDRESS = re.compile(rb"0x(?<![\w-]0x)[0-9a-f]{8,13}(?![\w-])"), b"\1"
 _ID = re.compile(
-    rb"(?<![\w.:+~-])(?<![0-9A-Z]/)(?=[0-9-]{0,40}[a-f])"
+    rb"(?<![\w.:+~%-])(?<![0-9A-Z]/)(?=[0-9-]{0,40}[a-f])"
     rb"(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-])"
 )
 _AN_ID = b"\2"
+_ESCAPED = b"\3"  # in front of what a text with percent signs is remembered by
 _OUTSIDE_IDS = re.compile(r"(?![0-9a-fx-]+\Z)[A-Za-z_-]+\Z")  # a literal that can't lie in one, nor at its edge
 
 # What stands behind a word of a gate, be it a key or a scheme: a separator, a space, or an escape. All else is deleted.
@@ -188,7 +189,7 @@ class TextRules:
 
     def _shapes(self, data: bytes, count: int) -> list[bytes] | None:
         """What each text may be remembered by, but for its ids; None if that can't be told."""
-        if not count or not self._shapes_hold or _AN_ADDRESS in data or _AN_ID in data:
+        if not count or not self._shapes_hold or _AN_ADDRESS in data or _AN_ID in data or _ESCAPED in data:
             return None
         shapes = _ADDRESS.sub(_AN_ADDRESS, data).translate(_ALL_ZERO).split(b"\0")
         return shapes if len(shapes) == count else None  # else a text has this character itself
@@ -201,13 +202,14 @@ class TextRules:
         ]
         if not 0 < len(unknown) <= _REMEMBERED:
             return unknown
-        without_ids = _ID.sub(_AN_ID, b"\0".join([shape for _, shape in unknown])).split(b"\0")
+        others = [_escaped(text) if b"%" in shape else shape for text, shape in unknown]
+        without_ids = _ID.sub(_AN_ID, b"\0".join(others)).split(b"\0")
         return [(text, shape) for (text, _), shape in zip(unknown, without_ids, strict=True) if shape not in known]
 
     def remember(self, look: Look, secret: set[str]) -> None:
         """Keep what was found harmless, but for texts that are secret where they stand, and for options."""
         for text, known_by in look.harmless[:_REMEMBERED]:
-            if len(text) > _KNOWN_LENGTH or text in secret or (known_by.__class__ is bytes and b"%" in known_by):
+            if len(text) > _KNOWN_LENGTH or text in secret or (isinstance(known_by, bytes) and not _tells(known_by)):
                 continue
             if known_by.__class__ is bytes or text[:1] != "-":
                 self._keep(known_by)
@@ -346,9 +348,21 @@ class TextRules:
             return 0
         bits = self._suspects([text], data).get(text, 0)
         shape = unknown[0][1]
-        if not bits and shape is not None and len(text) <= _KNOWN_LENGTH and b"%" not in data:
+        if not bits and shape is not None and len(text) <= _KNOWN_LENGTH and _tells(shape):
             self._keep(shape)
         return bits
+
+
+def _escaped(text: str) -> bytes:
+    """What a text with percent signs is remembered by, but for its ids: the digits behind each stay."""
+    first, *others = _ADDRESS.sub(_AN_ADDRESS, text.encode("latin-1", "replace")).split(b"%")
+    parts = [first.translate(_ALL_ZERO), *(part[:2] + part[2:].translate(_ALL_ZERO) for part in others)]
+    return _ESCAPED + b"%".join(parts)
+
+
+def _tells(shape: bytes) -> bool:
+    """Whether a text may be remembered by this."""
+    return b"%" not in shape or shape[:1] == _ESCAPED
 
 
 def _first(mask: str, literal: bytes) -> bytes:
