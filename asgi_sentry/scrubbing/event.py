@@ -440,7 +440,11 @@ def _clean_fields(
             action = schema.get(field)
             if action is None:
                 rest[field] = value
-            elif value is not None:
+            elif value is None or (action == ID and value.__class__ is str and len(value) <= _LONGEST_ID):
+                continue
+            elif action == FIXED and value.__class__ is str:
+                walk.fixed(value, payload, field, None)
+            else:
                 _add(walk, action, value, payload, field, None)
         if rest:
             walk.members(rest, payload, None)

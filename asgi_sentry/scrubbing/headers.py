@@ -57,7 +57,7 @@ def query_redacted(query: str, scrubber: Scrubber) -> tuple[str, bool]:
         name, equals, value = pieces[index].partition("=")
         if not value or value == FILTERED:
             continue
-        redacted = _value_redacted(unquote_plus(name), value, scrubber)
+        redacted = _value_redacted(unquote_plus(name) if "%" in name or "+" in name else name, value, scrubber)
         if redacted != value:
             pieces[index] = name + equals + redacted
             hit = True
@@ -65,7 +65,7 @@ def query_redacted(query: str, scrubber: Scrubber) -> tuple[str, bool]:
 
 
 def _value_redacted(name: str, value: str, scrubber: Scrubber) -> str:
-    verdict = scrubber.keys[name]
+    verdict = scrubber.keys.meaning(name)
     if verdict == DENIED:
         return FILTERED
     if verdict == ADDRESS and any(address_spans(unquote_plus(value))):

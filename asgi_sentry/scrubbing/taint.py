@@ -177,21 +177,23 @@ def _longest_run(text: str) -> str:
     return max(_RUN.findall(text), key=len, default="")
 
 
-def _base64_cores(value: str) -> Iterator[str]:
+# What stands in front of a value in a longer text, by its length modulo three, and how many characters hold bits of it.
+_ALIGNMENTS = ((b"", 0), (b"\0", 2), (b"\0\0", 3))
+
+
+def _base64_cores(value: str) -> list[str]:
     """A piece of the value's base64 for each of the three ways it can lie in a longer one, in both alphabets."""
     raw = value.encode("utf-8", "surrogatepass")
-    for offset in range(3):
-        encoded = binascii.b2a_base64(b"\0" * offset + raw, newline=False)
-        # The first and last characters hold bits of the neighbours.
-        first = (offset * 8 + 5) // 6
-        last = (offset + len(raw)) * 8 // 6
-        inner = encoded[first:last].decode()
-        run = _longest_run(inner)
+    cores = []
+    for before, first in _ALIGNMENTS:
+        # The last character holds bits of the neighbour behind.
+        encoded = binascii.b2a_base64(before + raw, newline=False)[first : (len(before) + len(raw)) * 8 // 6].decode()
+        run = encoded if encoded.isalnum() else _longest_run(encoded)
         if len(run) >= MIN_LENGTH:
-            yield run
+            cores.append(run)
         else:
-            yield inner
-            yield inner.translate(_URLSAFE)
+            cores += (encoded, encoded.translate(_URLSAFE))
+    return cores
 
 
 _URLSAFE = str.maketrans("+/", "-_")
@@ -307,9 +309,8 @@ def _of_cookies(text: str, keys: Scrubber) -> Iterator[str]:
         value = value.strip().strip('"')
         if len(value) >= MIN_COOKIE or keys.keys.meaning(name.strip()) == DENIED:
             yield value
-            plain = unquote_plus(value)
-            if plain != value:
-                yield plain
+            if "%" in value or "+" in value:
+                yield unquote_plus(value)
 
 
 def _of_query(query: bytes, keys: Scrubber) -> Iterator[str]:
@@ -317,7 +318,7 @@ def _of_query(query: bytes, keys: Scrubber) -> Iterator[str]:
         return
     for part in query.decode("latin-1").replace(";", "&").split("&"):
         name, _, value = part.partition("=")
-        if value and keys.keys.meaning(unquote_plus(name)) == DENIED:
+        if value and keys.keys.meaning(unquote_plus(name) if "%" in name or "+" in name else name) == DENIED:
             raw = value.replace("+", " ")
             yield from _texts_of(unquote_to_bytes(raw.encode("latin-1")))
             yield value
