@@ -188,8 +188,10 @@ class TextRules:
         return Look(hits, harmless, dashed=data[:1] == b"-" or b"\0-" in data)
 
     def _shapes(self, data: bytes, count: int) -> list[bytes] | None:
-        """What each text may be remembered by, but for its ids; None if that can't be told."""
-        if not count or not self._shapes_hold or _AN_ADDRESS in data or _AN_ID in data or _ESCAPED in data:
+        """What each text may be remembered by, but for its ids; None if that can't be told, or all are too long."""
+        if len(data) > _KNOWN_LENGTH * count or not self._shapes_hold:
+            return None
+        if _AN_ADDRESS in data or _AN_ID in data or _ESCAPED in data:
             return None
         shapes = _ADDRESS.sub(_AN_ADDRESS, data).translate(_ALL_ZERO).split(b"\0")
         return shapes if len(shapes) == count else None  # else a text has this character itself
