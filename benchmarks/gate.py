@@ -61,9 +61,9 @@ THRESHOLDS = {
     ),
     "sampled": Threshold(
         what="sampled request: sentry-sdk ÷ asgi-sentry",
-        least=0.7,
+        least=0.85,
         target="at least 1.2",
-        reason="measured 0.84 to 0.95: what is sent is scrubbed by value and by taint",
+        reason="measured 0.99 to 1.3, the target without room to spare: what is sent is scrubbed by value and by taint",
     ),
     "error": Threshold(
         what="error: sentry-sdk ÷ asgi-sentry",
@@ -91,9 +91,9 @@ THRESHOLDS = {
     ),
     "server": Threshold(
         what="FastAPI behind uvicorn, rate 0.1, requests a processor second: asgi-sentry ÷ sentry-sdk",
-        least=1.2,
+        least=1.1,
         target="at least 1.5",
-        reason="measured 1.36 to 1.58: at the target, without room to spare",
+        reason="measured 1.21 to 1.58, by what else runs: of each ten requests one is sent",
     ),
     "scrubbing": Threshold(
         what="scrubbing a 37 KB event: asgi-sentry ÷ EventScrubber",
