@@ -54,7 +54,7 @@ def measure(rounds: int, log: Log, *, cases: Sequence[str] = CASES) -> Found:
 
 def run(log: Log, *, quick: bool) -> Result:
     """A row for each case."""
-    found = measure(3 if quick else 10, log)
+    found = measure(2 if quick else 10, log)
     rows, data = [], {}
     for case in CASES:
         entry = {TITLES[name]: {what: Spread.of(found[name, case, what]) for what in MEASURES} for name in CONTENDERS}

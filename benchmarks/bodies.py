@@ -26,7 +26,7 @@ def run(log: Log, *, quick: bool) -> Result:
         costs.check(running, [(CASE, False)])
         for size, (number, repeat) in SIZES.items():
             times: dict[str, list[float]] = {name: [] for name in ("bare", *running)}
-            for _ in range(3 if quick else 6):
+            for _ in range(2 if quick else 6):
                 for name, process in running.items():
                     bare, spent = process.tell("body", case=CASE, size=number, repeat=repeat)
                     times[name].append(spent - bare)

@@ -68,7 +68,7 @@ def _some(points: Sequence[int], *, quick: bool) -> Sequence[int]:
 
 def _series(log: Log, rounds: int, *, quick: bool) -> dict[str, dict[str, dict[int, Spread]]]:
     found: dict[tuple[str, str, int], list[float]] = {}
-    quantities = QUANTITIES[::2] if quick else QUANTITIES
+    quantities = QUANTITIES[::3] if quick else QUANTITIES
     with processes(("ours", "sdk"), "raw", log) as running:
         wanted = list(dict.fromkeys((quantity.case, quantity.trace) for quantity in quantities))
         costs.check(running, wanted)
@@ -101,7 +101,7 @@ def _rules(log: Log, rounds: int) -> dict[str, dict[int, Spread]]:
 
 def run(log: Log, *, quick: bool) -> Result:
     """A table for each quantity."""
-    rounds = 3 if quick else 6
+    rounds = 2 if quick else 6
     series = _series(log, rounds, quick=quick)
     if not quick:  # a decision alone is measured by `sampling`, for as many rules
         series["path rules of the filter, and as many of the sampling"] = _rules(log, rounds)

@@ -61,7 +61,7 @@ def over_one_alone(found: dict[tuple[str, bool], list[float]], *, trace: bool) -
 def run(log: Log, *, quick: bool) -> Result:
     """A row for each stack."""
     stacks = {names: title for names, title in STACKS.items() if not quick or names in NEEDED}
-    found = measure(4 if quick else 18, log, stacks)
+    found = measure(2 if quick else 18, log, stacks)
     rows = [
         [title, *(Spread.of(found[names, trace]).show(2) for trace in (False, True))] for names, title in stacks.items()
     ]

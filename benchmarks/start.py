@@ -54,7 +54,7 @@ def run(log: Log, *, quick: bool) -> Result:
     """A row for each statement, in an interpreter of its own each time."""
     times: dict[str, list[float]] = {title: [] for title in STATEMENTS}
     modules: dict[str, int] = {}
-    for _ in range(2 if quick else 5):
+    for _ in range(1 if quick else 4):
         for title, statement in STATEMENTS.items():
             spent, modules[title] = json.loads(_python("-c", _TIMED.format(statement=statement)).stdout)
             times[title].append(spent)
