@@ -23,7 +23,6 @@ _MAX_FIELDS = 1000
 _SNIFFED = 512
 _SNIFFED_JSON = 16  # characters of JSON that must have had something in them
 _MAX_JSON_DEPTH = 64  # of JSON that was cut off; what is deeper is shown as text
-_SCALARS = (str, int, float, bool, bytes, type(None))
 _BINARY_TYPES = (
     "image/",
     "audio/",

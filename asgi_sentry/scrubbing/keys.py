@@ -198,10 +198,6 @@ class Keys:
         known = self.special.get(key)
         return self._fresh(key) if known is None else known
 
-    def known(self, key: object) -> int:
-        """What a key means, if that is known; what is not is taken to mean nothing."""
-        return self.special.get(key, PLAIN)
-
     def of_shown(self, name: str | bytes) -> int:
         """What a name means that stands in a value of its own, maybe as a repr, as in the variables of a frame."""
         known = self._shown.get(name)

@@ -22,7 +22,6 @@ from importlib import import_module
 from typing import Any
 
 _parser: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
-_codes: Any = import_module("re._constants" if sys.version_info >= (3, 11) else "sre_constants")
 
 # Every kind of character that a class can tell apart: Latin-1, and letters, digits, signs and spaces beyond.
 _ALPHABET = (

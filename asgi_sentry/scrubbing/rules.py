@@ -2,7 +2,7 @@
 
 Every pattern is linear: a lookbehind lets it start at the head of a run only, or its repeats are bounded. Most texts
 are told to be harmless by *gates*, literals that every match has; they are looked for in all texts at once, as they
-are or through a mask that makes classes of characters one (see `text.py`).
+are or through a mask that makes classes of characters one (see `texts.py`).
 """
 
 from __future__ import annotations

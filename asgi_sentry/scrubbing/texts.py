@@ -44,7 +44,6 @@ _COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHV
 # What texts are remembered by: all digits 0, and one character for the address in a repr and for an id. Addresses and
 # ids are words of their own, an address is too short for a token, and their letters make no gate. Behind a percent sign
 # two digits are a character, so there they count.
-_DIGITS_IN = frozenset(_DIGITS)
 _ALL_ZERO = bytes(0x30 if byte in _DIGITS else byte for byte in range(256))
 _ADDRESS, _AN_ADDRESS = re.compile(rb"0x(?<![\w-]0x)[0-9a-f]{8,13}(?![\w-])"), b"\1"
 _ID = re.compile(
