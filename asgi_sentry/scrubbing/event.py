@@ -50,10 +50,8 @@ _BATCHED = frozenset({"span", "log", "trace_metric"})
 def _add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, place: Any) -> None:
     if callable(action):
         action(walk, value, holder, key, place)
-    elif action == DATA:
+    elif action in (DATA, TEXT):
         walk.add(value, holder, key, place)
-    elif action == TEXT:
-        _text(walk, value, holder, key, place)
     elif action == FIXED or not _is_id(value):
         _fixed(walk, value, holder, key, place, 0)
 
@@ -62,13 +60,6 @@ def _is_id(value: Any) -> bool:
     return not isinstance(value, (str, bytes, dict, list, tuple)) or (
         isinstance(value, str) and len(value) <= _LONGEST_ID
     )
-
-
-def _text(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
-    if value.__class__ is str:
-        walk.text(value, holder, key, place)
-    else:
-        walk.add(value, holder, key, place)
 
 
 _DEEPEST = 16
@@ -95,6 +86,25 @@ def _all_known(walk: Walk, value: dict[Any, Any] | list[Any]) -> bool:
         return False
 
 
+def _add_fields(walk: Walk, schema: Schema, value: dict[Any, Any], here: Any) -> dict[Any, Any]:
+    """Have each known field of an object go its way; the others are returned."""
+    others = {}
+    for field, inner in value.items():
+        way = schema.get(field) if field.__class__ is str else None
+        if way is None:
+            others[field] = inner
+        elif inner is None:
+            continue
+        elif way == ID:
+            if inner.__class__ not in SCALARS and not _is_id(inner):
+                _fixed(walk, inner, value, field, here, 0)
+        elif inner.__class__ is str and way == TEXT:
+            walk.add(inner, value, field, here)
+        else:
+            _add(walk, way, inner, value, field, here)
+    return others
+
+
 def _object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, Any, Any], None]:
     """An object with known fields; the others go the way of `rest`."""
 
@@ -103,20 +113,7 @@ def _object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, An
             walk.add(value, holder, key, place)
             return
         here = (place, key)
-        others = {}
-        for field, inner in value.items():
-            way = schema.get(field) if field.__class__ is str else None
-            if way is None:
-                others[field] = inner
-            elif inner is None:
-                continue
-            elif way == ID:
-                if inner.__class__ not in SCALARS and not _is_id(inner):
-                    _fixed(walk, inner, value, field, here, 0)
-            elif inner.__class__ is str and way == TEXT:
-                walk.text(inner, value, field, here)
-            else:
-                _add(walk, way, inner, value, field, here)
+        others = _add_fields(walk, schema, value, here)
         if not others:
             return
         if rest == DATA:  # as one object, so that keys decide, and pairs of name and value are seen
@@ -249,7 +246,7 @@ def _query(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
         holder[key] = value
         if hit:
             walk.note(place, key, PASSWORD)
-    _text(walk, value, holder, key, place)
+    walk.add(value, holder, key, place)
 
 
 def _url(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
@@ -258,7 +255,7 @@ def _url(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
         holder[key] = value
         if hit:
             walk.note(place, key, PASSWORD)
-    _text(walk, value, holder, key, place)
+    walk.add(value, holder, key, place)
 
 
 def _cookies(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
@@ -319,7 +316,7 @@ def secret_parameters(template: str, scrubber: Scrubber) -> set[int | str]:
 
 def _logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if not isinstance(value, dict):
-        _text(walk, value, holder, key, place)
+        walk.add(value, holder, key, place)
         return
     here = (place, key)
     message, params = value.get("message"), value.get("params")
@@ -435,17 +432,7 @@ def _clean_fields(
     try:
         for path, other in sections.items():
             _hold(walk, payload, path, other, taint, held)
-        rest = {}
-        for field, value in payload.items():
-            action = schema.get(field)
-            if action is None:
-                rest[field] = value
-            elif value is None or (action == ID and value.__class__ is str and len(value) <= _LONGEST_ID):
-                continue
-            elif action == FIXED and value.__class__ is str:
-                walk.fixed(value, payload, field, None)
-            else:
-                _add(walk, action, value, payload, field, None)
+        rest = _add_fields(walk, schema, payload, None)
         if rest:
             walk.members(rest, payload, None)
         walk.finish(taint)

@@ -106,7 +106,7 @@ _STRINGS = frozenset({str})
 _LOWER = bytes(range(256)).lower()
 _has_digit = re.compile(r"\d").search
 _LONGEST_NAME = 200
-_REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
+REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _NAMES = 1024  # of those that stand in texts
 
 
@@ -203,7 +203,7 @@ class Keys:
         known = self._shown.get(name)
         if known is None:
             text = name.decode("latin-1") if isinstance(name, bytes) else name
-            shown = _REPR.match(text)
+            shown = REPR.match(text)
             known = self[shown[2] if shown else text] if len(text) <= _LONGEST_NAME else PLAIN
             known = PLAIN if known == MAYBE else known
             if len(self._shown) < _NAMES and len(text) <= _CACHED_LENGTH:

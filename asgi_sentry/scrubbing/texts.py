@@ -106,8 +106,7 @@ class TextRules:
 
     __slots__ = (
         "_always", "_characters", "_cores", "_find_core", "_gates", "_harmless_words", "_keys", "_known",
-        "_other_lines", "_rules",
-        "_shapes_hold", "_words", "clean_frames", "clean_lines",
+        "_other_lines", "_rules", "_shapes_hold", "_words", "clean_frames", "clean_lines",
     )  # fmt: skip
 
     def __init__(self, rules: Sequence[Rule], keys: Keys) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry.scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, VALUE_KEYS
+from asgi_sentry.scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, REPR, VALUE_KEYS
 from asgi_sentry.scrubbing.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry.scrubbing.plain import KEPT_MODULES, SCALARS, Copier, Rebuilt, plain_key, rename_keys, unused
 
@@ -42,7 +42,6 @@ _UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN)
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
 _BESIDE_NAMES = ("value", "val", "Value")
 _VALUES = frozenset(VALUE_KEYS)
-_REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
 
@@ -92,7 +91,6 @@ class Walk:
         self.renamed: dict[Any, str] = {}  # keys that held a secret, and what became of them
         self._lenient = lenient
         self._owned = False  # whether all containers are ours, to be changed in place
-        self._copier = Copier(lenient=lenient)
         self._roots: list[_Root] = []
         self._given: list[tuple[str, Any, Any, Place | None]] = []
         self._fixed: list[tuple[str, Any, Any, Place | None]] = []
@@ -118,10 +116,6 @@ class Walk:
     def members(self, source: dict[Any, Any], holder: dict[Any, Any], place: Place | None) -> None:
         """Scrub those members of `holder` that are in `source`, in place."""
         self._roots.append(_new_root((source, holder, _MEMBERS, place, BY_KEYS)))
-
-    def text(self, value: str, holder: Any, key: Any, place: Place | None) -> None:
-        """A text that is no part of a container to walk."""
-        self._given.append((value, holder, key, place))
 
     def fixed(self, value: str, holder: Any, key: Any, place: Place | None) -> None:
         """A text of the protocol's, which taint never touches."""
@@ -167,6 +161,7 @@ class Walk:
     def _own(self) -> None:
         """Put plain copies in the place of all values."""
         self._owned = True
+        self._copier = Copier(lenient=self._lenient)
         self._values = []
         for value, holder, key, _, _ in self._roots:
             if key is not _MEMBERS:
@@ -634,7 +629,7 @@ def _is_pair(value: list[Any]) -> bool:
 
 def _looks_random(value: str | bytes) -> bool:
     text = value.decode("latin-1") if isinstance(value, bytes) else value
-    shown = _REPR.match(text[:1000])
+    shown = REPR.match(text[:1000])
     return _OPAQUE.match(shown[2] if shown else text[:1000]) is not None
 
 
