@@ -17,9 +17,9 @@ import sys
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from asgi_sentry.sampling.adaptive import Adaptive
-from asgi_sentry.sampling.budgets import Budget, allowed, period_at
-from asgi_sentry.sampling.rate import PERIODS, Limit
+from asgi_sentry._sampling.adaptive import Adaptive
+from asgi_sentry._sampling.budgets import Budget, allowed, period_at
+from asgi_sentry._sampling.rate import PERIODS, Limit
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 TARGET = 20

@@ -20,10 +20,10 @@ import subprocess
 import sys
 import time
 
-from asgi_sentry.paths import PathRules
-from asgi_sentry.sampling.rate import Rate
-from asgi_sentry.sampling.sampler import PathSampler
-from asgi_sentry.sampling.shared import SharedLimits
+from asgi_sentry._paths import PathRules
+from asgi_sentry._sampling.rate import Rate
+from asgi_sentry._sampling.redis.shared import SharedLimits
+from asgi_sentry._sampling.sampler import PathSampler
 
 METHOD = "One process, all cases in turns, garbage collection off; medians of the rounds, wall clock."
 

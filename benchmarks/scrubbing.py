@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sentry_sdk.scrubber import EventScrubber
 
-from asgi_sentry.scrubbing import DEFAULT_RULES, Scrubber, Taint, parse_body
+from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber, Taint, parse_body
 from benchmarks.adversarial import PIECES, combined
 from benchmarks.captured import another, capture
 from benchmarks.harness import Spread, ratios

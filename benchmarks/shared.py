@@ -19,9 +19,9 @@ import subprocess
 import sys
 import time
 
-from asgi_sentry.sampling.budgets import allowed, period_at
-from asgi_sentry.sampling.rate import PERIODS, Limit
-from asgi_sentry.sampling.shared import SharedLimits
+from asgi_sentry._sampling.budgets import allowed, period_at
+from asgi_sentry._sampling.rate import PERIODS, Limit
+from asgi_sentry._sampling.redis.shared import SharedLimits
 
 SKEWS = (0.0, 0.0, 40 * 86_400.0, -6 * 86_400.0)
 WINDOW = Limit(count=200, seconds=1.0)

@@ -10,12 +10,12 @@ import json
 import sys
 from typing import Any
 
-import apps
 import sentry_sdk
-from conftest import DSN, mode_options
-from test_one_each import COUNTED, PLAIN_SETUPS, SETUPS, outcomes, sessions_of
 
 from asgi_sentry.testing import RecordingTransport
+from tests import apps
+from tests.conftest import DSN, mode_options
+from tests.laws.test_one_each import COUNTED, PLAIN_SETUPS, SETUPS, outcomes, sessions_of
 
 
 def start(mode: str) -> RecordingTransport:

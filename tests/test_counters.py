@@ -6,13 +6,13 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-import apps
 import pytest
-from strategies import Clock
-from test_sampling_stack import answering, broken, drive, errors, keeping, respond, sampled_by, status, trace
 
 import asgi_sentry
 from asgi_sentry import ErrorPolicyMiddleware, PathSamplingMiddleware, Rate, TransactionFilterMiddleware
+from tests import apps
+from tests.laws.test_sampling_stack import answering, broken, drive, errors, keeping, respond, sampled_by, status, trace
+from tests.strategies import Clock
 
 
 def counted(kind: str, action: Any) -> dict[str, int]:

@@ -9,14 +9,14 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
-import apps
 import pytest
 import sentry_sdk
-from conftest import transactions
 
 import asgi_sentry
 from asgi_sentry import trace_function
 from asgi_sentry.testing import request
+from tests import apps
+from tests.conftest import transactions
 
 
 async def traced(start: Any, work: Any) -> list[str]:

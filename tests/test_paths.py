@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette._utils import get_route_path
 
-from asgi_sentry.paths import DEFAULT_EXCLUDE, PathRule, PathRules, route_path
+from asgi_sentry._paths import DEFAULT_EXCLUDE, PathRule, PathRules, route_path
 from tests.strategies import path_rules, request_methods, request_paths
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry.sampling.rate import Rate
-from asgi_sentry.settings import Settings, SettingsError
+from asgi_sentry._sampling.rate import Rate
+from asgi_sentry._settings import Settings, SettingsError
 from tests.strategies import credential_urls, credentials, environments, settings_values
 
 VARIABLES = {

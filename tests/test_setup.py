@@ -8,15 +8,15 @@ from functools import partial
 from typing import Any
 
 import anyio
-import apps
 import pytest
 import sentry_sdk
-from conftest import DSN, mode_options, transactions
 from starlette.middleware import Middleware
 
 import asgi_sentry
-from asgi_sentry import faults
+from asgi_sentry import _faults as faults
 from asgi_sentry.testing import RecordingTransport, request
+from tests import apps
+from tests.conftest import DSN, mode_options, transactions
 
 V3 = sentry_sdk.VERSION.startswith("3")
 SECRET = "qX7mPz41vRt9Kd3w"

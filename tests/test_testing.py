@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import sentry_sdk
-from conftest import DSN
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.transport import HttpTransport
 
 from asgi_sentry.testing import RecordingTransport, request
+from tests.conftest import DSN
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:

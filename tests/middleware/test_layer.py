@@ -16,7 +16,7 @@ from asgi_sentry import (
     UserContextMiddleware,
     compose,
 )
-from asgi_sentry.middleware.layer import survey
+from asgi_sentry._middleware.layer import survey
 from asgi_sentry.testing import request
 from tests.conftest import Start, transactions
 

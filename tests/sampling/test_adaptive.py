@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry.sampling.adaptive import MAX_TEMPLATES, Adaptive, shares
-from asgi_sentry.sampling.rate import Limit, Rate
-from asgi_sentry.sampling.sampler import PathSampler
+from asgi_sentry._sampling.adaptive import MAX_TEMPLATES, Adaptive, shares
+from asgi_sentry._sampling.rate import Limit, Rate
+from asgi_sentry._sampling.sampler import PathSampler
 from tests.strategies import Clock
 
 traffics = st.lists(st.floats(0, 1e4).map(lambda rate: rate if rate > 1e-6 else 0.0), min_size=1, max_size=40)

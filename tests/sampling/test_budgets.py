@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry.sampling.budgets import ROOM, Budget, Period, allowed, parse_budget, period_at
-from asgi_sentry.sampling.rate import PERIODS, Limit
+from asgi_sentry._sampling.budgets import ROOM, Budget, Period, allowed, parse_budget, period_at
+from asgi_sentry._sampling.rate import PERIODS, Limit
 from tests.strategies import Clock
 
 UTC = timezone.utc

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asgi_sentry.sampling.limits import SLOTS, Reservoir, TokenBucket
-from asgi_sentry.sampling.rate import Limit
+from asgi_sentry._sampling.limits import SLOTS, Reservoir, TokenBucket
+from asgi_sentry._sampling.rate import Limit
 from tests.strategies import Clock, arrivals
 
 limits = st.builds(Limit, count=st.integers(1, 9), seconds=st.sampled_from([1.0, 10.0, 60.0]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry.sampling.rate import PERIODS, Limit, Rate
+from asgi_sentry._sampling.rate import PERIODS, Limit, Rate
 
 
 @given(st.integers(1, 10**12), st.sampled_from(sorted(PERIODS)), st.sampled_from(["{}/{}", " {} / {} "]))

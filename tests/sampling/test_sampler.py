@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry.sampling.adaptive import Adaptive
-from asgi_sentry.sampling.ledger import SPREAD, Ledger
-from asgi_sentry.sampling.limits import TokenBucket
-from asgi_sentry.sampling.rate import Limit, Rate
-from asgi_sentry.sampling.sampler import Choice, PathSampler
+from asgi_sentry._sampling.adaptive import Adaptive
+from asgi_sentry._sampling.ledger import SPREAD, Ledger
+from asgi_sentry._sampling.limits import TokenBucket
+from asgi_sentry._sampling.rate import Limit, Rate
+from asgi_sentry._sampling.sampler import Choice, PathSampler
 from tests.strategies import Clock, arrivals
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgi_sentry.scrubbing import FILTERED, Redaction, Scrubber
+from asgi_sentry._scrubbing import FILTERED, Redaction, Scrubber
 from tests.strategies import FORMS, PLAIN_KEYS, SECRET_KEYS, harmless_text, json_like, planted, secret_values
 
 SCRUBBER = Scrubber()

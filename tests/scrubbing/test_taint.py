@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry.scrubbing import FILTERED, Scrubber, Taint
+from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint
 from tests.strategies import awkward_secrets, harmless_text, secret_values
 
 SCRUBBER = Scrubber()

@@ -1,0 +1,1 @@
+"""The last place before the network: everything that leaves is scrubbed here."""

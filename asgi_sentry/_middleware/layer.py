@@ -1,0 +1,137 @@
+"""The base of all layers: a layer is a plan with one part filled in, and an app to pass requests on to.
+
+Whichever layer is outermost opens the request record and carries out the joined plan of all. It knows the layers
+below it from the start: `survey` looks down the `app` attributes, by which middlewares hold what they wrap, other
+people's too. So five layers that stand together cost one: the outermost calls the app below the last of them. A layer
+that can't be seen from above (behind a router, or in a closure) joins when the request reaches it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgi_sentry import _faults as faults
+from asgi_sentry import _sdk as sdk
+from asgi_sentry._request.record import KEY, RequestRecord
+
+if TYPE_CHECKING:
+    from asgi_sentry._request.plan import Plan
+    from asgi_sentry.types import ASGIApp, Receive, Scope, Send
+
+_DEEPEST = 64  # middlewares looked through; a stack is a dozen
+
+
+class Layer:
+    """An ASGI3 middleware. Subclasses only say what they want, as a plan."""
+
+    def __init__(self, app: ASGIApp, own: Plan) -> None:
+        check_app(app, type(self).__name__)
+        self.app = app
+        self._own = own
+        self._plan, self._target = survey(self)
+        self._has_say_at_the_end = self._plan.late is not None or any(each.statuses for each in self._plan.filters)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        __tracebackhide__ = True  # the SDK leaves our frame out of the app's tracebacks
+        if scope.get("type") not in ("http", "websocket"):
+            say_at_start(self._plan)
+            return await self.app(scope, receive, send)
+        record = scope.get(KEY)
+        if record is not None and not record.closed:  # a copy of the scope may outlive its request
+            try:
+                if record.meet(self._own, scope):
+                    receive = record.tap(receive)
+                send = record.overhear(send)
+                if self._has_say_at_the_end:
+                    say_at_start(self._plan)
+            except Exception as exc:
+                faults.note("joining a request", exc, "the layer has no effect on it")
+            return await self.app(scope, receive, send)
+        view = sdk.view()
+        if view is None:
+            return await self._target(scope, receive, send)
+        record = None
+        try:  # not within the one below, or a fault of ours would become the context of the app's exceptions
+            if view.door is None or self._has_say_at_the_end:
+                say_at_start(self._plan)
+            record = RequestRecord(self._plan, view, scope)
+        except Exception as exc:
+            faults.note("opening a request", exc, "the request is served without Sentry")
+        if record is None:
+            return await self._target(scope, receive, send)
+        try:
+            return await self._target(scope, record.tap(receive), record.watch(send))
+        except Exception as exc:
+            record.failure = exc
+            raise
+        except BaseException as exc:
+            record.note_cancelled(exc)
+            raise
+        finally:
+            record.close()
+
+
+def say_at_start(plan: Plan) -> None:
+    """Say once, at start, what a plain `sentry_sdk.init`, or the SDK's streaming mode, leaves open."""
+    view = sdk.view()
+    if view is None:
+        return
+    if view.streaming and (plan.late is not None or any(policy.statuses for policy in plan.filters)):
+        faults.once(
+            "keep and statuses have no effect: they decide when a request has ended, and in streaming mode its spans "
+            "are on their way by then. Use trace_lifecycle='static', or leave them out."
+        )
+    if view.door is None:
+        faults.once(
+            "Sentry was started by sentry_sdk.init: events and transactions of requests are scrubbed, but logs, "
+            "metrics, streamed spans and what no request caused are not. Start it by asgi_sentry.init instead."
+        )
+
+
+class Survey(NamedTuple):
+    """What a layer can see below it."""
+
+    plan: Plan  # joined from it and all layers below
+    target: ASGIApp  # the first app that is not a layer of ours
+
+
+def survey(layer: Layer) -> Survey:
+    """Look down the stack from this layer."""
+    plan = layer._own  # noqa: SLF001 - of the same class
+    target: Any = None
+    below: Any = layer.app
+    for _ in range(_DEEPEST):
+        if isinstance(below, Layer):
+            plan = plan.joined(below._own)  # noqa: SLF001 - of the same class
+        elif target is None:
+            target = below
+        below = getattr(below, "app", None)
+        # A router's `app` may be a method; an object that is not called to serve is no middleware.
+        if below is None or inspect.ismethod(below) or not callable(below):
+            break
+    return Survey(plan, layer.app if target is None else target)
+
+
+def check_app(app: object, user: str) -> None:
+    """Refuse what is no ASGI3 app, before it fails at the first request.
+
+    Raises:
+        TypeError: it is not callable, a class, or takes other than three arguments.
+    """
+    remedy = f"{user} wraps an ASGI3 app: an `async def app(scope, receive, send)`"
+    if not callable(app) or inspect.isclass(app):
+        raise TypeError(f"{remedy}, got {_shown(app)}")
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):  # a builtin or an extension's: nothing to be seen
+        return
+    try:
+        signature.bind({}, None, None)
+    except TypeError:
+        raise TypeError(f"{remedy}, got {_shown(app)}, which takes {signature}") from None
+
+
+def _shown(app: object) -> str:
+    return f"the class {app.__qualname__}" if inspect.isclass(app) else f"an object of type {type(app).__qualname__}"

@@ -1,0 +1,50 @@
+"""The request root alone."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import TYPE_CHECKING
+
+from asgi_sentry._middleware.layer import Layer
+from asgi_sentry._request.plan import Plan, RootPolicy
+
+if TYPE_CHECKING:
+    from asgi_sentry.types import ASGIApp
+
+_WEBSOCKETS = ("handshake", "lifetime", "off")
+
+
+class SentryMiddleware(Layer):
+    """Isolation, trace, errors, status, name and session of each request, and nothing of its content.
+
+    Every other layer brings this along with these defaults; this one is for a stack without policies, or for other
+    values.
+
+    Args:
+        app: the ASGI3 app to wrap.
+        failed_request_status_codes: statuses of a response behind which an exception that the framework handled is
+            reported. One that the app raises is reported in any case.
+        websockets: when the transaction of a websocket is sent: `handshake`, once the connection is accepted or
+            refused; `lifetime`, once it closes, with a duration of hours for a long one; `off`, never.
+
+    Raises:
+        TypeError: `app` is no ASGI3 app, or the status codes are no container.
+        ValueError: `websockets` is none of the three.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        failed_request_status_codes: Container[int] = range(500, 600),
+        websockets: str = "handshake",
+    ) -> None:
+        if not isinstance(failed_request_status_codes, Container) or isinstance(failed_request_status_codes, str):
+            raise TypeError(
+                "failed_request_status_codes must be a container of ints, such as range(500, 600) or {500, 503}, "
+                f"got {failed_request_status_codes!r}"
+            )
+        if websockets not in _WEBSOCKETS:
+            raise ValueError(f"websockets must be one of {', '.join(map(repr, _WEBSOCKETS))}, got {websockets!r}")
+        policy = RootPolicy(failed_request_status_codes=failed_request_status_codes, websockets=websockets)
+        super().__init__(app, Plan(root=policy))

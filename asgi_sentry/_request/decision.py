@@ -1,0 +1,220 @@
+"""The head decision: whether a request becomes a transaction, before anything is started."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from functools import lru_cache
+from numbers import Real
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgi_sentry import _faults as faults
+from asgi_sentry._request.plan import Allowance, Plan, afford
+from asgi_sentry._sampling.sampler import PARENT_NO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asgi_sentry import _sdk as sdk
+    from asgi_sentry._sampling.sampler import Choice, RuleState
+
+logger = logging.getLogger("asgi_sentry")
+
+
+class Decision(NamedTuple):
+    """What was decided for a request."""
+
+    sampled: bool
+    rate: float | None  # the effective rate, in [0, 1]; None: the incoming one stays
+    reason: str  # of the client report, where it is not sampled
+    by: str  # who decided, as `counters` tells it
+    rule: RuleState | None = None  # the rate that was found for the path
+    weight: float = 1.0  # for how many of what the rate let through it stands: those that a budget did not
+
+    @property
+    def excluded(self) -> bool:
+        """Never to be a transaction, so no session either."""
+        return self.by == "excluded"
+
+
+EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", by="excluded")
+
+
+def decide(
+    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
+) -> Decision:
+    """Ask the filters, then the rates by path, then the SDK's own sampler or rate.
+
+    Args:
+        plan: what the layers of this request want.
+        view: of the SDK's client.
+        context: the trace, with the parent's decision and the dice.
+        scope: of the request.
+        op: such as `http.server`.
+    """
+    for policy in plan.filters:
+        if policy.excludes(scope):
+            return EXCLUDED
+    decided = _decide_by_rules(plan, view, context, scope)
+    if decided is None:
+        decided = _decide_like_the_sdk(view, context, scope, op=op)
+    return _within(plan.budgets, decided, context) if plan.budgets else decided
+
+
+def revise(
+    decided: Decision,
+    layer: Plan,
+    plan: Plan,
+    view: sdk.ClientView,
+    context: sdk.TraceContext,
+    scope: Mapping[str, Any],
+) -> Decision:
+    """The decision of a request that meets a layer further in. No limit and no budget is asked twice.
+
+    Args:
+        decided: by the layers further out.
+        layer: what it wants.
+        plan: joined from all of them.
+        view: of the SDK's client.
+        context: the trace.
+        scope: the layer's own, whose paths may be those of a mount.
+    """
+    # A rate found further out stands, as it would if both layers could see each other, and so does the SDK's where
+    # the layer has none.
+    found = None if decided.rule is not None else _decide_by_rules(layer, view, context, scope)
+    anew = decided if found is None else found
+    if anew.excluded:
+        return anew
+    if decided.by == "budget":
+        return anew._replace(sampled=False, by="budget") if anew.sampled else anew
+    if not decided.sampled:
+        return _within(plan.budgets, anew, context)
+    if anew is not decided and anew.sampled:
+        anew = _weighed(anew, decided.weight, context)
+    return _within(layer.budgets, anew, context)
+
+
+def _within(budgets: tuple[Allowance, ...], decided: Decision, context: sdk.TraceContext) -> Decision:
+    """What the budgets leave of a decision."""
+    if not decided.sampled:
+        return decided
+    weight = afford(budgets)
+    return decided._replace(sampled=False, by="budget") if weight is None else _weighed(decided, weight, context)
+
+
+def _weighed(decided: Decision, weight: float, context: sdk.TraceContext) -> Decision:
+    if weight == 1:
+        return decided
+    rate = context.parent_rate() if decided.rate is None else decided.rate
+    return decided._replace(rate=None if rate is None else rate / weight, weight=decided.weight * weight)
+
+
+def _decide_by_rules(
+    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any]
+) -> Decision | None:
+    for sampler in plan.samplers:
+        state = sampler.match(scope)
+        if state is not None:
+            if state.excludes:
+                return EXCLUDED
+            halvings = view.downsample()
+            parent = context.parent_sampled
+            follows = parent is False and sampler.inherits  # then nobody rolls the dice
+            choice = sampler.choose(
+                state,
+                sample_rand=1.0 if follows else context.rand(),
+                parent_sampled=parent,
+                parent_rate=context.parent_rate() if parent else None,
+                downsample=halvings,
+                scope=scope,
+            )
+            return _decided(state, choice) if not halvings else _under_pressure(state, choice, context)
+    return None
+
+
+def _under_pressure(state: RuleState, choice: Choice, context: sdk.TraceContext) -> Decision:
+    """A decision at halved rates, which may be what was in the way."""
+    pressed = not choice.sampled and choice.reason == "dice" and context.rand() < state.fraction
+    decided = _decided(state, choice)
+    return decided._replace(reason="backpressure") if pressed else decided
+
+
+def _decided(state: RuleState, choice: Choice) -> Decision:
+    """What a rule's choice means; made once for the choices that are, since they are the same at most requests."""
+    known: tuple[Choice, Decision] | None = state.decisions.get(id(choice))
+    if known is not None and known[0] is choice:
+        return known[1]
+    decided = Decision(sampled=choice.sampled, rate=choice.rate, reason="sample_rate", by=choice.reason, rule=state)
+    if choice is state.yes or choice is state.no or choice is PARENT_NO:
+        state.decisions[id(choice)] = (choice, decided)
+    return decided
+
+
+def _decide_like_the_sdk(
+    view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
+) -> Decision:
+    """The SDK's precedence: `traces_sampler`, else the parent, else `traces_sample_rate`; then backpressure."""
+    inherited = False
+    if view.sampler is not None:
+        try:
+            rate = view.sampler(_sampling_context(context, scope, op=op))
+        except Exception as exc:
+            faults.note("traces_sampler", exc, "the request is not sampled")
+            reason = "callback_error" if view.streaming else "sample_rate"  # as the SDK counts it in each mode
+            return Decision(sampled=False, rate=None, reason=reason, by="sdk")
+    elif context.parent_sampled is not None:
+        rate, inherited = float(context.parent_sampled), True
+    else:
+        rate = view.rate
+    given, rate = rate, _fraction(rate)
+    if rate is None:
+        # Not its value: a sampler can return anything that it found in the request.
+        logger.warning("no sample rate within [0, 1], but a %s; the request is not sampled", type(given).__name__)
+        return Decision(sampled=False, rate=None, reason="sample_rate", by="sdk")
+    halvings = view.downsample()
+    effective = rate / 2**halvings
+    sampled = effective > 0 and context.rand() < effective
+    if not halvings:
+        return _answers(None if inherited else effective)[sampled]
+    reason = "backpressure" if not sampled and rate > 0 else "sample_rate"
+    return Decision(
+        sampled=sampled,
+        rate=effective,
+        reason=reason,
+        by="parent" if inherited else "sdk",
+    )
+
+
+def _fraction(rate: Any) -> float | None:
+    """A sample rate from whatever the SDK takes for a number; None if it is none within [0, 1]."""
+    if not isinstance(rate, (Real, Decimal)):
+        return None
+    try:
+        value = float(rate)
+    except (ValueError, OverflowError):
+        return None
+    return value if 0 <= value <= 1 else None
+
+
+@lru_cache(maxsize=64)
+def _answers(rate: float | None) -> tuple[Decision, Decision]:
+    """No and yes of the SDK's own rate, None for a parent's: made once, since they are the same at most requests."""
+    no = Decision(sampled=False, rate=rate, reason="sample_rate", by="parent" if rate is None else "sdk")
+    return no, no._replace(sampled=True)
+
+
+def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str) -> dict[str, Any]:
+    """What the SDK's own middleware gives a `traces_sampler`: here too the route is not known yet, the path is."""
+    return {
+        "transaction_context": {
+            "trace_id": context.trace_id,
+            "parent_span_id": context.parent_span_id,
+            "op": op,
+            "name": scope.get("path"),
+            "description": scope.get("path"),
+            "source": "url",
+            "sampled": None,
+        },
+        "parent_sampled": context.parent_sampled,
+        "asgi_scope": scope,
+    }

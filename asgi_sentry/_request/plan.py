@@ -1,0 +1,163 @@
+"""What the layers of a stack want, joined into one plan that the outermost of them carries out.
+
+Each layer is a plan with one part filled in. Joining plans is associative, and the parts that can meet (two filters,
+two samplers) are joined so that the order of unlike layers never matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._sampling.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from asgi_sentry._paths import PathRules
+    from asgi_sentry._request.error_policy import ErrorPolicy
+    from asgi_sentry._request.user import UserPolicy
+    from asgi_sentry._sampling.late import LateDecisions
+    from asgi_sentry._sampling.sampler import Gate, PathSampler
+    from asgi_sentry._scrubbing import Scrubber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RootPolicy:
+    """Which responses are failures, and when a websocket's transaction is sent."""
+
+    failed_request_status_codes: Container[int] = range(500, 600)
+    websockets: str = "handshake"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FilterPolicy:
+    """Which requests never become transactions."""
+
+    paths: PathRules[bool]
+    methods: frozenset[str] = frozenset()
+    user_agents: tuple[bytes, ...] = ()
+    statuses: frozenset[int] = frozenset()  # of responses whose transactions are dropped at the end
+
+    def excludes(self, scope: Mapping[str, Any]) -> bool:
+        """Whether this request is to be no transaction."""
+        if scope.get("method") in self.methods or self.paths.match(scope):
+            return True
+        if self.user_agents:
+            for name, value in scope.get("headers") or ():
+                if name == b"user-agent" and any(part in value for part in self.user_agents):
+                    return True
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BodyPolicy:
+    """How much of a body is kept, when it is attached, and who scrubs it."""
+
+    max_bytes: int
+    attach: str
+    scrubber: Scrubber | None  # None: the one that scrubs everything else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Allowance:
+    """A budget of transactions, and the account by which the sent ones stand for those it did not allow."""
+
+    gate: Gate
+    ledger: Ledger = field(default_factory=Ledger)  # of what the head decided to keep,
+    late: Ledger = field(default_factory=Ledger)  # and of what its end did: each stands for itself, not for many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ErrorRules:
+    """Which errors are sent, and how many."""
+
+    policy: ErrorPolicy
+    budget: Gate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """The joined wishes of the layers; the outermost layer's stand first."""
+
+    root: RootPolicy | None = None
+    filters: tuple[FilterPolicy, ...] = ()
+    samplers: tuple[PathSampler, ...] = ()
+    budgets: tuple[Allowance, ...] = ()  # of transactions
+    late: LateDecisions | None = None
+    errors: tuple[ErrorRules, ...] = ()
+    user: UserPolicy | None = None
+    headers: tuple[Scrubber | None, ...] = ()  # one a layer; None: the one that scrubs everything else
+    bodies: tuple[BodyPolicy, ...] = ()
+    members: frozenset[int] = field(default=frozenset())  # ids of the layers' plans joined here; none: a layer's own
+
+    def joined(self, inner: Plan) -> Plan:
+        """This plan and that of a layer further in. Where only one can hold, it is the outer one's."""
+        return Plan(
+            root=self.root or inner.root,
+            filters=self.filters + inner.filters,
+            samplers=self.samplers + inner.samplers,
+            budgets=self.budgets + inner.budgets,
+            late=self.late or inner.late,
+            errors=self.errors + inner.errors,
+            user=self.user or inner.user,
+            headers=self.headers + inner.headers,
+            bodies=self.bodies + inner.bodies,
+            members=self._layers() | inner._layers(),
+        )
+
+    def _layers(self) -> frozenset[int]:
+        # Layers live as long as the stack, so their plans' ids are theirs; a joined plan may be gone the next moment.
+        return self.members or frozenset({id(self)})
+
+    def covers(self, layer: Plan) -> bool:
+        """Whether the plan of this layer is this one, or was joined into it."""
+        return layer is self or id(layer) in self.members
+
+    def excludes(self, scope: Mapping[str, Any]) -> bool:
+        """Whether any filter excludes the request."""
+        for policy in self.filters:  # noqa: SIM110 - `any` of a generator costs half as much again
+            if policy.excludes(scope):
+                return True
+        return False
+
+    def drops(self, status: int | None) -> bool:
+        """Whether a filter drops the transaction of a response with this status."""
+        return any(status in policy.statuses for policy in self.filters)
+
+    def afford_late(self, *, spent: bool) -> float | None:
+        """For how many a transaction stands whose end decides; None: a budget is used up.
+
+        Args:
+            spent: it was sampled and paid for at the head; with it, only the account changes.
+        """
+        weight = 1.0
+        for allowance in self.budgets:
+            if not spent and not allowance.gate.take():
+                allowance.late.drop()
+                return None
+            weight *= allowance.late.keep()
+        return weight
+
+    def disown(self, weight: float | None) -> None:
+        """Take a transaction out of the account of the head's: it is in that of those whose end decides.
+
+        Args:
+            weight: for how many it stood; None: the budget did not allow it.
+        """
+        if len(self.budgets) == 1:  # of several it is not known who stood for what, and the error is small
+            self.budgets[0].ledger.debt += -1.0 if weight is None else weight - 1.0
+
+
+def afford(budgets: tuple[Allowance, ...]) -> float | None:
+    """Spend one transaction of each budget: for how many it stands, so that counts add up; None: one is used up."""
+    weight = 1.0
+    for allowance in budgets:
+        if not allowance.gate.take():
+            allowance.ledger.drop()
+            return None
+        weight *= allowance.ledger.keep()
+    return weight
+
+
+DEFAULT_ROOT = RootPolicy()

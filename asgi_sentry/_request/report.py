@@ -1,0 +1,317 @@
+"""What is sent of one request: made once something is sent for it, and not before.
+
+A report is the other half of the request record. It names the route, reads headers, parses the body, resolves the
+user, and knows the request's secrets by value, so that they can be found wherever they turn up.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry import _faults as faults
+from asgi_sentry import _sdk as sdk
+from asgi_sentry._counters import count_error
+from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header
+from asgi_sentry._request.routes import route_template, transaction_name
+from asgi_sentry._request.tag import Clean, Tag
+from asgi_sentry._request.user import NOBODY_ASKED
+from asgi_sentry._scrubbing import Scrubber, Taint, parse_body
+from asgi_sentry._scrubbing.sentry.event import KEEP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+    from asgi_sentry._request.record import RequestRecord
+    from asgi_sentry._scrubbing.bodies.parse import Body
+
+# Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
+_REMEMBERED = 8
+_REQUEST = ("request",)
+_SCRUBBER = Scrubber()  # where the SDK was started without us
+
+
+class Report:
+    """What is sent of one request. Caches what it made."""
+
+    __slots__ = ("_body", "_body_size", "_record", "_reported", "_taint", "_taint_size", "_user")
+
+    def __init__(self, record: RequestRecord) -> None:
+        self._record = record
+        self._reported: deque[BaseException] = deque(maxlen=_REMEMBERED)
+        self._user: dict[str, Any] = {}
+        self._body: Body | None = None
+        self._body_size = -1
+        self._taint: Taint | None = None
+        self._taint_size = -1
+
+    # --- what goes in --------------------------------------------------------------------------------------------
+
+    def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The event processor: what is known of the request goes into an event that is about to be sent.
+
+        Returns:
+            The event; None for the second report of one exception, and for one that could not be scrubbed where no
+            door stands behind us to do it.
+        """
+        kind = event.get("type")
+        view = self._record.view
+        if kind is None and not self._is_wanted(event, hint):
+            return None
+        event = sdk.PlainEvent(event)
+        clean: Clean | None = None
+        try:
+            clean = self._describe(event, kind)
+        except Exception as exc:
+            faults.note("describing the request", exc, "the event goes without it")
+            # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
+            event.pop("request", None)
+            event.pop("user", None)
+        if view.door is not None:
+            event["event_id"] = Tag(event["event_id"], self, clean)
+            return event
+        if not self.admits(event):
+            return None
+        try:
+            self.clean_event(event, clean)
+        except Exception as exc:
+            faults.note("scrubbing", exc, "the event is not sent")
+            return None
+        return event
+
+    def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any]) -> bool:
+        """Whether an error is to be sent; one that is may get its fingerprint by rule.
+
+        Not if a rule ignores it, and not twice, as when it was logged in a thread and then raised.
+        """
+        exc = (hint.get("exc_info") or (None, None))[1]
+        if exc is not None:
+            if any(exc is reported for reported in self._reported):
+                count_error("repeated")
+                return False
+            self._reported.append(exc)
+        for rules in self._record.plan.errors:
+            ignored = rules.policy.ignored(exc, self._record.scope_of(rules), self._record.status)
+            if ignored is not None:
+                count_error(ignored)
+                return False
+            if exc is not None and not event.get("fingerprint"):
+                fingerprint = rules.policy.fingerprint(exc)
+                if fingerprint is not None:
+                    event["fingerprint"] = fingerprint
+        return True
+
+    def admits(self, event: dict[str, Any]) -> bool:
+        """Whether an event may be sent after all hooks have run: by the limit of its kind and by the budget.
+
+        The one that is sent after others were held back says how many in `extra`.
+        """
+        if event.get("type") is not None:
+            return True
+        for rules in self._record.plan.errors:
+            admission = rules.policy.admit(event)
+            if not admission.admitted:
+                count_error("limit")
+                return False
+            if rules.budget is not None and not rules.budget.take():
+                rules.policy.put_back(event, admission.suppressed)
+                count_error("budget")
+                return False
+            if admission.suppressed:
+                event.setdefault("extra", {})["suppressed"] = admission.suppressed
+        count_error("sent")
+        return True
+
+    def _describe(self, event: dict[str, Any], kind: str | None) -> Clean | None:
+        """Put in what is known of the request; where somebody may look at it before the door, scrubbed.
+
+        Returns:
+            What the door need not scrub again if nobody has touched it; None where it has to in any case.
+        """
+        record, view = self._record, self._record.view
+        if kind is None:
+            info = event.get("transaction_info") or {}
+            name, source = self.named(event.get("transaction"), info.get("source"))
+            event["transaction"], event["transaction_info"] = name, {"source": source}
+        elif kind != "transaction":
+            return None  # a check-in has no request
+        section = self._request(error=kind is None)
+        # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not asked for.
+        event["request"] = section if view.patched else {**(event.get("request") or {}), **section}
+        user = self._describe_user(event.get("user"))
+        if user:
+            event["user"] = user
+        else:
+            event.pop("user", None)
+        alone = view.door is None or (sdk.is_last_processor(record.process) and not view.scrubs)
+        if alone and view.door is not None and kind not in view.hooked:
+            return None
+        clean = self._cleaned(event["request"])
+        event["request"] = clean.request
+        return clean if alone else None  # others may yet write into it
+
+    def named(self, name: str | None, source: str | None) -> tuple[str, str]:
+        """The name that the request goes by and its source: the one the user gave it, else its route's."""
+        record = self._record
+        ours = name is None or name in {"", record.name}
+        # The SDK's own framework integrations rename with the source given; a user who names rarely gives one.
+        renamed = record.view.patched and source in {"route", "component", "url"}
+        if ours or renamed:
+            return transaction_name(record.scope), "route"
+        return str(name), "custom" if source in {None, "", "url"} else str(source)
+
+    def _request(self, *, error: bool) -> dict[str, Any]:
+        """The `request` of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
+
+        Args:
+            error: whether it is for an error; a body may be wanted for errors only.
+        """
+        record = self._record
+        section = describe_request(record.scope)
+        if record.plan.headers:
+            section.update(describe_head(record.scope))
+        attach = record.plan.bodies[0].attach if record.plan.bodies else "never"
+        if attach == "always" or (error and attach == "errors"):
+            body = self._parsed_body()
+            if body is not None and body.kind != "empty":
+                section["data"] = body.value
+        return section
+
+    def _cleaned(self, section: dict[str, Any]) -> Clean:
+        """A request section as the door would scrub it."""
+        event = {"request": section}
+        taint = self.taint()
+        self.scrubber.clean_event(event, taint=taint, sections=self._sections())
+        return Clean(event["request"], event.get("_meta", {}).get("request"), taint)
+
+    def _describe_user(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The user to send: of what was given by the SDK's own `set_user`, bound by our helper, or resolved."""
+        record = self._record
+        bound = {**(given or {}), **record.bound_user}
+        if record.plan.user is None and not record.bound_user:
+            return bound
+        self._user = (record.plan.user or NOBODY_ASKED).describe(record.scope, given=bound)
+        return self._user
+
+    def root_attributes(self) -> dict[str, Any]:
+        """The request as attributes of the root span."""
+        record = self._record
+        attributes: dict[str, Any] = {"http.request.method": record.scope.get("method", "GET")}
+        template = route_template(record.scope)
+        if template is not None:
+            attributes["http.route"] = template
+        if record.view.streaming:  # a transaction has a request section of its own
+            attributes.update(attributes_of(self._cleaned(self._request(error=False)).request))
+        return attributes
+
+    def enrich(self, attributes: MutableMapping[str, Any]) -> None:
+        """Add the user to the attributes of a log, a metric or a streamed span, as an event would have it."""
+        record = self._record
+        if attributes.get("sentry.segment.name") == record.name:  # a child, ended before its segment got its name
+            attributes["sentry.segment.name"] = transaction_name(record.scope)
+        for field, value in self._describe_user(None).items():
+            attributes.setdefault(_user_attribute(field), value)
+
+    # --- what must not come out ----------------------------------------------------------------------------------
+
+    @property
+    def scrubber(self) -> Scrubber:
+        """Of whatever no layer has a scrubber of its own for."""
+        door = self._record.view.door
+        scrubber: Scrubber = door.scrubber if door is not None else _SCRUBBER
+        return scrubber
+
+    def taint(self) -> Taint:
+        """The secrets that came in with this request, by value; anew when more of the body has been read since."""
+        record = self._record
+        size = record.body.size if record.body is not None else 0
+        if self._taint is None or self._taint_size != size:
+            body = self._parsed_body()
+            self._taint = Taint.collect(
+                headers=record.scope.get("headers") or (),
+                query=record.scope.get("query_string", b""),
+                body=body.value if body is not None else None,
+                keys=self._decider_of_headers(),
+                body_keys=self._decider_of_bodies(),
+            )
+            self._taint_size = size
+        return self._taint
+
+    def clean_event(self, event: dict[str, Any], clean: Clean | None = None) -> None:
+        """Scrub an event or a transaction of this request in place, by key, by value and by taint.
+
+        Args:
+            event: whose every part is scrubbed, but for
+            clean: a request section that was scrubbed before the hooks saw it, where they left it alone.
+        """
+        user = event.get("user")
+        # What the user layer put there is there by the team's decision; a hook may have added to it.
+        decided = {}
+        if isinstance(user, dict):
+            decided = {field: value for field, value in user.items() if self._user.get(field) == value}
+            event["user"] = {field: value for field, value in user.items() if field not in decided}
+        taint, sections = self.taint(), self._sections()
+        untouched = clean is not None and clean.taint is taint and event.get("request") == clean.request
+        if untouched:
+            sections = {_REQUEST: KEEP}
+        self.scrubber.clean_event(event, taint=taint, sections=sections)
+        if clean is not None and clean.meta and untouched:
+            event.setdefault("_meta", {})["request"] = clean.meta
+        if decided:
+            event["user"] = {**decided, **event["user"]}
+
+    def clean_telemetry(self, kind: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """One log, metric or streamed span of this request, scrubbed, in its wire form.
+
+        Args:
+            kind: the type of the envelope item.
+            entry: of the item's batch.
+        """
+        attributes = entry.get("attributes") or {}
+        decided = {}
+        for field, value in self._user.items():
+            name = _user_attribute(field)
+            if name in attributes and attributes[name].get("value") == value:
+                decided[name] = attributes.pop(name)
+        payload = self.scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
+        cleaned: dict[str, Any] = payload["items"][0]
+        if decided:
+            cleaned["attributes"] = {**cleaned.get("attributes", {}), **decided}
+        return cleaned
+
+    def _sections(self) -> dict[tuple[str, ...], Any]:
+        """Which parts of an event a layer's own scrubber decides about."""
+        headers, bodies = self._decider_of_headers(), self._decider_of_bodies()
+        sections: dict[tuple[str, ...], Any] = {}
+        if headers is not self.scrubber:
+            for part in ("headers", "cookies", "query_string", "url"):
+                sections["request", part] = headers
+        if bodies is not self.scrubber:
+            sections["request", "data"] = bodies
+        return sections
+
+    def _decider_of_headers(self) -> Scrubber:
+        return next((each for each in self._record.plan.headers if each is not None), self.scrubber)
+
+    def _decider_of_bodies(self) -> Scrubber:
+        own = (policy.scrubber for policy in self._record.plan.bodies)
+        return next((each for each in own if each is not None), self.scrubber)
+
+    def _parsed_body(self) -> Body | None:
+        copy = self._record.body
+        if copy is None or not copy.size:
+            return None
+        if self._body is None or self._body_size != copy.size:
+            self._body = parse_body(
+                copy.read(),
+                content_type=header(self._record.scope, b"content-type"),
+                encoding=header(self._record.scope, b"content-encoding"),
+                truncated=copy.truncated,
+            )
+            self._body_size = copy.size
+        return self._body
+
+
+def _user_attribute(field: str) -> str:
+    """https://develop.sentry.dev/sdk/telemetry/attributes/ calls the username a name."""
+    return f"user.{'name' if field == 'username' else field}"

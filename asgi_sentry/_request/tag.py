@@ -1,0 +1,46 @@
+"""How an item, on its way through hooks and batches, keeps its request at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from asgi_sentry._request.report import Report
+    from asgi_sentry._scrubbing import Taint
+
+
+class Clean(NamedTuple):
+    """The request section of an event, scrubbed before the user's hooks see it."""
+
+    request: dict[str, Any]
+    meta: dict[str, Any] | None  # the remarks that belong to it
+    taint: Taint  # by which it was scrubbed
+
+
+class Tag(str):
+    """An id that knows its request's report.
+
+    Equal to the plain string in every way; whoever sends the item takes the tag off. An item that waits in a batch
+    keeps its request's report alive for just as long as it waits.
+    """
+
+    __slots__ = ("clean", "report")
+    report: Report
+    clean: Clean | None
+
+    def __new__(cls, text: str, report: Report, clean: Clean | None = None) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
+        """Tag the text."""
+        tag = super().__new__(cls, text)
+        tag.report = report
+        tag.clean = clean
+        return tag
+
+    def plain(self) -> str:
+        """The string without the tag."""
+        return str.__str__(self)
+
+    def __deepcopy__(self, memo: object) -> Tag:
+        return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (self.plain(),)

@@ -1,0 +1,145 @@
+"""Whose request it is: from what authentication left in the scope to what Sentry may know of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry import _faults as faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Where a field is looked for, in this order: Starlette has `identity` and `display_name`, Django has `pk`.
+_SOURCES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "identity", "pk"),
+    "username": ("username", "display_name"),
+}
+
+
+def user_in_scope(scope: Mapping[str, Any]) -> Any:
+    """The default of `resolve`: `scope["user"]`, unless it says that nobody is authenticated."""
+    user = scope.get("user")
+    if getattr(user, "is_authenticated", True) is False:
+        return None
+    return user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UserPolicy:
+    """What is sent of a user. Has no repr: it holds the key."""
+
+    resolve: Callable[[Mapping[str, Any]], Any] | None = None
+    fields: tuple[str, ...] = ("id",)
+    key: bytes | None = None
+    client_ip: str = "drop"
+    trusted_proxies: tuple[Network, ...] = ()
+
+    def describe(self, scope: Mapping[str, Any], *, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The user section of an event: the kept fields, as strings or numbers, and the address if it is wanted.
+
+        Args:
+            scope: the ASGI scope, after the app's authentication has run.
+            given: what was bound by hand; it wins over what `resolve` returns.
+        """
+        user: dict[str, Any] = {}
+        found = self._resolve(scope)
+        for field in self.fields:
+            value = _read(given, field)
+            if value is None and found is not None:
+                value = _read(found, field)
+            if value is not None:
+                user[field] = self._shield(value)
+        if self.client_ip != "drop":
+            address = client_address(scope, self.trusted_proxies)
+            if address is not None:
+                user["ip_address"] = truncated(address) if self.client_ip == "truncate" else str(address)
+        return user
+
+    def _resolve(self, scope: Mapping[str, Any]) -> Any:
+        if self.resolve is None:
+            return None
+        try:
+            return self.resolve(scope)
+        except Exception as exc:
+            faults.note("resolve", exc, "the event goes without the user it would have named")
+            return None
+
+    def _shield(self, value: str | float) -> str | float:
+        if self.key is None:
+            return value
+        return hmac.new(self.key, str(value).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+NOBODY_ASKED = UserPolicy()  # no user layer in the stack: only what was bound by hand, and of that the id
+
+
+def _read(user: Any, field: str) -> str | int | float | None:
+    """A field of a mapping or an object as a scalar; None if it has none, an empty one, or one that can't be read."""
+    for source in _SOURCES.get(field, (field,)):
+        try:
+            value = user.get(source) if hasattr(user, "keys") else getattr(user, source, None)
+            if value is None or callable(value):
+                continue
+            text = value if isinstance(value, (str, int, float)) else str(value)
+        except Exception as exc:  # a property of the app's, such as Starlette's `identity` of a bare user
+            if not isinstance(exc, NotImplementedError):
+                faults.note(f"reading the user's {field}", exc, "the event goes without it")
+            continue
+        if text != "":
+            return str(text) if field == "id" else text
+    return None
+
+
+def client_address(scope: Mapping[str, Any], trusted: Iterable[Network]) -> Address | None:
+    """The client's address: the rightmost hop that is no trusted proxy.
+
+    The hops are those of `X-Forwarded-For`, to which each proxy appends the peer it saw, and then our own peer. An
+    unreadable hop ends the search without an address: what stands left of it was said by nobody we know.
+    """
+    client = scope.get("client")
+    peer = _address(client[0]) if client else None
+    networks = tuple(trusted)
+    if peer is None or not _within(peer, networks):
+        return peer
+    hops = b",".join(value for name, value in (scope.get("headers") or ()) if name == b"x-forwarded-for").decode(
+        "latin-1"
+    )
+    address = peer
+    for hop in reversed([part.strip() for part in hops.split(",") if part.strip()]):
+        parsed = _address(hop)
+        if parsed is None:
+            return None
+        address = parsed
+        if not _within(address, networks):
+            break
+    return address
+
+
+def truncated(address: Address) -> str:
+    """The address with its last part cleared: a /24 of IPv4, a /48 of IPv6."""
+    prefix = 24 if address.version == 4 else 48
+    return str(ipaddress.ip_network((address, prefix), strict=False).network_address)
+
+
+def _within(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def _address(text: str) -> Address | None:
+    """An address as proxies write it: bare, with a port, in brackets, mapped into IPv6."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,1 @@
+"""Limits and budgets that processes share by Redis."""

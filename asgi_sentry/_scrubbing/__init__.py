@@ -1,0 +1,9 @@
+"""The scrubber: takes secrets out of whatever is about to be sent."""
+
+from asgi_sentry._scrubbing.bodies.parse import parse_body
+from asgi_sentry._scrubbing.scrubber import Redaction, Scrubber
+from asgi_sentry._scrubbing.sentry.event import KEEP
+from asgi_sentry._scrubbing.taint import Taint
+from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, FILTERED, Rule
+
+__all__ = ["DEFAULT_RULES", "FILTERED", "KEEP", "Redaction", "Rule", "Scrubber", "Taint", "parse_body"]

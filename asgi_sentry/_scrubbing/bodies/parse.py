@@ -1,0 +1,385 @@
+"""Request bodies, parsed into values that a scrubber understands.
+
+What a body is told by its content type, and by its first bytes where that is missing or wrong. A body that was cut off,
+or is broken, is read as far as it goes. Nothing here raises for any input, and what is unpacked is bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from codecs import lookup
+from dataclasses import dataclass
+from email.message import Message
+from importlib import import_module
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from asgi_sentry._scrubbing.bodies.multipart import parse_multipart
+
+_MAX_UNPACKED = 1 << 20  # bytes of a compressed body that are looked at
+_MAX_FIELDS = 1000
+_SNIFFED = 512
+_SNIFFED_JSON = 16  # characters of JSON that must have had something in them
+_MAX_JSON_DEPTH = 64  # of JSON that was cut off; what is deeper is shown as text
+_BINARY_TYPES = (
+    "image/",
+    "audio/",
+    "video/",
+    "font/",
+    "application/pdf",
+    "application/zip",
+    "application/wasm",
+    "application/octet-stream",
+    "application/x-protobuf",
+    "application/grpc",
+    "application/vnd.google.protobuf",
+)
+_ALLOWED_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b\x08\x1e")
+_MSGPACK_TYPES = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
+_MSGPACK_CONTAINERS = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))  # first bytes, none of which begins UTF-8
+_GZIP = b"\x1f\x8b"
+# https://encoding.spec.whatwg.org/#bom-sniff, with the longer ones first.
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+)
+# Which of the first four bytes are not zero. JSON and nearly every other text begin with ASCII (RFC 4627, 3).
+_WIDE = {b"\0\1\0\1": "utf-16-be", b"\1\0\1\0": "utf-16-le", b"\0\0\0\1": "utf-32-be", b"\1\0\0\0": "utf-32-le"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A parsed body.
+
+    Attributes:
+        value: JSON-like, ready to be scrubbed. Forms are lists of pairs if a name comes twice, else dicts.
+        kind: json, ndjson, form, multipart, text, xml, msgpack, binary or empty.
+        truncated: whether there was more than is shown.
+    """
+
+    value: Any
+    kind: str
+    truncated: bool = False
+
+
+def parse_body(raw: bytes, *, content_type: str | None, encoding: str | None = None, truncated: bool = False) -> Body:
+    """Parse a body.
+
+    Args:
+        raw: its first bytes.
+        content_type: the header, whether right, wrong or missing.
+        encoding: the Content-Encoding header: gzip, deflate, br (with brotli installed), or several.
+        truncated: whether `raw` is not all of it.
+    """
+    if not raw:
+        return Body(value=None, kind="empty", truncated=truncated)
+    media, charset, boundary = _content_type(content_type)
+    try:
+        if not encoding and raw.startswith(_GZIP) and not media.startswith("application/gzip"):
+            encoding = "gzip"  # which somebody forgot to say
+        unpacked = _unpack(raw, encoding)
+        if unpacked is None:
+            if not _is_text(raw):
+                return _binary(raw, media or encoding, truncated=truncated)
+            unpacked = raw, False  # it was unpacked on the way here, or never packed
+        content, cut = unpacked
+        return _parse(content, media, charset, boundary, truncated=truncated or cut)
+    except Exception:  # RecursionError among them; what can't be read is described
+        return _binary(raw, media, truncated=truncated)
+
+
+def _parse(raw: bytes, media: str, charset: str, boundary: str | None, *, truncated: bool) -> Body:
+    if not raw:
+        return Body(value=None, kind="empty", truncated=truncated)
+    if media.startswith("multipart/") or (boundary is None and _looks_multipart(raw)):
+        parsed = parse_multipart(raw, boundary, charset)
+        if parsed is not None:
+            parts, cut = parsed
+            return Body(value=_fields(parts), kind="multipart", truncated=truncated or cut)
+    if media in _MSGPACK_TYPES or (not media and raw[0] in _MSGPACK_CONTAINERS):
+        packed = _msgpack(raw, media, truncated=truncated)
+        if packed.kind == "msgpack" or media:
+            return packed
+    if media.startswith(_BINARY_TYPES) and not _is_text(raw):
+        return _binary(raw, media, truncated=truncated)
+    charset = _told_by_content(raw) or charset
+    if not _is_ascii_based(charset) or _is_text(raw):
+        text = _decoded(raw, charset)
+        return _parse_text(text, media, charset, truncated=truncated)
+    return _binary(raw, media, truncated=truncated)
+
+
+def _parse_text(text: str, media: str, charset: str, *, truncated: bool) -> Body:
+    bare = text.lstrip("\ufeff\x1e \t\r\n")
+    if media == "application/x-www-form-urlencoded" and bare[:1] not in {"{", "["}:
+        return Body(value=_form(text, charset), kind="form", truncated=truncated)
+    if bare[:1] in {"{", "[", '"'} or "json" in media:
+        body = _json(bare, truncated=truncated)
+        if body is not None:
+            return body
+    if "xml" in media or bare.startswith(("<?xml", "<soap", "<SOAP")):
+        return Body(value=text, kind="xml", truncated=truncated)
+    if not media and _looks_like_form(bare):
+        return Body(value=_form(text, charset), kind="form", truncated=truncated)
+    return Body(value=text, kind="text", truncated=truncated)
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+
+def _json(text: str, *, truncated: bool) -> Body | None:
+    """JSON, lines of JSON, or what can be read of either; None if it is neither."""
+    try:
+        return Body(value=json.loads(text, object_pairs_hook=None), kind="json", truncated=truncated)
+    except RecursionError:
+        return None  # as a text, whose keys are looked for all the same
+    except ValueError:
+        pass
+    lines = _json_lines(text, truncated=truncated)
+    if lines is not None:
+        return lines
+    value = _completed(text) if truncated else None
+    if value is None or (not value and len(text) > _SNIFFED_JSON):
+        return None  # nothing of it could be read: as a text it shows more
+    return Body(value=value, kind="json", truncated=True)
+
+
+def _json_lines(text: str, *, truncated: bool) -> Body | None:
+    lines = [line for line in (line.strip("\x1e") for line in text.splitlines()) if line.strip()]  # RFC 7464 has marks
+    if len(lines) < 2:
+        return None
+    values: list[Any] = []
+    for number, line in enumerate(lines):
+        try:
+            values.append(json.loads(line))
+        except (ValueError, RecursionError):
+            if not truncated or number < len(lines) - 1 or number == 0:
+                return None
+            rest = _completed(line)
+            values.append(line if rest is None else rest)
+    if not all(isinstance(value, (dict, list)) for value in values[:-1]):
+        return None
+    return Body(value=values, kind="ndjson", truncated=truncated)
+
+
+# A string, whole or up to the end, and what opens, parts and closes.
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*("?)|[{}\[\],]', re.DOTALL)
+
+
+def _completed(text: str) -> Any:
+    """The value of JSON that was cut off: open strings and containers are closed; None if that does not help."""
+    closers: list[str] = []
+    safe, safe_closers = 0, ""  # up to here, what is open can be closed
+    in_string = False
+    for token in _JSON_TOKEN.finditer(text):
+        char = token[0][0]
+        if char == '"':
+            in_string = not token[1]
+        elif char == ",":
+            safe, safe_closers = token.start(), "".join(reversed(closers))
+        elif char in "{[":
+            closers.append("}" if char == "{" else "]")
+            safe, safe_closers = token.end(), "".join(reversed(closers))
+            if len(closers) > _MAX_JSON_DEPTH:
+                return None
+        elif closers:
+            closers.pop()
+            safe, safe_closers = token.end(), "".join(reversed(closers))
+    tail = "".join(reversed(closers))
+    # First with what stands at the cut, a string say; then without, from the last place where one could stop.
+    ending = _CUT_ESCAPE.sub("", text) + '"' if in_string else text
+    for attempt in (ending + tail, text[:safe] + safe_closers):
+        try:
+            return json.loads(attempt)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+_CUT_ESCAPE = re.compile(r"(?:(?<!\\)(?:\\\\){0,99})?\\(?:u[0-9A-Fa-f]{0,3})?\Z")
+
+
+# --- forms --------------------------------------------------------------------------------------------------------
+
+
+def _form(text: str, charset: str) -> Any:
+    pairs: list[tuple[str, Any]] = []
+    for field in text.split("&", _MAX_FIELDS)[:_MAX_FIELDS]:
+        if field:
+            name, equals, value = field.partition("=")
+            pairs.append((_unquoted(name, charset), _unquoted(value, charset) if equals else ""))
+    return _fields(pairs)
+
+
+def _unquoted(text: str, charset: str) -> str:
+    if "%" not in text and "+" not in text:
+        return text
+    raw = unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogatepass"))
+    return _decoded(raw, charset)
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> Any:
+    """A dict where names are unique, else pairs, which a scrubber reads alike."""
+    named = dict(pairs)
+    return named if len(named) == len(pairs) else [list(pair) for pair in pairs]
+
+
+def _looks_like_form(text: str) -> bool:
+    head = text[:_SNIFFED]
+    name = head.partition("=")[0]
+    return "=" in head and 0 < len(name) <= 64 and not any(char.isspace() or char in "<>{}\"'" for char in head)
+
+
+# --- other formats ------------------------------------------------------------------------------------------------
+
+
+def _msgpack(raw: bytes, media: str, *, truncated: bool) -> Body:
+    try:
+        msgpack: Any = import_module("msgpack")
+        value = msgpack.unpackb(raw, strict_map_key=False, timestamp=0)
+    except Exception:  # not installed, cut off or broken
+        return _binary(raw, media, truncated=truncated)
+    return Body(value=value, kind="msgpack", truncated=truncated)
+
+
+def _binary(raw: bytes, media: str | None, *, truncated: bool) -> Body:
+    described = {"type": media or "application/octet-stream", "size": len(raw)}
+    return Body(value=described, kind="binary", truncated=truncated)
+
+
+def _looks_multipart(raw: bytes) -> bool:
+    return raw.startswith(b"--") and b"content-disposition:" in raw[:_SNIFFED].lower()
+
+
+def _is_text(raw: bytes) -> bool:
+    """Whether bytes can be read as text: no control characters to speak of."""
+    head = raw[:_SNIFFED]
+    if b"\0" in head:
+        return False
+    controls = sum(1 for byte in head if byte < 0x20 and byte not in _ALLOWED_CONTROLS)
+    if controls:
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        # A character that is cut by the end of what was looked at is no mistake; many bad bytes are no UTF-8.
+        bad = sum(1 for byte in head if byte >= 0x80)
+        return exc.start >= len(head) - 3 or bad * 4 < len(head)
+    return True
+
+
+def _told_by_content(raw: bytes) -> str | None:
+    """A charset of wide characters, or with a mark, as the first bytes tell; None if they don't."""
+    for mark, marked in _MARKS:
+        if raw.startswith(mark):
+            return marked
+    charset = _WIDE.get(bytes(byte > 0 for byte in raw[:4]))
+    head = raw[:64].decode(charset, "ignore") if charset else ""
+    return charset if head and all(char.isprintable() or char.isspace() for char in head) else None
+
+
+def _is_ascii_based(charset: str) -> bool:
+    """Whether text in a charset looks like ASCII where it is: not so UTF-16 and EBCDIC."""
+    try:
+        return "a=1".encode(charset) == b"a=1"
+    except (LookupError, ValueError):
+        return True
+
+
+def _decoded(raw: bytes, charset: str) -> str:
+    try:
+        return raw.decode(charset)
+    except (LookupError, UnicodeError, ValueError):
+        pass
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        # At the very end a character may be cut; elsewhere latin-1 keeps each byte visible to the rules.
+        return raw.decode("utf-8", "replace") if exc.start >= len(raw) - 3 else raw.decode("latin-1")
+
+
+def _content_type(header: str | None) -> tuple[str, str, str | None]:
+    """The media type, the charset and the boundary of a Content-Type header."""
+    if not header:
+        return "", "utf-8", None
+    message = Message()
+    try:
+        message["content-type"] = header.replace("\r", " ").replace("\n", " ")
+        media = header.partition(";")[0].strip().lower()
+        charset, boundary = message.get_param("charset"), message.get_param("boundary")
+    except Exception:
+        return header.partition(";")[0].strip().lower(), "utf-8", None
+    return media, _codec(charset), boundary if isinstance(boundary, str) else None
+
+
+def _codec(name: object) -> str:
+    """A charset that decodes bytes to text, by its usual name."""
+    try:
+        found = lookup(name if isinstance(name, str) else "utf-8")
+    except (LookupError, ValueError):
+        return "utf-8"
+    return (
+        found.name if getattr(found, "_is_text_encoding", True) and found.name not in {"idna", "punycode"} else "utf-8"
+    )
+
+
+# --- compression --------------------------------------------------------------------------------------------------
+
+
+def _unpack(raw: bytes, encoding: str | None) -> tuple[bytes, bool] | None:
+    """The content and whether it was cut; None where it can't be unpacked."""
+    cut = False
+    steps = [step.strip().lower() for step in (encoding or "").split(",") if step.strip()]
+    if len(steps) > 3:
+        return None
+    for step in reversed(steps):
+        if step in {"identity", "utf-8"}:
+            continue
+        unpacked = _unpack_one(raw, step)
+        if unpacked is None:
+            return None
+        raw, stopped = unpacked
+        cut = cut or stopped
+    return raw, cut
+
+
+def _unpack_one(raw: bytes, encoding: str) -> tuple[bytes, bool] | None:
+    if encoding in {"gzip", "x-gzip", "deflate"}:
+        # +32 tells zlib from gzip by the header; raw deflate is what some clients send as "deflate".
+        for bits in (zlib.MAX_WBITS + 32, -zlib.MAX_WBITS):
+            unpacked = _inflated(raw, bits)
+            if unpacked is not None:
+                return unpacked
+        return None
+    if encoding == "br":
+        return _unpack_brotli(raw)
+    return None
+
+
+def _inflated(raw: bytes, bits: int) -> tuple[bytes, bool] | None:
+    """All members of a gzip stream, one behind the other, or what zlib made."""
+    content, cut = b"", True
+    while raw and len(content) < _MAX_UNPACKED:
+        unpacker = zlib.decompressobj(bits)
+        try:
+            content += unpacker.decompress(raw, _MAX_UNPACKED - len(content))
+        except zlib.error:
+            return (content, True) if content else None
+        cut = bool(unpacker.unconsumed_tail) or not unpacker.eof
+        raw = unpacker.unused_data if unpacker.unused_data.startswith(_GZIP) else b""
+    return content, cut or bool(raw)
+
+
+def _unpack_brotli(raw: bytes) -> tuple[bytes, bool] | None:
+    try:
+        unpacker = import_module("brotli").Decompressor()
+        content = unpacker.process(raw, output_buffer_limit=_MAX_UNPACKED)
+        finished = unpacker.is_finished()
+    except Exception:  # not installed, an old version without a limit, or broken
+        return None
+    return content, not finished

@@ -1,0 +1,1 @@
+"""Rules and finders for secrets within a text."""

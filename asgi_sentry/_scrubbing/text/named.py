@@ -1,0 +1,221 @@
+"""Keys and values that do not stand side by side: form fields, `name=... value=...`, SQL, validation errors, commands.
+
+Each pattern is anchored at words of its own and its repeats are bounded, so that all of it is linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from asgi_sentry._scrubbing.keys import DENIED
+from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asgi_sentry._scrubbing.keys import Keys
+
+__all__ = ["named_spans"]
+
+_BREAK = r"(?:\r\n|\n|\\r\\n|\\n)"
+_FIELD = re.compile(r"name=(?:\\{0,3}\"([^\"\\\r\n]{1,200})\\{0,3}\"|([^\s\"\\;]{1,200}))")
+_LINE_END = re.compile(_BREAK)
+_OTHER_HEADERS = re.compile(
+    rf"(?:{_BREAK}[\w-]{{1,60}}:(?:[^\r\n\\]|\\(?![rn])){{0,400}}){{0,8}}(?:\r\n\r\n|\n\n|\\r\\n\\r\\n|\\n\\n)"
+)
+_PART_END = re.compile(rf"{_BREAK}--")
+
+# JSON, YAML, attributes and elements of XML: {"name": "password", "value": "x"}, <add key="password" value="x"/>,
+# <property name="password">x</property>, <name>password</name><value>x</value>, <key>password</key><string>x</string>.
+_NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k"
+_VALUE_WORDS = "value|val|content|v"
+_NAME = re.compile(
+    rf"(?<![\w-])(?:{_NAME_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
+    rf"(?:b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))",
+    re.IGNORECASE,
+)
+_ITS_VALUE = re.compile(
+    rf"[^<>{{}}]{{0,150}}?(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,8}}(?=\S)|\s?>(?=[^<\s])",
+    re.IGNORECASE,
+)
+_NAMED_ELEMENT = re.compile(
+    r"<(?:\w{1,20}:)?(?:name|key)>([^<>]{1,200})</(?:\w{1,20}:)?(?:name|key)>\s{0,40}"
+    r"<(?:\w{1,20}:)?(?:value|string|data|val)>\s{0,20}(?:<\w{1,20}>)?([^<]{1,4000})",
+    re.IGNORECASE,
+)
+_VALUE_FIRST = re.compile(
+    rf"(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
+    rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}})(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
+    rf"b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})",
+    re.IGNORECASE,
+)
+
+_IDENTIFIED = re.compile(
+    r"(?i)\bidentified\s{1,4}(?:with\s{1,4}\S{1,60}\s{1,4})?by\s{1,4}(?:password\s{1,4})?(?=(['\"])|[^\s'\"])"
+)
+_SET = re.compile(
+    r"(?i)\bset\s{1,4}password\s{1,4}for\s{1,4}\S{1,100}\s{0,4}=\s{0,4}(?:password\s{0,4}\(\s{0,4})?(?=')"
+)
+_DUPLICATE = re.compile(r"Duplicate entry '([^'\n]{1,1000})' for key '([^'\n]{1,200})'")
+_INSERT = re.compile(r"(?i)\binto\s{1,20}[\w.\"`\[\]]{1,200}\s{0,20}\(([^()]{1,4000})\)\s{0,20}values\s{0,20}(?=\()")
+_SQL_VALUE = re.compile(
+    r"\s{0,20}(?:'((?:[^']|'')*)'|\"[^\"]*\"|[^,()'\"]{0,4000}(?:\([^()]{0,4000}\))?)\s{0,20}([,)])"
+)
+_SQL_ROW = re.compile(r"\s{0,20},?\s{0,20}\(")
+
+# What pydantic tells of a value that it refuses, as its text and as its list of errors.
+_REFUSED = re.compile(rf"(?:^|{_BREAK})([\w.\-]{{1,200}}){_BREAK}  (?=[^\s])")
+_REFUSED_VALUE = re.compile(r"\[type=\w{1,80}, input_value=")
+_REFUSED_END = re.compile(r", input_type=|\r?\n|\\n")
+_LOCATED = re.compile(r"[\"']loc[\"']:\s?[(\[]([^()\[\]]{1,300})[)\]],")
+_LAST_STEP = re.compile(r"[\"']([^\"']{1,200})[\"'],?\s?\Z")
+_INPUT = re.compile(r"[\"']input[\"']:\s?")
+_FAR = 800  # characters between a name and the value that was refused
+
+# Command lines whose options do not say that a secret follows.
+_COMMAND = re.compile(
+    r"\b(curl|mysql|mysqldump|mysqladmin|mariadb|sshpass|redis-cli|(?:docker|podman|helm registry) login)(?=\s)"
+    r"((?:[^\n|\\]|\\(?!n)){1,1000})"
+)
+_USER = re.compile(r"\s(?:-u|-U|--user|--proxy-user)[\s=]{0,2}[\"']?[^\s:\"']{0,100}:([^\s\"']{1,500})")
+_OPTIONS = {
+    "curl": _USER,
+    "sshpass": re.compile(r"\s-p\s?[\"']?([^\s\"']{1,500})"),
+    "redis-cli": re.compile(r"\s-a\s[\"']?([^\s\"']{1,500})"),
+    "login": re.compile(r"\s-p\s[\"']?([^\s\"']{1,500})"),
+    "sql": re.compile(r"\s-p[\"']?([^\s\"';&]{1,500})"),
+}
+_NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
+
+
+def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    """Where the values of sensitive names stand.
+
+    Args:
+        text: the text.
+        lower: the same in lower case, of the same length.
+        keys: what the names mean.
+    """
+    if "name=" in lower and ("\n\n" in lower or "\r\n\r\n" in lower or "\\n" in lower):
+        yield from _multipart(text, keys)
+    if "val" in lower or '"v' in lower or "content" in lower or ">" in lower:
+        yield from _named(text, keys)
+    if "identified" in lower:
+        yield from _identified(text)
+    if "password for" in lower:
+        yield from filter(None, (quoted(text, match.end()) for match in _SET.finditer(text)))
+    if "duplicate entry" in lower:
+        yield from (match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED)
+    if "values" in lower:
+        yield from _inserted(text, keys)
+    if "input" in lower:
+        yield from _refused(text, keys)
+    if " -" in lower:
+        yield from _commanded(text)
+
+
+def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    line_end, content, stop = 0, -1, 0
+    for match in _FIELD.finditer(text):
+        if match.start() < stop or keys.meaning(match[1] or match[2]) != DENIED:
+            continue
+        if match.end() > line_end:  # what follows the line is the same for all names in it
+            broken = _LINE_END.search(text, match.end())
+            line_end = broken.start() if broken else len(text)
+            headers = _OTHER_HEADERS.match(text, line_end)
+            content = headers.end() if headers else -1
+        if content >= 0:
+            end = _PART_END.search(text, content)
+            stop = end.start() if end else len(text)
+            if stop > content and not text.startswith(FILTERED, content):
+                yield content, stop
+
+
+def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    stop = 0
+    for match in _NAME.finditer(text):
+        name = match[1] or match[2]
+        if match.start() < stop or keys.meaning(name) != DENIED:
+            continue
+        following = _ITS_VALUE.match(text, match.end())
+        if following is None:
+            continue
+        start = following.end()
+        if text[start - 1] == ">":
+            closed = text.find("<", start, start + 4000)
+            span: tuple[int, int] | None = (start, closed if closed >= 0 else len(text))
+        else:
+            span = literal(text, start)
+        if span is not None and not is_harmless(text[span[0] : span[1]]):
+            stop = span[1]
+            yield span
+    for match in _NAMED_ELEMENT.finditer(text):
+        if keys.meaning(match[1].strip()) == DENIED and not is_harmless(match[2]):
+            yield match.span(2)
+    for match in _VALUE_FIRST.finditer(text):
+        if keys.meaning(match[3]) == DENIED and not is_harmless(match[2]):
+            yield match.span(2)
+
+
+def _identified(text: str) -> Iterator[tuple[int, int]]:
+    for match in _IDENTIFIED.finditer(text):
+        bare = None if match[1] else BARE.match(text, match.end())
+        span = quoted(text, match.end()) if match[1] else bare.span() if bare else None
+        # Without quotes it is Oracle's, or prose: "identified by name".
+        if span is not None and (match[1] or any(map(str.isdigit, text[span[0] : span[1]]))):
+            yield span
+
+
+def _inserted(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    """The values of sensitive columns in each row of an INSERT."""
+    for match in _INSERT.finditer(text):
+        columns = [column.strip(' \t\r\n"`[]') for column in match[1].split(",")]
+        secret = [keys.meaning(column) == DENIED for column in columns]
+        if not any(secret):
+            continue
+        row = _SQL_ROW.match(text, match.end())
+        while row is not None:
+            position = row.end()
+            for is_secret in secret:
+                value = _SQL_VALUE.match(text, position)
+                if value is None:
+                    break
+                if is_secret and value[1] is not None and not is_harmless(value[1]):
+                    yield value.span(1)
+                position = value.end()
+                if value[2] == ")":
+                    break
+            row = _SQL_ROW.match(text, position) if text[position - 1] == ")" else None
+
+
+def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    for match in _REFUSED.finditer(text):
+        if any(keys.meaning(step) == DENIED for step in match[1].split(".")):
+            value = _REFUSED_VALUE.search(text, match.end(), match.end() + _FAR)
+            if value is not None:
+                end = _REFUSED_END.search(text, value.end(), value.end() + _FAR)
+                shown = end.start() if end else len(text)
+                if not is_harmless(text[value.end() : shown].strip("'\"")):
+                    yield value.end(), shown
+    stop = 0
+    for match in _LOCATED.finditer(text):
+        if match.start() < stop:
+            continue
+        step = _LAST_STEP.search(match[1])
+        given = (
+            _INPUT.search(text, match.end(), match.end() + _FAR) if step and keys.meaning(step[1]) == DENIED else None
+        )
+        span = literal(text, given.end()) if given else None
+        if span is not None and not is_harmless(text[span[0] : span[1]]):
+            stop = span[1]
+            yield span
+
+
+def _commanded(text: str) -> Iterator[tuple[int, int]]:
+    for match in _COMMAND.finditer(text):
+        name = match[1]
+        option = _OPTIONS["login" if name.endswith("login") else name if name in _OPTIONS else "sql"]
+        for found in option.finditer(text, match.end(1), match.end()):
+            if found[1][0] not in _NO_SECRET and not found[1].isdecimal():
+                yield found.span(1)

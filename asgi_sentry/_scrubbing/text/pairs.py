@@ -1,0 +1,334 @@
+"""Keys and values inside a text: `password=...`, `"token": "..."`, headers, command lines, reprs, XML, multipart.
+
+A name that says something has one of a few stems in it. One search finds them, the name around each is looked up in
+`Keys`, and the value's end is told by its own shape (see `values.py`). Each step goes on where the one before ended,
+so that the whole is linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN
+from asgi_sentry._scrubbing.text.addresses import address_spans
+from asgi_sentry._scrubbing.text.named import named_spans
+from asgi_sentry._scrubbing.text.values import (
+    BARE,
+    COLOURS,
+    FILTERED,
+    QUOTE,
+    bracketed,
+    checked,
+    header_end,
+    is_code,
+    is_harmless,
+    quoted,
+    skip_gap,
+)
+
+if TYPE_CHECKING:
+    from asgi_sentry._scrubbing.keys import Keys
+
+    Span = tuple[int, int, str]  # start, end, rule id
+
+__all__ = ["FILTERED", "PASSWORD", "address_spans", "pair_spans"]
+
+PASSWORD = "@password"  # noqa: S105 - the id for what is redacted because of its key
+
+_RUN = re.compile(r"[\w.\-]*")  # what names are made of
+# The end of an escape looks like the first letters of the name behind it: `\n`, `%5B`, `\u0026`, `\x1b[36m`.
+_HEAD = re.compile(r"((?<=\\)(?:u[0-9A-Fa-f]{4}|[nrtfv])|(?<=%)[0-9A-Fa-f]{2}|(?<=[\[;])\d{1,3}m)?([.\-]*)")
+_ESCAPES = frozenset("\\%[;")  # in front of the letters that end one
+_QUOTES = frozenset("\"'`\\bBrRuUfF&$")  # what a literal can begin with
+_ELEMENTS = frozenset("<:")  # in front of the name of an element of XML, whose attributes may follow
+# What may stand behind names that are no secret's.
+_ALSO: dict[int, tuple[str, ...]] = {ADDRESS: ("=", ":", ",", "=>"), COOKIES: (":",)}
+# No text of people or programs has sensitive names as dense as this: what follows is replaced as a whole, so that
+# nobody can make the search for their values take long. What stands before tells, which is the same the next time.
+_MOST_NAMES, _DENSEST = 150, 80
+# What may stand between a name and its value: quotes and brackets that close, an index, colours, and a separator.
+_TAIL = re.compile(
+    rf"((?:\]|%5[Dd]|\)(?==\())?(?:\\{{0,7}}{QUOTE}|%2[27])?(?:\]|%5[Dd])?(?:(?:\[|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
+    rf"{COLOURS}?(\s{{0,40}})(=>|:=|==?|:|,|>|%3[DdAa]|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
+)
+_NEXT_WORD = re.compile(r" (?:id|key|code|number|no|value)\b", re.IGNORECASE)
+_BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
+# A block of YAML: its lines are indented like the first.
+_BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}\n([ \t]{1,80})[^\n]*(?:\n\1[^\n]*|\n[ \t]*(?=\n))*")
+_HEX_OR_COLON = frozenset("0123456789abcdefABCDEF:")
+_LISTED = re.compile(r"\s{0,4}[^\s,&;]{1,60}(?:,\s?[^\s,&;]{1,60}){0,20}")
+# An address of IPv6 is quoted in a header, and others may follow.
+_OTHER_ADDRESSES = re.compile(r"\"(?:,\s?\"?\[?[0-9A-Fa-f:.]{3,45}\]?(?::\d{1,5})?\"?){1,20}")
+_PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
+_HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
+_SCHEME = re.compile(
+    r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk|key|dpop|ssws)\b"
+    r"|[a-z][\w-]{1,30} (?=[^\s\"']{0,40}\d)[^\s\"']{8}"
+)
+_COOKIE = re.compile(r"[^\s=;,|]{1,200}=")
+_FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|iban|card)")
+_XML_CLOSE = "</"
+_LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
+_CONSTRUCTED = re.compile(r"[A-Z]\w{0,60}\((?=b?[\"'])")
+_ARGUMENT = r"(?:\w{1,60}=)?(?:b?'[^']*'|b?\"[^\"]*\"|[\w.]{1,60})"
+_ARGUMENTS = re.compile(rf"({_ARGUMENT}((?:,\s?{_ARGUMENT})*),?)\)")  # literals alone
+_LONGEST_ARGUMENTS = 300
+_ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")
+# In an annotation; any other capitalised word may be a password.
+_TYPE = re.compile(
+    r"[A-Z]\w*\[|[a-z_]+\.[A-Z][A-Za-z]+\Z"
+    r"|(?:Any|String|Str|SecretStr|SecretBytes|Token|Credentials?|Password|Session|Cookie|Auth|None)\Z"
+)
+_BRACED = re.compile(r"\{([^{}\s]{1,200})\};")  # a value of ODBC, unless the braces are a template's
+_VARIABLE = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*\Z")
+_ARN = re.compile(r"\barn:[\w:-]{1,90}:\Z")
+_METAVAR = frozenset({"TEXT", "STRING", "STR", "VALUE", "FILE", "PATH", "KEY"})
+_BEGINNING = 120  # characters of a value that show whether it is code
+_SHORTEST_PADDED = 16  # characters of a value that may end with the padding of base64
+# What stands in front of SQL's PASSWORD 'value', if it is not in capitals.
+_SQL_BEFORE = re.compile(r"(?i)(?:\bwith|\bencrypted|\b(?:role|user)\s{1,4}\S{1,80}|,)\s{1,4}\Z")
+
+
+class _Name(NamedTuple):
+    """A name in a text that says something, and what follows it."""
+
+    verdict: int
+    start: int
+    name: str
+    dashes: str
+    closing: str
+    spaces: str
+    separator: str
+    end: int  # behind the separator
+
+
+def pair_spans(text: str, keys: Keys) -> list[Span]:
+    """Where the values of sensitive keys stand in a text."""
+    spans: list[Span] = []
+    lower = text.lower()
+    if len(lower) != len(text):  # a letter that is two in lower case would move the places
+        lower = "".join(small if len(small := char.lower()) == 1 else char for char in text)
+    find, meaning = keys.find_stem, keys.meaning
+    at = redacted = listed = met = 0
+    while (stem := find(lower, at)) is not None:
+        run = _RUN.match(text, stem.start())
+        at = run.end() if run and run.end() > at else stem.start() + 1
+        start = stem.start()
+        while start > 0 and ((char := text[start - 1]).isalnum() or char in "_.-"):
+            start -= 1
+        if start < redacted:
+            continue
+        verdict = meaning(text[start:at])
+        if verdict in (PLAIN, MAYBE):  # with the word or the escape in front of it, it may still be one
+            before = text[start - 1 : start]
+            is_second = before == " " and (verdict == MAYBE or lower[stem.start() : at] == "code")
+            if not is_second and before not in _ESCAPES:
+                continue
+        named = _named(text, start, at, verdict, keys)
+        if named is None or text.startswith(FILTERED, named.end):
+            continue
+        met += 1
+        if met > _MOST_NAMES + start // _DENSEST:
+            spans.append((start, len(text), PASSWORD))
+            text, lower = text[:start], lower[:start]
+            break
+        if named.verdict == ADDRESS:
+            stop = _end_of_addresses(text, named.end)
+            spans += [(*span, "@ip") for span in address_spans(text, max(named.end, listed), stop)]
+            listed = max(listed, stop)
+            continue
+        span = _value_of(text, named, keys)
+        if span is not None:
+            spans.append((*span, PASSWORD))
+            redacted = span[1]
+            at = max(at, redacted)
+    spans += [(*span, PASSWORD) for span in named_spans(text, lower, keys)]
+    return spans
+
+
+def _named(text: str, start: int, end: int, verdict: int, keys: Keys) -> _Name | None:
+    """The name at a place with what follows it; None if it says nothing of that."""
+    tail = _TAIL.match(text, end)
+    head = _HEAD.match(text, start, end)
+    if head is None:
+        return None
+    begin, dashes = head.end(), head[2][len(head[2].rstrip("-")) :]
+    if head[1]:  # what looks like an escape may be part of the name
+        verdict = keys.meaning(text[begin:end]) or verdict
+    if (tail is None or not tail[3]) and not dashes:  # names of two words: "session id: ...", ...
+        if tail is not None and (text[end : end + 2].strip()[:1] in _QUOTES or text[start - 1 : start] in _ELEMENTS):
+            pass
+        elif (second := _NEXT_WORD.match(text, end)) is None or (tail := _TAIL.match(text, second.end())) is None:
+            return None
+        else:
+            end = second.end()
+            verdict = keys.meaning(text[begin:end])
+    elif verdict in (PLAIN, MAYBE):  # ... "api key: ..."
+        before = text.rfind(" ", max(0, begin - 22), begin - 1) + 1 if text[begin - 1 : begin] == " " else begin
+        if not text[before : begin - 1].isalpha():
+            return None
+        begin = before
+        verdict = keys.meaning(text[begin:end])
+    if tail is None or (verdict != DENIED and tail[3] not in _ALSO.get(verdict, ())):
+        return None
+    return _Name(verdict, begin, text[begin:end], dashes, tail[1], tail[2], tail[3], tail.end())
+
+
+def _end_of_addresses(text: str, position: int) -> int:
+    """Where the value of a name ends under which addresses stand, one or several."""
+    if text[position : position + 1] not in _HEX_OR_COLON:
+        gap = skip_gap(text, position)
+        shaped = quoted(text, gap) or bracketed(text, gap)
+        if shaped is not None:
+            others = _OTHER_ADDRESSES.match(text, shaped[1])
+            return others.end() if others else shaped[1]
+    listed = _LISTED.match(text, position)
+    return listed.end() if listed else position
+
+
+def _value_of(text: str, named: _Name, keys: Keys) -> tuple[int, int] | None:
+    """Where the value of a sensitive name stands; None where none follows."""
+    start, dashes, closing, separator, end = named.start, named.dashes, named.closing, named.separator, named.end
+    before = text[max(0, start - 12) : start]
+    if before.endswith(("</", "<!")):
+        return None
+    if before.endswith("<") or (":" in before and re.search(r"<[\w.-]{0,10}:\Z", before)):
+        return _element(text, named)
+    if separator in {">", "=="}:  # a comparison
+        return None
+    if separator == ",":
+        if not closing or not (dashes or _PAIR_OPENS.search(before)):
+            return None
+        end += len(text[end : end + 8]) - len(text[end : end + 8].lstrip())
+        return checked(text, quoted(text, end) or bracketed(text, end))
+    if separator == "":
+        return _spaced(text, named, keys)
+    if separator.startswith("%"):
+        bare = _BARE_ENCODED.match(text, end)
+        return checked(text, bare.span() if bare else None)
+    gap = skip_gap(text, end)
+    if text.startswith(FILTERED, gap):
+        return None
+    literal = quoted(text, gap)
+    if literal is not None:
+        # 'password' : 'x' and password='x' alike. In prose a quote after a word is none: "token: 'a' or 'b'" is.
+        return checked(text, literal)
+    if separator[0] in "<IL":  # SQL, whose other values are columns and parameters
+        return checked(text, bracketed(text, gap)) if separator == "IN" else None
+    if "\n" in text[end:gap]:
+        return checked(text, bracketed(text, gap)) if text[gap : gap + 1] in {"{", "["} and closing else None
+    return _unquoted(text, gap, named, before[-1:], keys)
+
+
+def _unquoted(text: str, gap: int, named: _Name, quote: str, keys: Keys) -> tuple[int, int] | None:
+    """A header, a block of YAML, a container or a bare value."""
+    name, closing, separator = named.name, named.closing, named.separator
+    first = text[gap : gap + 1]
+    if first in {"|", ">"} and (block := _BLOCK.match(text, gap)) is not None:
+        return checked(text, (block.start(1), block.end()))
+    folded = name.replace("-", "").replace("_", "").lower()
+    is_header = separator == ":" and folded in _HEADERS and not closing.strip("]")
+    if is_header and (_COOKIE if folded.endswith("cookie") else _SCHEME).match(text, gap):
+        return checked(text, (gap, header_end(text, gap, quote)))
+    braced = _BRACED.match(text, gap) if first == "{" else None
+    if braced is not None and separator == "=" and not braced[1].isdigit() and keys.meaning(braced[1]) == PLAIN:
+        return braced.span(1)
+    shaped = bracketed(text, gap)
+    if shaped is not None:
+        return checked(text, shaped) if closing or separator != ":" or not named.spaces else None
+    return _bare(text, gap, named, keys)
+
+
+def _bare(text: str, gap: int, named: _Name, keys: Keys) -> tuple[int, int] | None:
+    """A value without quotes, unless it is code, a type, a placeholder or prose."""
+    built = _CONSTRUCTED.match(text, gap) if text[gap : gap + 1].isupper() else None
+    if built is not None:
+        return _constructed(text, built.end())
+    beginning = BARE.match(text, gap, gap + _BEGINNING)  # a long value is not gone through for each name within it
+    if beginning is None or is_code(beginning[0]):
+        return None
+    bare = BARE.match(text, gap) or beginning
+    value, end = bare[0], bare.end()
+    if is_harmless(value):
+        return None
+    if text[end : end + 1] in {"'", '"', "`"} and value[-1] in "=:+(" and len(value) < _SHORTEST_PADDED:
+        return None  # a text that is put together: "token=a&page=" + page
+    if _is_variable(value.rstrip(".,;:"), named, keys):
+        return None
+    if named.separator == ":" and not named.closing and _is_prose(text, gap, end, named):
+        return None
+    return gap, end
+
+
+def _constructed(text: str, position: int) -> tuple[int, int] | None:
+    """What is in `SecretStr('...')` or `BasicAuth('...', '...')`, in the repr of an object."""
+    arguments = _ARGUMENTS.match(text, position, position + _LONGEST_ARGUMENTS)
+    several = arguments is not None and arguments[2] != ""
+    return checked(text, arguments.span(1) if arguments and several else quoted(text, position))
+
+
+def _is_variable(value: str, named: _Name, keys: Keys) -> bool:
+    """Whether a value is named like a secret itself: an argument that is passed on, a column."""
+    value, name = value.lower(), named.name.lower()
+    if value.isidentifier() and (value == name or value.endswith("_" + name)):
+        return True  # password=password, token=new_token
+    # {"X-Api-Key": api_key}, session.id = x.session_id
+    is_expression = bool(named.closing or named.spaces) and _VARIABLE.match(value) is not None
+    return is_expression and keys.meaning(value) == DENIED
+
+
+def _is_prose(text: str, start: int, end: int, named: _Name) -> bool:
+    """Whether what follows a name and a colon is the next word of a sentence, a type, or anything else but a value."""
+    value, before = text[start:end], named.start
+    if text[before - 1 : before] == "." or (
+        named.name == "secret" and _ARN.search(text, max(0, before - 100), before) is not None
+    ):
+        return True  # a style sheet, the name of a secret at AWS
+    if named.name == "PASS" and value[:4].lower() == "test":
+        return True
+    if _TYPE.match(value) and not any(char.isdigit() for char in value):
+        return True
+    if _FAMILY.search(named.name):  # these have words and numbers for values: "Password: swordfish", but "must be ..."
+        following = text[end : end + 2]
+        goes_on = following[:1] == " " and following[1:].isalpha() and text[start - 1].isspace()
+        return goes_on and _ALPHABETIC.match(value) is not None
+    return value.isdigit() or _ALPHABETIC.match(value) is not None  # "Session: 12"
+
+
+def _spaced(text: str, named: _Name, keys: Keys) -> tuple[int, int] | None:
+    """`--password value`, SQL's `PASSWORD 'value'`, and others that need no separator."""
+    start, name, dashes, end = named.start, named.name, named.dashes, named.end
+    literal = quoted(text, end)
+    if literal is not None:
+        is_sql = name.lower() == "password" and text[end] == "'"
+        sure = bool(dashes) or (is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start)))
+        return checked(text, literal) if sure else None
+    if len(dashes) < 2 or text[end : end + 1] in {"-", "|", "<", "[", "\\", ""}:
+        return None
+    bare = BARE.match(text, end)
+    if bare is None or (
+        _ALPHABETIC.match(bare[0]) and text[bare.end() : bare.end() + 2][1:].isalpha() and text[bare.end()] == " "
+    ):
+        return None  # a help text
+    if bare[0].isupper() and (bare[0] in _METAVAR or keys.meaning(bare[0]) == DENIED):
+        return None  # --token TOKEN: how it is used
+    return checked(text, bare.span())
+
+
+def _element(text: str, named: _Name) -> tuple[int, int] | None:
+    """The content of an XML element."""
+    start, name = named.start, named.name
+    opened = text.find(">", start + len(name), start + len(name) + 2000)
+    if opened < 0 or text[opened - 1] == "/":
+        return None
+    qualified = text[text.rfind("<", 0, start) + 1 : start] + name
+    closed = text.find(_XML_CLOSE, opened, opened + _LONGEST_ELEMENT)
+    if closed >= 0 and not text.startswith(qualified, closed + 2):  # there are elements inside
+        own = text.find(f"</{qualified}", closed, closed + _LONGEST_ELEMENT)
+        closed = own if own >= 0 else closed
+    if closed < 0:  # cut off, or no XML at all
+        bare = BARE.match(text, opened + 1)
+        return checked(text, bare.span()) if bare and text[bare.end() : bare.end() + 1] in {"", "<"} else None
+    inner = text[opened + 1 : closed].strip()
+    return (opened + 1, closed) if inner and inner != FILTERED else None

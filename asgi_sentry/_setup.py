@@ -1,0 +1,190 @@
+"""Starting Sentry with our hooks in place, and putting a stack of layers around an app."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import sentry_sdk
+
+from asgi_sentry import _sdk as sdk
+from asgi_sentry._exit.door import telemetry_hook
+from asgi_sentry._exit.transport import guarded
+from asgi_sentry._middleware.body import BodyScrubbingMiddleware
+from asgi_sentry._middleware.errors import ErrorPolicyMiddleware
+from asgi_sentry._middleware.filter import TransactionFilterMiddleware
+from asgi_sentry._middleware.headers import HeaderScrubbingMiddleware
+from asgi_sentry._middleware.layer import check_app
+from asgi_sentry._middleware.root import SentryMiddleware
+from asgi_sentry._middleware.sampling import PathSamplingMiddleware
+from asgi_sentry._middleware.user import UserContextMiddleware
+from asgi_sentry._paths import DEFAULT_EXCLUDE
+from asgi_sentry._sampling.redis.shared import SharedLimits
+from asgi_sentry._scrubbing import Scrubber
+from asgi_sentry._settings import Settings
+
+if TYPE_CHECKING:
+    from asgi_sentry.types import ASGIApp
+
+logger = logging.getLogger("asgi_sentry")
+
+_started: Settings | None = None  # of the last `init`, for a `wrap` without settings
+
+
+def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
+    """`sentry_sdk.init` with the door in place, and the SDK's Starlette, FastAPI and Litestar integrations off.
+
+    Can be called again; the last call counts.
+
+    Args:
+        settings: the default is `Settings.from_env()`.
+        sdk_options: any option of `sentry_sdk.init`; each wins over the settings. Your own `before_send*`,
+            `traces_sampler`, `event_scrubber` and `transport` are kept and called, and what they add is scrubbed
+            after them. An `asgi_sentry.Scrubber` as `event_scrubber` becomes the door's.
+
+    Returns:
+        The settings that are in force.
+
+    Raises:
+        SettingsError: a setting is wrong; all of them are named.
+        TypeError, ValueError: the SDK refuses an option.
+    """
+    global _started  # noqa: PLW0603 - one SDK a process
+    settings = Settings.from_env() if settings is None else settings
+    options = _options(settings, dict(sdk_options))
+    with warnings.catch_warnings():
+        # The share of sampled transactions that are profiled is what this option says and no other can.
+        warnings.filterwarnings("ignore", "Transaction-based profiling is deprecated", DeprecationWarning)
+        sentry_sdk.init(**options)
+    sdk.guard_spotlight(options["transport"].asgi_sentry_door)
+    _started = settings
+    _announce(settings)
+    return settings
+
+
+def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
+    """The options for `sentry_sdk.init`: ours, under the user's own, under the hooks."""
+    tracing = settings.enable_tracing
+    options: dict[str, Any] = {
+        "dsn": settings.dsn or "",  # None would make the SDK look into the environment again
+        "environment": settings.environment,
+        "release": settings.release,
+        "debug": settings.debug,
+        "traces_sample_rate": settings.traces_sample_rate if tracing else None,
+        # Bodies are cut by the body layer, by bytes; the SDK would cut them again, to ten fields.
+        "max_request_body_size": "always",
+        **own,
+    }
+    if settings.profiles_sample_rate and tracing:
+        for option, value in _profiling(settings.profiles_sample_rate, options).items():
+            options.setdefault(option, value)
+    options["disabled_integrations"] = [*(own.get("disabled_integrations") or ()), *sdk.framework_integrations()]
+    scrubber = own.get("event_scrubber")
+    door_scrubber = scrubber if isinstance(scrubber, Scrubber) else Scrubber()
+    if sdk.supports("event_scrubber") and (scrubber is None or scrubber is door_scrubber):
+        # The SDK's default would go through every event for a few exact keys before the door goes through it for all.
+        options["event_scrubber"] = False
+    options["transport"] = guarded(own.get("transport"), options, door_scrubber)
+    experiments = own.get("_experiments") or {}
+    for option in ("before_send_log", "before_send_metric"):
+        if sdk.supports(option):
+            options[option] = telemetry_hook(own.get(option) or experiments.get(option))
+    if sdk.streams(options):  # in classic mode the SDK warns that it takes no such hook
+        options["before_send_span"] = telemetry_hook(own.get("before_send_span"))
+    return options
+
+
+def _profiling(share: float, options: dict[str, Any]) -> dict[str, Any]:
+    """The SDK's options for profiling this share of the sampled transactions."""
+    if sdk.supports("profiles_sample_rate") and not sdk.streams(options):
+        return {"profiles_sample_rate": share}
+    # The continuous profiler decides per process; within a profiled one it runs while a sampled span does.
+    return {"profile_session_sample_rate": share, "profile_lifecycle": "trace"}
+
+
+def _announce(settings: Settings) -> None:
+    client = sentry_sdk.get_client()
+    options = client.options
+    if client.transport is None:
+        logger.info("Sentry is off: no DSN is set (SENTRY_DSN)")
+        return
+    traces = "by traces_sampler" if callable(options.get("traces_sampler")) else _percent(options["traces_sample_rate"])
+    logger.info(
+        "Sentry initialized for environment: %s (release %s, traces %s, profiles %s)",
+        options["environment"],
+        options["release"] or "unknown",
+        traces,
+        _percent(settings.profiles_sample_rate),
+    )
+
+
+def _percent(rate: Any) -> str:
+    return "off" if rate is None else f"{rate:.1%}"
+
+
+def compose(app: ASGIApp, *layers: Any) -> ASGIApp:
+    """The app within these layers; the first one listed is the outermost.
+
+    Args:
+        app: an ASGI3 app.
+        layers: middleware classes, `functools.partial`s of them, `starlette.middleware.Middleware` objects, or any
+            `callable(app) -> app`. Other people's may stand between ours.
+
+    Raises:
+        TypeError: `app` is no ASGI3 app, or a layer can't be called or returns none.
+    """
+    check_app(app, "compose")
+    for layer in reversed(layers):
+        app = _applied(layer, app)
+        check_app(app, f"the result of {_name(layer)}")
+    return app
+
+
+def _applied(layer: Any, app: ASGIApp) -> ASGIApp:
+    if callable(layer):
+        return cast("ASGIApp", layer(app))
+    # Starlette's `Middleware`, recognised by what it promises rather than by importing Starlette.
+    if hasattr(layer, "cls") and hasattr(layer, "args") and hasattr(layer, "kwargs"):
+        return cast("ASGIApp", layer.cls(app, *layer.args, **layer.kwargs))
+    raise TypeError(
+        "a layer must be a middleware class, a functools.partial of one, a starlette.middleware.Middleware or a "
+        f"callable(app) -> app, got {layer!r}"
+    )
+
+
+def _name(layer: Any) -> str:
+    return getattr(layer, "__name__", None) or type(layer).__name__
+
+
+def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
+    """The app within the default production stack: root, filter, sampling, errors, user, headers and body.
+
+    Args:
+        app: an ASGI3 app.
+        settings: the default is those of the last `init`, else `Settings.from_env()`.
+
+    Raises:
+        SettingsError: the environment is read and a setting in it is wrong.
+        TypeError: `app` is no ASGI3 app.
+    """
+    if settings is None:
+        settings = _started or Settings.from_env()
+    shared: dict[str, Any] = {"workers": settings.workers}
+    if settings.redis_url is not None:
+        shared["sharing"] = sharing = SharedLimits(settings.redis_url, workers=settings.workers)
+        if settings.dsn is not None:  # else nothing is sent, and nothing is to be shared
+            sharing.start()  # the first leases are there before the first request
+            atexit.register(sharing.close)  # and what is left of them goes back
+    return compose(
+        app,
+        SentryMiddleware,
+        partial(TransactionFilterMiddleware, exclude=(*DEFAULT_EXCLUDE, *settings.exclude)),
+        partial(PathSamplingMiddleware, rates=settings.rates, budget=settings.budget, **shared),
+        partial(ErrorPolicyMiddleware, error_budget=settings.error_budget, **shared),
+        UserContextMiddleware,
+        HeaderScrubbingMiddleware,
+        partial(BodyScrubbingMiddleware, max_bytes=settings.max_body_bytes),
+    )

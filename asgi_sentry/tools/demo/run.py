@@ -1,0 +1,183 @@
+"""The demo's course: start the sink and the apps, drive traffic at them, stop them, count, tell.
+
+Each app runs in a process of its own, as in production, so that what the driver does is not seen by the SDK (its httpx
+integration would join all requests to one trace, and with it to one throw of the dice).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from asgi_sentry.tools.demo.planting import Planter
+from asgi_sentry.tools.demo.report import show
+from asgi_sentry.tools.demo.routes import APPS, DEFAULT_RATE, RATES
+from asgi_sentry.tools.demo.tally import settle
+from asgi_sentry.tools.demo.traffic import drive, plan
+from asgi_sentry.tools.sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asgi_sentry.tools.demo.tally import Result
+    from asgi_sentry.tools.demo.traffic import Driven, Planned
+
+_STOP_SECONDS = 40.0
+
+
+class DemoError(RuntimeError):
+    """The demo could not be run; the message says why."""
+
+
+class _Served(NamedTuple):
+    name: str
+    process: subprocess.Popen[str]
+    log: IO[str]
+
+
+def run(*, dsn: str | None = None, requests: int = 3000, seed: int = 1, console: Console | None = None) -> int:
+    """Run the demo and print what it measured.
+
+    Args:
+        dsn: a real Sentry to which everything is sent on from the sink.
+        requests: how many, over all apps.
+        seed: of the traffic; the same seed asks the same questions.
+        console: where to print.
+
+    Returns:
+        The exit code: 0 if no secret got through and every count agrees, else 1.
+    """
+    console = console or Console()
+    started = time.monotonic()
+    result = measure(dsn=dsn, requests=requests, seed=seed, console=console)
+    asked = f"{len(APPS)} apps, {sum(row.requests for row in result.rows):,} requests, seed {seed}"
+    show(console, result, took=f"{asked}, {time.monotonic() - started:.1f} s")
+    return 1 if result.problems else 0
+
+
+def measure(*, dsn: str | None, requests: int, seed: int, console: Console) -> Result:
+    """Run the demo without telling."""
+    dice = random.Random(seed)  # noqa: S311  # the seed makes a run repeatable; nothing is guarded by it
+    planter = Planter(dice)
+    share = [requests // len(APPS) + (number < requests % len(APPS)) for number in range(len(APPS))]
+    traffic = {app: plan(count, dice, planter) for app, count in zip(APPS, share, strict=True)}
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Sink(forward_to=dsn) as sink, Progress(*columns, console=console) as progress:
+        bar = progress.add_task("starting the apps", total=sum(share))
+        with _serving(sink, planter) as served:
+            ports = {app.name: _port_of(app) for app in served}
+            progress.update(bar, description="sending requests")
+            driven = asyncio.run(_drive_all(ports, traffic, lambda: progress.advance(bar)))
+            progress.update(bar, description="waiting for what is left")
+            for app in served:  # all at once; then wait for each
+                _end_input(app)
+            decisions: Counter[str] = Counter()
+            for app in served:
+                _wait(app)
+                decisions += _decided(app)
+        result = settle(driven, sink.received, planter.planted)
+        problems = list(result.problems)
+        if sink.dropped:
+            problems.append(f"the sink had to drop {sink.dropped} envelopes, so the counts can't be trusted")
+        problems += [f"the sink refused an envelope: {reason}" for reason in sink.refused]
+    return replace(result, problems=tuple(problems), decisions=decisions)
+
+
+async def _drive_all(
+    ports: dict[str, int], traffic: dict[str, list[Planned]], on_answer: Callable[[], object]
+) -> dict[str, Driven]:
+    done = await asyncio.gather(*(drive(port, traffic[app], on_answer) for app, port in ports.items()))
+    return dict(zip(ports, done, strict=True))
+
+
+@contextlib.contextmanager
+def _serving(sink: Sink, planter: Planter) -> Iterator[list[_Served]]:
+    """All apps, started side by side; none is left behind, whatever happens."""
+    with contextlib.ExitStack() as stack:
+        served = []
+        for app in APPS:
+            log = stack.enter_context(tempfile.TemporaryFile("w+", prefix=f"asgi-sentry-demo-{app}-"))
+            process = subprocess.Popen(  # noqa: S603  # our own module, run by our own interpreter
+                [
+                    sys.executable,
+                    *("-m", "asgi_sentry.tools.demo.serve", app),
+                    # On the command line, where the SDK's argv integration finds them.
+                    *("--database-url", f"postgres://shop:{planter.secret('command line, URL')}@db.example.com/shop"),
+                    *("--api-key", planter.secret("command line, option")),
+                ],
+                env=_environment(sink.dsn_for(f"/{app}")),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            stack.callback(_end, process)
+            served.append(_Served(app, process, log))
+        yield served
+
+
+def _environment(dsn: str) -> dict[str, str]:
+    """The environment of an app: ours without any settings of the user's, which are meant for other apps."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SENTRY_", "ASGI_SENTRY_"))}
+    return kept | {
+        "SENTRY_DSN": dsn,
+        "SENTRY_ENVIRONMENT": "demo",
+        "SENTRY_RELEASE": "asgi-sentry-demo@1",
+        "SENTRY_TRACES_SAMPLE_RATE": str(DEFAULT_RATE),
+        "ASGI_SENTRY_RATES": ",".join(f"{rule}={rate}" for rule, rate in RATES.items()),
+    }
+
+
+def _port_of(app: _Served) -> int:
+    """The port that the app prints when it is ready to be asked."""
+    line = app.process.stdout.readline() if app.process.stdout else ""
+    if not line.strip().isdigit():
+        app.process.wait(_STOP_SECONDS)
+        app.log.seek(0)
+        raise DemoError(f"the {app.name} app did not start:\n{app.log.read()[-4000:]}")
+    return int(line)
+
+
+def _end_input(app: _Served) -> None:
+    """Upon this an app finishes its requests and sends what it still has."""
+    if app.process.stdin:
+        app.process.stdin.close()
+
+
+def _wait(app: _Served) -> None:
+    try:
+        code = app.process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise DemoError(f"the {app.name} app did not stop within {_STOP_SECONDS:.0f} s") from None
+    if code:
+        app.log.seek(0)
+        raise DemoError(f"the {app.name} app ended with {code}:\n{app.log.read()[-4000:]}")
+
+
+def _decided(app: _Served) -> Counter[str]:
+    """What the app says that it decided, in its last line."""
+    line = app.process.stdout.readline() if app.process.stdout else ""
+    counted: dict[str, dict[str, int]] = json.loads(line or "{}")
+    return Counter({f"{what}: {reason}": n for what, reasons in counted.items() for reason, n in reasons.items()})
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()

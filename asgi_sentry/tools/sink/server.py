@@ -1,0 +1,306 @@
+"""The sink's server: standard library only, one thread a connection, everything it keeps is bounded."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+import urllib.error
+import urllib.request
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from asgi_sentry.tools.sink.envelope import (
+    BadEnvelopeError,
+    BodyTooLargeError,
+    Envelope,
+    Item,
+    UnknownEncodingError,
+    decode_body,
+    parse_envelope,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self
+
+_ROUTE = re.compile(r"(?P<prefix>(?:/[^/]+)*?)/api/(?P<project>[0-9]+)/envelope/?")
+_KEY = re.compile(r"\bsentry_key=([0-9A-Za-z]+)")
+_READ_TIMEOUT = 30.0  # seconds a sender may be silent; the SDK's own limit for a request is the same
+_MAX_DRAINED_BYTES = 64 * 1024 * 1024
+_PIECE = 65_536
+_FORWARDED = ("Content-Type", "Content-Encoding", "X-Sentry-Auth", "User-Agent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One envelope as it arrived: who sent it where, its bytes (decompressed), and what they say."""
+
+    prefix: str
+    """The path in front of `/api/`, so that senders can be told apart: see `Sink.dsn_for`."""
+    project: str
+    key: str | None
+    raw: bytes
+    envelope: Envelope
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = {}
+
+
+class Sink:
+    """Takes envelopes over HTTP and keeps them in memory; start it with `with`, or `start` and `stop`.
+
+    Args:
+        host: address to listen on.
+        port: 0 takes a free one.
+        max_body_bytes: larger bodies, also once decompressed, are answered with 413.
+        max_envelopes: beyond it the oldest go; `dropped` counts them.
+        max_bytes: the same for the sum of what is kept.
+        forward_to: a DSN to which each envelope is sent on; its answer is passed back to the sender.
+        on_item: is called in the server's thread with each item as it arrives.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        max_body_bytes: int = 32 * 1024 * 1024,
+        max_envelopes: int = 100_000,
+        max_bytes: int = 512 * 1024 * 1024,
+        forward_to: str | None = None,
+        on_item: Callable[[Received, Item], object] | None = None,
+    ) -> None:
+        self._max_body_bytes, self._max_envelopes, self._max_bytes = max_body_bytes, max_envelopes, max_bytes
+        self._forward_to = None if forward_to is None else _ingestion_url(forward_to)
+        self._on_item = on_item
+        self._received: deque[Received] = deque()
+        self._kept_bytes = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        # Whoever forwards must speak with the key of the target, since its answer depends on it.
+        self._key = secrets.token_hex(16) if forward_to is None else urlsplit(forward_to).username
+        self._project = "1" if forward_to is None else urlsplit(forward_to).path.rsplit("/", 1)[-1]
+        self.dropped = 0
+        self.refused: list[str] = []
+        """Why requests were refused, the last 1,000."""
+        self.answers: list[tuple[int, str]] = []
+        """Status and detail of what the target of `forward_to` answered, the last 1,000."""
+        self._server = _Server((host, port), self)
+        self.port = self._server.server_address[1]
+        self._address = f"[{host}]" if ":" in host else host
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Serve in a thread of its own."""
+        # Half a second, the default, would be added to each stop.
+        serve = partial(self._server.serve_forever, poll_interval=0.02)
+        self._thread = threading.Thread(target=serve, name="asgi-sentry-sink", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; what was received stays readable."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- what there is ---------------------------------------------------------------------------------------------
+
+    @property
+    def dsn(self) -> str:
+        """The DSN that sends here."""
+        return self.dsn_for("")
+
+    def dsn_for(self, prefix: str) -> str:
+        """A DSN whose envelopes arrive with this `prefix`, such as `/orders`."""
+        return f"http://{self._key}@{self._address}:{self.port}{prefix}/{self._project}"
+
+    @property
+    def received(self) -> list[Received]:
+        """Everything kept, in the order of arrival."""
+        with self._changed:
+            return list(self._received)
+
+    @property
+    def envelopes(self) -> list[Envelope]:
+        """The envelopes alone."""
+        return [received.envelope for received in self.received]
+
+    def items(self, kind: str | None = None) -> list[Item]:
+        """All items, or those of one kind."""
+        return [item for env in self.envelopes for item in env.items if kind is None or item.kind == kind]
+
+    @property
+    def raw(self) -> bytes:
+        """Every byte that arrived, decompressed, for searching; a newline stands between envelopes."""
+        return b"\n".join(received.raw for received in self.received)
+
+    def wait_for(self, kind: str, count: int = 1, *, timeout: float = 10.0) -> list[Item]:
+        """The items of a kind as soon as there are `count` of them.
+
+        Raises:
+            TimeoutError: there are fewer after `timeout` seconds.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.items(kind)) >= count, timeout):
+                raise TimeoutError(f"{len(self.items(kind))} of {count} items of type {kind!r} after {timeout} s")
+            return self.items(kind)
+
+    # -- what arrives ----------------------------------------------------------------------------------------------
+
+    def check_length(self, length: str | None) -> _Answer | None:
+        """The refusal of a request by its `Content-Length`, before a byte of its body is read."""
+        if length is None or not (length.isascii() and length.isdigit() and len(length) < 16):
+            return self._refuse(411, "a Content-Length in bytes is needed")
+        if int(length) > self._max_body_bytes:
+            return self._refuse(413, f"the body has more than {self._max_body_bytes} bytes")
+        return None
+
+    def accept(self, path: str, headers: Mapping[str, str], body: bytes) -> _Answer:
+        """Take one request's body; what is answered is what Sentry would."""
+        target = urlsplit(path)
+        route = _ROUTE.fullmatch(target.path)
+        if route is None:
+            return self._refuse(404, "no such endpoint; this sink takes POST /api/<project>/envelope/")
+        try:
+            raw = decode_body(body, headers.get("Content-Encoding"), limit=self._max_body_bytes)
+            envelope = parse_envelope(raw)
+        except BodyTooLargeError as error:
+            return self._refuse(413, str(error))
+        except UnknownEncodingError as error:
+            return self._refuse(415, str(error))
+        except BadEnvelopeError as error:
+            return self._refuse(400, str(error))
+        if (key := _key(headers, target.query, envelope)) is None:
+            return self._refuse(401, "no sentry_key in X-Sentry-Auth, the query or the envelope's dsn")
+        self._keep(Received(prefix=route["prefix"], project=route["project"], key=key, raw=raw, envelope=envelope))
+        if self._forward_to is not None:
+            answer = _forward(self._forward_to, headers, body)
+            with self._changed:
+                self.answers.append((answer.status, str(answer.body.get("detail", ""))))
+                del self.answers[:-1000]
+            return answer
+        event_id = envelope.headers.get("event_id")
+        return _Answer(200, {} if event_id is None else {"id": str(event_id)})
+
+    def _keep(self, received: Received) -> None:
+        with self._changed:
+            self._received.append(received)
+            self._kept_bytes += len(received.raw)
+            while self._received and (len(self._received) > self._max_envelopes or self._kept_bytes > self._max_bytes):
+                self._kept_bytes -= len(self._received.popleft().raw)
+                self.dropped += 1
+            self._changed.notify_all()
+        if self._on_item is not None:
+            for item in received.envelope.items:
+                self._on_item(received, item)
+
+    def _refuse(self, status: int, detail: str) -> _Answer:
+        with self._changed:
+            self.refused.append(f"{status} {detail}")
+            del self.refused[:-1000]
+        return _Answer(status, {"detail": detail})
+
+
+def _key(headers: Mapping[str, str], query: str, envelope: Envelope) -> str | None:
+    """The public key, from the three places where the protocol allows it."""
+    if found := _KEY.search(headers.get("X-Sentry-Auth") or ""):
+        return found[1]
+    if keys := parse_qs(query).get("sentry_key"):
+        return keys[0]
+    dsn = envelope.headers.get("dsn")
+    return urlsplit(dsn).username if isinstance(dsn, str) else None
+
+
+def _ingestion_url(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    prefix, _, project = parts.path.rpartition("/")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{prefix}/api/{project}/envelope/"
+
+
+def _forward(url: str, headers: Mapping[str, str], body: bytes) -> _Answer:
+    kept = {name: value for name in _FORWARDED if (value := headers.get(name)) is not None}
+    request = urllib.request.Request(url, data=body, headers=kept, method="POST")  # noqa: S310  # a DSN is http(s)
+    try:
+        with urllib.request.urlopen(request, timeout=_READ_TIMEOUT) as response:  # noqa: S310  # a DSN is http(s)
+            return _Answer(response.status, _answered(response.read(65_536)))
+    except urllib.error.HTTPError as error:
+        limits = {name: value for name in ("X-Sentry-Rate-Limits", "Retry-After") if (value := error.headers.get(name))}
+        return _Answer(error.code, _answered(error.read(65_536)), limits)
+    except OSError as error:
+        return _Answer(502, {"detail": f"the upstream can't be reached ({type(error).__name__})"})
+
+
+def _answered(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], sink: Sink) -> None:
+        self.sink = sink
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A sender that hangs up is no event; the base class would print a traceback."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "asgi-sentry-sink"
+    sys_version = ""
+    timeout = _READ_TIMEOUT
+    wbufsize = -1  # an answer in two small segments would wait 40 ms for the sender's delayed acknowledgement
+    server: _Server
+
+    def do_POST(self) -> None:
+        refusal = self.server.sink.check_length(self.headers.get("Content-Length"))
+        length = int(self.headers.get("Content-Length", "0")) if refusal is None or refusal.status == 413 else 0
+        if refusal is not None:
+            # A close with unread data resets the connection, and the sender would not see the answer.
+            left = min(length, _MAX_DRAINED_BYTES)
+            while left > 0 and (piece := self.rfile.read(min(left, _PIECE))):
+                left -= len(piece)
+            self._answer(refusal, close=True)
+        elif len(body := self.rfile.read(length)) == length:
+            self._answer(self.server.sink.accept(self.path, self.headers, body))  # type: ignore[arg-type]
+
+    def _answer(self, answer: _Answer, *, close: bool = False) -> None:
+        body = json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if close:  # the body was not read, so the connection can't be used again
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's signature
+        """Nothing: what arrives is told by `on_item`."""

@@ -1,0 +1,132 @@
+"""The door: each item is scrubbed, in a new envelope, and what belongs to a request loses its tag there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sentry_sdk.envelope import Envelope, Item, PayloadRef
+
+import asgi_sentry
+from asgi_sentry._exit.door import ATTRIBUTE, Door, telemetry_hook
+from asgi_sentry._request.tag import Tag
+
+SECRET = "qX7mPz41vRt9Kd3w"
+
+
+def item(kind: str, content: Any = None, *, raw: bytes | None = None) -> Item:
+    payload = PayloadRef(bytes=raw) if raw is not None else PayloadRef(json=content)
+    return Item(payload=payload, type=kind, headers={"kept": "header"})
+
+
+def through(*items: Item, scrubber: Any = None, **headers: Any) -> tuple[Envelope | None, list[Any]]:
+    lost: list[Any] = []
+    door = Door(scrubber or asgi_sentry.Scrubber())
+    cleaned = door.clean(
+        Envelope(headers=headers, items=list(items)), lambda *args, **named: lost.append((args, named))
+    )
+    return cleaned, lost
+
+
+DIRTY = {"note": f"password={SECRET}", "deep": [{"api_key": SECRET}], "word": "kept"}
+
+
+@pytest.mark.parametrize(
+    "kind", ["event", "transaction", "check_in", "profile", "feedback", "replay_event", "of_tomorrow"]
+)
+def test_an_item_of_any_kind_is_scrubbed(kind):
+    cleaned, lost = through(item(kind, {"extra": DIRTY, "event_id": "a" * 32}))
+    assert SECRET.encode() not in cleaned.serialize()
+    assert b"kept" in cleaned.serialize()
+    assert cleaned.items[0].headers["kept"] == "header"
+    assert lost == []
+
+
+@pytest.mark.parametrize("kind", ["log", "span", "trace_metric"])
+def test_each_entry_of_a_batch_is_scrubbed(kind):
+    entries = [
+        {
+            "body": f"token={SECRET}",
+            "name": f"password={SECRET}",
+            "attributes": {"token": {"value": SECRET, "type": "string"}},
+        }
+        for _ in range(3)
+    ]
+    cleaned, lost = through(item(kind, {"items": entries}))
+    assert SECRET.encode() not in cleaned.serialize()
+    assert len(cleaned.items[0].payload.json["items"]) == 3
+    assert lost == []
+
+
+@pytest.mark.parametrize("kind", ["attachment", "of_tomorrow"])
+def test_text_in_bytes_is_scrubbed_and_other_bytes_are_not_broken(kind):
+    cleaned, _ = through(item(kind, raw=f"password={SECRET}; word".encode()))
+    assert SECRET.encode() not in cleaned.serialize()
+    assert b"word" in cleaned.serialize()
+
+
+def test_one_bad_item_does_not_take_the_others_along():
+    class Picky(asgi_sentry.Scrubber):
+        def clean_item(self, kind: str, payload: Any, **named: Any) -> Any:
+            if kind == "bad":
+                raise RuntimeError(SECRET)
+            return super().clean_item(kind, payload, **named)
+
+    cleaned, lost = through(item("good", DIRTY), item("bad", DIRTY), item("fine", DIRTY), scrubber=Picky())
+    assert [each.type for each in cleaned.items] == ["good", "fine"]
+    assert [(args[0], named["item"].type) for args, named in lost] == [("internal_sdk_error", "bad")]
+
+
+def test_an_envelope_of_which_nothing_is_left_is_not_sent():
+    class Broken(asgi_sentry.Scrubber):
+        def clean_item(self, *_: Any, **__: Any) -> Any:
+            raise RuntimeError(SECRET)
+
+    cleaned, lost = through(item("bad", DIRTY), scrubber=Broken())
+    assert cleaned is None
+    assert len(lost) == 1
+
+
+def test_the_log_of_a_failure_has_no_secret(caplog):
+    class Broken(asgi_sentry.Scrubber):
+        def clean_item(self, *_: Any, **__: Any) -> Any:
+            raise RuntimeError(SECRET)
+
+    caplog.set_level("WARNING")
+    through(item("bad", DIRTY), scrubber=Broken())
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_transactions_name_is_scrubbed_in_the_trace_header_too():
+    cleaned, _ = through(
+        item("event", {"event_id": "a" * 32}), trace={"transaction": f"/reset?token={SECRET}", "trace_id": "b" * 32}
+    )
+    assert SECRET not in json.dumps(cleaned.headers)
+    assert cleaned.headers["trace"]["trace_id"] == "b" * 32
+
+
+def test_headers_of_the_envelope_stay():
+    cleaned, _ = through(item("event", {"event_id": "a" * 32}), event_id="a" * 32, sent_at="now", sdk={"name": "x"})
+    assert cleaned.headers == {"event_id": "a" * 32, "sent_at": "now", "sdk": {"name": "x"}}
+
+
+def test_outside_of_a_request_an_entry_gets_no_tag():
+    entry: dict[str, Any] = {"body": "x", "attributes": {}}
+    assert telemetry_hook(None)(entry, {}) == {"body": "x", "attributes": {}}
+    assert telemetry_hook(lambda *_: None)(entry, {}) is None
+
+
+@pytest.mark.parametrize("odd", [None, "text", 7, [1]])
+def test_a_tag_that_is_none_is_taken_off_and_does_no_harm(odd):
+    entry = {"body": "x", "attributes": {ATTRIBUTE: {"value": odd, "type": "string"}}}
+    cleaned, lost = through(item("log", {"items": [entry]}))
+    assert lost == []
+    assert ATTRIBUTE not in json.dumps(cleaned.items[0].payload.json)
+
+
+def test_a_tag_is_its_text():
+    tag = Tag("abc", None)  # type: ignore[arg-type]
+    assert (tag, hash(tag), json.dumps(tag)) == ("abc", hash("abc"), '"abc"')
+    assert type(tag.plain()) is str

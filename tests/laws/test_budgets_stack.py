@@ -1,0 +1,91 @@
+"""Budgets in a stack: never over, warned of twice, told by `budgets()`; and profiles, which are a share of a share."""
+
+from __future__ import annotations
+
+import pytest
+import sentry_sdk
+
+import asgi_sentry
+from asgi_sentry import ErrorPolicyMiddleware, PathSamplingMiddleware, Settings
+from tests.conftest import DSN
+from tests.laws.test_sampling_stack import broken, drive, errors, keeping, lost, respond, sampled_by, sent, trace
+from tests.strategies import Clock
+
+
+@pytest.mark.parametrize("sampled", ["", "-1"])
+def test_never_over_and_warned_of_at_80_and_100_percent(start, mode, sampled, caplog):
+    transport = start()
+    clock = Clock()
+    clock.now = 3_599.0  # at the end of a period all of it may be spent
+    app = sampled_by(respond, clock, budget="20/hour")
+    drive(app, [trace(n, sampled=sampled) for n in range(1, 51)])
+    assert len(sent(transport)) == 20
+    assert [message.split("%")[0] for message in caplog.messages if "budget" in message] == [
+        "budget: 80 ",
+        "budget: 100 ",
+    ]
+    assert lost(transport)["sample_rate", "span"] == 30
+    clock.now = 3_600.0
+    drive(app, [trace(n) for n in range(1, 51)])
+    assert len(sent(transport)) == 20 + 2  # a tenth may run ahead of the even line
+
+
+def test_late_decisions_spend_the_same_budget(start, mode):
+    if mode == "stream":
+        pytest.skip("streaming sends spans as they end")
+    transport = start()
+    app = keeping(errors(), budget="10/month")(broken)
+    before = asgi_sentry.budgets()["budget"].available
+    drive(app, [trace(n) for n in range(1, 31)])
+    assert len(sent(transport)) == before
+    assert asgi_sentry.budgets()["budget"].available == 0
+
+
+def test_errors_and_transactions_have_budgets_of_their_own(start, mode):
+    transport = start()
+    settings = Settings(dsn=DSN, budget="5/month", error_budget="3/month")
+    app = asgi_sentry.wrap(broken, settings)
+    before = asgi_sentry.budgets()
+    drive(app, [()] * 10)
+    assert len(transport.items("event")) == before["error_budget"].available
+    assert len(sent(transport)) == before["budget"].available
+    after = asgi_sentry.budgets()
+    assert {name: (status.available, status.count) for name, status in after.items()} == {
+        "budget": (0, 5),
+        "error_budget": (0, 3),
+    }
+    assert lost(transport)["event_processor", "error"] == 10 - before["error_budget"].available
+
+
+def test_ignored_errors_spend_nothing(start, mode):
+    start()
+    app = ErrorPolicyMiddleware(broken, ignore=(RuntimeError,), error_budget="5/month")
+    drive(app, [()] * 10)
+    assert asgi_sentry.budgets()["error_budget"].spent == 0
+
+
+def test_workers_have_equal_shares(start, mode):
+    start()
+    asgi_sentry.wrap(respond, Settings(dsn=DSN, budget="1000/month", workers=4))
+    assert asgi_sentry.budgets()["budget"].count == 250
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_profiles_are_a_share_of_sampled_transactions(start, mode, share):
+    """No DeprecationWarning, which would fail this test."""
+    settings = Settings(dsn=DSN, release="app@1", traces_sample_rate=1.0, profiles_sample_rate=share)
+    transport = start(settings)
+    options = sentry_sdk.get_client().options
+    if mode == "stream":
+        assert options["profile_session_sample_rate"] == (share or None)
+        return
+    assert options["profiles_sample_rate"] == (share or None)
+
+    async def busy(scope, receive, send):
+        for _ in range(60_000):
+            str(scope)[:1]
+        await respond(scope, receive, send)
+
+    drive(PathSamplingMiddleware(busy, default=1.0), [trace(1)])
+    assert len(transport.items("transaction")) == 1
+    assert len(transport.items("profile")) == share

@@ -1,0 +1,116 @@
+"""The head decision: filters, then rates by path, then what the SDK would decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_sentry._paths import PathRules
+from asgi_sentry._request.decision import Decision, decide
+from asgi_sentry._request.plan import FilterPolicy, Plan
+from asgi_sentry._sampling.sampler import PathSampler
+from asgi_sentry._sdk import TraceContext
+
+SCOPE = {"type": "http", "method": "GET", "path": "/p", "headers": []}
+
+
+@dataclass
+class View:
+    """What a decision reads of the client."""
+
+    sampler: Any = None
+    rate: Any = 0.5
+    halvings: int = 0
+
+    def downsample(self) -> int:
+        return self.halvings
+
+
+def trace(rand: float, parent: bool | None = None) -> TraceContext:
+    context = TraceContext()
+    context._rand, context.parent_sampled = rand, parent
+    return context
+
+
+def decided(plan: Plan, view: View, context: TraceContext) -> Decision:
+    return decide(plan, view, context, SCOPE, op="http.server")  # type: ignore[arg-type]
+
+
+rands = st.floats(0, 1, exclude_max=True)
+fractions = st.floats(0, 1)
+
+
+@given(rand=rands, rate=fractions, parent=st.sampled_from([None, True, False]), halvings=st.integers(0, 4))
+def test_without_layers_it_is_the_sdks(rand: float, rate: float, parent: bool | None, halvings: int) -> None:
+    found = decided(Plan(), View(rate=rate, halvings=halvings), trace(rand, parent))
+    wanted = rate if parent is None else float(parent)
+    effective = wanted / 2**halvings
+    assert found.sampled == (rand < effective)
+    assert found.rate == (None if parent is not None and not halvings else effective)
+    assert not found.excluded
+    if not found.sampled:
+        assert found.reason == ("backpressure" if halvings and wanted > 0 else "sample_rate")
+
+
+@given(rand=rands, rate=fractions, parent=st.sampled_from([None, True, False]))
+def test_a_sampler_of_the_users_decides_whatever_the_parent_did(rand: float, rate: float, parent: bool | None) -> None:
+    asked: list[Any] = []
+
+    def sampler(context: Any) -> float:
+        asked.append(context)
+        return rate
+
+    found = decided(Plan(), View(sampler=sampler), trace(rand, parent))
+    assert (found.sampled, found.rate) == (rand < rate, rate)
+    (context,) = asked
+    assert context["asgi_scope"] is SCOPE
+    assert context["parent_sampled"] is parent
+    assert context["transaction_context"]["op"] == "http.server"
+    assert context["transaction_context"]["name"] == "/p"
+
+
+@given(rand=rands, rate=fractions, parent=st.sampled_from([None, True, False]))
+def test_an_excluded_path_asks_nobody(rand: float, rate: float, parent: bool | None) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("asked")
+
+    excluding = Plan(filters=(FilterPolicy(paths=PathRules([("/p", True)])),))
+    assert decided(excluding, View(sampler=never), trace(rand, parent)).excluded
+    nothing = Plan(samplers=(PathSampler({"/p": 0.0}),))
+    found = decided(nothing, View(sampler=never), trace(rand, parent))
+    assert found.excluded
+    assert not found.sampled
+
+
+@given(rand=rands, rate=st.floats(0.001, 1), parent=st.sampled_from([None, True, False]))
+def test_a_rate_by_path_inherits_or_ignores_the_parent(rand: float, rate: float, parent: bool | None) -> None:
+    for how in ("inherit", "ignore"):
+        plan = Plan(samplers=(PathSampler({"/p": rate}, parent=how),))
+        found = decided(plan, View(rate=None), trace(rand, parent))
+        rolled = parent is None or how == "ignore"
+        assert found.sampled == ((rand < rate) if rolled else parent)
+        assert found.rate == (rate if rolled else None)
+
+
+@given(rand=rands)
+def test_the_outermost_rate_that_matches_decides(rand: float) -> None:
+    plan = Plan(samplers=(PathSampler({"/other": 1.0}), PathSampler({"/p": 0.25}), PathSampler({"/p": 1.0})))
+    assert decided(plan, View(), trace(rand)).sampled == (rand < 0.25)
+
+
+@given(low=st.floats(0, 1), high=st.floats(0, 1), rand=rands)
+def test_a_higher_rate_samples_what_a_lower_one_does(low: float, high: float, rand: float) -> None:
+    """So that all processes of a trace agree as far as their rates let them."""
+    low, high = sorted((low, high))
+    if decided(Plan(), View(rate=low), trace(rand)).sampled:
+        assert decided(Plan(), View(rate=high), trace(rand)).sampled
+
+
+@pytest.mark.parametrize("rate", [None, "0.5", float("nan"), float("inf"), -0.1, 1.1, object(), [1]])
+def test_a_rate_that_is_none_samples_nothing(rate: Any) -> None:
+    assert not decided(Plan(), View(rate=rate), trace(0.0)).sampled
+    assert not decided(Plan(), View(sampler=lambda _: rate), trace(0.0)).sampled

@@ -1,0 +1,801 @@
+"""What is relied on of sentry-sdk beyond its public surface: a release that moves any of it fails here, by name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import uuid
+import warnings
+from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatch
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import anyio
+import pytest
+import sentry_sdk
+from hypothesis import given
+from hypothesis import strategies as st
+from sentry_sdk import transport as sdk_transport
+from sentry_sdk.integrations import asgi as sdk_asgi
+from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+from sentry_sdk.scope import Scope
+from sentry_sdk.serializer import serialize
+from sentry_sdk.session import Session
+from sentry_sdk.tracing_utils import Baggage, PropagationContext, _generate_sample_rand
+
+from asgi_sentry import PathSamplingMiddleware, SentryMiddleware, compose
+from asgi_sentry import _sdk as sdk
+from asgi_sentry.testing import RecordingTransport, request
+from tests.conftest import DSN, Start, mode_options, transactions
+from tests.strategies import baggage_headers, trace_headers
+
+V3 = sentry_sdk.VERSION.startswith("3")
+classic_only = pytest.mark.skipif(V3, reason="version 3 of the SDK only streams")
+TRACE = "d49d9bf66f13450b81f65bc51cf49c03"
+
+BOTH = [
+    ("sentry_sdk.client", "NonRecordingClient"),
+    ("sentry_sdk.consts", "DEFAULT_OPTIONS"),
+    ("sentry_sdk.integrations", "DidNotEnable"),
+    ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
+    ("sentry_sdk.integrations.logging", "ignore_logger"),
+    ("sentry_sdk.scope", "_current_scope"),
+    ("sentry_sdk.scope", "_global_scope"),
+    ("sentry_sdk.scope", "_isolation_scope"),
+    ("sentry_sdk.serializer", "CYCLE_MARKER"),
+    ("sentry_sdk.serializer", "MAX_DATABAG_BREADTH"),
+    ("sentry_sdk.serializer", "MAX_DATABAG_DEPTH"),
+    ("sentry_sdk.serializer", "global_repr_processors"),
+    ("sentry_sdk.serializer", "serialize"),
+    ("sentry_sdk.session", "Session"),
+    ("sentry_sdk.tracing_utils", "SENTRY_TRACE_REGEX"),
+    ("sentry_sdk.tracing_utils", "Baggage"),
+    ("sentry_sdk.tracing_utils", "PropagationContext"),
+    ("sentry_sdk.tracing_utils", "_generate_sample_rand"),
+    ("sentry_sdk.tracing_utils", "_should_continue_trace"),
+    ("sentry_sdk.tracing_utils", "has_tracing_enabled"),
+    ("sentry_sdk.transport", "HttpTransport"),
+    ("sentry_sdk.transport", "Http2Transport"),
+    ("sentry_sdk.transport", "make_transport"),
+    ("sentry_sdk.traces", "start_span"),
+    ("sentry_sdk.utils", "event_from_exception"),
+    ("sentry_sdk.utils", "format_timestamp"),
+]
+V2 = [
+    ("sentry_sdk.traces", "StreamedSpan"),
+    ("sentry_sdk.traces", "NoOpStreamedSpan"),
+    ("sentry_sdk.tracing", "NoOpSpan"),
+    ("sentry_sdk.tracing", "Transaction"),
+    ("sentry_sdk.tracing", "_SpanRecorder"),
+    ("sentry_sdk.tracing_utils", "has_span_streaming_enabled"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), BOTH if V3 else BOTH + V2)
+def test_the_name_is_there(module: str, name: str) -> None:
+    assert hasattr(import_module(module), name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("_span", "_propagation_context", "_event_processors", "_session", "_force_auto_session_tracking"),
+        *("_breadcrumbs", "_n_breadcrumbs_truncated", "_tags", "_user"),
+    ],
+)
+def test_a_scope_has(name: str) -> None:
+    assert hasattr(sentry_sdk.get_isolation_scope(), name)
+
+
+def test_the_client_has_what_a_view_reads(start: Start) -> None:
+    start()
+    client = sentry_sdk.get_client()
+    for name in ("transport", "options", "monitor", "session_flusher", "spotlight", "integrations", "parsed_dsn"):
+        assert hasattr(client, name), name
+    for option in ("in_app_exclude", "in_app_include", "project_root", "max_value_length", "traces_sampler"):
+        assert option in client.options, option
+
+
+# --- the view of the client ---------------------------------------------------------------------------------------
+
+
+def test_a_view_is_of_the_client_that_is_there_now(start: Start, mode: str) -> None:
+    assert sdk.view() is None
+    start(traces_sample_rate=0.25)
+    first = sdk.view()
+    assert first is not None
+    assert first is sdk.view()
+    assert (first.rate, first.tracing, first.streaming) == (0.25, True, mode == "stream" or V3)
+    start(traces_sample_rate=None)
+    second = sdk.view()
+    assert second is not None
+    assert second is not first
+    assert not second.tracing
+    sentry_sdk.get_client().close(timeout=0)
+    assert sdk.view() is None
+
+
+def test_a_view_is_of_the_client_of_a_scope_that_has_its_own(start: Start) -> None:
+    start()
+    everywhere = sdk.view()
+    assert everywhere is not None
+    own = sentry_sdk.Client(DSN, transport=RecordingTransport())
+    for scope in (sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope()):
+        before, scope.client = scope.client, own
+        assert sdk.view().client is sentry_sdk.get_client() is own  # type: ignore[union-attr]
+        scope.client = before
+    assert sdk.view().client is everywhere.client  # type: ignore[union-attr]
+
+
+def test_a_profiler_is_expected_only_where_one_was_asked_for(start: Start) -> None:
+    def profiled(**options: Any) -> bool:
+        start(**options)
+        view = sdk.view()
+        assert view is not None
+        return view.profiled
+
+    assert not profiled()
+    for option, value in (
+        ("profiles_sample_rate", 0.5),
+        ("profiles_sampler", lambda _: 0.5),
+        ("profile_session_sample_rate", 0.5),
+        ("profile_lifecycle", "trace"),
+    ):
+        if sdk.supports(option):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what profiles in another mode, or will be gone
+                assert profiled(**{option: value}), option
+    assert profiled(_experiments={"continuous_profiling_auto_start": True})
+
+
+def test_the_mode_is_told_from_options(mode: str) -> None:
+    assert sdk.streams(mode_options(mode)) == (V3 or mode == "stream")
+    assert sdk.supports("before_send")
+    assert not sdk.supports("no_such_option")
+
+
+def test_our_framework_integrations_are_those_of_the_sdk() -> None:
+    found = sdk.framework_integrations()
+    assert [each.__name__ for each in found] == ["StarletteIntegration", "FastApiIntegration", "LitestarIntegration"]
+
+
+@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("in_loop", [False, True])
+@pytest.mark.parametrize("integration", [False, True])
+def test_the_default_transport_is_the_sdks(http2: bool, asynchronous: bool, in_loop: bool, integration: bool) -> None:
+    from sentry_sdk.integrations.asyncio import AsyncioIntegration
+
+    options: dict[str, Any] = {
+        **sdk.DEFAULT_OPTIONS,
+        "dsn": None,
+        "transport": None,
+        "_experiments": {"transport_http2": http2, "transport_async": asynchronous},
+        "integrations": [AsyncioIntegration()] if integration else [],
+    }
+
+    def both() -> tuple[Any, Any]:
+        # What `make_transport` would make an instance of, without making one.
+        taken: list[Any] = []
+        names = {"HttpTransport", "Http2Transport", "AsyncHttpTransport"} & {*vars(sdk_transport)}
+        saved = {name: getattr(sdk_transport, name) for name in names}
+        try:
+            for name, cls in saved.items():
+                setattr(sdk_transport, name, lambda _, cls=cls: taken.append(cls))
+            sdk_transport.make_transport({**options, "dsn": DSN})
+        finally:
+            for name, cls in saved.items():
+                setattr(sdk_transport, name, cls)
+        return sdk.default_transport(options), taken[0]
+
+    async def main() -> tuple[Any, Any]:
+        return both()
+
+    ours, theirs = asyncio.run(main()) if in_loop else both()
+    assert ours is theirs
+
+
+def test_spotlight_gets_an_envelope_before_the_transport_and_through_the_door(start: Start) -> None:
+    order: list[Any] = []
+
+    class Spotlight:
+        def capture_envelope(self, envelope: Any) -> None:
+            order.append(("spotlight", envelope))
+
+    class Noting(RecordingTransport):
+        def capture_envelope(self, envelope: Any) -> None:
+            order.append(("transport", envelope))
+
+    start(transport=Noting())
+    client: Any = sentry_sdk.get_client()
+    client.spotlight = Spotlight()
+    sdk.guard_spotlight(client.transport.asgi_sentry_door)
+    secret = uuid.uuid4().hex  # not one that stands in the source lines, which are sent
+    sentry_sdk.capture_message("hello", extras={"password": secret})
+    assert sorted(name for name, _ in order) == ["spotlight", "transport"]
+    for _, envelope in order:
+        shown = str([item.payload.json for item in envelope.items])
+        assert "hello" in shown
+        assert secret not in shown
+
+
+def test_our_log_lines_are_no_events_breadcrumbs_or_logs() -> None:
+    from sentry_sdk.integrations import logging as sdk_logging
+
+    lists = [each for name, each in vars(sdk_logging).items() if name.startswith("_IGNORED_LOGGERS")]
+    assert lists
+    for name in ("asgi_sentry", "asgi_sentry._paths", "asgi_sentry._request.error_policy"):
+        assert all(any(fnmatch(name, pattern) for pattern in each) for each in lists)
+
+
+# --- scopes -------------------------------------------------------------------------------------------------------
+
+
+def filled() -> Scope:
+    scope = Scope()
+    scope.set_tag("a", "b")
+    scope.set_user({"id": "1"})
+    scope.set_context("c", {"d": 1})
+    scope.set_extra("e", [1])
+    scope.add_breadcrumb({"message": "m"})
+    scope.add_attachment(bytes=b"x", filename="f")
+    scope.add_event_processor(lambda event, _: event)
+    scope.fingerprint = ["x"]
+    scope.set_level("error")
+    scope.set_attribute("g", 1)
+    return scope
+
+
+@pytest.mark.parametrize("make", [Scope, filled])
+@pytest.mark.parametrize("again", [False, True])
+def test_our_fork_is_the_sdks(start: Start, make: Any, again: bool) -> None:
+    start()
+    source = sdk.fork_scope(make()) if again else make()
+    ours, theirs = sdk.fork_scope(source), source.__copy__()
+    for name in Scope.__slots__:
+        mine, its = getattr(ours, name, "missing"), getattr(theirs, name, "missing")
+        assert type(mine) is type(its), name
+        if name == "_flags":  # a buffer, which has no equality
+            continue
+        assert mine == its, name
+        shared = mine is getattr(source, name, "missing")
+        assert shared == (its is getattr(source, name, "missing")), name
+
+
+def test_the_fast_fork_is_in_use_or_a_slot_has_moved() -> None:
+    if {*sdk._BY_REFERENCE, *sdk._COPIED} == {*Scope.__slots__}:
+        assert sdk.fork_scope is sdk._fork
+    else:
+        assert sdk.fork_scope is Scope.__copy__
+
+
+def noting(name: str, order: list[str] | None = None) -> Any:
+    def process(event: Any, hint: Any) -> Any:
+        if order is not None:
+            order.append(name)
+        return event
+
+    return process
+
+
+def test_a_request_forks_and_restores(start: Start) -> None:
+    start()
+    before = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
+    owner = object()
+    scopes = sdk.Scopes(owner, noting("ours"))
+    assert (sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()) == (scopes.current, scopes.isolation)
+    assert sdk.OWNER is sdk_asgi._asgi_middleware_applied
+    assert sdk.OWNER.get(False) is owner
+    scopes.leave()
+    assert (sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()) == before
+    assert not sdk.OWNER.get(False)
+
+
+def test_our_processor_is_the_last_one_however_many_there_are(start: Start) -> None:
+    """`add_event_processor` throws all of them away where there are more than twenty."""
+    transport = start()
+    order: list[str] = []
+    around = sentry_sdk.get_current_scope()._event_processors
+    for number in range(30):
+        around.append(noting(str(number), order))
+    sentry_sdk.get_global_scope()._event_processors.append(noting("global", order))
+    scopes = sdk.Scopes(object(), noting("ours", order))
+    scopes.isolation._event_processors.append(noting("isolation", order))
+    assert len(around) == 30
+    assert sdk.processors(scopes.current)[-1].__qualname__.endswith("process")
+    sentry_sdk.capture_message("hello")
+    scopes.leave()
+    assert len(transport.items("event")) == 1
+    assert order[-1] == "ours"
+    assert set(order) == {*map(str, range(30)), "global", "isolation", "ours"}
+
+
+def test_a_session_of_ours_has_what_the_sdks_has(start: Start) -> None:
+    start()
+    view = sdk.view()
+    assert view is not None
+    before = datetime.now(timezone.utc)
+    ours = sdk._RequestSession(view)
+    theirs = Session(session_mode="request", release="app@1", environment="production")
+    for name in vars(theirs).keys() - {"sid", "started", "timestamp"}:
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert ours.sid.version != theirs.sid.version  # never sent
+    assert before - timedelta(milliseconds=1) <= ours.started <= datetime.now(timezone.utc)
+    assert ours.started == ours.timestamp
+    assert ours.truncated_started.second == 0
+    assert ours.to_json().keys() == theirs.to_json().keys()
+    ours.update(user={"id": 1}, errors=1, started=before)
+    assert (ours.did, ours.errors, ours.started) == ("1", 1, before)
+
+
+@pytest.mark.anyio
+async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends well, with an error, or crashing, in one minute or several, before a flush or after it."""
+    now = [1_000_020.0]
+    monkeypatch.setattr(sdk.time, "time", lambda: now[0])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/error":
+            sentry_sdk.capture_message("no", level="error")
+            sentry_sdk.capture_exception(KeyError())
+        if scope["path"] == "/crash":
+            raise ValueError("boom")
+
+    def counted(transport: RecordingTransport) -> list[Any]:
+        sentry_sdk.get_client().session_flusher.flush()
+        return [item["aggregates"] for item in transport.items("sessions")]
+
+    found = []
+    for ours in (True, False):
+        transport = start()
+        if not ours:
+            monkeypatch.setattr(
+                sdk, "_count_session", lambda view, session: view.client.session_flusher.add_session(session)
+            )
+        for step in (0, 20, 61, 61.5):
+            now[0] = 1_000_020.0 + step
+            for path in ("/", "/", "/error", "/", "/crash", "/"):
+                with contextlib.suppress(ValueError):
+                    await request(SentryMiddleware(app), path=path)
+            if step == 20:
+                counted(transport)
+        found.append(counted(transport))
+    assert found[0] == found[1]
+    assert [part["exited"] for item in found[0] for part in item] == [8, 8]
+    assert [part["crashed"] for item in found[0] for part in item] == [2, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.anyio
+async def test_a_fork_counts_its_sessions_by_a_flusher_of_its_own(start: Start) -> None:
+    start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    await request(SentryMiddleware(app))
+    assert sdk._bucket is not None
+    sdk._forget_bucket()
+    assert sdk._bucket is None
+    calls = []
+    flusher = sentry_sdk.get_client().session_flusher
+    original, flusher.add_session = flusher.add_session, lambda session: calls.append(original(session))
+    for _ in range(3):
+        await request(SentryMiddleware(app))
+    assert len(calls) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("outside", [False, True])
+async def test_the_sdks_own_middleware_starts_nothing_beside_ours(start: Start, outside: bool) -> None:
+    transport = start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["route"] = "/x"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    layers = (SentryAsgiMiddleware, SentryMiddleware) if outside else (SentryMiddleware, SentryAsgiMiddleware)
+    stack = compose(app, *layers)
+    await request(stack)
+    (root,) = transactions(transport)
+    assert root["name"] == "GET /x"
+    assert [each for each in transport.lost if each[1] in {"transaction", "span"}] == []
+
+
+# --- traces -------------------------------------------------------------------------------------------------------
+
+
+def incoming(header: str | None, baggage: str | None) -> PropagationContext:
+    return PropagationContext.from_incoming_data({"sentry-trace": header, "baggage": baggage} if header else {})
+
+
+def raw(header: str | None, baggage: str | None) -> list[tuple[bytes, bytes]]:
+    pairs = ((b"x-other", "1"), (b"sentry-trace", header), (b"baggage", baggage))
+    return [(name, value.encode("latin-1")) for name, value in pairs if value is not None]
+
+
+def items_of(context: PropagationContext) -> tuple[Any, Any]:
+    """What came in by the baggage; the dice, which the SDK puts there as well, have a test of their own."""
+    baggage = context.baggage or Baggage({})
+    items = {key: value for key, value in baggage.sentry_items.items() if key != "sample_rand"}
+    return items, baggage.third_party_items
+
+
+@given(header=trace_headers, baggage=baggage_headers)
+def test_a_trace_is_read_as_the_sdk_reads_it(start: Start, header: str | None, baggage: str | None) -> None:
+    start()
+    view = sdk.view()
+    assert view is not None
+    ours, theirs = sdk.TraceContext(view, raw(header, baggage)), incoming(header, baggage)
+    assert ours.parent_span_id == theirs.parent_span_id
+    assert ours.parent_sampled == theirs.parent_sampled
+    if theirs.parent_span_id is not None:
+        assert ours.trace_id == theirs.trace_id
+        assert items_of(ours) == items_of(theirs)
+
+
+@given(
+    header=baggage_headers.filter(bool)
+    | st.text(st.sampled_from("sentry-=,% \tab25C3é;"), max_size=40).map(lambda text: f"a=1,{text}, sentry-x-y=%41")
+)
+def test_baggage_is_parsed_as_the_sdk_parses_it(header: str) -> None:
+    ours, theirs = sdk._parsed_baggage(header), Baggage.from_incoming_header(header)
+    for name in Baggage.__slots__:
+        assert getattr(ours, name) == getattr(theirs, name), name
+
+
+@given(number=st.integers(0, 2**128 - 1), rand=st.none() | st.integers(0, 999_999))
+def test_the_dice_are_the_sdks(start: Start, number: int, rand: int | None) -> None:
+    start()
+    view = sdk.view()
+    assert view is not None
+    trace = f"{number:032x}"
+    baggage = None if rand is None else f"other=1,sentry-trace_id={trace},sentry-sample_rand=0.{rand:06d}"
+    dice = sdk.TraceContext(view, raw(f"{trace}-{1:016x}", baggage)).rand()
+    assert dice == (_generate_sample_rand(trace) if rand is None else pytest.approx(rand / 1e6))
+    theirs = incoming(f"{trace}-{1:016x}", baggage).baggage
+    if theirs is not None:
+        assert float(theirs.sentry_items["sample_rand"]) == pytest.approx(dice, abs=1e-6)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("header", [None, f"{TRACE}-{1:016x}-1", f"{TRACE}-{1:016x}"])
+def test_what_goes_out_has_the_decision_and_the_trace(start: Start, sampled: bool, header: str | None) -> None:
+    start(traces_sample_rate=1.0)
+    stack_rate = 1.0 if sampled else 0.0
+    out: dict[str, Any] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        out["traceparent"] = sentry_sdk.get_traceparent()
+        out["baggage"] = sentry_sdk.get_baggage()
+        out["headers"] = dict(sentry_sdk.get_current_scope().iter_trace_propagation_headers())
+
+    layer = partial(PathSamplingMiddleware, rates={"/**": stack_rate}, parent="ignore")
+    anyio.run(partial(request, compose(app, layer), headers=[("sentry-trace", header)] if header else []))
+    trace, _, flag = out["traceparent"].split("-")
+    assert flag == str(int(sampled))
+    if header:
+        assert trace == TRACE
+    assert out["headers"]["sentry-trace"].split("-")[::2] == [trace, flag]
+    items = dict(part.split("=") for part in out["baggage"].split(",")) if out["baggage"] else {}
+    if not header:
+        assert items["sentry-trace_id"] == trace
+        assert items["sentry-sampled"] == str(sampled).lower()
+        assert items["sentry-release"] == "app%401"
+
+
+@pytest.mark.anyio
+async def test_an_envelope_has_the_items_of_the_sdks_dynamic_sampling_context(mode: str) -> None:
+    """https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/."""
+    import asgi_sentry
+
+    found = []
+    for ours in (True, False):
+        transport = RecordingTransport()
+        options = {"traces_sample_rate": 1.0, "release": "app@1", **mode_options(mode)}
+        if ours:
+            asgi_sentry.init(asgi_sentry.Settings(dsn=DSN), transport=transport, **options)
+        else:
+            sentry_sdk.init(dsn=DSN, transport=transport, disabled_integrations=sdk.framework_integrations(), **options)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        stack = compose(app, SentryMiddleware) if ours else SentryAsgiMiddleware(app)
+        await request(stack, path="/x")
+        sentry_sdk.flush()
+        (envelope,) = [each for each in transport.envelopes if each.items[0].type in {"transaction", "span"}]
+        found.append(envelope.headers["trace"])
+    ours_, theirs_ = found
+    # They call their URL a route in classic mode only once a framework names it; a name of low quality is left out.
+    assert set(theirs_) - {"transaction"} <= set(ours_) | {"org_id"}
+    for key in ("public_key", "release", "environment", "sampled", "sample_rate"):
+        assert str(ours_.get(key)) == str(theirs_.get(key)), key
+    assert 0 <= float(ours_["sample_rand"]) < 1
+
+
+# --- the unsampled span, as integrations and app code use it ------------------------------------------------------
+
+
+def unsampled_span() -> Any:
+    context = sdk.TraceContext()
+    context.sampled, context.rate = False, 0.0
+    return sdk._UnsampledSpan(context)
+
+
+@classic_only
+def test_it_has_every_attribute_of_a_span(start: Start) -> None:
+    start()
+    model = sdk.NoOpSpan()
+    ours = unsampled_span()
+    for name in dir(model):
+        if name in {"_trace_id", "_span_id"}:  # behind the properties without the underscore
+            continue
+        try:
+            value = getattr(model, name)
+        except AttributeError:
+            continue
+        mine = getattr(ours, name)
+        assert callable(mine) == callable(value), name
+
+
+@classic_only
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("set_data", ("k", "v")),
+        ("update_data", ({"k": "v"},)),
+        ("set_tag", ("k", "v")),
+        ("set_status", ("ok",)),
+        ("set_http_status", (500,)),
+        ("set_measurement", ("m", 1.0, "ms")),
+        ("set_context", ("c", {})),
+        ("set_thread", (1, "t")),
+        ("set_profiler_id", ("p",)),
+        ("set_flag", ("f", True)),
+        ("is_success", ()),
+        ("to_json", ()),
+        ("get_trace_context", ()),
+        ("get_profile_context", ()),
+        ("finish", ()),
+        ("update_active_thread", ()),
+    ],
+)
+def test_it_takes_every_call_as_the_sdks_no_op_does(start: Start, name: str, args: tuple[Any, ...]) -> None:
+    start()
+    model = sdk.NoOpSpan()
+    if not hasattr(model, name):
+        pytest.skip("the SDK has no such method")
+    assert type(getattr(unsampled_span(), name)(*args)) is type(getattr(model, name)(*args))
+
+
+@classic_only
+def test_it_keeps_what_is_set_on_it_apart_from_other_requests(start: Start) -> None:
+    start()
+    one, other = unsampled_span(), unsampled_span()
+    one.description = one.op = one.name = one.status = "x"
+    one.sampled = False
+    one.set_data("k", "v")
+    assert other.description is None
+    assert other.op is None
+    assert not other._data
+    assert not other._tags
+
+
+@classic_only
+@pytest.mark.anyio
+async def test_integrations_meet_it_as_any_span(start: Start, mode: str) -> None:
+    if mode == "stream":
+        pytest.skip("in streaming mode there is a span of the SDK's in its place")
+    from sentry_sdk.tracing_utils import record_sql_queries
+
+    transport = start(traces_sample_rate=0.0)
+    done: list[str] = []
+
+    class Cursor:
+        connection = None
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with sentry_sdk.start_span(op="http.client", name="GET /") as span:
+            span.set_data("url", "u")
+            headers = dict(sentry_sdk.get_current_scope().iter_trace_propagation_headers(span=span))
+            assert headers["sentry-trace"].endswith("-0")
+            with span.start_child(op="inner", name="x") as inner:
+                assert inner.to_traceparent().endswith("-0")
+                with sentry_sdk.start_span(op="innermost"):
+                    pass
+            span.set_http_status(200)
+        with record_sql_queries(Cursor(), "SELECT 1", None, None, executemany=False) as span:
+            span.set_data("rows", 1)
+        with sentry_sdk.start_transaction(name="own") as transaction:
+            transaction.set_tag("a", "b")
+            with transaction.start_child(op="x"):
+                pass
+        assert sentry_sdk.get_current_span() is not None
+        sentry_sdk.get_current_scope().set_transaction_name("named")
+        sentry_sdk.set_measurement("m", 1)
+        sentry_sdk.capture_message("hello")
+        done.append("all")
+
+    await request(compose(app, SentryMiddleware))
+    assert done == ["all"]
+    (event,) = transport.items("event")
+    assert event["contexts"]["trace"]["trace_id"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+async def test_public_calls_on_spans_work_in_every_request(start: Start, mode: str, rate: float) -> None:
+    start(traces_sample_rate=rate)
+    done: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with sdk.span("op", "outer"):
+            with sdk.span("op", "inner", active=False):
+                pass
+            with pytest.raises(ValueError, match="boom"), sdk.span("op", "failing"):
+                raise ValueError("boom")
+        if mode == "stream" or V3:
+            with sentry_sdk.traces.start_span("public", attributes={"a": 1}) as span:
+                span.set_attribute("b", 2)
+                span.status = "error"
+        sentry_sdk.continue_trace({})
+        sentry_sdk.get_current_span()
+        done.append("all")
+
+    await request(compose(app, SentryMiddleware))
+    assert done == ["all"]
+
+
+def test_a_span_outside_of_any_trace_is_nothing(start: Start) -> None:
+    with sdk.span("op", "without a client"):
+        pass
+    transport = start()
+    with sdk.span("op", "without a trace"):
+        pass
+    assert transactions(transport) == []
+
+
+# --- how roots end ------------------------------------------------------------------------------------------------
+
+
+def root_of(mode: str, *, sampled: bool, undecided: bool = False) -> tuple[sdk.Scopes, Any]:
+    view = sdk.view()
+    assert view is not None
+    scopes = sdk.Scopes(object(), noting("ours"))
+    context = sdk.TraceContext(view)
+    scope = {"type": "http", "path": "/", "headers": []}
+    root = sdk.start_root(
+        view,
+        scopes,
+        context,
+        sampled=sampled,
+        rate=0.5,
+        reason="sample_rate",
+        op="http.server",
+        name="GET <unmatched>",
+        asgi_scope=scope,
+        undecided=undecided,
+    )
+    return scopes, root
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("undecided", [False, True])
+def test_a_root_that_is_taken_back_leaves_no_trace(start: Start, mode: str, sampled: bool, undecided: bool) -> None:
+    transport = start()
+    scopes, root = root_of(mode, sampled=sampled, undecided=undecided)
+    with sdk.span("op", "child"):
+        pass
+    transport.clear()
+    root.discard()
+    scopes.leave()
+    assert transactions(transport) == []
+    assert transport.lost == []
+
+
+def test_a_root_that_is_not_sampled_is_counted_as_the_sdk_counts_a_rate_of_0(start: Start, mode: str) -> None:
+    transport = start(traces_sample_rate=0.0)
+    scopes, root = root_of(mode, sampled=False)
+    root.finish(None)
+    scopes.leave()
+    ours = sorted(transport.lost)
+    transport.clear()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    anyio.run(request, SentryAsgiMiddleware(app))
+    theirs = sorted(transport.lost)
+    assert ours == theirs
+    assert ours
+
+
+def test_a_sampled_root_is_sent_once_with_its_status(start: Start, mode: str) -> None:
+    transport = start()
+    scopes, root = root_of(mode, sampled=True)
+    assert root.sampled
+    assert root.recording
+    root.name, root.source = "GET /x", "route"
+    assert (root.name, root.source) == ("GET /x", "route")
+    root.set_status(503)
+    root.set_attributes({"http.request.method": "GET"})
+    root.finish(None)
+    scopes.leave()
+    (sent,) = transactions(transport)
+    assert (sent["name"], sent["source"], sent["status"]) == ("GET /x", "route", 503)
+    assert transport.lost == []
+
+
+@classic_only
+def test_a_root_that_was_kept_late_travels_with_its_rate(start: Start, mode: str) -> None:
+    if mode == "stream":
+        pytest.skip("a streamed span is on its way by then")
+    transport = start()
+    scopes, root = root_of("classic", sampled=False, undecided=True)
+    assert not root.sampled
+    assert root.recording
+    with sentry_sdk.start_span(op="op", name="child"):
+        assert (sentry_sdk.get_traceparent() or "").endswith("-0")
+    root.keep(0.25)
+    root.finish(None)
+    scopes.leave()
+    (sent,) = transport.items("transaction")
+    assert [span["description"] for span in sent["spans"]] == ["child"]
+    assert transport.envelopes[-1].headers["trace"]["sample_rate"] == "0.25"
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_our_frames_are_hidden_and_the_apps_are_there(start: Start) -> None:
+    transport = start()
+
+    async def failing_app(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        await request(compose(failing_app, SentryMiddleware))
+    (event,) = transport.items("event")
+    (value,) = event["exception"]["values"]
+    frames = [frame["module"] for frame in value["stacktrace"]["frames"]]
+    assert not [module for module in frames if module.startswith("asgi_sentry._middleware")]
+    assert value["stacktrace"]["frames"][-1]["function"] == "failing_app"
+    assert value["mechanism"].items() >= {"type": "asgi", "handled": False}.items()
+
+
+# --- the serializer -----------------------------------------------------------------------------------------------
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | finite | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(extra=st.dictionaries(st.text(max_size=5), plain, max_size=4))
+def test_what_is_plain_serializes_as_the_sdk_does_it(start: Start, extra: dict[str, Any]) -> None:
+    start()
+    event = {"message": "m", "tags": extra}
+    limit = sentry_sdk.get_client().options["max_value_length"] or 10**9
+    assert sdk.serialized(event) == serialize(event, max_request_body_size="always", max_value_length=limit)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", object, {1, 2}, 1j])
+def test_what_is_not_plain_goes_to_the_sdk(start: Start, value: Any) -> None:
+    start()
+    limit = sentry_sdk.get_client().options["max_value_length"] or 10**9
+    event = {"extra": {"a": value}}
+    expected = serialize(event, max_request_body_size="always", max_value_length=limit)
+    assert str(sdk.serialized(event)) == str(expected)
+
+
+def test_baggage_is_built_as_we_build_it() -> None:
+    baggage = Baggage({"sample_rand": "0.5"})
+    assert baggage.sentry_items == {"sample_rand": "0.5"}
+    assert baggage.mutable
