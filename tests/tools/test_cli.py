@@ -16,6 +16,7 @@ from hypothesis import given
 
 from asgi_sentry._scrubbing import FILTERED
 from asgi_sentry.tools import cli, demo
+from asgi_sentry.tools.check import version
 from asgi_sentry.tools.sink import Item, Received, Sink, parse_envelope
 from tests.redis_server import BINARY, Server
 from tests.strategies import credentials
@@ -163,7 +164,7 @@ def test_check_prints_what_is_in_force(monkeypatch, capsys):
     assert ["errors", "sent", "to", "o1.ingest.sentry.io"] in rows
     assert "25.0% of the requests" in out
     assert "0123456789abcdef" not in out
-    assert ["sentry-sdk", cli._version("sentry-sdk")] in [row[:2] for row in rows]
+    assert ["sentry-sdk", version("sentry-sdk")] in [row[:2] for row in rows]
     assert {"fastapi", "starlette", "litestar"} <= {row[0] for row in rows if row}
 
 

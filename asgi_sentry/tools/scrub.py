@@ -1,0 +1,105 @@
+"""`asgi-sentry scrub`: an event, an envelope or a body as it would be sent, and what was redacted in it."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._scrubbing import Redaction, Scrubber, parse_body
+from asgi_sentry.tools.printing import complain, print_data, print_table, printable
+from asgi_sentry.tools.sink import BadEnvelopeError
+from asgi_sentry.tools.sink.envelope import Envelope, decode_body, parse_envelope
+
+if TYPE_CHECKING:
+    import argparse
+
+_EVENT_KEYS = frozenset({"event_id", "exception", "logentry", "breadcrumbs", "contexts", "spans", "sdk", "transaction"})
+_ENVELOPE_KEYS = frozenset({"event_id", "sent_at", "dsn", "sdk", "trace"})
+_MOST_UNPACKED = 1 << 28  # bytes of a compressed file
+_WIDEST = 120  # characters of a path in a table
+
+
+def scrub_file(options: argparse.Namespace) -> int:
+    """Print a file as it would be sent, and on standard error what was redacted; 2 if it can't be read."""
+    try:
+        raw = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+    except OSError as error:
+        complain(f"{options.file} can't be read: {error.strerror}")
+        return 2
+    content_type = None if options.file == "-" else mimetypes.guess_type(options.file)[0]
+    value, found = scrub(raw, content_type)
+    print_data(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    found.sort(key=lambda redaction: _place(value, redaction.path))
+    rows = [(_path(redaction.path), redaction.rule) for redaction in found]
+    print_table([("where", "rule"), *rows] if rows else [("nothing was redacted",)], to_stderr=True)
+    return 0
+
+
+def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
+    """An event, an envelope or a body as it would be sent, and what was redacted in it.
+
+    A JSON object with any of the fields that only events have is an event, everything else a body. Of an envelope the
+    headers and the payload of each item are listed.
+    """
+    scrubber = Scrubber()
+    envelope = _as_envelope(raw)
+    if envelope is not None:
+        return _scrub_envelope(envelope, scrubber)
+    try:
+        event = json.loads(raw)
+    except (ValueError, RecursionError):
+        event = None
+    found: list[Redaction] = []
+    if isinstance(event, dict) and not _EVENT_KEYS.isdisjoint(event):
+        scrubber.clean_event(event, found=found)
+        return event, found
+    body = parse_body(raw, content_type=content_type)
+    value = scrubber.clean(body.value, found=found)
+    return "" if value is None and not raw else value, found
+
+
+def _as_envelope(raw: bytes) -> Envelope | None:
+    try:
+        data = decode_body(raw, "gzip", limit=_MOST_UNPACKED) if raw.startswith(b"\x1f\x8b") else raw
+        envelope = parse_envelope(data)
+    except ValueError:
+        return None
+    return envelope if envelope.items and _ENVELOPE_KEYS.issuperset(envelope.headers) else None
+
+
+def _scrub_envelope(envelope: Envelope, scrubber: Scrubber) -> tuple[list[Any], list[Redaction]]:
+    found: list[Redaction] = []
+    listed: list[Any] = [scrubber.clean(envelope.headers, path=(0,), found=found)]
+    for number, item in enumerate(envelope.items, 1):
+        try:
+            payload: Any = item.json()
+        except BadEnvelopeError:  # no JSON: an attachment
+            payload = parse_body(item.payload, content_type=None).value
+        redactions: list[Redaction] = []
+        cleaned = scrubber.clean_item(item.kind, payload, found=redactions)
+        listed.append({"type": item.kind, "payload": cleaned})
+        found += [Redaction((number, "payload", *redaction.path), redaction.rule) for redaction in redactions]
+    return listed, found
+
+
+def _place(value: Any, path: tuple[Any, ...]) -> list[int]:
+    """Where in a document something stands, to put what was found in the order in which it is read."""
+    place = []
+    for step in path:
+        if isinstance(value, dict) and step in value:
+            place.append(list(value).index(step))
+            value = value[step]
+        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
+            place.append(step)
+            value = value[step]
+    return place
+
+
+def _path(path: tuple[str | int, ...]) -> str:
+    """A path as people write it: `request.headers.Cookie`, `exception.values[0].value`."""
+    written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    shown = printable(written.removeprefix(".")) or "(the whole)"
+    return shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST // 2]}...{shown[3 - _WIDEST // 2 :]}"
