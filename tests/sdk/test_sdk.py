@@ -28,6 +28,8 @@ from sentry_sdk.tracing_utils import Baggage, PropagationContext, _generate_samp
 
 from asgi_sentry import PathSamplingMiddleware, SentryMiddleware, compose
 from asgi_sentry import _sdk as sdk
+from asgi_sentry._sdk import fork, names, scopes, sessions, unsent
+from asgi_sentry._sdk.baggage import parsed_baggage
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import DSN, Start, mode_options, transactions
 from tests.strategies import baggage_headers, trace_headers
@@ -170,7 +172,7 @@ def test_the_default_transport_is_the_sdks(http2: bool, asynchronous: bool, in_l
     from sentry_sdk.integrations.asyncio import AsyncioIntegration
 
     options: dict[str, Any] = {
-        **sdk.DEFAULT_OPTIONS,
+        **names.DEFAULT_OPTIONS,
         "dsn": None,
         "transport": None,
         "_experiments": {"transport_http2": http2, "transport_async": asynchronous},
@@ -266,8 +268,8 @@ def test_our_fork_is_the_sdks(start: Start, make: Any, again: bool) -> None:
 
 
 def test_the_fast_fork_is_in_use_or_a_slot_has_moved() -> None:
-    if {*sdk._BY_REFERENCE, *sdk._COPIED} == {*Scope.__slots__}:
-        assert sdk.fork_scope is sdk._fork
+    if {*fork._BY_REFERENCE, *fork._COPIED} == {*Scope.__slots__}:
+        assert sdk.fork_scope is fork._fork
     else:
         assert sdk.fork_scope is Scope.__copy__
 
@@ -318,7 +320,7 @@ def test_a_session_of_ours_has_what_the_sdks_has(start: Start) -> None:
     view = sdk.view()
     assert view is not None
     before = datetime.now(timezone.utc)
-    ours = sdk._RequestSession(view)
+    ours = sessions.RequestSession(view)
     theirs = Session(session_mode="request", release="app@1", environment="production")
     for name in vars(theirs).keys() - {"sid", "started", "timestamp"}:
         assert getattr(ours, name) == getattr(theirs, name), name
@@ -335,7 +337,7 @@ def test_a_session_of_ours_has_what_the_sdks_has(start: Start) -> None:
 async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever ends well, with an error, or crashing, in one minute or several, before a flush or after it."""
     now = [1_000_020.0]
-    monkeypatch.setattr(sdk.time, "time", lambda: now[0])
+    monkeypatch.setattr(sessions.time, "time", lambda: now[0])
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/error":
@@ -353,7 +355,7 @@ async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeyp
         transport = start()
         if not ours:
             monkeypatch.setattr(
-                sdk, "_count_session", lambda view, session: view.client.session_flusher.add_session(session)
+                scopes, "count_session", lambda view, session: view.client.session_flusher.add_session(session)
             )
         for step in (0, 20, 61, 61.5):
             now[0] = 1_000_020.0 + step
@@ -377,9 +379,9 @@ async def test_a_fork_counts_its_sessions_by_a_flusher_of_its_own(start: Start) 
         pass
 
     await request(SentryMiddleware(app))
-    assert sdk._bucket is not None
-    sdk._forget_bucket()
-    assert sdk._bucket is None
+    assert sessions._bucket is not None
+    sessions.forget_bucket()
+    assert sessions._bucket is None
     calls = []
     flusher = sentry_sdk.get_client().session_flusher
     original, flusher.add_session = flusher.add_session, lambda session: calls.append(original(session))
@@ -442,7 +444,7 @@ def test_a_trace_is_read_as_the_sdk_reads_it(start: Start, header: str | None, b
     | st.text(st.sampled_from("sentry-=,% \tab25C3é;"), max_size=40).map(lambda text: f"a=1,{text}, sentry-x-y=%41")
 )
 def test_baggage_is_parsed_as_the_sdk_parses_it(header: str) -> None:
-    ours, theirs = sdk._parsed_baggage(header), Baggage.from_incoming_header(header)
+    ours, theirs = parsed_baggage(header), Baggage.from_incoming_header(header)
     for name in Baggage.__slots__:
         assert getattr(ours, name) == getattr(theirs, name), name
 
@@ -523,13 +525,13 @@ async def test_an_envelope_has_the_items_of_the_sdks_dynamic_sampling_context(mo
 def unsampled_span() -> Any:
     context = sdk.TraceContext()
     context.sampled, context.rate = False, 0.0
-    return sdk._UnsampledSpan(context)
+    return unsent.UnsampledSpan(context)
 
 
 @classic_only
 def test_it_has_every_attribute_of_a_span(start: Start) -> None:
     start()
-    model = sdk.NoOpSpan()
+    model = names.NoOpSpan()
     ours = unsampled_span()
     for name in dir(model):
         if name in {"_trace_id", "_span_id"}:  # behind the properties without the underscore
@@ -566,7 +568,7 @@ def test_it_has_every_attribute_of_a_span(start: Start) -> None:
 )
 def test_it_takes_every_call_as_the_sdks_no_op_does(start: Start, name: str, args: tuple[Any, ...]) -> None:
     start()
-    model = sdk.NoOpSpan()
+    model = names.NoOpSpan()
     if not hasattr(model, name):
         pytest.skip("the SDK has no such method")
     assert type(getattr(unsampled_span(), name)(*args)) is type(getattr(model, name)(*args))

@@ -17,6 +17,7 @@ from sentry_sdk.serializer import serialize
 
 import asgi_sentry
 from asgi_sentry import _sdk as sdk
+from asgi_sentry._sdk import serializer
 from asgi_sentry.testing import RecordingTransport, request
 
 pytestmark = pytest.mark.skipif(sentry_sdk.VERSION.startswith("3"), reason="before_send_transaction is of version 2")
@@ -44,7 +45,7 @@ def test_what_is_not_plain_is_left_to_the_sdk(odd: object, monkeypatch: pytest.M
         seen.append(event)
         return serialize(event, **options)
 
-    monkeypatch.setattr(sdk, "serialize", spy)
+    monkeypatch.setattr(serializer, "serialize", spy)
     sentry_sdk.init(max_value_length=1_000)
     event = {"contexts": {"a": {"b": odd}}}
     assert json.dumps(sdk.serialized(event))
@@ -104,7 +105,7 @@ def test_processors_of_representations_see_what_they_would(monkeypatch: pytest.M
         "sentry_sdk.serializer.global_repr_processors",
         [lambda value, hints: seen.append(value) or NotImplemented],
     )
-    monkeypatch.setattr(sdk, "global_repr_processors", [None])
+    monkeypatch.setattr(serializer, "global_repr_processors", [None])
     sentry_sdk.init()
     event = {"extra": {"a": 1}, "spans": [{"data": {"b": 2}}]}
     assert serialize(sdk.PlainEvent(event)) == event

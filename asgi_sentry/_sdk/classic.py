@@ -1,0 +1,154 @@
+"""Root spans of the classic mode: transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._sdk.names import Baggage, Transaction
+from asgi_sentry._sdk.options import ORIGIN
+from asgi_sentry._sdk.unsent import silence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asgi_sentry._sdk.client_view import ClientView
+    from asgi_sentry._sdk.scopes import Scopes
+    from asgi_sentry._sdk.trace import TraceContext
+
+
+class TransactionRoot:
+    """Classic mode, sampled, or recorded until its end decides."""
+
+    __slots__ = ("_reason", "_transaction", "_view")
+    recording = True
+
+    def __init__(
+        self,
+        view: ClientView,
+        scopes: Scopes,
+        context: TraceContext,
+        *,
+        sampled: bool,
+        reason: str,
+        op: str,
+        name: str,
+        asgi_scope: Mapping[str, Any],
+    ) -> None:
+        baggage = context.baggage_for_root()
+        transaction = Transaction(
+            op=op,
+            name=name,
+            source="url",  # of low quality until the route is known: keeps the name out of the baggage
+            origin=ORIGIN,
+            baggage=baggage,
+            parent_sampled=context.parent_sampled,
+            trace_id=context.trace_id,
+            parent_span_id=context.parent_span_id,
+            same_process_as_parent=False,
+            sampled=sampled,
+        )
+        self._transaction, self._view, self._reason = transaction, view, reason
+        if not sampled or not view.profiled:
+            # All that `start_transaction` would do yet, at a quarter of its cost. One that is not sampled, but may be
+            # kept at its end, goes on as `-0` to whom it calls, and yet its spans are recorded.
+            transaction.init_span_recorder(maxlen=view.max_spans)
+            transaction.sample_rate = context.rate
+            transaction.__enter__()
+            return
+        incoming = baggage.sentry_items.get("sample_rate") if baggage is not None else None
+        scopes.current.start_transaction(transaction, custom_sampling_context={"asgi_scope": asgi_scope})
+        # A forced decision is taken by the SDK for a rate of 1, in the baggage also; the effective rate is known here.
+        transaction.sample_rate = context.rate
+        if baggage is not None:
+            if incoming is None:
+                baggage.sentry_items.pop("sample_rate", None)
+            else:
+                baggage.sentry_items["sample_rate"] = incoming
+        transaction.__enter__()
+
+    @property
+    def sampled(self) -> bool:
+        return bool(self._transaction.sampled)
+
+    @property
+    def name(self) -> str:
+        name: str = self._transaction.name
+        return name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._transaction.name = name
+
+    @property
+    def source(self) -> str:
+        return str(getattr(self._transaction.source, "value", self._transaction.source))
+
+    @source.setter
+    def source(self, source: str) -> None:
+        self._transaction.source = source
+
+    def set_status(self, status: int) -> None:
+        self._transaction.set_http_status(status)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        for key, value in attributes.items():
+            self._transaction.set_data(key, value)
+
+    def finish(self, exc: BaseException | None) -> None:
+        if self.sampled:
+            self._transaction.__exit__(type(exc) if exc is not None else None, exc, None)
+        else:
+            self.drop(self._reason)
+
+    def keep(self, rate: float) -> None:
+        transaction = self._transaction
+        transaction.sampled, transaction.sample_rate = True, rate
+        if transaction._baggage is not None:  # as it was when somebody was called; this is for the envelope
+            items = {**transaction._baggage.sentry_items, "sampled": "true", "sample_rate": str(rate)}
+            transaction._baggage = Baggage(items, mutable=transaction._baggage.mutable)
+
+    def drop(self, reason: str) -> None:
+        recorder = self._transaction._span_recorder
+        spans = len(recorder.spans) if recorder is not None else 0
+        self.discard()
+        self._view.lose(reason, "transaction")
+        self._view.lose(reason, "span", spans + 1)
+
+    def discard(self) -> None:
+        silence(self._transaction)
+        self._transaction.__exit__(None, None, None)
+
+
+class UnsampledRoot:
+    """Classic mode, excluded or not sampled: one for all requests of a client and a reason."""
+
+    __slots__ = ("_reason", "_view")
+    name = source = ""
+    sampled = recording = False
+
+    def __init__(self, view: ClientView, reason: str) -> None:
+        self._view, self._reason = view, reason
+
+    def set_status(self, status: int) -> None:
+        """Nothing: it is not sent."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Nothing: it is not sent."""
+
+    def keep(self, rate: float) -> None:
+        """Nothing: it was not recorded."""
+
+    def finish(self, exc: BaseException | None) -> None:
+        # What the SDK counts for a sampler that returns 0.
+        transport = self._view.client.transport
+        if transport is not None:
+            lose, reason = transport.record_lost_event, self._reason
+            lose(reason, "transaction")
+            lose(reason, "span")
+
+    def drop(self, reason: str) -> None:
+        """Nothing: it was not recorded, and it is counted for its own reason."""
+        self.finish(None)
+
+    def discard(self) -> None:
+        """Nothing was started."""

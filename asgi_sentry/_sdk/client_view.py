@@ -1,0 +1,109 @@
+"""What a request needs to know of the SDK's client, read once per client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sentry_sdk
+
+from asgi_sentry._sdk.names import (
+    DEFAULT_OPTIONS,
+    NonRecordingClient,
+    _current_scope,
+    _isolation_scope,
+    has_span_streaming_enabled,
+    has_tracing_enabled,
+    sdk_scope,
+)
+from asgi_sentry._sdk.options import FRAMEWORK_INTEGRATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from asgi_sentry._sdk.root import Root
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClientView:
+    """What a request needs to know of the SDK's client, read once per client instead of once per request."""
+
+    client: Any
+    streaming: bool
+    tracing: bool  # False: trace headers go on, but there are no transactions
+    sampler: Callable[[dict[str, Any]], Any] | None
+    rate: Any
+    sessions: bool
+    org: str | None  # of the DSN: a trace of another organisation is not continued
+    strict: bool  # nor one that names none, where exactly one of both sides does
+    door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
+    profiled: bool  # some profiler may want to know when a transaction starts
+    max_spans: int  # of a transaction
+    hooked: frozenset[str | None]  # the types of events (`transaction`; None: errors) that a hook of the user's sees
+    scrubs: bool  # a scrubber of the user's goes over events before they are serialized
+    patched: bool  # the SDK's own framework integrations are on, and rename transactions
+    unsampled: dict[str, Root] = field(default_factory=dict)  # the roots of what is not sampled, by reason
+
+    def downsample(self) -> int:
+        """How many times the SDK's backpressure handling halves every sample rate at the moment."""
+        monitor = self.client.monitor
+        return monitor.downsample_factor if monitor is not None else 0
+
+    def lose(self, reason: str, category: str, quantity: int = 1) -> None:
+        """Count a loss for the SDK's client report."""
+        if self.client.transport is not None:
+            self.client.transport.record_lost_event(reason, data_category=category, quantity=quantity)
+
+
+_HOOKS: dict[str | None, str] = {None: "before_send", "transaction": "before_send_transaction"}
+_PROFILING = (
+    *("profiles_sample_rate", "profiles_sampler", "profile_session_sample_rate", "profile_lifecycle"),
+    *("continuous_profiling_auto_start", "profiler_mode"),
+)
+_last_view: ClientView | None = None
+
+
+def view() -> ClientView | None:
+    """The client's view, or None where nothing could be sent: no client, no DSN, or closed."""
+    global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
+    here, around, everywhere = _current_scope.get(), _isolation_scope.get(), sdk_scope._global_scope
+    if (
+        here is None
+        or around is None
+        or everywhere is None
+        or not type(here.client) is type(around.client) is NonRecordingClient
+    ):
+        client = sentry_sdk.get_client()
+    else:  # what it would find: a client of a scope's own is rare
+        client = everywhere.client
+    if client.transport is None:
+        return None
+    last = _last_view
+    if last is not None and last.client is client:
+        return last
+    options = client.options
+    experiments = options.get("_experiments") or {}
+    _last_view = last = ClientView(
+        client=client,
+        streaming=has_span_streaming_enabled(options),
+        tracing=has_tracing_enabled(options),
+        sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
+        rate=options.get("traces_sample_rate"),
+        sessions=bool(options.get("auto_session_tracking") and options.get("release")),
+        org=getattr(client.parsed_dsn, "org_id", None),
+        strict=bool(options.get("strict_trace_continuation")),
+        door=getattr(client.transport, "asgi_sentry_door", None),
+        profiled=_may_profile(options),
+        max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
+        hooked=frozenset(kind for kind, hook in _HOOKS.items() if options.get(hook) is not None),
+        scrubs=bool(options.get("event_scrubber")),
+        patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),
+    )
+    return last
+
+
+def _may_profile(options: Mapping[str, Any]) -> bool:
+    """Whether any option of the profilers is set: `profile_lifecycle`, for one, says "manual" where nobody did."""
+    experiments = options.get("_experiments") or {}
+    differs = any(options.get(option) != DEFAULT_OPTIONS.get(option) for option in _PROFILING)
+    return differs or any(experiments.get(option) for option in _PROFILING)

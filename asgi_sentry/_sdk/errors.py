@@ -1,0 +1,23 @@
+"""Errors of requests, as events."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import sentry_sdk
+
+from asgi_sentry._sdk.names import event_from_exception
+
+if TYPE_CHECKING:
+    from asgi_sentry._sdk.client_view import ClientView
+
+
+_TAKES_OPTIONS = "client_options" in inspect.signature(event_from_exception).parameters  # version 3 looks itself
+
+
+def capture_error(view: ClientView, exc: BaseException, *, handled: bool) -> None:
+    """Report an exception of a request, with its traceback, through every processor and hook."""
+    options = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
+    event, hint = event_from_exception(exc, mechanism={"type": "asgi", "handled": handled}, **options)
+    sentry_sdk.capture_event(event, hint=hint)

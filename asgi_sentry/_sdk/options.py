@@ -1,0 +1,60 @@
+"""What follows from the options of `sentry_sdk.init`, before there is a client."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._sdk.names import DEFAULT_OPTIONS, DidNotEnable, has_span_streaming_enabled, transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+ORIGIN = "auto.http.asgi_sentry"  # https://develop.sentry.dev/sdk/telemetry/traces/trace-origin/
+# What the layers do in their place. https://docs.sentry.io/platforms/python/integrations/
+FRAMEWORK_INTEGRATIONS = (
+    ("starlette", "StarletteIntegration"),
+    ("fastapi", "FastApiIntegration"),
+    ("litestar", "LitestarIntegration"),
+)
+
+
+def supports(option: str) -> bool:
+    """Whether the installed SDK has this `init` option."""
+    return option in DEFAULT_OPTIONS
+
+
+def streams(options: Mapping[str, Any]) -> bool:
+    """Whether `sentry_sdk.init` with these options would stream spans."""
+    return has_span_streaming_enabled({**DEFAULT_OPTIONS, **options})
+
+
+def framework_integrations() -> list[Any]:
+    """The SDK's own integrations for the frameworks that are installed, for its `disabled_integrations`."""
+    found = []
+    for module, name in FRAMEWORK_INTEGRATIONS:
+        try:
+            found.append(getattr(import_module(f"sentry_sdk.integrations.{module}"), name))
+        except DidNotEnable:  # the framework is not installed
+            continue
+    return found
+
+
+def default_transport(options: Mapping[str, Any]) -> type[Any]:
+    """The class of transport that the SDK would take for these options, with none given."""
+    experiments = options.get("_experiments") or {}
+    if experiments.get("transport_async") and _can_send_async(options):
+        return transport.AsyncHttpTransport
+    return transport.Http2Transport if experiments.get("transport_http2") else transport.HttpTransport
+
+
+def _can_send_async(options: Mapping[str, Any]) -> bool:
+    """The SDK's own conditions, of `make_transport`; it looks at the integration's name as well."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    named = any(type(each).__name__ == "AsyncioIntegration" for each in options.get("integrations") or ())
+    return named and bool(getattr(transport, "ASYNC_TRANSPORT_AVAILABLE", False))

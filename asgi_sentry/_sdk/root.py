@@ -1,0 +1,41 @@
+"""The root span of a request, in whatever form the SDK's mode wants it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Root(Protocol):
+    """The root span of a request, in whatever form the SDK's mode wants it."""
+
+    name: str
+    source: str
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it is to be sent, as things stand."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether it may be sent yet, so that it is worth describing."""
+
+    def set_status(self, status: int) -> None:
+        """Note the HTTP status."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Attach what describes the request."""
+
+    def finish(self, exc: BaseException | None) -> None:
+        """End it: send what was sampled, count what was not."""
+
+    def keep(self, rate: float) -> None:
+        """Send it after all, as one of `1 / rate`."""
+
+    def drop(self, reason: str) -> None:
+        """End it without sending it, and count it and its spans as lost for this reason."""
+
+    def discard(self) -> None:
+        """Take it back as if it had never been started."""

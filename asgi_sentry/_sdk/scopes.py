@@ -1,0 +1,148 @@
+"""The isolation and current scope of one request."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._sdk.fork import fork_scope
+from asgi_sentry._sdk.names import (
+    NoOpStreamedSpan,
+    Scope,
+    StreamedSpan,
+    _asgi_middleware_applied,
+    _current_scope,
+    _isolation_scope,
+)
+from asgi_sentry._sdk.sessions import RequestSession, count_session
+from asgi_sentry._sdk.trace import TraceContext
+from asgi_sentry._sdk.unsent import UnsampledSpan, silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import ContextVar
+
+    from asgi_sentry._sdk.client_view import ClientView
+    from asgi_sentry._sdk.root import Root
+
+    Processor = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]
+
+
+# Who looks after the request. With True the SDK's own ASGI middleware says that it does, and one that stands further in
+# starts nothing where there is anything true: so our record stands here, and has no need of a variable of its own.
+OWNER: ContextVar[Any] = _asgi_middleware_applied
+
+
+class Scopes:
+    """The isolation and current scope of one request, forked from the ones around it, and the way back to those."""
+
+    __slots__ = ("_around", "_entered", "_outer_current", "_outer_isolation", "current", "displaced", "isolation")
+    _around: tuple[Scope, Scope]
+
+    def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
+        """Fork the scopes around.
+
+        Args:
+            owner: of the request, for `OWNER`.
+            processor: goes over each event of the request, after the processors of all other scopes.
+            outer: of the request in whose context this one is made, by a call within the process, say. Then it is the
+                surroundings of that one that are forked: what it put on its scopes is its own.
+        """
+        self._outer_current = here = _current_scope.get() or Scope.get_current_scope()
+        self._outer_isolation = around = _isolation_scope.get() or Scope.get_isolation_scope()
+        self._entered = entered = OWNER.get(False)
+        self.displaced: TraceContext | None = None
+        if outer is not None:
+            self._around = here, around = outer._around
+        else:
+            self._around = here, around
+            if entered:
+                self.displaced = _displace_sdk_middleware()
+        self.current = current = fork_scope(here)
+        self.isolation = isolation = fork_scope(around)
+        if around._breadcrumbs:  # what was noted outside of every request is of none
+            isolation._breadcrumbs = deque()
+        isolation._n_breadcrumbs_truncated = 0
+        if outer is not None:
+            isolation._session = None
+        # A span of the surroundings (a server's, a test's) is not the parent of a request's.
+        current._span = isolation._span = None
+        # Not by `add_event_processor`, which throws all processors away where there are more than twenty.
+        current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]  # its events are TypedDicts
+        _current_scope.set(current)
+        _isolation_scope.set(isolation)
+        OWNER.set(owner)
+
+    def leave(self) -> None:
+        """Restore the surroundings' scopes. By value, not by token: the context may not be the one of the start."""
+        _current_scope.set(self._outer_current)
+        _isolation_scope.set(self._outer_isolation)
+        OWNER.set(self._entered)
+
+    def release(self) -> None:
+        """Let go of all scopes but those that surround every request; call nothing else afterwards."""
+        self.current = self.isolation = self._outer_current = self._outer_isolation = self._entered = None  # type: ignore[assignment]
+
+    def propagate(self, context: TraceContext) -> None:
+        """Let everything within the request, spans or not, continue this trace."""
+        # Set on both: streaming looks at the current scope first, classic mode at the isolation scope.
+        self.current._propagation_context = self.isolation._propagation_context = context
+
+    def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
+        """After the root span's end, let what still runs for the request continue its trace, and start no new one."""
+        if view.streaming:
+            span: Any = NoOpStreamedSpan(
+                scope=self.current,
+                trace_id=context.trace_id,
+                parent_span_id=context.parent_span_id,
+                baggage=context.baggage,
+                sampled=root.sampled,
+            )
+            span._scope = None  # it is never ended; and it would hold the scope that holds it
+        elif root.recording:
+            self.current._span = UnsampledSpan(context)
+
+    def start_session(self, view: ClientView) -> None:
+        """Start a release-health session, unless the SDK's own middleware around us did so already."""
+        if self.isolation._session is None and self.isolation._force_auto_session_tracking is not False:
+            self.isolation._session = RequestSession(view)
+
+    def drop_session(self) -> None:
+        """Forget the session of this request, whoever started it: it is not counted."""
+        self.isolation._session = None
+        if self.displaced is not None:
+            self._around[1]._session = None
+
+    def end_session(self, view: ClientView) -> None:
+        """Count the session that `start_session` began; one that the surroundings began is theirs to end."""
+        session = self.isolation._session
+        if session is None or session is self._around[1]._session:
+            return
+        self.isolation._session = None
+        count_session(view, session)
+
+
+def processors(scope: Any) -> list[Any]:
+    """The event processors of a scope."""
+    processors: list[Any] = scope._event_processors
+    return processors
+
+
+def is_last_processor(processor: Any) -> bool:
+    """Whether no event processor comes after this one."""
+    processors = Scope.get_current_scope()._event_processors
+    return bool(processors) and processors[-1] == processor
+
+
+def _displace_sdk_middleware() -> TraceContext:
+    """The SDK's own ASGI middleware stands around us: silence its root span, and hand on its trace.
+
+    It cannot be asked not to start one, and two transactions for one request would be billed twice. The span is
+    made to end without being sent and without an outcome: ours counts for the request.
+    """
+    span: Any = Scope.get_current_scope()._span  # by now perhaps a child, of a middleware of the framework's
+    if isinstance(span, StreamedSpan):
+        silence(span._segment)
+    elif span is not None:
+        silence(span.containing_transaction)
+    return TraceContext.of(Scope.get_isolation_scope().get_active_propagation_context())

@@ -1,0 +1,148 @@
+"""What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain."""
+
+from __future__ import annotations
+
+import math
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import sentry_sdk
+
+from asgi_sentry._sdk.names import (
+    CYCLE_MARKER,
+    MAX_DATABAG_BREADTH,
+    MAX_DATABAG_DEPTH,
+    format_timestamp,
+    global_repr_processors,
+    serialize,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PlainEvent(dict[str, Any]):
+    """An event that we serialize, since most of what is in one is plain JSON already.
+
+    The SDK's serializer is half of what a sampled request costs: it walks every value through four calls, for databags
+    to trim and objects to describe, of which most events hold none. But it asks a value for its `__sentry_repr__`
+    first, and the event itself is such a value.
+    """
+
+    __slots__ = ("_entered",)
+
+    def __sentry_repr__(self) -> Any:
+        if getattr(self, "_entered", False):
+            return CYCLE_MARKER  # it stands in itself
+        self._entered = True
+        try:
+            return serialized(self)
+        finally:
+            self._entered = False
+
+
+class _NotPlainError(Exception):
+    """A value that is not sent as it is."""
+
+
+def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain.
+
+    A part of the event that holds anything else is left to it: it looks at nothing but the part and its place.
+    """
+    options = sentry_sdk.get_client().options
+    limit = (options.get("max_value_length") or sys.maxsize) // 4  # of bytes, and a character is up to four
+    whole_bodies = options.get("max_request_body_size") == "always"
+    made: dict[str, Any] = {}
+    meta: dict[str, Any] = {}
+    for key, value in event.items():
+        if key == "event_id" or (type(value) is str and len(value) <= limit):
+            made[str(key)] = value  # a tagged id stays one
+            continue
+        try:
+            made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
+        # Other threads may write into the app's own dicts; the SDK's serializer copies them first.
+        except (_NotPlainError, RecursionError, RuntimeError):
+            own = {option: options.get(option) for option in _OF_SERIALIZER}
+            part: Any = serialize({key: value}, **own) or {str(key): None}
+            meta.update(part.pop("_meta", None) or {})
+            made.update(part)
+    if meta:
+        made["_meta"] = meta
+    return made
+
+
+def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
+    """A part of an event; as the SDK has it, what stands at some places is a databag."""
+    if global_repr_processors:  # they are to see every value of a databag, and of a span's data
+        raise _NotPlainError
+    if key == "extra":
+        return _plain_bag(value, limit, MAX_DATABAG_DEPTH)
+    if type(value) is dict:
+        if key == "breadcrumbs" and type(value.get("values")) is list:
+            crumbs = [_plain_bag(crumb, limit, MAX_DATABAG_DEPTH) for crumb in value["values"]]
+            return {**_plain_dict({**value, "values": None}, limit), "values": crumbs}
+        if key == "request" and not whole_bodies and value.get("data") is not None:
+            return {**_plain_dict(value, limit), "data": _plain_bag(value["data"], limit, MAX_DATABAG_DEPTH)}
+    return _plain(value, limit)
+
+
+_OF_SERIALIZER = ("max_request_body_size", "max_value_length", "custom_repr")
+
+
+def _plain(value: Any, limit: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        if len(value) > limit:
+            raise _NotPlainError
+        return value
+    if value is None or kind is int or kind is bool:
+        return value
+    if kind is dict:
+        return _plain_dict(value, limit)
+    if kind is list or kind is tuple:
+        return [
+            each if each is None or (type(each) is str and len(each) <= limit) else _plain(each, limit)
+            for each in value
+        ]
+    if kind is float and math.isfinite(value):
+        return value
+    if kind is datetime:
+        if value.tzinfo is timezone.utc and value.year >= 1000:  # what `strftime` does not pad
+            return value.isoformat(timespec="microseconds")[:-6] + "Z"  # in the place of +00:00, at a fifth of the cost
+        return format_timestamp(value)
+    if isinstance(value, str) and not hasattr(kind, "__sentry_repr__"):  # an enumeration's
+        return _plain(str.__str__(value), limit)
+    raise _NotPlainError
+
+
+def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:
+    made = {}
+    for key, each in value.items():
+        kind = type(each)  # the commonest kinds are told apart here, which saves most of the calls
+        if kind is str:
+            if len(each) > limit:
+                raise _NotPlainError
+            plain = each
+        elif each is None or kind is int:
+            plain = each
+        else:
+            plain = _plain(each, limit)
+        made[key if type(key) is str else str(key)] = plain
+    return made
+
+
+def _plain_bag(value: Any, limit: int, depth: int) -> Any:
+    """The same within a databag: nothing that the SDK would trim."""
+    kind = type(value)
+    if depth <= 0 or (kind in _CONTAINERS and len(value) > MAX_DATABAG_BREADTH):
+        raise _NotPlainError
+    if kind is dict:
+        return {str(key): _plain_bag(each, limit, depth - 1) for key, each in value.items()}
+    if kind is list or kind is tuple:
+        return [_plain_bag(each, limit, depth - 1) for each in value]
+    return _plain(value, limit)
+
+
+_CONTAINERS = frozenset({dict, list, tuple})
