@@ -119,18 +119,26 @@ class Settings:
             raise SettingsError(problems)
         return cls(**values)  # type: ignore[arg-type]  # each value has passed the check of its own field
 
-    def described(self) -> list[tuple[str, str, str]]:
-        """One row a field: its variable, the value as it may be shown, and where that came from.
-
-        The last column is `default` or `set`. Meant for people: `asgi-sentry check` prints it.
-        """
+    def described(self) -> list[Described]:
+        """What each field holds, for people: `asgi-sentry check` prints it."""
         rows = []
         defaults = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(self)}
         for known in _FIELDS:
             value = getattr(self, known.name)
-            source = "default" if value == defaults[known.name] else "set"
-            rows.append((known.variable, known.shown(value), source))
+            is_default = value == defaults[known.name]
+            rows.append(Described(known.name, known.variable, known.shown(value), is_default))
         return rows
+
+
+class Described(NamedTuple):
+    """One field of the settings, as it may be shown."""
+
+    name: str
+    variable: str
+    """Of the environment."""
+    shown: str
+    """The value, without credentials."""
+    is_default: bool
 
 
 class _Field(NamedTuple):

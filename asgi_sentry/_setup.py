@@ -65,6 +65,11 @@ def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
     return settings
 
 
+def started() -> Settings | None:
+    """The settings of the last `init`; None where there was none."""
+    return _started
+
+
 def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
     """The options for `sentry_sdk.init`: ours, under the user's own, under the hooks."""
     tracing = settings.enable_tracing

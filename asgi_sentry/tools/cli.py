@@ -16,7 +16,7 @@ from asgi_sentry._credentials import check_dsn
 from asgi_sentry.tools import demo
 from asgi_sentry.tools.check import check, version
 from asgi_sentry.tools.printing import complain, printable
-from asgi_sentry.tools.scrub import scrub_file
+from asgi_sentry.tools.scrub import scrub_files
 from asgi_sentry.tools.sink import BadEnvelopeError, Item, Received, Sink
 
 if TYPE_CHECKING:
@@ -47,9 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=int, default=1, metavar="S", help="of the traffic; default: %(default)s")
     command.set_defaults(run=_demo)
 
-    what = "print the settings that the environment gives, and whether they are good"
+    what = "print what is in force and where it comes from, known mistakes, and whether Sentry answers"
     command = commands.add_parser("check", help=what, description=what)
-    command.add_argument("--send", action="store_true", help="send one test event and say whether it was accepted")
+    command.add_argument("app", nargs="?", metavar="MODULE:APP", help="look at the layers around it, too")
+    command.add_argument("--env-file", metavar="FILE", help="variables, as `uvicorn --env-file` reads them")
+    command.add_argument(
+        "--send", action="store_true", help="send one error and one transaction, and say what came of it"
+    )
+    command.add_argument("--offline", action="store_true", help="ask nothing over the network")
+    command.add_argument("--strict", action="store_true", help="exit with 1 where there are warnings")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(run=check)
 
     what = "run an ingestion endpoint on loopback and print a line for each item that arrives"
@@ -61,8 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         "print an event, an envelope or a request's body as it would be sent, and on standard error what was redacted"
     )
     command = commands.add_parser("scrub", help=what, description=what)
-    command.add_argument("file", metavar="FILE", help="- for standard input")
-    command.set_defaults(run=scrub_file)
+    command.add_argument("files", nargs="*", metavar="FILE", help="- or none for standard input")
+    command.add_argument("--json", action="store_true", help="print one JSON object a file, redactions and all")
+    command.set_defaults(run=scrub_files)
     return parser
 
 

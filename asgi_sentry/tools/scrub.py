@@ -22,20 +22,37 @@ _MOST_UNPACKED = 1 << 28  # bytes of a compressed file
 _WIDEST = 120  # characters of a path in a table
 
 
-def scrub_file(options: argparse.Namespace) -> int:
-    """Print a file as it would be sent, and on standard error what was redacted; 2 if it can't be read."""
-    try:
-        raw = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
-    except OSError as error:
-        complain(f"{options.file} can't be read: {error.strerror}")
-        return 2
-    content_type = None if options.file == "-" else mimetypes.guess_type(options.file)[0]
-    value, found = scrub(raw, content_type)
-    print_data(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str))
-    found.sort(key=lambda redaction: _place(value, redaction.path))
+def scrub_files(options: argparse.Namespace) -> int:
+    """Print files as they would be sent, and on standard error what was redacted; 2 if one can't be read."""
+    names: list[str] = options.files or ["-"]
+    code = 0
+    for name in names:
+        try:
+            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except OSError as error:
+            complain(f"{name} can't be read: {error.strerror}")
+            code = 2
+            continue
+        content_type = None if name == "-" else mimetypes.guess_type(name)[0]
+        value, found = scrub(raw, content_type)
+        found.sort(key=lambda redaction: _place(value, redaction.path))
+        if options.json:
+            rows = [{"where": _path(redaction.path), "rule": redaction.rule} for redaction in found]
+            print(json.dumps({"file": name, "redacted": rows, "scrubbed": value}, default=str))
+            continue
+        if len(names) > 1:
+            print(f"{printable(name)}:", file=sys.stderr)
+        _print_scrubbed(value, found)
+    return code
+
+
+def _print_scrubbed(value: Any, found: list[Redaction]) -> None:
+    text = value
+    if not isinstance(value, str):
+        text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    print_data(text)
     rows = [(_path(redaction.path), redaction.rule) for redaction in found]
     print_table([("where", "rule"), *rows] if rows else [("nothing was redacted",)], to_stderr=True)
-    return 0
 
 
 def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:

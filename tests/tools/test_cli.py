@@ -12,14 +12,10 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
 
 from asgi_sentry._scrubbing import FILTERED
 from asgi_sentry.tools import cli, demo
-from asgi_sentry.tools.check import version
 from asgi_sentry.tools.sink import Item, Received, Sink, parse_envelope
-from tests.redis_server import BINARY, Server
-from tests.strategies import credentials
 
 EVENT = {
     "event_id": "0" * 32,
@@ -129,98 +125,30 @@ def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
     assert "none.json can't be read: No such file" in err
 
 
-# -- check -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.service("redis-server")
-@pytest.mark.skipif(BINARY is None, reason="redis-server is not installed")
-def test_check_tells_what_is_left_of_shared_budgets(monkeypatch, capsys):
-    server = Server()
-    monkeypatch.setenv("ASGI_SENTRY_BUDGET", "100/day")
-    monkeypatch.setenv("ASGI_SENTRY_REDIS_URL", server.url)
-    try:
-        assert "budget  100 of 100 left" in run(capsys, "check")[1]
-    finally:
-        server.kill()
-    code, out, _ = run(capsys, "check")
-    assert (code, "Redis does not answer" in out) == (0, True)
-
-
-def test_check_says_who_knows_what_is_left_of_a_budget_that_is_not_shared(monkeypatch, capsys):
-    monkeypatch.setenv("ASGI_SENTRY_ERROR_BUDGET", "100/day")
-    assert "error_budget  each process knows its own" in run(capsys, "check")[1]
-
-
-def test_check_prints_what_is_in_force(monkeypatch, capsys):
-    monkeypatch.setenv("SENTRY_DSN", "https://0123456789abcdef@o1.ingest.sentry.io/42")
-    monkeypatch.setenv("ASGI_SENTRY_RATES", "/api/chat=0.1")
-    monkeypatch.setenv("SENTRY_TRACES_SAMPLE_RATE", "0.25")
-    code, out, err = run(capsys, "check")
+def test_several_files_are_printed_one_by_one_and_a_missing_one_is_told(tmp_path, capsys):
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text('{"password": "hunter2"}')
+    files = [str(tmp_path / name) for name in ("a.json", "none.json", "b.json")]
+    code, out, err = run(capsys, "scrub", *files)
+    assert (code, out.count("[Filtered]"), "none.json can't be read" in err) == (2, 2, True)
+    code, out, err = run(capsys, "scrub", "--json", files[0], files[2])
+    told = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    rows = [line.split() for line in out.splitlines()]
-    assert ["SENTRY_DSN", "'https://[hidden]@o1.ingest.sentry.io/42'", "set"] in rows
-    assert ["SENTRY_TRACES_SAMPLE_RATE", "0.25", "set"] in rows
-    assert ["SENTRY_ENVIRONMENT", "'production'", "default"] in rows
-    assert ["errors", "sent", "to", "o1.ingest.sentry.io"] in rows
-    assert "25.0% of the requests" in out
-    assert "0123456789abcdef" not in out
-    assert ["sentry-sdk", version("sentry-sdk")] in [row[:2] for row in rows]
-    assert {"fastapi", "starlette", "litestar"} <= {row[0] for row in rows if row}
+    assert [each["file"] for each in told] == [files[0], files[2]]
+    assert told[0]["redacted"] == [{"where": "password", "rule": "@password"}]
+    assert told[0]["scrubbed"] == {"password": "[Filtered]"}
 
 
-def test_check_says_that_sentry_is_off_without_a_dsn(capsys):
-    code, out, _ = run(capsys, "check")
-    assert code == 0
-    assert "off: SENTRY_DSN is not set" in out
+def test_without_a_file_standard_input_is_read(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"token": "abcdefgh"}')))
+    assert json.loads(run(capsys, "scrub")[1]) == {"token": FILTERED}
 
 
-def test_check_tells_everything_that_is_wrong(monkeypatch, capsys):
-    monkeypatch.setenv("SENTRY_DSN", "https://0123456789abcdef@host/x")
-    monkeypatch.setenv("SENTRY_DEBUG", "maybe")
-    code, out, err = run(capsys, "check")
-    assert (code, out) == (1, "")
-    assert "2 settings are wrong" in err
-    assert "SENTRY_DSN held 'https://[hidden]@host/[hidden]'" in err
-    assert "SENTRY_DEBUG held 'maybe'" in err
-    assert "0123456789abcdef" not in err
-
-
-@given(credentials())
-def test_check_never_shows_a_credential(key):
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", output)
-        patch.setattr(sys, "stderr", output)
-        for dsn in (f"https://{key}@host/1", f"https://{key}:{key}@host/1", f"https://{key}", key, f"h://{key}@h/1"):
-            patch.setenv("SENTRY_DSN", dsn)
-            patch.setenv("ASGI_SENTRY_REDIS_URL", f"redis://:{key}@host/0")
-            cli.main(["check"])
-    assert "settings" in output.getvalue()
-    assert key not in output.getvalue()
-
-
-def test_check_sends_an_event_and_tells_that_it_was_accepted(monkeypatch, capsys):
-    with Sink() as target:
-        monkeypatch.setenv("SENTRY_DSN", target.dsn)
-        code, out, err = run(capsys, "check", "--send")
-        (event,) = target.items("event")
-    assert (code, err) == (0, "")
-    assert f"127.0.0.1 accepted the test event {event.json()['event_id']}" in out
-    assert event.json()["environment"] == "production"
-
-
-def test_check_tells_that_an_event_was_refused(monkeypatch, capsys):
-    with Sink(max_body_bytes=10) as target:
-        monkeypatch.setenv("SENTRY_DSN", target.dsn)
-        code, _, err = run(capsys, "check", "--send")
-    assert code == 1
-    assert "127.0.0.1 refused the test event: 413" in err
-
-
-def test_check_has_nothing_to_send_to_without_a_dsn(capsys):
-    code, _, err = run(capsys, "check", "--send")
-    assert code == 1
-    assert "SENTRY_DSN is not set" in err
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "asgi_sentry", "--version"], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.startswith("asgi-sentry ")
 
 
 # -- sink --------------------------------------------------------------------------------------------------------------
@@ -312,7 +240,7 @@ def test_a_demo_that_can_not_run_is_told(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [[], ["nothing"], ["demo", "--requests", "0"], ["demo", "--requests", "x"], ["demo", "--dsn", "https://s3cr3t/1"],
-     ["sink", "--port", "70000"], ["scrub"], ["check", "more"]],
+     ["sink", "--port", "70000"], ["scrub", "--more"], ["check", "a:b", "more"]],
 )  # fmt: skip
 def test_a_wrong_call_is_refused(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
