@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_setup",),
     ("", "keep", "testing"),  # the public face
     ("tools",),
+    ("__main__",),
 )
 """From the ground up. A module may import from its own floor and from those below."""
 
