@@ -15,7 +15,7 @@ import sentry_sdk
 from asgi_sentry.testing import RecordingTransport
 from tests import apps
 from tests.conftest import DSN, mode_options
-from tests.laws.test_one_each import COUNTED, PLAIN_SETUPS, SETUPS, outcomes, sessions_of
+from tests.outcomes import COUNTED, PLAIN_SETUPS, SETUPS, outcomes, sessions_of
 
 
 def start(mode: str) -> RecordingTransport:

@@ -10,9 +10,10 @@ import pytest
 
 import asgi_sentry
 from asgi_sentry import ErrorPolicyMiddleware, PathSamplingMiddleware, Rate, TransactionFilterMiddleware
+from asgi_sentry.keep import errors, status
 from tests import apps
-from tests.laws.test_sampling_stack import answering, broken, drive, errors, keeping, respond, sampled_by, status, trace
 from tests.strategies import Clock
+from tests.traffic import answering, broken, drive, keeping, respond, sampled_by, trace
 
 
 def counted(kind: str, action: Any) -> dict[str, int]:

@@ -7,9 +7,10 @@ import sentry_sdk
 
 import asgi_sentry
 from asgi_sentry import ErrorPolicyMiddleware, PathSamplingMiddleware, Settings
+from asgi_sentry.keep import errors
 from tests.conftest import DSN
-from tests.laws.test_sampling_stack import broken, drive, errors, keeping, lost, respond, sampled_by, sent, trace
 from tests.strategies import Clock
+from tests.traffic import broken, drive, keeping, lost, respond, sampled_by, sent, trace
 
 
 @pytest.mark.parametrize("sampled", ["", "-1"])

@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 
 from asgi_sentry import PROBE_USER_AGENTS, TransactionFilterMiddleware
+from asgi_sentry.keep import errors
 from tests.conftest import transactions
-from tests.laws.test_sampling_stack import answering, drive, errors, keeping, lost, respond, sent, trace
+from tests.traffic import answering, drive, keeping, lost, respond, sent, trace
 
 SCANS = partial(TransactionFilterMiddleware, statuses=(404,))
 

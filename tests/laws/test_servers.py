@@ -23,7 +23,7 @@ import asgi_sentry
 from asgi_sentry.testing import RecordingTransport
 from tests import apps
 from tests.conftest import transactions
-from tests.laws.test_one_each import errors
+from tests.outcomes import errors
 
 Serve = Callable[[Any], contextlib.AbstractContextManager[int]]
 

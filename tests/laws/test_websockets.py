@@ -19,7 +19,7 @@ from starlette.routing import WebSocketRoute
 import asgi_sentry
 from tests import apps
 from tests.conftest import transactions
-from tests.laws.test_one_each import errors, sessions
+from tests.outcomes import errors, sessions
 
 MODES = ["handshake", "lifetime", "off"]
 
