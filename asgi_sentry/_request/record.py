@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._request.plan import ErrorRules
     from asgi_sentry._sampling.late import Late
+    from asgi_sentry._sdk.errors import ExcInfo
     from asgi_sentry.types import Message, Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
@@ -91,7 +92,8 @@ class RequestRecord:
         self.scope = scope  # of the innermost of our layers that the request has met: the router writes into it
         self.bound_user: Mapping[str, Any] = _NOBODY
         self.failure: BaseException | None = None
-        self._handled: BaseException | None = None
+        # With its traceback, which Starlette takes off an exception once its answer is out.
+        self._handled: ExcInfo | None = None
         self._by_intent = True
         self._watched: Send | None = None
         self._status: int | None = None
@@ -294,14 +296,14 @@ class RequestRecord:
 
     def _note_handled(self, status: int | None) -> None:
         # Frameworks answer from within their `except` block, so the exception in hand is the one behind the answer.
-        exc = sys.exc_info()[1]
-        if exc is None or exc is self._entry_exc or not isinstance(exc, Exception):
+        kind, exc, traceback = sys.exc_info()
+        if kind is None or exc is self._entry_exc or not isinstance(exc, Exception):
             return
         own = getattr(exc, "status_code", None)  # Litestar closes a websocket alike for each
         if self._op == _WEBSOCKET and isinstance(own, int):
             status = own
         if status in (self.plan.root or DEFAULT_ROOT).failed_request_status_codes:
-            self._handled = exc
+            self._handled = (kind, exc, traceback)
             # A bare 500 is what a framework answers when nobody handles an exception that is not an answer itself.
             self._by_intent = status != 500 or own is not None or hasattr(exc, "code")
 
@@ -335,6 +337,8 @@ class RequestRecord:
                 faults.note("ending a transaction", exc, "it is lost")
         finally:
             self._restore()
+            if self._report is not None:  # an item that waits in a batch keeps it
+                self._report.forget_errors()
             # What is sent later for this request has no need of these. With them a record would be part of a circle,
             # and its body would stay until the garbage collector comes to it, which is rarely after a long request.
             self.failure = self._handled = self._entry_exc = self._outer = self._root = self._report = None
@@ -343,12 +347,12 @@ class RequestRecord:
 
     def _report_failures(self) -> None:
         try:
-            failure = self.failure
+            failure, handled = self.failure, self._handled
             if failure is not None:
                 sdk.capture_error(self.view, failure, handled=False)
             # One that was handled and raised again is the same failure.
-            if self._handled is not None and self._handled is not failure:
-                sdk.capture_error(self.view, self._handled, handled=self._by_intent)
+            if handled is not None and handled[1] is not failure:
+                sdk.capture_error(self.view, handled, handled=self._by_intent)
         except Exception as exc:
             faults.note("reporting an error", exc, "it is lost")
 

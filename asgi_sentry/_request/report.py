@@ -101,6 +101,10 @@ class Report:
                     event["fingerprint"] = fingerprint
         return True
 
+    def forget_errors(self) -> None:
+        """Let go of the exceptions that were reported, and with them of all that their frames hold."""
+        self._reported.clear()
+
     def admits(self, event: dict[str, Any]) -> bool:
         """Whether an event may be sent after all hooks have run: by the limit of its kind and by the budget.
 

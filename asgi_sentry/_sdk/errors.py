@@ -10,14 +10,24 @@ import sentry_sdk
 from asgi_sentry._sdk.names import event_from_exception
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from asgi_sentry._sdk.client_view import ClientView
+
+    ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 _TAKES_OPTIONS = "client_options" in inspect.signature(event_from_exception).parameters  # version 3 looks itself
 
 
-def capture_error(view: ClientView, exc: BaseException, *, handled: bool) -> None:
-    """Report an exception of a request, with its traceback, through every processor and hook."""
+def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bool) -> None:
+    """Report an exception of a request, with its traceback, through every processor and hook.
+
+    Args:
+        view: the client's.
+        exc: the exception, or what `sys.exc_info()` said of it while it still had its traceback.
+        handled: whether somebody meant to answer it.
+    """
     options = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
     event, hint = event_from_exception(exc, mechanism={"type": "asgi", "handled": handled}, **options)
     sentry_sdk.capture_event(event, hint=hint)
