@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 
 from asgi_sentry import _sdk as sdk
+from asgi_sentry._announcement import announce
 from asgi_sentry._exit.door import telemetry_hook
 from asgi_sentry._exit.transport import guarded
 from asgi_sentry._middleware.body import BodyScrubbingMiddleware
@@ -28,8 +28,6 @@ from asgi_sentry._settings import Settings
 
 if TYPE_CHECKING:
     from asgi_sentry.types import ASGIApp
-
-logger = logging.getLogger("asgi_sentry")
 
 _started: Settings | None = None  # of the last `init`, for a `wrap` without settings
 
@@ -61,7 +59,8 @@ def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
         sentry_sdk.init(**options)
     sdk.guard_spotlight(options["transport"].asgi_sentry_door)
     _started = settings
-    _announce(settings)
+    client = sentry_sdk.get_client()
+    announce(settings, None if client.transport is None else client.options)
     return settings
 
 
@@ -108,26 +107,6 @@ def _profiling(share: float, options: dict[str, Any]) -> dict[str, Any]:
         return {"profiles_sample_rate": share}
     # The continuous profiler decides per process; within a profiled one it runs while a sampled span does.
     return {"profile_session_sample_rate": share, "profile_lifecycle": "trace"}
-
-
-def _announce(settings: Settings) -> None:
-    client = sentry_sdk.get_client()
-    options = client.options
-    if client.transport is None:
-        logger.info("Sentry is off: no DSN is set (SENTRY_DSN)")
-        return
-    traces = "by traces_sampler" if callable(options.get("traces_sampler")) else _percent(options["traces_sample_rate"])
-    logger.info(
-        "Sentry initialized for environment: %s (release %s, traces %s, profiles %s)",
-        options["environment"],
-        options["release"] or "unknown",
-        traces,
-        _percent(settings.profiles_sample_rate),
-    )
-
-
-def _percent(rate: Any) -> str:
-    return "off" if rate is None else f"{rate:.1%}"
 
 
 def compose(app: ASGIApp, *layers: Any) -> ASGIApp:

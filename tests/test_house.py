@@ -21,6 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_sdk", "_sampling"),
     ("_request",),
     ("_middleware", "_exit", "_helpers", "_settings"),
+    ("_announcement",),
     ("_setup",),
     ("", "keep", "testing"),  # the public face
     ("tools",),
