@@ -1,15 +1,16 @@
 """Which keys hold secrets, told by the words they are made of.
 
 A key is folded (`X-Api-Key`, `x_api_key` and `xApiKey` are the words *x api key*) and its words are looked up, so that
-`author`, `monkey` and `tokenizer` are not taken for *auth*, *key* and *token*. The terms are the union of what
-sentry-sdk (`scrubber.py`, `data_collection.py`), Relay, Logfire, Elastic APM and Django hold for sensitive, less what
-is no secret once words are told apart (Elastic's and Django's `*key*` in `cache_key`, `*credit*` in `credit_limit`).
+`author`, `monkey` and `tokenizer` are not taken for *auth*, *key* and *token*. The words themselves are in `terms.py`.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._scrubbing import terms
+from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,77 +21,13 @@ DENIED = 1
 ADDRESS = 2  # an IP address, or a list of them, is redacted there; anything else stays
 COOKIES = 3  # a string is one Cookie header; a container holds cookies by name
 MAYBE = 4  # "key": a secret, unless it stands beside a value, or for something that is no text
-
-
-def _split(text: str) -> list[str]:
-    return text.split()
+LOOKED = 6  # `twilio_key`: a secret if the value looks like one
 
 
 # A word: a run of capitals (an acronym) up to a capitalised word, a word with or without its capital, digits, or a run
 # of letters of a script without case.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 
-# Compared with the words of a key put together, so that `api_key` here is `apikey`, `api.key` and `apiKey` too.
-_TERMS = """
-password passwords passwd pwd pswd passphrase passcode passkey pass passwort mot_de_passe
-dbpass userpass smtppass ftppass requirepass user_pw root_pw bind_pw admin_pw db_pw
-secret secrets token bearer jwt jwe
-credential credentials cred creds
-auth oauth authn authz authorization authentication x_auth
-api_key api_keys api_token private_key secret_key access_key signing_key encryption_key decryption_key master_key
-account_key ssh_key auth_key shared_key shared_access_key service_key crypto_key client_key consumer_key storage_key
-deploy_key license_key subscription_key functions_key webhook_key session_key signature_key hmac_key aes_key rsa_key
-app_key application_key instrumentation_key storage_account_key key_material priv_key fernet_key service_role_key
-psk preshared_key
-sso saml saml_assertion client_assertion csrf xsrf csrfmiddlewaretoken
-session session_id sess_id sessid sid php_sess_id phpsessid jsessionid aspsessionid asp_net_session_id cfid cftoken
-connect_sid symfony
-cookie set_cookie http_cookie
-mysql_pwd my_sql_pwd pgpassword
-signature hmac otp totp mfa_code pin pin_code
-credit_card debit_card card_number card_num card_no cc_number cc_num cvv cvc cvn cvv2 cvc2 card_verification
-security_code verification_code auth_code authorization_code one_time_code reset_code backup_codes recovery_code
-recovery_codes device_code code_verifier access_code activation_code unlock_code login_code sms_code 2fa_code
-two_factor_code security_answer
-ssn social_security social_security_number iban
-client_principal
-"""
-# Sensitive as a whole key, with or without an x- in front; as one word of many they say little.
-_WHOLE = "pw sig card cards cc principal identity csc tan"
-# A word that ends like this is one, as in `accesstoken` or `dbpassword`; or one that begins with `password`.
-_ENDINGS = ("password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "secretkey", "accesskey")
-_BEGINNINGS = ("password", "passwd", "aspsessionid", "sessionid")
-_INNOCENT_WORDS = frozenset({"passwordless", "nontoken", "notoken"})
-# What stands behind a term says that the value tells about the secret.
-_ABOUT = frozenset(
-    _split(
-        """type types count counts length len size limit limits expires expire expiry expired expiration ttl lifetime
-    duration age url uri endpoint method methods scheme schemes provider providers policy policies strategy format
-    enabled disabled required version backend backends middleware hasher hashers validator validators field fields
-    name names label path timeout algorithm alg issuer audience scope scopes domain samesite httponly secure engine
-    class classes cls module at on time file files filename dir timestamp date seconds ms minutes hours days
-    index position usage model mode maker factory origins arn consent start started end ended"""
-    )
-)
-_INNOCENT = frozenset(
-    [
-        "accesscontrolallowcredentials",
-        "withcredentials",
-        "functionsignature",
-        "methodsignature",
-        "allowcredentials",
-        "secwebsocketkey",
-        "passthrough",
-        "passrate",
-    ]
-)
-_ADDRESSES = frozenset(
-    _split(
-        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peer peername peeraddr peeraddress
-    sourceaddress forwarded xforwarded xforwardedfor forwardedfor ipaddress ipaddresses ips clientips networkpeeraddress
-    netsockpeeraddr netpeername remotehost xrealip httpclientip sourceip"""
-    )
-)
 _MAX_RUN = 5  # words in the longest term, and one to spare
 
 VALUE_KEYS = (
@@ -99,6 +36,8 @@ VALUE_KEYS = (
     "Value",
     "input",
 )  # under these stands what another key, such as "name", tells the name of
+BESIDE = ("kty", "logprob")  # which say something about their neighbours: members of a JWK, a token of a model's
+JWK_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k", "oth")
 
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
 _CACHED, _CACHED_LENGTH = 4096, 80
@@ -131,12 +70,15 @@ def trie(stems: Iterable[str]) -> str:
     return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
 
 
-# Every key that is not PLAIN has one of these in it.
-_STEMS = _split(
-    """pass pw pswd secr tok bear jw cred auth key sso saml srf sess sid cfid symf cook sig hmac otp pin card
-    cc cvv cvc cvn csc code answer assert iban psk ssn soci princ ident tan ip addr client peer forward remotehost
-    priv"""
-)
+_TERMS = frozenset(terms.TERMS.split())
+_WHOLE = frozenset(terms.WHOLE.split())
+_LOOKED_AT = frozenset(terms.LOOKED_AT.split())
+_LOOKED_AT_WHOLE = frozenset(terms.LOOKED_AT_WHOLE.replace("_", "").split())
+_INNOCENT_PAIRS = frozenset(pair.replace("_", "") for pair in terms.INNOCENT_PAIRS)
+_STEMS = tuple(terms.STEMS.split())
+_STEM_ENDS = "|".join(f"{stem}(?![a-z])" for stem in terms.STEM_ENDS.split())
+# Terms under which a number tells about something: `time_to_first_token`, Ethereum's `nonce`.
+_NUMBERED = frozenset({"token", "nonce", "session", "cookie"})
 
 
 class Keys:
@@ -161,7 +103,6 @@ class Keys:
         "_find_term",
         "_met",
         "_shown",
-        "_whole",
         "find_stem",
         "own_stems",
         "plain",
@@ -170,24 +111,26 @@ class Keys:
 
     def __init__(self, *, deny: Iterable[str] = (), allow: Iterable[str] = ()) -> None:
         own = {compact(term): words(term) for term in deny}
-        self._denied = {compact(term): _NO_TERM for term in _TERMS.split()}
+        self._denied = dict.fromkeys(_DEFAULT, _NO_TERM)
         self._denied.update(dict.fromkeys(own, _OWN_TERM))
-        self._whole = frozenset(_WHOLE.split())
         self._allowed = frozenset(compact(term) for term in allow)
         self.own_stems = tuple(sorted({max(parts, key=len) for parts in own.values()}))
         stems = {*_STEMS, *self.own_stems}
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
-        everything = not all(stem.isascii() for stem in stems)
+        everything = not all(stem.isascii() for stem in self.own_stems)
         self._find_term = re.compile(trie(sorted(self._denied))).search
-        self._find = self.find_stem = re.compile(r"[^\W_]" if everything else trie(sorted(stems))).search
+        written = f"{trie(sorted(stems))}|{_STEM_ENDS}"
+        self._find = self.find_stem = re.compile(r"[^\W_]" if everything else written).search
         # The same in bytes and without digits, for many keys at once; "cc" is a word there, or begins "ccnum".
         self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
-        without_digits = "" if everything else f"{trie(sorted({*stems, 'ccn'} - {'cc'}))}|cc(?![a-z])"
+        plain = {stem for stem in stems if stem.isascii()}
+        without_digits = f"{trie(sorted({*plain, 'ccn'} - {'cc'}))}|cc(?![a-z])|{_STEM_ENDS}"
+        without_digits = "" if everything else without_digits
         self._find_stem = re.compile(without_digits.encode()).search
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()
-        self.special: dict[object, int] = dict.fromkeys(VALUE_KEYS, PLAIN)
+        self.special: dict[object, int] = dict.fromkeys((*VALUE_KEYS, *BESIDE), PLAIN)
         for key in VALUE_KEYS:
             self.special[key] = self[key]
 
@@ -274,6 +217,38 @@ class Keys:
             return PLAIN
         return PLAIN if self._find(key.lower()) is None else self._decide(key)
 
+    def spares(self, key: object, value: Any) -> bool:
+        """Whether a value stays though its key is denied, because of what it is.
+
+        Numbers stay under what counts something (`token_budget`, `time_to_first_token`, `pin_attempts`), a path stays
+        as the working directory of a shell, and the messages of a validator stay under the name of a field.
+        """
+        if value.__class__ is str:
+            return key in _DIRECTORIES and is_path(value)
+        if value.__class__ is bytes or value is None:
+            return False
+        if isinstance(value, dict) and isinstance(key, str) and compact(key) in _DESCRIBED:
+            return True  # its members have names of their own
+        if isinstance(value, (list, tuple)) and value and all(isinstance(one, str) for one in value):
+            return all(map(is_sentence, value))
+        return is_number(value) and self.counts(key)
+
+    def counts(self, key: object) -> bool:
+        """Whether a number under a denied key is a count, a measure or an id of a vocabulary, and no secret."""
+        if isinstance(key, (bytes, bytearray)):
+            key = key.decode("latin-1")
+        if not isinstance(key, str):
+            return False
+        parts = words(key[-200:])
+        if any(self._denied.get(run) for run in _runs(parts)):
+            return False
+        named = [part for part in parts if not part.isdigit()]
+        if not named or not terms.TOKEN_QUALIFIERS.isdisjoint(named[:-1]):
+            return False
+        ends = [end for start in range(len(named)) for end in _ends(named, start) if _is_term(named[start:end])]
+        # Something stands behind the term, as in `session_fee`; or the term is one that is counted.
+        return bool(ends) and (max(ends) < len(named) or (len(named) > 1 and named[-1] in _NUMBERED))
+
     def _decide(self, key: str) -> int:
         parts = words(key[-200:])  # what a longer key ends with is what it is about
         whole = "".join(parts)
@@ -283,21 +258,67 @@ class Keys:
         if hits and any(self._denied[hit] for hit in hits):
             return DENIED
         named = [part for part in parts if not part.isdigit()]
-        if whole in _INNOCENT or (len(named) > 1 and (named[-1] in _ABOUT or whole.endswith("expiresin"))):
+        if whole in terms.INNOCENT or _is_about(named, whole):
             return ADDRESS if named[-2:] == ["ip", "address"] else PLAIN
         bare = "".join(named).removeprefix("x")
-        if hits or bare in self._whole or any(map(_is_compound, named)):
+        if bare in _LOOKED_AT_WHOLE:
+            return LOOKED
+        if hits or bare in _WHOLE or any(map(_is_compound, named)):
             return DENIED
         if named and named[-1] == "cookies":
             return COOKIES
         if bare == "key":
             return MAYBE
-        if whole in _ADDRESSES or (named and named[-1] in {"ip", "ips"}) or "ipaddress" in whole or "ipaddr" in whole:
+        if len(named) > 1 and named[-1] in _LOOKED_AT and terms.HARMLESS_KEYS.isdisjoint(named[:-1]):
+            return LOOKED
+        if named and named[-1] in {"version", "build"}:
+            return PLAIN
+        if whole in terms.ADDRESSES or (named and named[-1] in {"ip", "ips"}):
             return ADDRESS
-        return ADDRESS if "forwardedfor" in whole or whole.endswith(("realip", "clientip")) else PLAIN
+        if "ipaddress" in whole or "ipaddr" in whole or "forwardedfor" in whole:
+            return ADDRESS
+        return ADDRESS if whole.endswith(("realip", "clientip")) else PLAIN
 
 
 _NO_TERM, _OWN_TERM = False, True
+_DIRECTORIES = frozenset({"PWD", "OLDPWD"})
+_DESCRIBED = frozenset({"card", "cards", "principal", "identity"})
+
+
+def _plural(term: str) -> str:
+    return term + ("es" if term.endswith("s") else "s")
+
+
+_DEFAULT = {compact(term) for term in _TERMS} | {
+    _plural(compact(term)) for term in _TERMS - terms.SINGULAR if term.isascii() and not term.endswith("s")
+}
+
+
+def _ends(named: list[str], start: int) -> range:
+    return range(start + 1, min(len(named), start + _MAX_RUN) + 1)
+
+
+def _is_term(parts: list[str]) -> bool:
+    return "".join(parts) in _DEFAULT or (len(parts) == 1 and _is_compound(parts[0]))
+
+
+def _is_about(named: list[str], whole: str) -> bool:
+    """Whether a key tells something about a secret, and does not hold it."""
+    if len(named) < 2:
+        return False
+    if "per" in named or "numberof" in whole or "countof" in whole or whole.endswith("expiresin"):
+        return True
+    if "".join(named[-2:]) in _INNOCENT_PAIRS and not _is_secret_pair(named):
+        return True
+    last = named[-1]
+    if last not in terms.ABOUT or last in terms.NUMBERED:
+        return False
+    # A term that takes in the last word is the whole matter: `session_id`, `national_id`.
+    return not any("".join(named[start:]) in _DEFAULT for start in range(max(0, len(named) - _MAX_RUN), len(named)))
+
+
+def _is_secret_pair(named: list[str]) -> bool:
+    return not terms.TOKEN_QUALIFIERS.isdisjoint(named[:-2])
 
 
 def _runs(parts: list[str]) -> set[str]:
@@ -310,4 +331,5 @@ def _runs(parts: list[str]) -> set[str]:
 
 
 def _is_compound(word: str) -> bool:
-    return (word.endswith(_ENDINGS) or word.startswith(_BEGINNINGS)) and word not in _INNOCENT_WORDS
+    is_one = word.endswith(terms.ENDINGS) or word.startswith(terms.BEGINNINGS)
+    return is_one and word not in terms.INNOCENT_WORDS

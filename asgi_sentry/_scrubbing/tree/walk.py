@@ -17,7 +17,19 @@ from functools import partial
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, REPR, VALUE_KEYS
+from asgi_sentry._scrubbing.keys import (
+    ADDRESS,
+    BESIDE,
+    COOKIES,
+    DENIED,
+    JWK_MEMBERS,
+    LOOKED,
+    MAYBE,
+    PLAIN,
+    REPR,
+    VALUE_KEYS,
+)
+from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, Copier, Rebuilt, plain_key, rename_keys, unused
 
@@ -41,7 +53,8 @@ _UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN)
 
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
 _BESIDE_NAMES = ("value", "val", "Value")
-_VALUES = frozenset(VALUE_KEYS)
+_VALUES = frozenset((*VALUE_KEYS, *BESIDE))
+_MESSAGES = frozenset({"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"})
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
 
@@ -348,6 +361,10 @@ class Walk:
         hot, under = self._hot, _UNDER[mode]
         for key, value in list(source.items()):
             verdict = named.get(key) or hot.get(key) or under
+            if verdict == DENIED and key == "token" and "logprob" in source:
+                continue  # a token of a language model's, beside its probability
+            if under == ADDRESS and key.__class__ is str and key.endswith("version"):
+                continue
             if verdict == MAYBE:
                 if (
                     value.__class__ in _TEXTS
@@ -404,11 +421,22 @@ class Walk:
                 self._filter(number, key, value)
             elif value.__class__ in _CONTAINERS:
                 todo.append((self._child(number, key), IN_COOKIES))
+        elif verdict == LOOKED:
+            if is_text and _is_random(value):
+                self._filter(number, key, value)
         elif is_text and len(value) >= _LONGEST_COOKIE:
             self._filter(number, key, value)
 
     def _deny(self, number: int, key: Any, value: Any) -> None:
         if value is None or value is True or value is False:
+            return
+        source = self._work[number]
+        name = key
+        if source.__class__ is not dict:
+            name = source[0] if len(source) == 2 else ""
+            if value.__class__ is str and value in _MESSAGES:
+                return  # what a validator says of a field
+        if self.scrubber.keys.spares(name, value):
             return
         if not (self.scrubber.allows_paths and self.scrubber.allows_path(self._path(number, key))):
             self._filter(number, key, value)
@@ -442,6 +470,8 @@ class Walk:
     def _named(self, source: dict[Any, Any]) -> dict[str, int]:
         """What `{"name": ..., "value": ...}` says of the value, and a validator's `{"loc": [...], "input": ...}`."""
         named: dict[str, int] = {}
+        if "kty" in source:
+            named.update(dict.fromkeys(JWK_MEMBERS, DENIED))
         where = source.get("loc")
         if where.__class__ is list or where.__class__ is Rebuilt:
             last = next((step for step in reversed(where) if step.__class__ is str), "")
@@ -625,6 +655,12 @@ def _text_of(name: Any) -> str:
 def _is_pair(value: list[Any]) -> bool:
     """A pair of a name and a value is one where it stands in a list, or is a tuple."""
     return len(value) == 2 and value[0].__class__ in _TEXTS
+
+
+def _is_random(value: str | bytes) -> bool:
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    shown = REPR.match(text)
+    return looks_random(shown[2] if shown else text)
 
 
 def _looks_random(value: str | bytes) -> bool:
