@@ -21,7 +21,7 @@ from asgi_sentry._sampling.rate import Rate
 from asgi_sentry._sampling.spending import budgets
 from asgi_sentry._scrubbing import DEFAULT_RULES, Rule, Scrubber
 from asgi_sentry._settings import Settings, SettingsError
-from asgi_sentry._setup import compose, init, wrap
+from asgi_sentry._setup import compose, init, make_client, wrap
 
 __all__ = [
     "BOT_USER_AGENTS",
@@ -47,6 +47,7 @@ __all__ = [
     "compose",
     "counters",
     "init",
+    "make_client",
     "set_context",
     "set_user_context",
     "trace_function",

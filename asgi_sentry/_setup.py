@@ -11,8 +11,7 @@ import sentry_sdk
 
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._announcement import announce
-from asgi_sentry._exit.door import telemetry_hook
-from asgi_sentry._exit.transport import guarded
+from asgi_sentry._exit.transport import add_hooks, guarded, set_door
 from asgi_sentry._middleware.body import BodyScrubbingMiddleware
 from asgi_sentry._middleware.errors import ErrorPolicyMiddleware
 from asgi_sentry._middleware.filter import TransactionFilterMiddleware
@@ -27,6 +26,8 @@ from asgi_sentry._scrubbing import Scrubber
 from asgi_sentry._settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asgi_sentry.types import ASGIApp
 
 _started: Settings | None = None  # of the last `init`, for a `wrap` without settings
@@ -52,12 +53,7 @@ def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
     """
     global _started  # noqa: PLW0603 - one SDK a process
     settings = Settings.from_env() if settings is None else settings
-    options = _options(settings, dict(sdk_options))
-    with warnings.catch_warnings():
-        # The share of sampled transactions that are profiled is what this option says and no other can.
-        warnings.filterwarnings("ignore", "Transaction-based profiling is deprecated", DeprecationWarning)
-        sentry_sdk.init(**options)
-    sdk.guard_spotlight(options["transport"].asgi_sentry_door)
+    _start(sentry_sdk.init, settings, sdk_options)
     _started = settings
     client = sentry_sdk.get_client()
     announce(settings, None if client.transport is None else client.options)
@@ -67,6 +63,41 @@ def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
 def started() -> Settings | None:
     """The settings of the last `init`; None where there was none."""
     return _started
+
+
+def make_client(settings: Settings | None = None, /, **sdk_options: Any) -> sentry_sdk.Client:
+    """A second client, for another project or a tenant's DSN, behind a door of its own.
+
+    The client that sends decides: what a request sends by this one, on a scope where it was set
+    (`scope.set_client(client)`) or by hand, has this one's options, hooks and scrubber.
+
+    Args:
+        settings: the default is `Settings.from_env()`.
+        sdk_options: any option of `sentry_sdk.Client`, as for `init`.
+
+    Returns:
+        The client, which is on no scope yet.
+
+    Raises:
+        SettingsError: a setting is wrong; all of them are named.
+        TypeError, ValueError: the SDK refuses an option.
+    """
+    settings = Settings.from_env() if settings is None else settings
+    made: sentry_sdk.Client = _start(sentry_sdk.Client, settings, sdk_options)
+    return made
+
+
+def _start(make: Callable[..., Any], settings: Settings, own: dict[str, Any]) -> Any:
+    """Make a client, or the SDK's own, with the door in place."""
+    options = _options(settings, own)
+    with warnings.catch_warnings():
+        # The share of sampled transactions that are profiled is what this option says and no other can.
+        warnings.filterwarnings("ignore", "Transaction-based profiling is deprecated", DeprecationWarning)
+        made = make(**options)
+    client = made if isinstance(made, sentry_sdk.Client) else sentry_sdk.get_client()
+    sdk.guard_spotlight(client, options["transport"].asgi_sentry_door)
+    sdk.guard_by(set_door)
+    return made
 
 
 def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
@@ -92,12 +123,7 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         # The SDK's default would go through every event for a few exact keys before the door goes through it for all.
         options["event_scrubber"] = False
     options["transport"] = guarded(own.get("transport"), options, door_scrubber)
-    experiments = own.get("_experiments") or {}
-    for option in ("before_send_log", "before_send_metric"):
-        if sdk.supports(option):
-            options[option] = telemetry_hook(own.get(option) or experiments.get(option))
-    if sdk.streams(options):  # in classic mode the SDK warns that it takes no such hook
-        options["before_send_span"] = telemetry_hook(own.get("before_send_span"))
+    add_hooks(options, own)
     return options
 
 

@@ -3,11 +3,14 @@
 By now every event processor and every hook of the user's has run, so nothing can be added behind our back. An item
 that can't be scrubbed is not sent, and counted as lost. What belongs to a request says so by a tag (`tag.Tag`):
 in an event the event id, in a log, a metric or a streamed span one attribute, put there by the hooks of this module.
+
+An item passes once. The SDK hands the same one to Spotlight and to the transport, and a transport of the user's may
+hand it on again: then it is what it became the first time, and spends of no limit.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
@@ -22,10 +25,19 @@ if TYPE_CHECKING:
 
     Hook = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 
-ATTRIBUTE = "asgi_sentry._request.record"  # of telemetry on its way to the door; never sent
+ATTRIBUTE = "asgi_sentry.record"  # of telemetry on its way to the door; never sent
 _EVENTS = frozenset({"event", "transaction"})
 _BATCHED = frozenset({"span", "log", "trace_metric"})
 _COUNTS = frozenset({"client_report"})  # numbers by reason and category, made by the SDK itself
+_PASSED = "_asgi_sentry_passed"  # an item's attribute: what became of it
+
+
+class _Passed(NamedTuple):
+    """What became of an item at its door."""
+
+    item: Item | None  # as it is sent; None if it is not
+    name: str | None = None  # of its transaction, before
+    scrubbed_name: str = ""  # and after
 
 
 class Door:
@@ -38,34 +50,50 @@ class Door:
     def __init__(self, scrubber: Scrubber) -> None:
         self.scrubber = scrubber
 
-    def clean(self, envelope: Envelope, lose: Callable[..., None]) -> Envelope | None:
-        """A new envelope with each item scrubbed; None if nothing is left of it.
+    def scrub(self, envelope: Envelope, lose: Callable[..., None]) -> Envelope | None:
+        """A new envelope with each item scrubbed; None if nothing is left of it. Never raises.
 
         Args:
-            envelope: on its way to the transport. It is not used again.
+            envelope: on its way to the transport.
             lose: the transport's `record_lost_event`.
         """
-        items = []
-        headers = dict(envelope.headers)
-        names: dict[str, str] = {}
-        for item in envelope.items:
-            try:
-                if item.type in _COUNTS:
-                    items.append(item)
-                elif self._admits(item):
-                    items.append(self._clean_item(item, names))
-                else:  # what its processor would have counted, had it known then what it knows after the hooks
-                    lose("event_processor", item=item)
-            except Exception as exc:
-                faults.note(f"scrubbing an item of type {item.type}", exc, "it is not sent")
-                lose("internal_sdk_error", item=item)
-        if not items:
+        try:
+            passed = [self._pass(item, lose) for item in envelope.items]
+            items = [each.item for each in passed if each.item is not None]
+            if not items:
+                return None
+            headers = dict(envelope.headers)
+            if isinstance(headers.get("event_id"), Tag):
+                headers["event_id"] = headers["event_id"].plain()
+            if "trace" in headers:  # the dynamic sampling context: ids, rates, and a name that the user may have set
+                headers["trace"] = self._scrub_trace(headers["trace"], passed)
+            return Envelope(headers=headers, items=items)
+        except Exception as exc:
+            _lost(envelope.items, exc, lose)
             return None
-        if isinstance(headers.get("event_id"), Tag):
-            headers["event_id"] = headers["event_id"].plain()
-        if "trace" in headers:  # the dynamic sampling context: ids, rates, and a name that the user may have set
-            headers["trace"] = self._clean_trace(headers["trace"], names)
-        return Envelope(headers=headers, items=items)
+
+    def _pass(self, item: Item, lose: Callable[..., None]) -> _Passed:
+        """Let an item pass, or say what became of it before."""
+        before = getattr(item, _PASSED, None)
+        if before is not None:
+            return before  # type: ignore[no-any-return]
+        passed = _Passed(None)
+        try:
+            if item.type in _COUNTS:
+                passed = _Passed(item)
+            elif self._admits(item):
+                passed = self._scrub_item(item)
+            else:  # what its processor would have counted, had it known then what it knows after the hooks
+                lose("event_processor", item=item)
+        except Exception as exc:
+            _lost([item], exc, lose)
+        try:
+            setattr(item, _PASSED, passed)
+            if passed.item is not None:
+                setattr(passed.item, _PASSED, _Passed(passed.item))
+        except AttributeError:  # an SDK whose items have slots
+            faults.once("Items can't be marked: with Spotlight on, limits of errors are spent twice.")
+        return passed
 
     def _admits(self, item: Item) -> bool:
         event: Any = item.payload.json
@@ -77,54 +105,68 @@ class Door:
         record = current()  # a hook made the event anew, in the request's context all the same
         return record is None or record.report().admits(event)
 
-    def _clean_item(self, item: Item, names: dict[str, str]) -> Item:
-        """The item, scrubbed; into `names` goes what became of an event's transaction name, for the trace header."""
-        kind, payload = item.type or "", item.payload
-        if payload.json is None:
-            return self._clean_bytes(item)
-        content = payload.json
+    def _scrub_item(self, item: Item) -> _Passed:
+        kind, content = item.type or "", item.payload.json
+        if content is None:
+            return _Passed(self._scrub_bytes(item))
+        name = scrubbed_name = None
         if kind in _EVENTS:
             name = content.get("transaction")
-            self._clean_event(content)
-            if isinstance(name, str):
-                names[name] = str(content.get("transaction"))
+            self._scrub_event(content)
+            scrubbed_name = content.get("transaction")
         elif kind in _BATCHED:
-            content = {**content, "items": [self._clean_entry(kind, entry) for entry in content["items"]]}
+            content = {**content, "items": [self._scrub_entry(kind, entry) for entry in content["items"]]}
         else:
             content = self.scrubber.clean_item(kind, content, taint=_taint_around())
-        return Item(payload=PayloadRef(json=content), headers=item.headers)
+        left = Item(payload=PayloadRef(json=content), headers=item.headers)
+        return _Passed(left, name, str(scrubbed_name)) if isinstance(name, str) else _Passed(left)
 
-    def _clean_event(self, event: dict[str, Any]) -> None:
+    def _scrub_event(self, event: dict[str, Any]) -> None:
         event_id = event.get("event_id")
         if isinstance(event_id, Tag):
             event["event_id"] = event_id.plain()
-            event_id.report.clean_event(event, event_id.clean)
+            event_id.report.clean_event(event, event_id.clean, scrubber=self.scrubber)
             return
         record = current()
         if record is None:
             self.scrubber.clean_event(event)
         else:  # a hook made the event anew; it was made in the request's context all the same
-            record.report().clean_event(event)
+            record.report().clean_event(event, scrubber=self.scrubber)
 
-    def _clean_entry(self, kind: str, entry: dict[str, Any]) -> dict[str, Any]:
-        tag = ((entry.get("attributes") or {}).pop(ATTRIBUTE, None) or {}).get("value")
+    def _scrub_entry(self, kind: str, entry: dict[str, Any]) -> dict[str, Any]:
+        tag = None
+        if ATTRIBUTE in (entry.get("attributes") or {}):
+            attributes = dict(entry["attributes"])
+            tag = (attributes.pop(ATTRIBUTE) or {}).get("value")
+            entry = {**entry, "attributes": attributes}
         if isinstance(tag, Tag):
-            return tag.report.clean_telemetry(kind, entry)
+            return tag.report.clean_telemetry(kind, entry, scrubber=self.scrubber)
         payload = self.scrubber.clean_item(kind, {"items": [entry]})
-        cleaned: dict[str, Any] = payload["items"][0]
-        return cleaned
+        scrubbed: dict[str, Any] = payload["items"][0]
+        return scrubbed
 
-    def _clean_bytes(self, item: Item) -> Item:
+    def _scrub_bytes(self, item: Item) -> Item:
         """An attachment, or an item of a kind that the SDK did not have when this was written."""
-        cleaned = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
-        return Item(payload=PayloadRef(bytes=cleaned), headers=item.headers)
+        scrubbed = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
+        return Item(payload=PayloadRef(bytes=scrubbed), headers=item.headers)
 
-    def _clean_trace(self, trace: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    def _scrub_trace(self, trace: dict[str, Any], passed: list[_Passed]) -> dict[str, Any]:
         name = trace.get("transaction")
         if not isinstance(name, str):
             return trace
-        cleaned = names.get(name)
-        return {**trace, "transaction": self.scrubber.scrub_text(name) if cleaned is None else cleaned}
+        scrubbed = next((each.scrubbed_name for each in passed if each.name == name), None)
+        return {**trace, "transaction": self.scrubber.scrub_text(name) if scrubbed is None else scrubbed}
+
+
+def _lost(items: list[Item], exc: Exception, lose: Callable[..., None]) -> None:
+    """Count what could not be scrubbed, and say so."""
+    kinds = ", ".join(sorted({str(item.type) for item in items}))
+    faults.note(f"scrubbing an item of type {kinds}", exc, "it is not sent")
+    for item in items:
+        try:
+            lose("internal_sdk_error", item=item)
+        except Exception as fault:
+            faults.note("counting a loss", fault, "it is in no client report")
 
 
 def _taint_around() -> Taint | None:

@@ -10,7 +10,7 @@ from sentry_sdk.transport import Transport
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._exit.door import Door
+from asgi_sentry._exit.door import Door, telemetry_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,12 +35,50 @@ def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber) -> A
     return GuardedInstance(transport, scrubber)
 
 
-def _lost(envelope: Envelope, exc: Exception, lose: Callable[..., None]) -> None:
-    """Note that a transport of the user's raised; the SDK would pass it on to the app in some of its calls."""
-    faults.note("the transport", exc, "an envelope is lost")
-    with suppress(Exception):
-        for item in envelope.items:
-            lose("internal_sdk_error", item=item)
+def set_door(client: Any, made: Door) -> None:
+    """Set a door before a client that exists already, and give it the hooks that tell whose a log or a metric is.
+
+    Its transport stays the one object that it is, since the SDK and others ask what kind it has.
+
+    Args:
+        client: that was made by hand.
+        made: the door of the client that `asgi_sentry.init` made.
+    """
+    transport, options = client.transport, client.options
+    door = Door(made.scrubber)
+    hand_on = transport.capture_envelope
+
+    def capture_envelope(envelope: Envelope) -> None:
+        _send(envelope, door, hand_on, transport.record_lost_event)
+
+    transport.capture_envelope = capture_envelope
+    transport.asgi_sentry_door = door
+    sdk.guard_spotlight(client, door)
+    add_hooks(options, options)
+
+
+def add_hooks(options: dict[str, Any], own: Mapping[str, Any]) -> None:
+    """Set our hooks for logs, metrics and streamed spans into `options`, around the user's `own`."""
+    experiments = own.get("_experiments") or {}
+    for option in ("before_send_log", "before_send_metric"):
+        if sdk.supports(option):
+            options[option] = telemetry_hook(own.get(option) or experiments.get(option))
+    if sdk.streams(options):  # in classic mode the SDK warns that it takes no such hook
+        options["before_send_span"] = telemetry_hook(own.get("before_send_span"))
+
+
+def _send(envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], lose: Callable[..., None]) -> None:
+    """Through the door to a transport of the user's. What that raises, the SDK would pass on to the app at times."""
+    scrubbed = door.scrub(envelope, lose)
+    if scrubbed is None:
+        return
+    try:
+        hand_on(scrubbed)
+    except Exception as exc:
+        faults.note("the transport", exc, "an envelope is lost")
+        with suppress(Exception):
+            for item in scrubbed.items:
+                lose("internal_sdk_error", item=item)
 
 
 def _subclass(base: type, scrubber: Scrubber) -> type:
@@ -51,12 +89,7 @@ def _subclass(base: type, scrubber: Scrubber) -> type:
         asgi_sentry_door = door
 
         def capture_envelope(self, envelope: Envelope) -> None:
-            cleaned = door.clean(envelope, self.record_lost_event)
-            if cleaned is not None:
-                try:
-                    super().capture_envelope(cleaned)
-                except Exception as exc:
-                    _lost(cleaned, exc, self.record_lost_event)
+            _send(envelope, door, super().capture_envelope, self.record_lost_event)
 
     GuardedTransport.__name__ = GuardedTransport.__qualname__ = f"Guarded{base.__name__}"
     return GuardedTransport
@@ -73,18 +106,15 @@ class GuardedInstance(Transport):
 
     def capture_envelope(self, envelope: Envelope) -> None:
         """Scrub the envelope and hand it on."""
-        cleaned = self.asgi_sentry_door.clean(envelope, self.record_lost_event)
-        if cleaned is None:
+        _send(envelope, self.asgi_sentry_door, self._hand_on, self.record_lost_event)
+
+    def _hand_on(self, scrubbed: Envelope) -> None:
+        if isinstance(self.inner, Transport):
+            self.inner.capture_envelope(scrubbed)
             return
-        try:
-            if isinstance(self.inner, Transport):
-                self.inner.capture_envelope(cleaned)
-                return
-            event = cleaned.get_event()  # all that the SDK gives a function, too
-            if event is not None:
-                self.inner(event)
-        except Exception as exc:
-            _lost(cleaned, exc, self.record_lost_event)
+        event = scrubbed.get_event()  # all that the SDK gives a function, too
+        if event is not None:
+            self.inner(event)
 
     def record_lost_event(
         self, reason: str, data_category: Any = None, item: Item | None = None, *, quantity: int = 1

@@ -38,7 +38,7 @@ class Report:
 
     def __init__(self, record: RequestRecord) -> None:
         self._record = record
-        self._reported: deque[BaseException] = deque(maxlen=_REMEMBERED)
+        self._reported: deque[tuple[BaseException, Any]] = deque(maxlen=_REMEMBERED)
         self._user: dict[str, Any] = {}
         self._body: Body | None = None
         self._body_size = -1
@@ -55,13 +55,13 @@ class Report:
             door stands behind us to do it.
         """
         kind = event.get("type")
-        view = self._record.view
-        if kind is None and not self._is_wanted(event, hint):
+        view = sdk.sender(self._record.view)
+        if kind is None and not self._is_wanted(event, hint, view):
             return None
         event = sdk.PlainEvent(event)
         clean: Clean | None = None
         try:
-            clean = self._describe(event, kind)
+            clean = self._describe(event, kind, view)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
             # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
@@ -79,17 +79,17 @@ class Report:
             return None
         return event
 
-    def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any]) -> bool:
+    def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any], view: sdk.ClientView) -> bool:
         """Whether an error is to be sent; one that is may get its fingerprint by rule.
 
-        Not if a rule ignores it, and not twice, as when it was logged in a thread and then raised.
+        Not if a rule ignores it, and not twice by one client, as when it was logged in a thread and then raised.
         """
         exc = (hint.get("exc_info") or (None, None))[1]
         if exc is not None:
-            if any(exc is reported for reported in self._reported):
+            if any(exc is reported and view.client is client for reported, client in self._reported):
                 count_error("repeated")
                 return False
-            self._reported.append(exc)
+            self._reported.append((exc, view.client))
         for rules in self._record.plan.errors:
             ignored = rules.policy.ignored(exc, self._record.scope_of(rules), self._record.status)
             if ignored is not None:
@@ -126,13 +126,13 @@ class Report:
         count_error("sent")
         return True
 
-    def _describe(self, event: dict[str, Any], kind: str | None) -> Clean | None:
+    def _describe(self, event: dict[str, Any], kind: str | None, view: sdk.ClientView) -> Clean | None:
         """Put in what is known of the request; where somebody may look at it before the door, scrubbed.
 
         Returns:
             What the door need not scrub again if nobody has touched it; None where it has to in any case.
         """
-        record, view = self._record, self._record.view
+        record = self._record
         if kind is None:
             info = event.get("transaction_info") or {}
             name, source = self.named(event.get("transaction"), info.get("source"))
@@ -150,7 +150,7 @@ class Report:
         alone = view.door is None or (sdk.is_last_processor(record.process) and not view.scrubs)
         if alone and view.door is not None and kind not in view.hooked:
             return None
-        clean = self._cleaned(event["request"])
+        clean = self._cleaned(event["request"], view.door.scrubber if view.door is not None else _SCRUBBER)
         event["request"] = clean.request
         return clean if alone else None  # others may yet write into it
 
@@ -181,11 +181,11 @@ class Report:
                 section["data"] = body.value
         return section
 
-    def _cleaned(self, section: dict[str, Any]) -> Clean:
-        """A request section as the door would scrub it."""
+    def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> Clean:
+        """A request section as the door with this scrubber would scrub it."""
         event = {"request": section}
         taint = self.taint()
-        self.scrubber.clean_event(event, taint=taint, sections=self._sections())
+        scrubber.clean_event(event, taint=taint, sections=self._sections(scrubber))
         return Clean(event["request"], event.get("_meta", {}).get("request"), taint)
 
     def _describe_user(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class Report:
         if template is not None:
             attributes["http.route"] = template
         if record.view.streaming:  # a transaction has a request section of its own
-            attributes.update(attributes_of(self._cleaned(self._request(error=False)).request))
+            attributes.update(attributes_of(self._cleaned(self._request(error=False), self.scrubber).request))
         return attributes
 
     def enrich(self, attributes: MutableMapping[str, Any]) -> None:
@@ -235,71 +235,77 @@ class Report:
                 headers=record.scope.get("headers") or (),
                 query=record.scope.get("query_string", b""),
                 body=body.value if body is not None else None,
-                keys=self._decider_of_headers(),
-                body_keys=self._decider_of_bodies(),
+                keys=self._own_of_headers() or self.scrubber,
+                body_keys=self._own_of_bodies() or self.scrubber,
             )
             self._taint_size = size
         return self._taint
 
-    def clean_event(self, event: dict[str, Any], clean: Clean | None = None) -> None:
+    def clean_event(
+        self, event: dict[str, Any], clean: Clean | None = None, *, scrubber: Scrubber | None = None
+    ) -> None:
         """Scrub an event or a transaction of this request in place, by key, by value and by taint.
 
         Args:
             event: whose every part is scrubbed, but for
             clean: a request section that was scrubbed before the hooks saw it, where they left it alone.
+            scrubber: of the door that it leaves by; the default is that of the request's own client.
         """
+        scrubber = self.scrubber if scrubber is None else scrubber
         user = event.get("user")
         # What the user layer put there is there by the team's decision; a hook may have added to it.
         decided = {}
         if isinstance(user, dict):
             decided = {field: value for field, value in user.items() if self._user.get(field) == value}
             event["user"] = {field: value for field, value in user.items() if field not in decided}
-        taint, sections = self.taint(), self._sections()
+        taint, sections = self.taint(), self._sections(scrubber)
         untouched = clean is not None and clean.taint is taint and event.get("request") == clean.request
         if untouched:
             sections = {_REQUEST: KEEP}
-        self.scrubber.clean_event(event, taint=taint, sections=sections)
+        scrubber.clean_event(event, taint=taint, sections=sections)
         if clean is not None and clean.meta and untouched:
             event.setdefault("_meta", {})["request"] = clean.meta
         if decided:
             event["user"] = {**decided, **event["user"]}
 
-    def clean_telemetry(self, kind: str, entry: dict[str, Any]) -> dict[str, Any]:
+    def clean_telemetry(self, kind: str, entry: dict[str, Any], *, scrubber: Scrubber | None = None) -> dict[str, Any]:
         """One log, metric or streamed span of this request, scrubbed, in its wire form.
 
         Args:
             kind: the type of the envelope item.
             entry: of the item's batch.
+            scrubber: of the door that it leaves by; the default is that of the request's own client.
         """
+        scrubber = self.scrubber if scrubber is None else scrubber
         attributes = entry.get("attributes") or {}
         decided = {}
         for field, value in self._user.items():
             name = _user_attribute(field)
             if name in attributes and attributes[name].get("value") == value:
                 decided[name] = attributes.pop(name)
-        payload = self.scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
+        payload = scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
         cleaned: dict[str, Any] = payload["items"][0]
         if decided:
             cleaned["attributes"] = {**cleaned.get("attributes", {}), **decided}
         return cleaned
 
-    def _sections(self) -> dict[tuple[str, ...], Any]:
-        """Which parts of an event a layer's own scrubber decides about."""
-        headers, bodies = self._decider_of_headers(), self._decider_of_bodies()
+    def _sections(self, scrubber: Scrubber) -> dict[tuple[str, ...], Any]:
+        """Which parts of an event a layer's own scrubber decides about, and not this one."""
+        headers, bodies = self._own_of_headers(), self._own_of_bodies()
         sections: dict[tuple[str, ...], Any] = {}
-        if headers is not self.scrubber:
+        if headers is not None and headers is not scrubber:
             for part in ("headers", "cookies", "query_string", "url"):
                 sections["request", part] = headers
-        if bodies is not self.scrubber:
+        if bodies is not None and bodies is not scrubber:
             sections["request", "data"] = bodies
         return sections
 
-    def _decider_of_headers(self) -> Scrubber:
-        return next((each for each in self._record.plan.headers if each is not None), self.scrubber)
+    def _own_of_headers(self) -> Scrubber | None:
+        return next((each for each in self._record.plan.headers if each is not None), None)
 
-    def _decider_of_bodies(self) -> Scrubber:
+    def _own_of_bodies(self) -> Scrubber | None:
         own = (policy.scrubber for policy in self._record.plan.bodies)
-        return next((each for each in own if each is not None), self.scrubber)
+        return next((each for each in own if each is not None), None)
 
     def _parsed_body(self) -> Body | None:
         copy = self._record.body

@@ -81,9 +81,21 @@ def view() -> ClientView | None:
     last = _last_view
     if last is not None and last.client is client:
         return last
+    _last_view = last = view_of(client)
+    return last
+
+
+def forget_view() -> None:
+    """Read the client anew the next time: something about it has changed."""
+    global _last_view  # noqa: PLW0603
+    _last_view = None
+
+
+def view_of(client: Any) -> ClientView:
+    """The view of a client, read anew."""
     options = client.options
     experiments = options.get("_experiments") or {}
-    _last_view = last = ClientView(
+    return ClientView(
         client=client,
         streaming=has_span_streaming_enabled(options),
         tracing=has_tracing_enabled(options),
@@ -99,7 +111,6 @@ def view() -> ClientView | None:
         scrubs=bool(options.get("event_scrubber")),
         patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),
     )
-    return last
 
 
 def _may_profile(options: Mapping[str, Any]) -> bool:

@@ -31,6 +31,9 @@ _COPIED = (
 )
 
 
+on_client: list[Callable[[Any], None]] = []  # called with each client that is set on a scope of a request
+
+
 class _Container:
     """What a scope collects in, made once something is put there: of a request's scopes most stay empty.
 
@@ -63,6 +66,12 @@ class _Fork(Scope):
     _error_processors = _Container(list)
     _attachments = _Container(list)
     _attributes = _Container(dict)
+
+    def set_client(self, client: Any = None) -> None:
+        """As the SDK's; a second client of a request is to be behind a door, for logs and metrics too."""
+        for look in on_client:
+            look(client)
+        super().set_client(client)
 
 
 def _fork(scope: Scope) -> Scope:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sentry_sdk import scope as sdk_scope
 from sentry_sdk import traces, transport
-from sentry_sdk.client import NonRecordingClient
+from sentry_sdk.client import Client, NonRecordingClient
 from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.integrations import DidNotEnable
 from sentry_sdk.integrations import logging as sdk_logging
@@ -46,6 +46,9 @@ except ImportError:  # version 3: streamed spans alone, under the shorter names
         return options is not None
 
 
+# By its code the frame of a client that sends an event is recognised. Without it, the client of the scopes is taken.
+prepares_event = getattr(getattr(Client, "_prepare_event", None), "__code__", None)
+
 __all__ = [
     "CYCLE_MARKER",
     "DEFAULT_OPTIONS",
@@ -73,6 +76,7 @@ __all__ = [
     "global_repr_processors",
     "has_span_streaming_enabled",
     "has_tracing_enabled",
+    "prepares_event",
     "sdk_logging",
     "sdk_scope",
     "serialize",

@@ -23,7 +23,7 @@ def item(kind: str, content: Any = None, *, raw: bytes | None = None) -> Item:
 def through(*items: Item, scrubber: Any = None, **headers: Any) -> tuple[Envelope | None, list[Any]]:
     lost: list[Any] = []
     door = Door(scrubber or asgi_sentry.Scrubber())
-    cleaned = door.clean(
+    cleaned = door.scrub(
         Envelope(headers=headers, items=list(items)), lambda *args, **named: lost.append((args, named))
     )
     return cleaned, lost
