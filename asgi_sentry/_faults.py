@@ -11,6 +11,9 @@ from contextlib import suppress
 
 logger = logging.getLogger("asgi_sentry")
 
+SIGNALS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a program or a generator. Whatever else a value or a callback raises is a fault of its own."""
+
 
 def note(what: str, exc: BaseException, consequence: str) -> None:
     """Log that something of ours, or a callback of the user's, failed.

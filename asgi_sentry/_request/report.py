@@ -73,6 +73,7 @@ class Report:
         if not self.admits(event):
             return None
         try:
+            event = sdk.serialized(event)  # as it is sent: the app's own objects may raise when they are looked at
             self.clean_event(event, clean)
         except Exception as exc:
             faults.note("scrubbing", exc, "the event is not sent")

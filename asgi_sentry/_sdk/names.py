@@ -31,7 +31,7 @@ from sentry_sdk.tracing_utils import (
     _should_continue_trace,
     has_tracing_enabled,
 )
-from sentry_sdk.utils import event_from_exception, format_timestamp
+from sentry_sdk.utils import event_from_exception, format_timestamp, safe_repr
 
 try:  # version 2: transactions beside streamed spans
     from sentry_sdk.traces import NoOpStreamedSpan, StreamedSpan
@@ -77,6 +77,7 @@ __all__ = [
     "has_span_streaming_enabled",
     "has_tracing_enabled",
     "prepares_event",
+    "safe_repr",
     "sdk_logging",
     "sdk_scope",
     "serialize",

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
+from asgi_sentry import _faults as faults
 from asgi_sentry._sdk.names import (
     CYCLE_MARKER,
     MAX_DATABAG_BREADTH,
     MAX_DATABAG_DEPTH,
     format_timestamp,
     global_repr_processors,
+    safe_repr,
     serialize,
 )
 
@@ -38,6 +40,8 @@ class PlainEvent(dict[str, Any]):
         self._entered = True
         try:
             return serialized(self)
+        except Exception:  # what the SDK makes of a fault in here would be an event of nothing
+            return serialize(dict(self), **_own_options())
         finally:
             self._entered = False
 
@@ -50,6 +54,7 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
     """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain.
 
     A part of the event that holds anything else is left to it: it looks at nothing but the part and its place.
+    So is a part with a value that raises when it is looked at, whatever it raises: the SDK replaces that value alone.
     """
     options = sentry_sdk.get_client().options
     limit = (options.get("max_value_length") or sys.maxsize) // 4  # of bytes, and a character is up to four
@@ -62,15 +67,38 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
             continue
         try:
             made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
-        # Other threads may write into the app's own dicts; the SDK's serializer copies them first.
-        except (_NotPlainError, RecursionError, RuntimeError):
-            own = {option: options.get(option) for option in _OF_SERIALIZER}
-            part: Any = serialize({key: value}, **own) or {str(key): None}
-            meta.update(part.pop("_meta", None) or {})
-            made.update(part)
+        # A value that is not plain, an app's object that raises, a dict that another thread writes into meanwhile.
+        except BaseException as exc:
+            if isinstance(exc, faults.SIGNALS):
+                raise
+            _add_general_part(made, meta, key, value)
     if meta:
         made["_meta"] = meta
     return made
+
+
+def _add_general_part(made: dict[str, Any], meta: dict[str, Any], key: Any, value: Any) -> None:
+    """Add what the SDK's own serializer makes of a part of an event; a key that can't be shown is left out."""
+    part: Any = serialize({key: value}, **_own_options())
+    if part is None:
+        return
+    meta.update(part.pop("_meta", None) or {})
+    made.update(_encodable(part))
+
+
+def _encodable(value: Any) -> Any:
+    """The same with proxies resolved: the SDK's serializer takes one of a text for a text, and JSON does not."""
+    kind = type(value)
+    if kind is dict:
+        return {str(key): _encodable(each) for key, each in value.items()}
+    if kind is list:
+        return [_encodable(each) for each in value]
+    if value is None or issubclass(kind, (str, int, float)):
+        return value
+    for plain in (str, bool, int, float):
+        if isinstance(value, plain):
+            return plain(value)
+    return safe_repr(value)
 
 
 def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
@@ -88,7 +116,10 @@ def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
     return _plain(value, limit)
 
 
-_OF_SERIALIZER = ("max_request_body_size", "max_value_length", "custom_repr")
+def _own_options() -> dict[str, Any]:
+    """The client's options that the SDK gives its serializer."""
+    options = sentry_sdk.get_client().options
+    return {option: options.get(option) for option in ("max_request_body_size", "max_value_length", "custom_repr")}
 
 
 def _plain(value: Any, limit: int) -> Any:
