@@ -175,7 +175,7 @@ def make_taint(scrubber: Scrubber) -> Taint:
         ],
         query=b"token=q1w2e3r4t5z6",
         body={"user": {"password": "correct horse battery"}},
-        keys=scrubber,
+        keys=scrubber.ruleset,
     )
 
 
@@ -216,7 +216,7 @@ def gate(turns: int) -> dict[str, Spread]:
     for name, make in (("scrubbing", _event), ("captured", lambda random: another(captured, random))):
         contestants = {
             "sdk": (make, sdk.scrub_event),
-            "ours": (make, lambda given: scrubber.clean_event(given, taint=taint)),
+            "ours": (make, lambda given: scrubber.scrub_event(given, taint=taint)),
         }
         if relay is not None and name == "scrubbing":
             contestants["relay"] = (make, relay)
@@ -244,10 +244,10 @@ def run(quick: bool = False) -> list[dict]:
     taint = make_taint(scrubber)
     contestants = {
         "sdk": (_event, sdk.scrub_event),
-        "ours": (_event, lambda given: scrubber.clean_event(given, taint=taint)),
-        "ours, no taint": (_event, scrubber.clean_event),
-        "ours, keys alone": (_event, keys_only.clean_event),
-        "ours, first event": (_event, lambda given: Scrubber().clean_event(given, taint=make_taint(scrubber))),
+        "ours": (_event, lambda given: scrubber.scrub_event(given, taint=taint)),
+        "ours, no taint": (_event, scrubber.scrub_event),
+        "ours, keys alone": (_event, keys_only.scrub_event),
+        "ours, first event": (_event, lambda given: Scrubber().scrub_event(given, taint=make_taint(scrubber))),
     }
     relay = _relay()
     if relay is not None:
@@ -263,7 +263,7 @@ def run(quick: bool = False) -> list[dict]:
         return json.loads(json.dumps(make_dense_event(random)))
 
     times = _timed(
-        {"sdk": (dense, sdk.scrub_event), "ours": (dense, lambda given: scrubber.clean_event(given, taint=taint))},
+        {"sdk": (dense, sdk.scrub_event), "ours": (dense, lambda given: scrubber.scrub_event(given, taint=taint))},
         turns,
     )
     row("event of many variables: ours / sdk", ratios(times["ours"], times["sdk"]), "x", "at most 1.25")
@@ -277,7 +277,7 @@ def run(quick: bool = False) -> list[dict]:
 
     contestants = {
         "sdk": (real, sdk.scrub_event),
-        "ours": (real, lambda given: scrubber.clean_event(given, taint=taint)),
+        "ours": (real, lambda given: scrubber.scrub_event(given, taint=taint)),
     }
     if relay is not None:
         contestants["relay"] = (real, relay)

@@ -35,13 +35,6 @@ KNOWN: dict[str, set[str]] = {
         "_request.record",
         "_request.report",
         "_request.tag",
-        # around `Scrubber`
-        "_scrubbing.headers",
-        "_scrubbing.scrubber",
-        "_scrubbing.sentry.event",
-        "_scrubbing.taint",
-        "_scrubbing.text.texts",
-        "_scrubbing.tree.walk",
     },
     "upward": set(),
     "private SDK name": set(),

@@ -117,7 +117,7 @@ class Door:
         elif kind in _BATCHED:
             content = {**content, "items": [self._scrub_entry(kind, entry) for entry in content["items"]]}
         else:
-            content = self.scrubber.clean_item(kind, content, taint=_taint_around())
+            content = self.scrubber.scrub_item(kind, content, taint=_taint_around())
         left = Item(payload=PayloadRef(json=content), headers=item.headers)
         return _Passed(left, name, str(scrubbed_name)) if isinstance(name, str) else _Passed(left)
 
@@ -129,7 +129,7 @@ class Door:
             return
         record = current()
         if record is None:
-            self.scrubber.clean_event(event)
+            self.scrubber.scrub_event(event)
         else:  # a hook made the event anew; it was made in the request's context all the same
             record.report().clean_event(event, scrubber=self.scrubber)
 
@@ -141,13 +141,13 @@ class Door:
             entry = {**entry, "attributes": attributes}
         if isinstance(tag, Tag):
             return tag.report.clean_telemetry(kind, entry, scrubber=self.scrubber)
-        payload = self.scrubber.clean_item(kind, {"items": [entry]})
+        payload = self.scrubber.scrub_item(kind, {"items": [entry]})
         scrubbed: dict[str, Any] = payload["items"][0]
         return scrubbed
 
     def _scrub_bytes(self, item: Item) -> Item:
         """An attachment, or an item of a kind that the SDK did not have when this was written."""
-        scrubbed = self.scrubber.clean_item(item.type or "", item.get_bytes(), taint=_taint_around())
+        scrubbed = self.scrubber.scrub_item(item.type or "", item.get_bytes(), taint=_taint_around())
         return Item(payload=PayloadRef(bytes=scrubbed), headers=item.headers)
 
     def _scrub_trace(self, trace: dict[str, Any], passed: list[_Passed]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from asgi_sentry._request.routes import route_template, transaction_name
 from asgi_sentry._request.tag import Clean, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
 from asgi_sentry._scrubbing import Scrubber, Taint, parse_body
-from asgi_sentry._scrubbing.sentry.event import KEEP
+from asgi_sentry._scrubbing.sentry.events import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -186,7 +186,7 @@ class Report:
         """A request section as the door with this scrubber would scrub it."""
         event = {"request": section}
         taint = self.taint()
-        scrubber.clean_event(event, taint=taint, sections=self._sections(scrubber))
+        scrubber.scrub_event(event, taint=taint, sections=self._sections(scrubber))
         return Clean(event["request"], event.get("_meta", {}).get("request"), taint)
 
     def _describe_user(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -236,8 +236,8 @@ class Report:
                 headers=record.scope.get("headers") or (),
                 query=record.scope.get("query_string", b""),
                 body=body.value if body is not None else None,
-                keys=self._own_of_headers() or self.scrubber,
-                body_keys=self._own_of_bodies() or self.scrubber,
+                keys=(self._own_of_headers() or self.scrubber).ruleset,
+                body_keys=(self._own_of_bodies() or self.scrubber).ruleset,
             )
             self._taint_size = size
         return self._taint
@@ -263,7 +263,7 @@ class Report:
         untouched = clean is not None and clean.taint is taint and event.get("request") == clean.request
         if untouched:
             sections = {_REQUEST: KEEP}
-        scrubber.clean_event(event, taint=taint, sections=sections)
+        scrubber.scrub_event(event, taint=taint, sections=sections)
         if clean is not None and clean.meta and untouched:
             event.setdefault("_meta", {})["request"] = clean.meta
         if decided:
@@ -284,7 +284,7 @@ class Report:
             name = _user_attribute(field)
             if name in attributes and attributes[name].get("value") == value:
                 decided[name] = attributes.pop(name)
-        payload = scrubber.clean_item(kind, {"items": [entry]}, taint=self.taint())
+        payload = scrubber.scrub_item(kind, {"items": [entry]}, taint=self.taint())
         cleaned: dict[str, Any] = payload["items"][0]
         if decided:
             cleaned["attributes"] = {**cleaned.get("attributes", {}), **decided}

@@ -2,7 +2,7 @@
 
 from asgi_sentry._scrubbing.bodies.parse import parse_body
 from asgi_sentry._scrubbing.scrubber import Redaction, Scrubber
-from asgi_sentry._scrubbing.sentry.event import KEEP
+from asgi_sentry._scrubbing.sentry.events import KEEP
 from asgi_sentry._scrubbing.taint import Taint
 from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, FILTERED, Rule
 

@@ -12,7 +12,7 @@ from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from asgi_sentry._scrubbing.scrubber import Scrubber
+    from asgi_sentry._scrubbing.ruleset import Ruleset
 
 _PARTS = re.compile(r"([&;])")
 
@@ -47,7 +47,7 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return cookies
 
 
-def query_redacted(query: str, scrubber: Scrubber) -> tuple[str, bool]:
+def query_scrubbed(query: str, ruleset: Ruleset) -> tuple[str, bool]:
     """A query string without the values of sensitive names, and whether there were any."""
     if "=" not in query:
         return query, False
@@ -57,34 +57,34 @@ def query_redacted(query: str, scrubber: Scrubber) -> tuple[str, bool]:
         name, equals, value = pieces[index].partition("=")
         if not value or value == FILTERED:
             continue
-        redacted = _value_redacted(unquote_plus(name) if "%" in name or "+" in name else name, value, scrubber)
-        if redacted != value:
-            pieces[index] = name + equals + redacted
+        scrubbed = _value_scrubbed(unquote_plus(name) if "%" in name or "+" in name else name, value, ruleset)
+        if scrubbed != value:
+            pieces[index] = name + equals + scrubbed
             hit = True
     return "".join(pieces), hit
 
 
-def _value_redacted(name: str, value: str, scrubber: Scrubber) -> str:
-    verdict = scrubber.keys.meaning(name)
+def _value_scrubbed(name: str, value: str, ruleset: Ruleset) -> str:
+    verdict = ruleset.keys.meaning(name)
     if verdict == DENIED:
         return FILTERED
     if verdict == ADDRESS and any(address_spans(unquote_plus(value))):
         return FILTERED
     if "%" in value or "+" in value:
         plain = unquote_plus(value)
-        if plain != value and FILTERED not in plain and scrubber.texts.redacted(plain)[1]:
+        if plain != value and FILTERED not in plain and ruleset.texts.redacted(plain)[1]:
             return FILTERED
     return value
 
 
-def url_redacted(url: str, scrubber: Scrubber) -> tuple[str, bool]:
+def url_scrubbed(url: str, ruleset: Ruleset) -> tuple[str, bool]:
     """A URL with its query and fragment redacted by their names."""
     front, mark, fragment = url.partition("#")
     front, question, query = front.partition("?")
     hit = False
     if query:
-        query, hit = query_redacted(query, scrubber)
+        query, hit = query_scrubbed(query, ruleset)
     if "=" in fragment:
-        fragment, also = query_redacted(fragment, scrubber)
+        fragment, also = query_scrubbed(fragment, ruleset)
         hit = hit or also
     return front + question + query + mark + fragment, hit

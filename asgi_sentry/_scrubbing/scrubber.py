@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.keys import DENIED, Keys, words
-from asgi_sentry._scrubbing.sentry import event as events
-from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
-from asgi_sentry._scrubbing.text.rules import BY_ID, DEFAULT_RULES, Rule
-from asgi_sentry._scrubbing.text.texts import TextRules
-from asgi_sentry._scrubbing.tree.walk import Redaction
+from asgi_sentry._scrubbing.ruleset import Ruleset
+from asgi_sentry._scrubbing.sentry.events import EVENT, scrub_fields, scrub_part
+from asgi_sentry._scrubbing.sentry.items import scrub_item
+from asgi_sentry._scrubbing.sentry.telemetry import scrub_attributes
+from asgi_sentry._scrubbing.text.pairs import FILTERED
+from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, Rule
+from asgi_sentry._scrubbing.tree.notes import Redaction
+from asgi_sentry._scrubbing.tree.value import scrub_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +40,7 @@ class Scrubber:
         ValueError: a rule's id is unknown, two rules have the same id, or a term has no word in it.
     """
 
-    __slots__ = ("_on_redact", "_places", "allows_paths", "keys", "rules", "texts")
+    __slots__ = ("_on_redact", "ruleset")
 
     def __init__(
         self,
@@ -50,37 +52,13 @@ class Scrubber:
     ) -> None:
         if on_redact is not None and not callable(on_redact):
             raise TypeError(f"on_redact must be callable, got {type(on_redact).__qualname__}")
-        given = _several("allow", allow)
-        places = tuple(_place(place) for place in given if not isinstance(place, str))
-        terms = [term for term in given if isinstance(term, str)]
-        self.rules = _rules(rules)
-        self.keys = Keys(deny=_terms("deny", _several("deny", deny)), allow=_terms("allow", terms))
-        self.texts = TextRules(self.rules, self.keys)
-        self.allows_paths = bool(places)
-        self._places = places
+        self.ruleset = Ruleset.make(rules, deny, allow)
         self._on_redact = on_redact
 
     def __repr__(self) -> str:
-        return f"<Scrubber with {len(self.rules)} rules>"
+        return f"<Scrubber with {len(self.ruleset.rules)} rules>"
 
-    def scrub(self, value: Any) -> Any:
-        """A new JSON-like value without secrets; objects that JSON does not have are shown by their type."""
-        return self.clean(value)
-
-    def scrub_text(self, text: str) -> str:
-        """A text without secrets."""
-        cleaned = self.clean(text)
-        return cleaned if isinstance(cleaned, str) else FILTERED
-
-    def scrub_event(self, event: dict[str, Any]) -> None:
-        """Scrub an event in place, serialised or not: the protocol of the SDK's `EventScrubber`."""
-        self.clean_event(event)
-
-    def decides(self, key: object) -> str | None:
-        """The id of the rule that redacts whatever stands under a key; None if none does."""
-        return PASSWORD if self.keys[key] == DENIED else None
-
-    def clean(
+    def scrub(
         self,
         value: Any,
         *,
@@ -88,7 +66,7 @@ class Scrubber:
         path: Path = (),
         found: list[Redaction] | None = None,
     ) -> Any:
-        """A new value without secrets.
+        """A new JSON-like value without secrets; objects that JSON does not have are shown by their type.
 
         Args:
             value: JSON-like. It is not changed.
@@ -97,11 +75,16 @@ class Scrubber:
             found: takes what was redacted.
         """
         wanted = self._wanted(found)
-        cleaned = events.clean_value(self, value, taint, path, wanted)
+        scrubbed = scrub_value(self.ruleset, value, taint, path, wanted)
         self._report(wanted, found)
-        return cleaned
+        return scrubbed
 
-    def clean_event(
+    def scrub_text(self, text: str) -> str:
+        """A text without secrets."""
+        scrubbed = self.scrub(text)
+        return scrubbed if isinstance(scrubbed, str) else FILTERED
+
+    def scrub_event(
         self,
         event: dict[str, Any],
         *,
@@ -111,26 +94,29 @@ class Scrubber:
     ) -> None:
         """Scrub an event, transaction or check-in in place, and say so in its `_meta`.
 
+        This is the protocol of the SDK's `EventScrubber`.
+
         Args:
-            event: in the wire form, or as the SDK has it before it is serialised.
+            event: in the wire form, or as the SDK has it before it is serialised. Its fields are replaced; what they
+                held is not changed.
             taint: what else is secret; it never touches the protocol's own fields.
             sections: other scrubbers, or `KEEP`, for parts of it by path, such as `("request", "headers")`.
             found: takes what was redacted.
         """
         wanted = self._wanted(found)
-        events.clean_event(self, event, taint, sections or {}, wanted)
+        scrub_fields(self.ruleset, event, EVENT, taint, sections or {}, wanted).remark(event)
         self._report(wanted, found)
 
-    def clean_part(
+    def scrub_part(
         self, value: Any, *, path: tuple[str, ...], taint: Taint | None = None, found: list[Redaction] | None = None
     ) -> Any:
         """A part of an event without secrets, read as what stands at `path`, such as `("request", "query_string")`."""
         wanted = self._wanted(found)
-        cleaned = events.clean_part(self, value, taint, path, wanted)
+        scrubbed = scrub_part(self.ruleset, value, taint, path, wanted)
         self._report(wanted, found)
-        return cleaned
+        return scrubbed
 
-    def clean_attributes(
+    def scrub_attributes(
         self,
         attributes: dict[str, Any],
         *,
@@ -140,10 +126,10 @@ class Scrubber:
     ) -> None:
         """Scrub the attributes of a span, log or metric in place: `{"key": {"value": 1, "type": "integer"}}`."""
         wanted = self._wanted(found)
-        events.clean_attributes(self, attributes, taint, path, wanted)
+        scrub_attributes(self.ruleset, attributes, taint, path, wanted)
         self._report(wanted, found)
 
-    def clean_item(
+    def scrub_item(
         self,
         kind: str,
         payload: Any,
@@ -158,13 +144,13 @@ class Scrubber:
             kind: the item's type: `"event"`, `"span"`, `"attachment"`, ...; of an unknown one everything is data.
             payload: parsed, or bytes or text. A mapping may be changed in place.
             taint: what else is secret; for batches also a callable that gives it for each entry.
-            sections: as for `clean_event`.
+            sections: as for `scrub_event`.
             found: takes what was redacted.
         """
         wanted = self._wanted(found)
-        cleaned = events.clean_item(self, kind, payload, taint, sections or {}, wanted)
+        scrubbed = scrub_item(self.ruleset, kind, payload, taint, sections or {}, wanted)
         self._report(wanted, found)
-        return cleaned
+        return scrubbed
 
     def report(self, redactions: Iterable[Redaction]) -> None:
         """Tell `on_redact` of redactions."""
@@ -184,52 +170,3 @@ class Scrubber:
             if found is not None:
                 found.extend(redactions)
             self.report(redactions)
-
-    def allows_path(self, path: tuple[Any, ...]) -> bool:
-        """Whether a place was allowed by its path."""
-        return any(
-            len(place) <= len(path)
-            and all(wanted in ("*", str(step)) for wanted, step in zip(place, path[-len(place) :], strict=True))
-            for place in self._places
-        )
-
-
-def _rules(given: Iterable[Rule | str]) -> tuple[Rule, ...]:
-    if isinstance(given, (str, Rule)):
-        raise TypeError(f"rules must be several, got one: write rules=({given!r},)")
-    rules: dict[str, Rule] = {}
-    for entry in given:
-        if isinstance(entry, str) and entry not in BY_ID:
-            raise ValueError(f"no rule has the id {entry!r}; there are {', '.join(sorted(BY_ID))}")
-        rule = BY_ID[entry] if isinstance(entry, str) else entry
-        if not isinstance(rule, Rule):
-            raise TypeError(f"a rule must be a Rule or the id of one, got {type(rule).__qualname__}")
-        if rule.id in rules and rules[rule.id] is not rule:
-            raise ValueError(f"two rules have the id {rule.id!r}; give one of them another")
-        rules[rule.id] = rule
-    return tuple(rules.values())
-
-
-def _several(name: str, given: Any) -> tuple[Any, ...]:
-    if isinstance(given, (str, bytes)):
-        raise TypeError(f"{name} must be several terms, got one text: write {name}=({given!r},)")
-    return tuple(given)
-
-
-def _place(place: Any) -> tuple[str, ...]:
-    if not isinstance(place, (tuple, list)) or not all(isinstance(step, str) for step in place):
-        raise TypeError(f"allow takes terms, and places as tuples of str, got {type(place).__qualname__}")
-    if not place:
-        raise ValueError("a place of allow must have a step, got (); name it like ('extra', 'token')")
-    return tuple(place)
-
-
-def _terms(name: str, terms: Iterable[Any]) -> tuple[str, ...]:
-    checked = []
-    for term in terms:
-        if not isinstance(term, str):
-            raise TypeError(f"a term of {name} must be a str, got {type(term).__qualname__}")
-        if not words(term):
-            raise ValueError(f"a term of {name} must have a letter or digit in it, got {term!r}")
-        checked.append(term)
-    return tuple(checked)

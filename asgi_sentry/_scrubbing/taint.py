@@ -18,11 +18,11 @@ from asgi_sentry._scrubbing.keys import DENIED
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, pair_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
-    from asgi_sentry._scrubbing.scrubber import Scrubber
-    from asgi_sentry._scrubbing.text.texts import Places
+    from asgi_sentry._scrubbing.ruleset import Ruleset
 
+REQUEST = "@request"  # the id for what is scrubbed because it came in with the request
 MIN_LENGTH = 6
 MIN_COOKIE = 16  # a cookie of any name is taken for a secret from this length on
 _MAX_VALUES, _MAX_LENGTH, _MAX_NODES = 256, 8192, 50_000
@@ -76,8 +76,8 @@ class Taint:
         headers: Iterable[tuple[bytes, bytes]] = (),
         query: bytes = b"",
         body: object = None,
-        keys: Scrubber,
-        body_keys: Scrubber | None = None,
+        keys: Ruleset,
+        body_keys: Ruleset | None = None,
     ) -> Taint:
         """The secrets in the parts of a request.
 
@@ -110,24 +110,16 @@ class Taint:
     def __reduce__(self) -> str:
         raise TypeError("a Taint holds secrets and is not pickled")
 
-    def suspects(self, joined: str, texts: Sequence[str], places: Places) -> set[int]:
-        """Which of several texts may hold a value.
-
-        Args:
-            joined: the texts with one character between each two.
-            texts: of which the indices are returned.
-            places: of the texts in `joined`.
-        """
-        found: set[int] = set()
-        find = joined.find
-        for core, _ in self._cores:
-            at = find(core)
-            while at >= 0:
-                index, following = places.at(at)
-                found.add(index)
-                at = find(core, following)
-        if "..." in joined:
-            found.update(index for index, text in enumerate(texts) if text.endswith(_ENDS_CUT))
+    def found_in(self, texts: Collection[str]) -> dict[str, str]:
+        """Those of several texts that hold a value, each with what is left of it."""
+        joined = "\0".join(texts)
+        if not any(core in joined for core, _ in self._cores) and "..." not in joined:
+            return {}
+        found = {}
+        for text in texts:
+            left, hit = self.replace(text)
+            if hit:
+                found[text] = left
         return found
 
     def replace(self, text: str) -> tuple[str, bool]:
@@ -262,7 +254,7 @@ def _texts_of(raw: bytes) -> list[str]:
         return [text]
 
 
-def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Scrubber) -> Iterator[str]:
+def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Ruleset) -> Iterator[str]:
     meaning = keys.keys.meaning
     for name, raw in headers:
         lower = name.lower()
@@ -303,7 +295,7 @@ def _of_authorization(text: str) -> Iterator[str]:
             yield user
 
 
-def _of_cookies(text: str, keys: Scrubber) -> Iterator[str]:
+def _of_cookies(text: str, keys: Ruleset) -> Iterator[str]:
     for part in text.split(";"):
         name, _, value = part.strip().partition("=")
         value = value.strip().strip('"')
@@ -313,7 +305,7 @@ def _of_cookies(text: str, keys: Scrubber) -> Iterator[str]:
                 yield unquote_plus(value)
 
 
-def _of_query(query: bytes, keys: Scrubber) -> Iterator[str]:
+def _of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
     if not query:
         return
     for part in query.decode("latin-1").replace(";", "&").split("&"):
@@ -324,7 +316,7 @@ def _of_query(query: bytes, keys: Scrubber) -> Iterator[str]:
             yield value
 
 
-def _of_body(body: object, keys: Scrubber) -> Iterator[str]:
+def _of_body(body: object, keys: Ruleset) -> Iterator[str]:
     verdicts = keys.keys
     stack: list[tuple[Any, bool]] = [(body, False)]
     visited = 0

@@ -71,10 +71,10 @@ def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
         event = None
     found: list[Redaction] = []
     if isinstance(event, dict) and not _EVENT_KEYS.isdisjoint(event):
-        scrubber.clean_event(event, found=found)
+        scrubber.scrub_event(event, found=found)
         return event, found
     body = parse_body(raw, content_type=content_type)
-    value = scrubber.clean(body.value, found=found)
+    value = scrubber.scrub(body.value, found=found)
     return "" if value is None and not raw else value, found
 
 
@@ -89,14 +89,14 @@ def _as_envelope(raw: bytes) -> Envelope | None:
 
 def _scrub_envelope(envelope: Envelope, scrubber: Scrubber) -> tuple[list[Any], list[Redaction]]:
     found: list[Redaction] = []
-    listed: list[Any] = [scrubber.clean(envelope.headers, path=(0,), found=found)]
+    listed: list[Any] = [scrubber.scrub(envelope.headers, path=(0,), found=found)]
     for number, item in enumerate(envelope.items, 1):
         try:
             payload: Any = item.json()
         except BadEnvelopeError:  # no JSON: an attachment
             payload = parse_body(item.payload, content_type=None).value
         redactions: list[Redaction] = []
-        cleaned = scrubber.clean_item(item.kind, payload, found=redactions)
+        cleaned = scrubber.scrub_item(item.kind, payload, found=redactions)
         listed.append({"type": item.kind, "payload": cleaned})
         found += [Redaction((number, "payload", *redaction.path), redaction.rule) for redaction in redactions]
     return listed, found

@@ -68,10 +68,10 @@ def test_text_in_bytes_is_scrubbed_and_other_bytes_are_not_broken(kind):
 
 def test_one_bad_item_does_not_take_the_others_along():
     class Picky(asgi_sentry.Scrubber):
-        def clean_item(self, kind: str, payload: Any, **named: Any) -> Any:
+        def scrub_item(self, kind: str, payload: Any, **named: Any) -> Any:
             if kind == "bad":
                 raise RuntimeError(SECRET)
-            return super().clean_item(kind, payload, **named)
+            return super().scrub_item(kind, payload, **named)
 
     cleaned, lost = through(item("good", DIRTY), item("bad", DIRTY), item("fine", DIRTY), scrubber=Picky())
     assert [each.type for each in cleaned.items] == ["good", "fine"]
@@ -80,7 +80,7 @@ def test_one_bad_item_does_not_take_the_others_along():
 
 def test_an_envelope_of_which_nothing_is_left_is_not_sent():
     class Broken(asgi_sentry.Scrubber):
-        def clean_item(self, *_: Any, **__: Any) -> Any:
+        def scrub_item(self, *_: Any, **__: Any) -> Any:
             raise RuntimeError(SECRET)
 
     cleaned, lost = through(item("bad", DIRTY), scrubber=Broken())
@@ -90,7 +90,7 @@ def test_an_envelope_of_which_nothing_is_left_is_not_sent():
 
 def test_the_log_of_a_failure_has_no_secret(caplog):
     class Broken(asgi_sentry.Scrubber):
-        def clean_item(self, *_: Any, **__: Any) -> Any:
+        def scrub_item(self, *_: Any, **__: Any) -> Any:
             raise RuntimeError(SECRET)
 
     caplog.set_level("WARNING")

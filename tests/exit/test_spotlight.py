@@ -86,7 +86,7 @@ def test_limits_and_counters_are_spent_once(spotlight, mode):
 def test_what_cannot_be_scrubbed_is_lost_once_and_shown_nowhere(spotlight, mode, monkeypatch):
     transport = RecordingTransport()
     begin(mode, transport)
-    monkeypatch.setattr(asgi_sentry.Scrubber, "clean_event", None)
+    monkeypatch.setattr(asgi_sentry.Scrubber, "scrub_event", None)
     asgi_sentry.capture_message("here")
     assert [each for each in transport.lost if each[1] == "error"] == [("internal_sdk_error", "error", 1)]
     assert bodies(spotlight) == bodies(transport.envelopes) == b""

@@ -131,7 +131,7 @@ def test_losses_are_counted_where_the_transport_counts_them():
 @pytest.mark.parametrize("form", ["class", "instance"])
 def test_what_can_not_be_scrubbed_does_not_pass(form):
     class Broken(asgi_sentry.Scrubber):
-        def clean_item(self, *_: Any, **__: Any) -> Any:
+        def scrub_item(self, *_: Any, **__: Any) -> Any:
             raise RuntimeError(SECRET)
 
     inner = RecordingTransport()

@@ -166,10 +166,10 @@ def test_websockets_that_are_no_transactions(start, mode, websockets):
 class Broken(asgi_sentry.Scrubber):
     """Stumbles over everything it is given."""
 
-    def clean_event(self, *_: Any, **__: Any) -> Any:
+    def scrub_event(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("5ecret")
 
-    def clean_item(self, *_: Any, **__: Any) -> Any:
+    def scrub_item(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("5ecret")
 
 
@@ -205,7 +205,7 @@ def test_what_cannot_be_scrubbed_without_the_door_is_lost_and_counted(start_plai
 
 
 class _Unreadable(asgi_sentry.Scrubber):
-    def clean_part(self, *_: Any, **__: Any) -> Any:
+    def scrub_part(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("5ecret")
 
 

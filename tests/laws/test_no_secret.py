@@ -600,7 +600,7 @@ def test_a_client_cannot_blank_out_an_event(start, mode):
 
 def test_the_ids_in_a_spans_attributes_stay_too():
     ids = {"sentry.segment.id": {"value": "4111111111111111", "type": "string"}}
-    payload = asgi_sentry.Scrubber().clean_item("span", {"items": [{"attributes": ids}]})
+    payload = asgi_sentry.Scrubber().scrub_item("span", {"items": [{"attributes": ids}]})
     assert payload["items"][0]["attributes"]["sentry.segment.id"]["value"] == "4111111111111111"
 
 

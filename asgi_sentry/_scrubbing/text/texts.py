@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from asgi_sentry._scrubbing.keys import trie
 from asgi_sentry._scrubbing.text.rules import FILTERED, Gate, Rule, gates_of
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from asgi_sentry._scrubbing.keys import Keys
-    from asgi_sentry._scrubbing.taint import Taint
 
     Hits = dict[str, tuple[str, list[str]]]  # what is left of a text, and the ids of the rules that did it
     Entry = tuple[bytes, re.Pattern[bytes] | None, int]  # a literal, its check, rules as bits
 
-REQUEST = "@request"
 _UPPER, _LOWER, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
 _SHAPE = bytes.maketrans(_UPPER + _LOWER + _DIGITS, b"A" * 26 + b"a" * 26 + b"0" * 10)
 _RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range(256))
@@ -37,7 +35,6 @@ _WORDS = bytes(
     byte | 0x20 if byte in _UPPER + _LOWER else 0x20 for byte in range(256)
 )  # without digits: they make none
 _ROUNDS = 4  # a redaction may complete another match ("a [Filtered]@b" ...); each round leaves less to find
-_TAINTED = 1 << 200  # beyond any number of rules
 # A gate's rarest character is looked for first: one is found many times faster than several in a row.
 _COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHVWKYXJQZ"
 
@@ -60,7 +57,6 @@ _NO_SEPARATORS = bytes(set(range(1, 256)) - set(b"=:<>{}()[],%+\\\t\n\r\v\f \xa0
 # How much is remembered before it begins anew.
 _KNOWN_CHARACTERS, _KNOWN_LENGTH = 1_000_000, 1000
 _REMEMBERED = 300  # of one look: more than these that nobody has met are a flood of what nobody will meet again
-_KNOWN_LINES, _KNOWN_LINE = 4096, 200
 _KNOWN_WORDS, _KNOWN_WORD = 10_000, 24
 
 
@@ -106,7 +102,7 @@ class TextRules:
 
     __slots__ = (
         "_always", "_characters", "_cores", "_find_core", "_gates", "_harmless_words", "_keys", "_known",
-        "_other_lines", "_rules", "_shapes_hold", "_words", "clean_frames", "clean_lines",
+        "_rules", "_shapes_hold", "_words",
     )  # fmt: skip
 
     def __init__(self, rules: Sequence[Rule], keys: Keys) -> None:
@@ -116,9 +112,6 @@ class TextRules:
         self._characters = 0  # in these
         # Whether no gate asks which digit one is, or which letter of an id: those of this package don't.
         self._shapes_hold = all(_OUTSIDE_IDS.match(literal) for rule in rules for literal in rule.literals)
-        self.clean_lines: set[str] = set()  # the same for texts of the protocol's, which are the program's own
-        self._other_lines: Hits = {}
-        self.clean_frames: dict[Any, tuple[Any, ...]] = {}  # the same for frames, by file and line
         self._harmless_words: set[bytes] = set()  # words with no core in them
         self._words: dict[bytes, tuple[bytes, ...]] = {}  # words with one or more
         self._always = 0
@@ -141,21 +134,12 @@ class TextRules:
                 self._gates[mask].setdefault(_first(mask, literal), []).append(entry)
         self._find_core = re.compile(trie([core.decode() for core in self._cores]).encode()).search
 
-    def look(
-        self,
-        texts: set[str],
-        taint: Taint | None = None,
-        *,
-        keys: Collection[str] = (),
-        new_keys: Collection[str] = (),
-    ) -> Look:
-        """Apply the rules and the taint to texts, each once.
+    def look(self, texts: set[str], *, new_keys: Collection[str] = ()) -> Look:
+        """Apply the rules to texts, each once.
 
         Args:
             texts: values.
-            taint: what else is secret.
-            keys: of containers, which may be tainted.
-            new_keys: those of them that nobody has met, so that the rules have not seen them yet.
+            new_keys: of containers, as far as nobody has met them, so that the rules have not seen them yet.
         """
         each = list(texts)
         joined = "\0".join(each)
@@ -171,15 +155,9 @@ class TextRules:
                 suspects = self.suspects([text for text, _ in looked_at])
         if new_keys:
             suspects.update(self.suspects(list(new_keys)))
-        if taint:
-            if keys:
-                each = [*each, *keys]
-                joined = "\0".join(each)
-            for index in taint.suspects(joined, each, Places(each)):
-                suspects[each[index]] = suspects.get(each[index], 0) | _TAINTED
         hits = {}
         for text, bits in suspects.items():
-            left, ids = self._rewrite(text, bits, taint)
+            left, ids = self._rewrite(text, bits)
             if ids:
                 hits[text] = (left, ids)
         harmless = [(text, text if text in suspects else shape) for text, shape in looked_at if text not in hits]
@@ -220,22 +198,6 @@ class TextRules:
             self._known.clear()
             self._characters = 0
         self._known.add(text)
-
-    def look_fixed(self, texts: set[str]) -> Hits:
-        """Apply the rules to texts of the protocol's, and remember those that are harmless."""
-        known, lines = self.clean_lines, self._other_lines
-        hits = {text: lines[text] for text in texts & lines.keys()}
-        each = list(texts.difference(known, hits))
-        found: Hits = {}
-        for text, bits in self.suspects(each).items():
-            left, ids = self._rewrite(text, bits)
-            if ids:
-                found[text] = (left, ids)
-        if len(known) < _KNOWN_LINES:
-            known.update(text for text in each if len(text) <= _KNOWN_LINE and text not in found)
-        if found and len(lines) < _KNOWN_LINES // 8:
-            lines.update(found)
-        return {**hits, **found}
 
     def suspects(self, texts: Sequence[str]) -> dict[str, int]:
         """Which texts may hold something, with the rules to apply as bits."""
@@ -314,13 +276,9 @@ class TextRules:
         bits = self._suspected(text)
         return self._rewrite(text, bits) if bits else (text, [])
 
-    def _rewrite(self, text: str, bits: int, taint: Taint | None = None) -> tuple[str, list[str]]:
+    def _rewrite(self, text: str, bits: int) -> tuple[str, list[str]]:
         """A text with its secrets replaced, and the ids of the rules that did it, each once."""
         ids: dict[str, None] = {}
-        if bits & _TAINTED and taint:
-            text, hit = taint.replace(text)
-            if hit:
-                ids[REQUEST] = None
         for _ in range(_ROUNDS):
             spans = [
                 span

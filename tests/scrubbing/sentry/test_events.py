@@ -15,7 +15,7 @@ from sentry_sdk.utils import AnnotatedValue, event_from_exception
 
 from asgi_sentry._scrubbing import FILTERED, KEEP, Redaction, Scrubber, Taint
 from asgi_sentry._scrubbing.headers import named_cookies, named_headers
-from asgi_sentry._scrubbing.sentry.event import secret_parameters
+from asgi_sentry._scrubbing.sentry.logentry import secret_parameters
 from asgi_sentry.testing import RecordingTransport
 from tests.strategies import planted, secret_values
 
@@ -26,14 +26,14 @@ F = FILTERED
 def redacted_in(event, **more) -> list[Redaction]:
     """Scrub an event; what was redacted in it."""
     found: list[Redaction] = []
-    SCRUBBER.clean_event(event, found=found, **more)
+    SCRUBBER.scrub_event(event, found=found, **more)
     return found
 
 
 def cleaned_part(name, value) -> tuple[object, list[Redaction]]:
     """A part of a request, scrubbed, and what was redacted in it."""
     found: list[Redaction] = []
-    return SCRUBBER.clean_part(value, path=("request", name), found=found), found
+    return SCRUBBER.scrub_part(value, path=("request", name), found=found), found
 
 
 def event_with(value) -> dict:
@@ -92,9 +92,9 @@ def test_a_secret_is_gone_from_every_place(case):
 
 @given(secret_values())
 def test_taint_reaches_every_place_but_protocol(secret):
-    taint = Taint.collect(headers=[(b"x-api-key", secret.encode())], keys=SCRUBBER)
+    taint = Taint.collect(headers=[(b"x-api-key", secret.encode())], keys=SCRUBBER.ruleset)
     event = event_with(f"it is {secret} here")
-    SCRUBBER.clean_event(event, taint=taint)
+    SCRUBBER.scrub_event(event, taint=taint)
     assert secret not in repr(event)
 
 
@@ -111,7 +111,7 @@ def test_a_client_can_not_blank_out_the_protocol(word):
     event.update(release=word, environment=word, server_name=word, platform=word, level=word, dist=word, logger=word)
     event["exception"]["values"][0]["type"] = word
     before = copy.deepcopy(event)
-    SCRUBBER.clean_event(event, taint=taint)
+    SCRUBBER.scrub_event(event, taint=taint)
     assert event == before
 
 
@@ -120,14 +120,14 @@ def test_rules_still_apply_to_source_lines_and_names():
     event["exception"]["values"][0]["stacktrace"]["frames"][0]["context_line"] = 'connect("postgres://u:hunter2@db/x")'
     for _ in range(3):  # what is remembered of frames does not let it pass
         again = copy.deepcopy(event)
-        SCRUBBER.clean_event(again)
+        SCRUBBER.scrub_event(again)
         assert "hunter2" not in repr(again)
     event["exception"]["values"][0]["stacktrace"]["frames"][0]["context_line"] = "harmless()"
     for _ in range(3):
-        SCRUBBER.clean_event(copy.deepcopy(event))
+        SCRUBBER.scrub_event(copy.deepcopy(event))
     changed = copy.deepcopy(event)
     changed["exception"]["values"][0]["stacktrace"]["frames"][0]["pre_context"] = ["password='hunter2'"]
-    SCRUBBER.clean_event(changed)
+    SCRUBBER.scrub_event(changed)
     assert "hunter2" not in repr(changed)
 
 
@@ -165,14 +165,14 @@ def test_parts_are_decided_by_others():
     }  # fmt: skip
     assert (("request", "headers", "x-mine"), "@password") in found
     plain = {"user": {"email": "bob@example.com", "ip_address": "1.2.3.4", "id": "7"}}
-    SCRUBBER.clean_event(plain)
+    SCRUBBER.scrub_event(plain)
     assert plain["user"] == {"email": F, "ip_address": F, "id": "7"}
 
 
 def test_parameters_of_log_messages():
-    assert secret_parameters("password=%s for %s at {}", SCRUBBER) == {0}
-    assert secret_parameters("%(user)s: token: %(token)r", SCRUBBER) == {"token"}
-    assert secret_parameters("100%% of {0}, secret='{1}'", SCRUBBER) == {1}
+    assert secret_parameters("password=%s for %s at {}", SCRUBBER.ruleset) == {0}
+    assert secret_parameters("%(user)s: token: %(token)r", SCRUBBER.ruleset) == {"token"}
+    assert secret_parameters("100%% of {0}, secret='{1}'", SCRUBBER.ruleset) == {1}
     event = {
         "logentry": {
             "message": "user %s has password=%s",
@@ -180,7 +180,7 @@ def test_parameters_of_log_messages():
             "formatted": "user bob has password=hunter2",
         }
     }
-    SCRUBBER.clean_event(event)
+    SCRUBBER.scrub_event(event)
     assert event["logentry"] == {
         "message": "user %s has password=%s", "params": ["bob", F], "formatted": f"user bob has password={F}"
     }  # fmt: skip
@@ -246,13 +246,13 @@ def test_events_of_any_shape_do_not_raise(field, value):
     event = (
         {"event_id": "1" * 32, field: value, "extra": {"password": "hunter2"}} if field != "extra" else {field: value}
     )
-    SCRUBBER.clean_event(event)
+    SCRUBBER.scrub_event(event)
     assert "hunter2" not in repr(event)
 
 
 def test_what_can_not_be_scrubbed_is_replaced():
     event = {"event_id": "1" * 32, "extra": {"a": Hostile(password="hunter2")}, "level": "error", "tags": {"a": "b"}}
-    SCRUBBER.clean_event(event)
+    SCRUBBER.scrub_event(event)
     assert "hunter2" not in json.dumps(event)
     assert event["event_id"] == "1" * 32
 
@@ -269,7 +269,7 @@ def test_attributes_keep_their_types_true():
         "list": {"value": ["password=hunter2", "b"], "type": "array"},
     }
     found: list[Redaction] = []
-    SCRUBBER.clean_attributes(attributes, taint=Taint(("app@1.0-x", "app@1.0")), found=found)
+    SCRUBBER.scrub_attributes(attributes, taint=Taint(("app@1.0-x", "app@1.0")), found=found)
     assert attributes == {
         "token": {"value": F, "type": "string"},
         "note": {"value": f"mail {F}", "type": "string"},
@@ -292,7 +292,7 @@ def test_each_entry_of_a_batch_has_the_taint_of_its_own_request():
     payload = {"version": 2, "items": [entry("a"), entry("b"), entry("c"), entry("a")]}
     before = copy.deepcopy(payload)
     found: list[Redaction] = []
-    cleaned = SCRUBBER.clean_item(
+    cleaned = SCRUBBER.scrub_item(
         "log", payload, taint=lambda item: taints.get(item["attributes"]["who"]["value"]), found=found
     )
     assert [item["body"] for item in cleaned["items"]] == [
@@ -308,7 +308,7 @@ def test_parameters_of_structured_logs():
         "sentry.message.parameter.0": {"value": "hunter2", "type": "string"},
         "sentry.message.parameter.1": {"value": "bob", "type": "string"},
     }
-    SCRUBBER.clean_attributes(attributes)
+    SCRUBBER.scrub_attributes(attributes)
     assert [held["value"] for held in attributes.values()] == ["password=%s of %s", F, "bob"]
 
 
@@ -327,7 +327,7 @@ def test_every_kind_is_scrubbed(kind):
             "items": [{"name": "password=hunter2", "attributes": {"token": {"value": "hunter2", "type": "string"}}}],
         }
     found: list[Redaction] = []
-    cleaned = SCRUBBER.clean_item(kind, payload, found=found)
+    cleaned = SCRUBBER.scrub_item(kind, payload, found=found)
     assert "hunter2" not in json.dumps(cleaned)
     assert found
 
@@ -339,16 +339,16 @@ def test_sessions_keep_their_ids():
         "attrs": {"release": "app@1.0", "environment": "x"},
         "status": "ok",
     }
-    cleaned = SCRUBBER.clean_item("session", payload)
+    cleaned = SCRUBBER.scrub_item("session", payload)
     assert cleaned == {"sid": "a" * 32, "did": F, "attrs": {"release": "app@1.0", "environment": "x"}, "status": "ok"}
 
 
 def test_attachments():
-    assert SCRUBBER.clean_item("attachment", b"x password=hunter2\n") == b"x password=[Filtered]\n"
-    assert SCRUBBER.clean_item("attachment", "token: abc123x") == f"token: {F}"
+    assert SCRUBBER.scrub_item("attachment", b"x password=hunter2\n") == b"x password=[Filtered]\n"
+    assert SCRUBBER.scrub_item("attachment", "token: abc123x") == f"token: {F}"
     image = b"\x89PNG\0password=hunter2"
-    assert SCRUBBER.clean_item("attachment", image) == image
-    assert SCRUBBER.clean_item("client_report", {"discarded_events": []}) == {"discarded_events": []}
+    assert SCRUBBER.scrub_item("attachment", image) == image
+    assert SCRUBBER.scrub_item("client_report", {"discarded_events": []}) == {"discarded_events": []}
 
 
 # --- headers ----------------------------------------------------------------------------------------------------------

@@ -107,5 +107,5 @@ def test_documented_tokens_are_found(maker):
      "secret/my-secret created", "an_identifier_that_is_longer_than_most_of_them", "AnExceptionThatHasAVeryLongName"],
 )  # fmt: skip
 def test_what_has_a_prefix_alone_stays(text):
-    assert list(BY_ID["@token"].spans(text, SCRUBBER.keys)) == []
+    assert list(BY_ID["@token"].spans(text, SCRUBBER.ruleset.keys)) == []
     assert SCRUBBER.scrub_text(text) == text

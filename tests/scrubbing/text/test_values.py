@@ -259,7 +259,7 @@ def test_rules_are_added_and_removed_by_id():
     own = Rule("@employee", r"\bEMP-\d{6}\b", validate=lambda found: not found.endswith("000000"))
     scrubber = Scrubber(rules=(*(rule for rule in DEFAULT_RULES if rule.id != "@email"), own))
     found = []
-    assert scrubber.clean("EMP-123456 EMP-000000 bob@example.com", found=found) == f"{F} EMP-000000 bob@example.com"
+    assert scrubber.scrub("EMP-123456 EMP-000000 bob@example.com", found=found) == f"{F} EMP-000000 bob@example.com"
     assert found == [((), "@employee")]
 
 
@@ -381,8 +381,8 @@ def test_what_others_hold_for_sensitive_is(term):
 def test_what_is_remembered_of_keys_is_bounded(keys):
     scrubber = Scrubber()
     scrubber.scrub({f"{key}{number}": 1 for key in keys for number in range(200)})
-    assert len(scrubber.keys.plain) <= 4096
-    assert len(scrubber.keys.special) <= 4096 + 3
+    assert len(scrubber.ruleset.keys.plain) <= 4096
+    assert len(scrubber.ruleset.keys.special) <= 4096 + 3
     assert scrubber.scrub({"password": "x", f"{keys[0]}_token": "y"}) == {"password": F, f"{keys[0]}_token": F}
 
 
@@ -407,9 +407,9 @@ def test_a_word_longer_than_words_are_is_a_credential():
 
 
 def test_own_terms_are_looked_for_in_texts():
-    keys = Scrubber(deny=("customer_no", "geheim")).keys
+    keys = Scrubber(deny=("customer_no", "geheim")).ruleset.keys
     assert {gate.literal for gate in gates_of(BY_ID["@password"], keys)} >= {b"customer", b"geheim", b"pswd"}
-    assert gates_of(BY_ID["@password"], SCRUBBER.keys) == BY_ID["@password"]._gates
+    assert gates_of(BY_ID["@password"], SCRUBBER.ruleset.keys) == BY_ID["@password"]._gates
     assert (
         gates_of(BY_ID["@password"], Scrubber(deny=("\u043f\u0430\u0440\u043e\u043b\u044c",)).keys) == ()
     )  # every text is looked at

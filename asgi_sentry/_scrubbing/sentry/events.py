@@ -1,0 +1,243 @@
+"""Events, transactions, check-ins, sessions and profiles: one object each, with known fields.
+
+Source: https://develop.sentry.dev/sdk/data-model/event-payloads/. A fingerprint is the team's own text, often an
+exception's, so it is data: what it is replaced with groups events as well. So is a transaction's name, which may be a
+URL's path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._scrubbing.sentry.frames import EXCEPTION, STACKTRACE, THREAD, frame
+from asgi_sentry._scrubbing.sentry.logentry import logentry
+from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
+from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, add, add_fields, an_object, each
+from asgi_sentry._scrubbing.text.pairs import FILTERED
+from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
+from asgi_sentry._scrubbing.tree.plain import Copier, NotPlainError, quick_copy, rename_keys
+from asgi_sentry._scrubbing.tree.walk import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asgi_sentry._scrubbing.ruleset import Ruleset
+    from asgi_sentry._scrubbing.sentry.schema import Action, Schema
+    from asgi_sentry._scrubbing.taint import Taint
+
+    Sections = Mapping[tuple[str, ...], Any]
+
+
+class _Keep:
+    """Left as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP = _Keep()
+"""In `sections`: this part was decided elsewhere and is left as it is."""
+
+_BREADCRUMB = an_object({"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": TEXT, "data": DATA})
+_SPAN = an_object(
+    {
+        **dict.fromkeys(("trace_id", "span_id", "parent_span_id", "segment_id", "profile_id", "hash"), ID),
+        **dict.fromkeys(("start_timestamp", "timestamp", "exclusive_time", "status", "same_process_as_parent"), ID),
+        **dict.fromkeys(("op", "origin", "type"), FIXED),
+        "description": TEXT,
+        "data": DATA,
+        "tags": DATA,
+    }
+)
+_IDS: dict[str, Action] = dict.fromkeys(("profile_id", "profiler_id", "replay_id", "trace_id"), ID)
+_CONTEXT = an_object({"type": FIXED, **_IDS})
+_CONTEXTS = an_object({"trace": _SPAN}, rest=_CONTEXT)
+EVENT: dict[str, Action] = {
+    **dict.fromkeys(("event_id", "type", "level", "platform", "timestamp", "start_timestamp", "received"), ID),
+    **dict.fromkeys(("check_in_id", "status", "duration", "version", "_meta", "client_sample_rate"), ID),
+    **dict.fromkeys(("release", "dist", "environment", "server_name", "logger", "sdk", "modules", "debug_meta"), FIXED),
+    **dict.fromkeys(("monitor_slug", "monitor_config", "transaction_info", "measurements", "errors", "project"), FIXED),
+    "transaction": TEXT,
+    "culprit": TEXT,
+    "fingerprint": each(TEXT),
+    "message": logentry,
+    "logentry": logentry,
+    "exception": each(EXCEPTION),
+    "threads": each(THREAD),
+    "stacktrace": STACKTRACE,
+    "breadcrumbs": each(_BREADCRUMB),
+    "request": REQUEST,
+    "user": DATA,
+    "contexts": _CONTEXTS,
+    "spans": each(_SPAN),
+    "tags": DATA,
+    "extra": DATA,
+}
+_SESSION: dict[str, Action] = {
+    **dict.fromkeys(("sid", "seq", "timestamp", "started", "init", "status", "errors", "duration"), ID),
+    "attrs": an_object({"release": FIXED, "environment": FIXED}),
+    "aggregates": each(an_object(dict.fromkeys(("started", "exited", "errored", "abnormal", "crashed"), ID))),
+}
+_PROFILE_IDS = (
+    "event_id",
+    "profile_id",
+    "profiler_id",
+    "chunk_id",
+    "platform",
+    "version",
+    "timestamp",
+    "id",
+    "trace_id",
+)
+
+
+def _nothing(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
+    """Numbers by the thousand."""
+
+
+_PROFILE: dict[str, Action] = {
+    **dict.fromkeys(_PROFILE_IDS, ID),
+    **dict.fromkeys(("release", "dist", "environment", "device", "os", "runtime", "client_sdk", "debug_meta"), FIXED),
+    "profile": an_object({"frames": each(frame), "samples": _nothing, "stacks": _nothing, "thread_metadata": FIXED}),
+    "transactions": each(an_object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT})),
+    "transaction": an_object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT}),
+}
+SCHEMAS: dict[str, dict[str, Action]] = {
+    "session": _SESSION,
+    "sessions": _SESSION,
+    "profile": _PROFILE,
+    "profile_chunk": _PROFILE,
+    **dict.fromkeys(("event", "transaction", "check_in", "feedback"), EVENT),
+}
+
+
+def scrub_fields(
+    ruleset: Ruleset,
+    payload: dict[str, Any],
+    schema: Schema,
+    taint: Taint | None,
+    sections: Sections,
+    found: list[Redaction] | None,
+) -> Notes:
+    """Scrub an object in place: its fields are replaced, and what they held is not changed.
+
+    Returns:
+        What was redacted.
+    """
+    try:
+        try:
+            fields, notes = _scrubbed(ruleset, payload, schema, taint, sections, exact=False)
+        except NotPlainError:
+            fields, notes = _scrubbed(ruleset, payload, schema, taint, sections, exact=True)
+    except Exception:  # RecursionError and MemoryError among them: it can't be told what is in it
+        notes = Notes()
+        fields = dict(payload)
+        for field in payload:
+            if schema.get(field) != ID:
+                fields[field] = FILTERED
+                notes.add(None, field, "@error")
+    if fields.keys() != payload.keys():
+        payload.clear()
+    payload.update(fields)
+    if found is not None:
+        found.extend(notes.redactions())
+    return notes
+
+
+def _scrubbed(
+    ruleset: Ruleset, payload: dict[str, Any], schema: Schema, taint: Taint | None, sections: Sections, *, exact: bool
+) -> tuple[dict[str, Any], Notes]:
+    copier = Copier(lenient=True)
+    fields: dict[str, Any] = {}
+    for field, value in payload.items():
+        _put_copy(value, fields, field, copier, exact=exact)
+    walk = Walk(ruleset)
+    held: list[tuple[tuple[str, ...], Any]] = []
+    for path, other in sections.items():
+        _hold(walk, fields, path, other, taint, held)
+    rest = add_fields(walk, schema, fields, None)
+    if rest:
+        walk.members(rest, fields, None)
+    walk.finish(taint)
+    copier.restore()
+    for path, value in held:
+        holder = fields
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = value
+    if walk.renamed and isinstance(fields.get("_meta"), dict):
+        rename_keys(fields["_meta"], walk.renamed)
+    return fields, walk.notes
+
+
+def _put_copy(value: Any, holder: Any, key: Any, copier: Copier, *, exact: bool) -> None:
+    """Put a plain copy of a value at `holder[key]`; a quick one may turn out not to be plain."""
+    if not exact:
+        try:
+            holder[key] = quick_copy(value)
+            return
+        except NotPlainError:
+            pass
+    copier.put(value, holder, key)
+
+
+def _hold(
+    walk: Walk, payload: dict[str, Any], path: tuple[str, ...], other: Any, taint: Taint | None, held: list[Any]
+) -> None:
+    """Take a part out that another scrubber decides about, and have it decide."""
+    holder = payload
+    for step in path[:-1]:
+        inner = holder.get(step)
+        if not isinstance(inner, dict):
+            return
+        holder = inner
+    last = path[-1]
+    if holder.get(last) is None:
+        return
+    value, holder[last] = holder[last], None
+    if other is not KEEP:
+        found: list[Redaction] = []
+        value = other.scrub_part(value, taint=taint, path=path, found=found)
+        for where, rule in found:
+            walk.notes.add(place_of(where[:-1]), where[-1], rule)
+    held.append((path, value))
+
+
+def scrub_part(
+    ruleset: Ruleset, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction] | None
+) -> Any:
+    """A part of an event, read as what it is by its path: URL, query string, cookies, headers or data."""
+    action = REQUEST_FIELDS.get(path[-1], DATA) if path[0] == "request" else DATA
+    try:
+        try:
+            return _part(ruleset, value, taint, path, action, found, exact=False)
+        except NotPlainError:
+            return _part(ruleset, value, taint, path, action, found, exact=True)
+    except Exception:
+        if found is not None:
+            found.append(Redaction(path, "@error"))
+        return FILTERED
+
+
+def _part(
+    ruleset: Ruleset,
+    value: Any,
+    taint: Taint | None,
+    path: tuple[Any, ...],
+    action: Action,
+    found: list[Redaction] | None,
+    *,
+    exact: bool,
+) -> Any:
+    copier = Copier(lenient=True)
+    result: dict[Any, Any] = {}
+    _put_copy(value, result, path[-1], copier, exact=exact)
+    walk = Walk(ruleset)
+    add(walk, action, result[path[-1]], result, path[-1], place_of(path[:-1]))
+    walk.finish(taint)
+    copier.restore()
+    if found is not None:
+        found.extend(walk.notes.redactions())
+    return result[path[-1]]

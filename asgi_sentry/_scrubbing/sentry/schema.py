@@ -1,0 +1,128 @@
+"""How a payload is read field by field: which are protocol, which are text, which are data.
+
+Protocol fields (types, levels, ids, release, environment, platform, server, module, function and file names, source
+lines) are never touched by taint: a client must not be able to blank out an event by sending a clever cookie. Value
+rules still apply to those that hold text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from asgi_sentry._scrubbing.tree.walk import Walk
+
+    # A field's way: one of the constants, or a function of the walk, the value, its holder and key, and their place.
+    Action = int | Callable[[Walk, Any, Any, Any, Any], None]
+    Schema = Mapping[str, Action]
+
+DATA, TEXT, FIXED, ID = range(4)  # keys decide; taint and rules; rules; nothing
+_LONGEST_ID = 64
+_DEEPEST = 16
+
+
+def add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, place: Any) -> None:
+    """Have a field go its way."""
+    if callable(action):
+        action(walk, value, holder, key, place)
+    elif action in (DATA, TEXT):
+        walk.add(value, holder, key, place)
+    elif action == FIXED or not _is_id(value):
+        add_fixed(walk, value, holder, key, place)
+
+
+def _is_id(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_ID
+    return not isinstance(value, (bytes, dict, list))
+
+
+def add_fixed(walk: Walk, value: Any, holder: Any, key: Any, place: Any, depth: int = 0) -> None:
+    """Protocol: all its texts without taint, and no key decides."""
+    if value.__class__ is str:
+        walk.fixed(value, holder, key, place)
+    elif isinstance(value, (dict, list)) and depth < _DEEPEST:
+        if _all_known(walk, value):
+            return
+        here = (place, key)
+        for inner, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            add_fixed(walk, one, value, inner, here, depth + 1)
+    elif value is not None and not isinstance(value, (bool, int, float)):
+        walk.add(value, holder, key, place)
+
+
+def _all_known(walk: Walk, value: dict[Any, Any] | list[Any]) -> bool:
+    known = walk.ruleset.lines
+    try:
+        return all(map(known.__contains__, value.values() if isinstance(value, dict) else value))
+    except TypeError:  # a container within
+        return False
+
+
+def add_fields(walk: Walk, schema: Schema, value: dict[Any, Any], here: Any) -> dict[Any, Any]:
+    """Have each known field of an object go its way; the others are returned."""
+    others = {}
+    find = schema.get
+    for field, inner in value.items():
+        way = find(field)
+        if way is None:
+            others[field] = inner
+        elif inner is None:
+            continue
+        elif way == ID:
+            if inner.__class__ not in SCALARS and not _is_id(inner):
+                add_fixed(walk, inner, value, field, here)
+        elif way in (TEXT, DATA):
+            walk.add(inner, value, field, here)
+        else:
+            add(walk, way, inner, value, field, here)
+    return others
+
+
+def an_object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, Any, Any], None]:
+    """An object with known fields; the others go the way of `rest`."""
+
+    def action(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
+        if value.__class__ is not dict:
+            walk.add(value, holder, key, place)
+            return
+        here = (place, key)
+        others = add_fields(walk, schema, value, here)
+        if not others:
+            return
+        if rest == DATA:  # as one object, so that keys decide, and pairs of name and value are seen
+            walk.members(others, value, here)
+        else:
+            for field, inner in others.items():
+                add(walk, rest, inner, value, field, here)
+
+    return action
+
+
+def each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
+    """A list, plain or as `{"values": [...]}`."""
+
+    def actions(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
+        if isinstance(value, Rebuilt) and value.wrapper is not None:
+            value = value[0]  # in the SDK's mark that some were dropped
+        if isinstance(value, dict) and "values" in value:
+            holder, key, place, value = value, "values", (place, key), value["values"]
+        if isinstance(value, Rebuilt) and value.wrapper is not None:
+            value = value[0]
+        if not isinstance(value, list):
+            if value is not None:
+                walk.add(value, holder, key, place)
+            return
+        here = (place, key)
+        if callable(action):
+            for index, one in enumerate(value):
+                action(walk, one, value, index, here)
+        else:
+            for index, one in enumerate(value):
+                add(walk, action, one, value, index, here)
+
+    return actions

@@ -1,0 +1,304 @@
+"""What keys, names and places say about the values under them: what is denied is redacted, whatever it is.
+
+What lies above decides first. A container that was redacted as a whole is not looked into any more.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._scrubbing.keys import (
+    ADDRESS,
+    BESIDE,
+    COOKIES,
+    DENIED,
+    JWK_MEMBERS,
+    LOOKED,
+    MAYBE,
+    PLAIN,
+    REPR,
+    VALUE_KEYS,
+)
+from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, address_spans
+from asgi_sentry._scrubbing.tree.gather import TEXTS
+from asgi_sentry._scrubbing.tree.notes import path_of
+from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
+
+if TYPE_CHECKING:
+    from asgi_sentry._scrubbing.ruleset import Ruleset
+    from asgi_sentry._scrubbing.tree.gather import Tree
+    from asgi_sentry._scrubbing.tree.notes import Notes
+
+# How the members of a container are read; what is under a key may say more.
+BY_KEYS, IN_COOKIES, IN_ADDRESSES, IN_COOKIE_PAIR = range(4)
+_COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
+_UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN)
+_LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
+
+_NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
+_BESIDE_NAMES = ("value", "val", "Value")
+_VALUES = frozenset((*VALUE_KEYS, *BESIDE))
+_MESSAGES = frozenset({"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"})
+_OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
+_CONTAINERS = frozenset({dict, list, Rebuilt})
+
+
+class Decisions:
+    """Redacts by keys, names and places in the containers of one walk.
+
+    Args:
+        ruleset: whose key terms decide.
+        tree: the containers.
+        notes: takes what is redacted.
+        hot: the keys in them that say something, and what.
+
+    Attributes:
+        gone: texts that were redacted.
+        late: addresses were taken out of these texts, so that the rules look at them once more: each with the
+            number of its container, and its key there.
+        cut: whether containers were redacted as a whole.
+    """
+
+    __slots__ = (
+        "_alive", "_dead", "_filtered", "_hot", "_notes", "_read", "_ruleset", "_standing", "_tree",
+        "cut", "gone", "late",
+    )  # fmt: skip
+
+    def __init__(self, ruleset: Ruleset, tree: Tree, notes: Notes, hot: dict[Any, int]) -> None:
+        self._ruleset = ruleset
+        self._tree = tree
+        self._notes = notes
+        self._hot = hot
+        self._read: set[int] = set()
+        self._alive: set[int] = set()
+        self._dead: set[int] = set()
+        self._standing = {number for _, _, number in tree.shared}
+        self._filtered = 0
+        self.gone: set[str] = set()
+        self.late: list[tuple[str, int, Any]] = []
+        self.cut = False
+
+    def decide(self) -> None:
+        """Redact what is denied."""
+        work, hot, odd = self._tree.containers, self._hot, self._tree.odd
+        marked = [number for number in odd if not hot.keys().isdisjoint(work[number])] if hot else []
+        of_shown = self._ruleset.keys.of_shown
+        pairs = {number: verdict for number in self._tree.pairs if (verdict := of_shown(work[number][0]))}
+        modes = self._tree.modes
+        if modes or pairs:
+            marked = sorted({*marked, *modes, *pairs})
+        denied = [key for key, verdict in hot.items() if verdict == DENIED]
+        others = hot.keys() - denied
+        for first in marked:
+            if first in self._read or self.is_cut_off(first):
+                continue
+            source = work[first]
+            if first in modes:
+                self._read_within(first, modes[first], pairs)
+            elif source.__class__ is dict and others.isdisjoint(source):  # what is usual, in short
+                for key in denied:
+                    if key in source:
+                        self._deny(first, key, source[key])
+            elif pairs.get(first) == DENIED:
+                self._deny(first, 1, source[1])
+            else:
+                self._read_within(first, BY_KEYS, pairs)
+
+    def gone_everywhere(self) -> set[str]:
+        """Texts that were redacted and stand nowhere else, so that nobody has to look at them."""
+        gone = self.gone
+        if not gone or self.cut or sum(map(gone.__contains__, self._tree.texts)) != self._filtered:
+            return set()
+        return gone
+
+    def is_cut_off(self, number: int) -> bool:
+        """Whether a container lies within one that was redacted as a whole, and nowhere else."""
+        if not self.cut:
+            return False
+        above, work, standing = self._tree.above, self._tree.containers, self._standing
+        chain = []
+        dead = False
+        while number not in self._alive:
+            if number in self._dead:
+                dead = True
+                break
+            chain.append(number)
+            parent, key = above[number]
+            if parent < 0 or number in standing:
+                break
+            if work[parent][key] is not work[number]:
+                dead = True
+                break
+            number = parent
+        (self._dead if dead else self._alive).update(chain)
+        return dead
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def _read_within(self, first: int, mode: int, pairs: dict[int, int]) -> None:
+        """Read a container, and those within it about which it says something."""
+        todo = [(first, mode)]
+        while todo:
+            number, mode = todo.pop()
+            self._read.add(number)
+            source = self._tree.containers[number]
+            if source.__class__ is dict:
+                self._read_dict(number, source, mode, todo)
+            else:
+                self._read_list(number, source, mode, todo, pairs.get(number, PLAIN))
+
+    def _read_dict(self, number: int, source: dict[Any, Any], mode: int, todo: list[tuple[int, int]]) -> None:
+        named = {} if _VALUES.isdisjoint(source) else self._named(source)
+        hot, under = self._hot, _UNDER[mode]
+        for key, value in list(source.items()):
+            verdict = named.get(key) or hot.get(key) or under
+            if verdict == DENIED and key == "token" and "logprob" in source:
+                continue  # a token of a language model's, beside its probability
+            if under == ADDRESS and key.__class__ is str and key.endswith("version"):
+                continue
+            if verdict == MAYBE:
+                if (
+                    value.__class__ in TEXTS
+                    and _looks_random(value)
+                    and not any(map(source.__contains__, _BESIDE_NAMES))
+                ):
+                    self._filter(number, key, value)
+            elif verdict and not (verdict == COOKIES and value.__class__ in TEXTS and not value):
+                self._under(verdict, number, key, value, todo)
+
+    def _read_list(self, number: int, source: list[Any], mode: int, todo: list[tuple[int, int]], of_name: int) -> None:
+        """A list that stands where its place says something, or a pair of a value and a name that says something."""
+        if mode == IN_COOKIE_PAIR:
+            self._under(self._verdict_of_name(source[0]) or _COOKIE, number, 1, source[1], todo)
+        elif mode == IN_COOKIES:
+            for index, value in enumerate(source):
+                if value.__class__ is list or value.__class__ is Rebuilt:  # pairs of names and values
+                    todo.append((self._child(value), IN_COOKIE_PAIR if len(value) == 2 else IN_COOKIES))
+                else:
+                    self._under(_COOKIE, number, index, value, todo)
+        elif mode == IN_ADDRESSES:
+            for index, value in enumerate(source):
+                self._under(ADDRESS, number, index, value, todo)
+        elif of_name:
+            self._under(of_name, number, 1, source[1], todo)
+
+    def read_options(self) -> None:
+        """Redact the values of command-line options in lists of arguments, such as `sys.argv`."""
+        for number, source in enumerate(self._tree.containers):
+            if source.__class__ is not dict and not self.is_cut_off(number):
+                for index, (value, following) in enumerate(pairwise(list(source)), 1):
+                    if (
+                        value.__class__ is str
+                        and value[:1] == "-"
+                        and "=" not in value
+                        and following.__class__ is str
+                        and following[:1] != "-"
+                        and self._ruleset.keys[value.lstrip("-")] == DENIED
+                    ):
+                        self._filter(number, index, following)
+
+    def _under(self, verdict: int, number: int, key: Any, value: Any, todo: list[tuple[int, int]]) -> None:
+        """A value whose key says something about it."""
+        is_text = value.__class__ in TEXTS
+        if verdict == DENIED:
+            self._deny(number, key, value)
+        elif verdict == ADDRESS:
+            if is_text:
+                self._without_addresses(number, key, value)
+            elif value.__class__ in _CONTAINERS:
+                todo.append((self._child(value), IN_ADDRESSES))
+        elif verdict == COOKIES:
+            if is_text:
+                self._filter(number, key, value)
+            elif value.__class__ in _CONTAINERS:
+                todo.append((self._child(value), IN_COOKIES))
+        elif verdict == LOOKED:
+            if is_text and _is_random(value):
+                self._filter(number, key, value)
+        elif is_text and len(value) >= _LONGEST_COOKIE:
+            self._filter(number, key, value)
+
+    def _child(self, value: Any) -> int:
+        return self._tree.numbers[id(value)]
+
+    def _named(self, source: dict[Any, Any]) -> dict[str, int]:
+        """What `{"name": ..., "value": ...}` says of the value, and a validator's `{"loc": [...], "input": ...}`."""
+        named: dict[str, int] = {}
+        if "kty" in source:
+            named.update(dict.fromkeys(JWK_MEMBERS, DENIED))
+        where = source.get("loc")
+        if where.__class__ is list or where.__class__ is Rebuilt:
+            last = next((step for step in reversed(where) if step.__class__ is str), "")
+            named["input"] = self._verdict_of_name(last)
+        for name in _NAMES:
+            given = source.get(name)
+            if given.__class__ in TEXTS:
+                named.update(dict.fromkeys(_BESIDE_NAMES, self._verdict_of_name(given)))
+                break
+        return named
+
+    def _verdict_of_name(self, name: Any) -> int:
+        return self._ruleset.keys.of_shown(name) if name.__class__ in TEXTS else PLAIN
+
+    # --- redacting -----------------------------------------------------------------------------------------------
+
+    def _deny(self, number: int, key: Any, value: Any) -> None:
+        if value is None or value is True or value is False:
+            return
+        source = self._tree.containers[number]
+        name = key
+        if source.__class__ is not dict:
+            name = source[0] if len(source) == 2 else ""
+            if value.__class__ is str and value in _MESSAGES:
+                return  # what a validator says of a field
+        if self._ruleset.keys.spares(name, value):
+            return
+        if self._ruleset.places:
+            path = (*path_of(self._tree.place(number)), key)
+            if self._ruleset.allows(path):
+                return
+        self._filter(number, key, value)
+
+    def _filter(self, number: int, key: Any, value: Any) -> None:
+        if value.__class__ is str:
+            if value == FILTERED:
+                return
+            self.gone.add(value)
+            self._filtered += 1
+        elif value.__class__ not in SCALARS:
+            self.cut = True
+        self._tree.containers[number][key] = FILTERED
+        self._notes.add(self._tree.place(number), key, PASSWORD)
+
+    def _without_addresses(self, number: int, key: Any, value: str | bytes) -> None:
+        text = value if isinstance(value, str) else value.decode("latin-1")
+        spans = list(address_spans(text))
+        if spans:
+            self.gone.add(text)
+            self._filtered += 1
+            pieces: list[str] = []
+            position = 0
+            for start, end in spans:
+                pieces += (text[position:start], FILTERED)
+                position = end
+            pieces.append(text[position:])
+            text = "".join(pieces)
+            self._tree.containers[number][key] = text
+            self._notes.add(self._tree.place(number), key, "@ip")
+            if text != FILTERED:
+                self.late.append((text, number, key))
+
+
+def _is_random(value: str | bytes) -> bool:
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    shown = REPR.match(text)
+    return looks_random(shown[2] if shown else text)
+
+
+def _looks_random(value: str | bytes) -> bool:
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    shown = REPR.match(text[:1000])
+    return _OPAQUE.match(shown[2] if shown else text[:1000]) is not None

@@ -1,0 +1,200 @@
+"""All containers and texts of some values, in the order in which they are met.
+
+This is the one hot loop of scrubbing: most values hold nothing to redact, so it is made for finding that out. It looks
+at each member once, and what is usual is done in line. A container that stands in several places is met once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, NotPlainError, Rebuilt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asgi_sentry._scrubbing.tree.notes import Place
+
+MEMBERS = object()  # in place of a root's key: the value is some members of the holder
+TEXTS = frozenset({str, bytes})
+_MAX_COPIES = 10_000  # of shared containers, when they are written out in each of their places
+
+
+class Root(NamedTuple):
+    """A value that was given to the walk, and where it stands."""
+
+    value: Any
+    holder: Any
+    key: Any  # of the value in the holder, or MEMBERS
+    place: Place | None  # of the holder
+    mode: int
+
+    @property
+    def own_place(self) -> Place | None:
+        """Where the value itself stands."""
+        return self.place if self.key is MEMBERS else (self.place, self.key)
+
+
+class Tree:
+    """What was met.
+
+    Attributes:
+        containers: dicts and lists; what lies above comes first.
+        above: for each container the number of the one around it and the key there; of a root -1 and the root.
+        numbers: of the containers, by their ids.
+        shared: where a container stands once more, as in `above`, each with its number.
+        texts: of all containers, bytes as latin-1.
+        ends: how many texts there were when a container's own were found.
+        odd: dicts with a key that says something, or that nobody has met.
+        pairs: lists of two that begin with a text.
+        modes: how a container is read, by its number, where its place says so.
+    """
+
+    __slots__ = (
+        "_spots", "above", "containers", "ends", "modes", "numbers", "odd", "pairs", "shared", "texts"
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.containers: list[Any] = []
+        self.above: list[tuple[int, Any]] = []
+        self.numbers: dict[int, int] = {}
+        self.shared: list[tuple[int, Any, int]] = []
+        self.texts: list[str] = []
+        self.ends: list[int] = []
+        self.odd: list[int] = []
+        self.pairs: list[int] = []
+        self.modes: dict[int, int] = {}
+        self._spots: dict[int, Place | None] = {}
+
+    def place(self, number: int) -> Place | None:
+        """Where a container stands."""
+        spots = self._spots
+        if number in spots:
+            return spots[number]
+        chain = []
+        while number not in spots:
+            chain.append(number)
+            parent, key = self.above[number]
+            if parent < 0:
+                spots[number] = key.own_place
+                break
+            number = parent
+        for number in reversed(chain):
+            if number not in spots:
+                parent, key = self.above[number]
+                spots[number] = (spots[parent], key)
+        return spots[number]
+
+    def add_root(self, root: Root) -> None:
+        """A value to begin with, which is a container."""
+        value = root.value
+        size = len(self.containers)
+        number = self.numbers.setdefault(id(value), size)
+        if root.mode:
+            self.modes[number] = root.mode
+        if number != size:
+            self.shared.append((-1, root, number))
+            return
+        if value.__class__ is Rebuilt and is_pair(value):
+            self.pairs.append(number)
+        self.containers.append(value)
+        self.above.append((-1, root))
+
+    def gather(self, plain: set[Any]) -> None:  # noqa: C901 - in line is what is usual
+        """Go through all containers.
+
+        Args:
+            plain: keys that say nothing.
+
+        Raises:
+            NotPlainError: there is what JSON does not have, a container within itself, or too many copies of one.
+        """
+        work, above, texts, ends = self.containers, self.above, self.texts, self.ends
+        push, note, append = work.append, above.append, texts.append
+        odd, shared, met, size = self.odd, self.shared, self.numbers.setdefault, len(work)
+        say_nothing = plain.issuperset
+        for number, source in enumerate(work):  # which grows meanwhile
+            if source.__class__ is dict:
+                if not say_nothing(source):
+                    odd.append(number)
+                for key, value in source.items():
+                    cls = value.__class__
+                    if cls is str:
+                        append(value)
+                    elif cls is dict or cls is list:
+                        at = met(id(value), size)
+                        if at != size:
+                            shared.append((number, key, at))
+                            continue
+                        push(value)
+                        note((number, key))
+                        size += 1
+                    elif cls not in SCALARS:
+                        size = self._rarer(cls, value, number, key, size)
+            else:
+                for key, value in enumerate(source):
+                    cls = value.__class__
+                    if cls is str:
+                        append(value)
+                    elif cls is dict or cls is list:
+                        at = met(id(value), size)
+                        if at != size:
+                            shared.append((number, key, at))
+                            continue
+                        if cls is list and is_pair(value):
+                            self.pairs.append(size)
+                        push(value)
+                        note((number, key))
+                        size += 1
+                    elif cls not in SCALARS:
+                        size = self._rarer(cls, value, number, key, size)
+            ends.append(len(texts))
+        if shared and not self._is_finite():
+            raise NotPlainError
+
+    def _rarer(self, cls: type, value: Any, number: int, key: Any, size: int) -> int:
+        """What is neither text nor number nor plain container; how many containers there are now."""
+        if cls is bytes:
+            self.texts.append(value.decode("latin-1"))
+        elif cls is Rebuilt:
+            self.numbers[id(value)] = size
+            if is_pair(value):
+                self.pairs.append(size)
+            self.containers.append(value)
+            self.above.append((number, key))
+            return size + 1
+        elif cls.__module__ not in KEPT_MODULES:
+            raise NotPlainError
+        return size
+
+    def _is_finite(self) -> bool:
+        """Whether no container lies in itself, and all can be written out in each of their places."""
+        count = len(self.containers)
+        inner: list[list[int]] = [[] for _ in range(count)]
+        waits = [0] * count  # for how many of the places of a container it is not known how often they are written
+        copies = [0] * count
+        edges = [(parent, child) for child, (parent, _) in enumerate(self.above)]
+        edges += [(parent, child) for parent, _, child in self.shared]
+        for parent, child in edges:
+            if parent < 0:
+                copies[child] += 1
+            else:
+                inner[parent].append(child)
+                waits[child] += 1
+        ready = [number for number in range(count) if not waits[number]]
+        done = 0
+        for number in ready:  # which grows meanwhile
+            done += copies[number]
+            if done > count + _MAX_COPIES:
+                return False
+            for child in inner[number]:
+                copies[child] += copies[number]
+                waits[child] -= 1
+                if not waits[child]:
+                    ready.append(child)
+        return len(ready) == count
+
+
+def is_pair(value: Sequence[Any]) -> bool:
+    """Whether a list may be a pair of a name and a value; a tuple may be one wherever it stands."""
+    return len(value) == 2 and value[0].__class__ in TEXTS

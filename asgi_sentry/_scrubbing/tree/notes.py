@@ -1,0 +1,126 @@
+"""What a walk redacted, and where: for whoever listens, and for Sentry's `_meta`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    # Where something stands: the place of the container around it, and its key there.
+    Place = tuple["Place | None", Any]
+
+
+class Redaction(NamedTuple):
+    """Where something was redacted, as keys and indices from the root, and by which rule."""
+
+    path: tuple[str | int, ...]
+    rule: str
+
+
+class Notes:
+    """The redactions of one walk, in the order in which they were made."""
+
+    __slots__ = ("_aliases", "_made")
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Place | None, Any, str]] = []
+        self._aliases: list[tuple[Place, Place]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._made)
+
+    def add(self, place: Place | None, key: Any, rule: str) -> None:
+        """Note that a rule redacted what stands under `key` of the container at `place`."""
+        self._made.append((place, key, rule))
+
+    def add_alias(self, place: Place, first: Place) -> None:
+        """Note that the container at `place` is the one at `first` once more."""
+        self._aliases.append((place, first))
+
+    def rename(self, renamed: Mapping[Any, str]) -> None:
+        """Take over the new names of keys that held a secret."""
+        name = renamed.get
+        self._made = [
+            (place_of(name(step, step) for step in path_of(place)), name(key, key), rule)
+            for place, key, rule in self._made
+        ]
+
+    def redactions(self, path: tuple[Any, ...] = ()) -> Iterator[Redaction]:
+        """Each redaction once, with the path in front of it."""
+        seen = set()
+        for place, key, rule in self._made:
+            found = Redaction((*path, *path_of(place), key), rule)
+            if found not in seen:
+                seen.add(found)
+                yield found
+
+    def remark(self, payload: dict[str, Any]) -> None:
+        """Say in `_meta` which rule redacted what.
+
+        Source: https://develop.sentry.dev/sdk/data-handling/.
+        """
+        if not self._made:
+            return
+        meta = payload.get("_meta")
+        if not isinstance(meta, dict):
+            meta = payload["_meta"] = {}
+        made: dict[int, dict[str, Any]] = {}  # by the id of a place, which the notes keep alive
+        for place, key, rule in self._made:
+            found = _node(meta, made, place)
+            name = key if key.__class__ is str else _meta_name(key)
+            inner = found.get(name)
+            if inner.__class__ is dict:
+                _add_remark(inner, rule)
+            else:
+                found[name] = {"": {"rem": [[rule, "x"]]}}
+        for (above, key), first in reversed(self._aliases):  # what lies deeper was met later
+            told = made.get(id(first))
+            if told is not None:
+                name = key if key.__class__ is str else _meta_name(key)
+                _node(meta, made, above).setdefault(name, told)
+
+
+def _node(meta: dict[str, Any], made: dict[int, dict[str, Any]], place: Place | None) -> dict[str, Any]:
+    """What stands in `_meta` for a container."""
+    chain: list[Place] = []
+    while place is not None and id(place) not in made:
+        chain.append(place)
+        place = place[0]
+    found = meta if place is None else made[id(place)]
+    while chain:
+        place = chain.pop()
+        name = place[1] if place[1].__class__ is str else _meta_name(place[1])
+        inner = found.get(name)
+        if inner.__class__ is not dict:
+            inner = found[name] = {}
+        found = made[id(place)] = inner
+    return found
+
+
+def _meta_name(step: Any) -> str:
+    return step.decode("latin-1") if step.__class__ is bytes else str(step)
+
+
+def _add_remark(meta: dict[str, Any], rule: str) -> None:
+    own = meta.setdefault("", {})
+    remarks = own.setdefault("rem", []) if isinstance(own, dict) else None
+    if isinstance(remarks, list) and [rule, "x"] not in remarks:
+        remarks.append([rule, "x"])
+
+
+def path_of(place: Place | None) -> tuple[Any, ...]:
+    """A place as keys and indices from the root."""
+    steps = []
+    while place is not None:
+        place, key = place
+        steps.append(key)
+    return tuple(reversed(steps))
+
+
+def place_of(path: Iterable[Any]) -> Place | None:
+    """The place at the end of a path."""
+    place: Place | None = None
+    for step in path:
+        place = (place, step)
+    return place
