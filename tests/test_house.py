@@ -30,24 +30,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """From the ground up. A module may import from its own floor and from those below."""
 
 KNOWN: dict[str, set[str]] = {
-    "circle": {
-        # the request, its report, and the tag that carries it
-        "_request.record",
-        "_request.report",
-        "_request.tag",
-    },
+    "circle": set(),
     "upward": set(),
     "private SDK name": set(),
-    "streaming": {
-        # how a request is followed
-        "_request.record",
-        # what is sent of it
-        "_request.report",
-        # how it is decided
-        "_request.decision",
-        # what is said at start
-        "_middleware.layer",
-    },
+    "streaming": set(),
 }
 
 

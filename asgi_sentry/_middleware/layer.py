@@ -78,7 +78,7 @@ def say_at_start(plan: Plan) -> None:
     view = sdk.view()
     if view is None:
         return
-    if view.streaming and (plan.late is not None or any(policy.statuses for policy in plan.filters)):
+    if not view.may_decide_late and (plan.late is not None or any(policy.statuses for policy in plan.filters)):
         faults.once(
             "keep and statuses have no effect: they decide when a request has ended, and in streaming mode its spans "
             "are on their way by then. Use trace_lifecycle='static', or leave them out."

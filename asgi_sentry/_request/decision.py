@@ -160,8 +160,7 @@ def _decide_like_the_sdk(
             rate = view.sampler(_sampling_context(context, scope, op=op))
         except Exception as exc:
             faults.note("traces_sampler", exc, "the request is not sampled")
-            reason = "callback_error" if view.streaming else "sample_rate"  # as the SDK counts it in each mode
-            return Decision(sampled=False, rate=None, reason=reason, by="sdk")
+            return Decision(sampled=False, rate=None, reason=view.sampler_failed, by="sdk")
     elif context.parent_sampled is not None:
         rate, inherited = float(context.parent_sampled), True
     else:

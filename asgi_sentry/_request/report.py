@@ -1,6 +1,6 @@
 """What is sent of one request: made once something is sent for it, and not before.
 
-A report is the other half of the request record. It names the route, reads headers, parses the body, resolves the
+A report is the other half of the request facts. It names the route, reads headers, parses the body, resolves the
 user, and knows the request's secrets by value, so that they can be found wherever they turn up.
 """
 
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._counters import count_error
+from asgi_sentry._request.facts import scope_for, status_of
 from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header
-from asgi_sentry._request.routes import route_template, transaction_name
+from asgi_sentry._request.routes import route_template, transaction_name, unrouted_name
 from asgi_sentry._request.tag import Clean, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
 from asgi_sentry._scrubbing import Scrubber, Taint, parse_body
@@ -22,7 +23,7 @@ from asgi_sentry._scrubbing.sentry.events import KEEP
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-    from asgi_sentry._request.record import RequestRecord
+    from asgi_sentry._request.facts import Facts
     from asgi_sentry._scrubbing.bodies.parse import Body
 
 # Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
@@ -34,10 +35,11 @@ _SCRUBBER = Scrubber()  # where the SDK was started without us
 class Report:
     """What is sent of one request. Caches what it made."""
 
-    __slots__ = ("_body", "_body_size", "_record", "_reported", "_taint", "_taint_size", "_user")
+    __slots__ = ("_body", "_body_size", "_facts", "_processor", "_reported", "_taint", "_taint_size", "_user")
 
-    def __init__(self, record: RequestRecord) -> None:
-        self._record = record
+    def __init__(self, facts: Facts, processor: Any) -> None:
+        self._facts = facts
+        self._processor = processor  # by which events come here
         self._reported: deque[tuple[BaseException, Any]] = deque(maxlen=_REMEMBERED)
         self._user: dict[str, Any] = {}
         self._body: Body | None = None
@@ -55,7 +57,7 @@ class Report:
             door stands behind us to do it.
         """
         kind = event.get("type")
-        view = sdk.sender(self._record.view)
+        view = sdk.sender(self._facts.view)
         if kind is None and not self._is_wanted(event, hint, view):
             return None
         event = sdk.PlainEvent(event)
@@ -91,8 +93,8 @@ class Report:
                 count_error("repeated")
                 return False
             self._reported.append((exc, view.client))
-        for rules in self._record.plan.errors:
-            ignored = rules.policy.ignored(exc, self._record.scope_of(rules), self._record.status)
+        for rules in self._facts.plan.errors:
+            ignored = rules.policy.ignored(exc, scope_for(self._facts, rules), status_of(self._facts))
             if ignored is not None:
                 count_error(ignored)
                 return False
@@ -113,7 +115,7 @@ class Report:
         """
         if event.get("type") is not None:
             return True
-        for rules in self._record.plan.errors:
+        for rules in self._facts.plan.errors:
             admission = rules.policy.admit(event)
             if not admission.admitted:
                 count_error("limit")
@@ -133,7 +135,6 @@ class Report:
         Returns:
             What the door need not scrub again if nobody has touched it; None where it has to in any case.
         """
-        record = self._record
         if kind is None:
             info = event.get("transaction_info") or {}
             name, source = self.named(event.get("transaction"), info.get("source"))
@@ -148,7 +149,7 @@ class Report:
             event["user"] = user
         else:
             event.pop("user", None)
-        alone = view.door is None or (sdk.is_last_processor(record.process) and not view.scrubs)
+        alone = view.door is None or (sdk.is_last_processor(self._processor) and not view.scrubs)
         if alone and view.door is not None and kind not in view.hooked:
             return None
         clean = self._cleaned(event["request"], view.door.scrubber if view.door is not None else _SCRUBBER)
@@ -157,12 +158,12 @@ class Report:
 
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
         """The name that the request goes by and its source: the one the user gave it, else its route's."""
-        record = self._record
-        ours = name is None or name in {"", record.name}
+        facts = self._facts
+        ours = name is None or name in {"", unrouted_name(facts.opened_in)}
         # The SDK's own framework integrations rename with the source given; a user who names rarely gives one.
-        renamed = record.view.patched and source in {"route", "component", "url"}
+        renamed = facts.view.patched and source in {"route", "component", "url"}
         if ours or renamed:
-            return transaction_name(record.scope), "route"
+            return transaction_name(facts.scope), "route"
         return str(name), "custom" if source in {None, "", "url"} else str(source)
 
     def _request(self, *, error: bool) -> dict[str, Any]:
@@ -171,11 +172,11 @@ class Report:
         Args:
             error: whether it is for an error; a body may be wanted for errors only.
         """
-        record = self._record
-        section = describe_request(record.scope)
-        if record.plan.headers:
-            section.update(describe_head(record.scope))
-        attach = record.plan.bodies[0].attach if record.plan.bodies else "never"
+        facts = self._facts
+        section = describe_request(facts.scope)
+        if facts.plan.headers:
+            section.update(describe_head(facts.scope))
+        attach = facts.plan.bodies[0].attach if facts.plan.bodies else "never"
         if attach == "always" or (error and attach == "errors"):
             body = self._parsed_body()
             if body is not None and body.kind != "empty":
@@ -191,29 +192,35 @@ class Report:
 
     def _describe_user(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The user to send: of what was given by the SDK's own `set_user`, bound by our helper, or resolved."""
-        record = self._record
-        bound = {**(given or {}), **record.bound_user}
-        if record.plan.user is None and not record.bound_user:
+        facts = self._facts
+        bound = {**(given or {}), **facts.bound_user}
+        if facts.plan.user is None and not facts.bound_user:
             return bound
-        self._user = (record.plan.user or NOBODY_ASKED).describe(record.scope, given=bound)
+        self._user = (facts.plan.user or NOBODY_ASKED).describe(facts.scope, given=bound)
         return self._user
 
-    def root_attributes(self) -> dict[str, Any]:
-        """The request as attributes of the root span."""
-        record = self._record
-        attributes: dict[str, Any] = {"http.request.method": record.scope.get("method", "GET")}
-        template = route_template(record.scope)
+    def root_attributes(self, *, whole: bool) -> dict[str, Any]:
+        """The request as attributes of the root span.
+
+        Args:
+            whole: also what stands in the request section, where the root span has none.
+        """
+        facts = self._facts
+        attributes: dict[str, Any] = {"http.request.method": facts.scope.get("method", "GET")}
+        template = route_template(facts.scope)
         if template is not None:
             attributes["http.route"] = template
-        if record.view.streaming:  # a transaction has a request section of its own
+        if whole:
             attributes.update(attributes_of(self._cleaned(self._request(error=False), self.scrubber).request))
         return attributes
 
     def enrich(self, attributes: MutableMapping[str, Any]) -> None:
         """Add the user to the attributes of a log, a metric or a streamed span, as an event would have it."""
-        record = self._record
-        if attributes.get("sentry.segment.name") == record.name:  # a child, ended before its segment got its name
-            attributes["sentry.segment.name"] = transaction_name(record.scope)
+        facts = self._facts
+        if attributes.get("sentry.segment.name") == unrouted_name(
+            facts.opened_in
+        ):  # a child, ended before its segment got its name
+            attributes["sentry.segment.name"] = transaction_name(facts.scope)
         for field, value in self._describe_user(None).items():
             attributes.setdefault(_user_attribute(field), value)
 
@@ -222,19 +229,19 @@ class Report:
     @property
     def scrubber(self) -> Scrubber:
         """Of whatever no layer has a scrubber of its own for."""
-        door = self._record.view.door
+        door = self._facts.view.door
         scrubber: Scrubber = door.scrubber if door is not None else _SCRUBBER
         return scrubber
 
     def taint(self) -> Taint:
         """The secrets that came in with this request, by value; anew when more of the body has been read since."""
-        record = self._record
-        size = record.body.size if record.body is not None else 0
+        facts = self._facts
+        size = facts.body.size if facts.body is not None else 0
         if self._taint is None or self._taint_size != size:
             body = self._parsed_body()
             self._taint = Taint.collect(
-                headers=record.scope.get("headers") or (),
-                query=record.scope.get("query_string", b""),
+                headers=facts.scope.get("headers") or (),
+                query=facts.scope.get("query_string", b""),
                 body=body.value if body is not None else None,
                 keys=(self._own_of_headers() or self.scrubber).ruleset,
                 body_keys=(self._own_of_bodies() or self.scrubber).ruleset,
@@ -302,21 +309,21 @@ class Report:
         return sections
 
     def _own_of_headers(self) -> Scrubber | None:
-        return next((each for each in self._record.plan.headers if each is not None), None)
+        return next((each for each in self._facts.plan.headers if each is not None), None)
 
     def _own_of_bodies(self) -> Scrubber | None:
-        own = (policy.scrubber for policy in self._record.plan.bodies)
+        own = (policy.scrubber for policy in self._facts.plan.bodies)
         return next((each for each in own if each is not None), None)
 
     def _parsed_body(self) -> Body | None:
-        copy = self._record.body
+        copy = self._facts.body
         if copy is None or not copy.size:
             return None
         if self._body is None or self._body_size != copy.size:
             self._body = parse_body(
                 copy.read(),
-                content_type=header(self._record.scope, b"content-type"),
-                encoding=header(self._record.scope, b"content-encoding"),
+                content_type=header(self._facts.scope, b"content-type"),
+                encoding=header(self._facts.scope, b"content-encoding"),
                 truncated=copy.truncated,
             )
             self._body_size = copy.size

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from asgi_sentry._request.report import Report
-    from asgi_sentry._scrubbing import Taint
+    from asgi_sentry._scrubbing import Scrubber, Taint
+
+
+class Reporter(Protocol):
+    """What a tag leads to: whoever knows the request of an item, and scrubs it accordingly (`report.Report`)."""
+
+    def admits(self, event: dict[str, Any]) -> bool:
+        """Whether an event may be sent after all hooks have run."""
+
+    def clean_event(
+        self, event: dict[str, Any], clean: Clean | None = None, *, scrubber: Scrubber | None = None
+    ) -> None:
+        """Scrub an event in place."""
+
+    def clean_telemetry(self, kind: str, entry: dict[str, Any], *, scrubber: Scrubber | None = None) -> dict[str, Any]:
+        """One log, metric or streamed span, scrubbed."""
 
 
 class Clean(NamedTuple):
@@ -25,10 +39,10 @@ class Tag(str):
     """
 
     __slots__ = ("clean", "report")
-    report: Report
+    report: Reporter
     clean: Clean | None
 
-    def __new__(cls, text: str, report: Report, clean: Clean | None = None) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
+    def __new__(cls, text: str, report: Reporter, clean: Clean | None = None) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
         """Tag the text."""
         tag = super().__new__(cls, text)
         tag.report = report

@@ -21,6 +21,7 @@ class TransactionRoot:
 
     __slots__ = ("_reason", "_transaction", "_view")
     recording = True
+    may_be_decided_late = has_request_section = hides_its_trace = True
 
     def __init__(
         self,
@@ -124,7 +125,8 @@ class UnsampledRoot:
 
     __slots__ = ("_reason", "_view")
     name = source = ""
-    sampled = recording = False
+    sampled = recording = hides_its_trace = False
+    may_be_decided_late = has_request_section = True
 
     def __init__(self, view: ClientView, reason: str) -> None:
         self._view, self._reason = view, reason

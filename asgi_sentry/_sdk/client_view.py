@@ -30,6 +30,8 @@ class ClientView:
 
     client: Any
     streaming: bool
+    unsampled_has_no_span: bool  # an unsampled request needs none
+    may_decide_late: bool  # how a request ends may yet decide whether it is sent
     tracing: bool  # False: trace headers go on, but there are no transactions
     sampler: Callable[[dict[str, Any]], Any] | None
     rate: Any
@@ -43,6 +45,11 @@ class ClientView:
     scrubs: bool  # a scrubber of the user's goes over events before they are serialized
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
     unsampled: dict[str, Root] = field(default_factory=dict)  # the roots of what is not sampled, by reason
+
+    @property
+    def sampler_failed(self) -> str:
+        """Why a request is lost whose `traces_sampler` raised, as the SDK counts it."""
+        return "callback_error" if self.streaming else "sample_rate"
 
     def downsample(self) -> int:
         """How many times the SDK's backpressure handling halves every sample rate at the moment."""
@@ -95,9 +102,12 @@ def view_of(client: Any) -> ClientView:
     """The view of a client, read anew."""
     options = client.options
     experiments = options.get("_experiments") or {}
+    streaming = has_span_streaming_enabled(options)
     return ClientView(
         client=client,
-        streaming=has_span_streaming_enabled(options),
+        streaming=streaming,
+        unsampled_has_no_span=not streaming,
+        may_decide_late=not streaming,
         tracing=has_tracing_enabled(options),
         sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
         rate=options.get("traces_sample_rate"),

@@ -14,6 +14,15 @@ class Root(Protocol):
     name: str
     source: str
 
+    may_be_decided_late: bool
+    """Whether how the request ends may still decide: nothing of it is sent before its root span is."""
+
+    has_request_section: bool
+    """Whether what is sent describes the request by itself; otherwise attributes have to."""
+
+    hides_its_trace: bool
+    """Whether nobody finds the trace any more once it has ended, unless the scopes go on with it."""
+
     @property
     def sampled(self) -> bool:
         """Whether it is to be sent, as things stand."""

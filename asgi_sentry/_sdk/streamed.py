@@ -20,6 +20,8 @@ class StreamedRoot:
     """Streaming mode: the segment, sampled or not."""
 
     __slots__ = ("_segment", "sampled")
+    may_be_decided_late = has_request_section = False
+    hides_its_trace = True
 
     @property
     def recording(self) -> bool:

@@ -1,0 +1,126 @@
+"""What passes between the server and the app, looked at: bodies, the status, and the exception behind a failure."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from asgi_sentry import _faults as faults
+from asgi_sentry._request.body_copy import BodyCopy
+from asgi_sentry._request.facts import Handled
+from asgi_sentry._request.plan import DEFAULT_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from asgi_sentry._request.facts import Facts
+    from asgi_sentry.types import Message, Receive, Send
+
+_RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+# What the closing codes of a server's fault say in HTTP's terms: https://www.iana.org/assignments/websocket/
+_FAULTS = {1011: 500, 1012: 503, 1013: 503, 1014: 502}
+
+
+def tapped(facts: Facts, receive: Receive) -> Receive:
+    """The same messages; what the app reads of a body is copied, up to the limit."""
+
+    async def tap() -> Message:
+        message = await receive()
+        try:
+            if message.get("body"):  # of nothing else do we keep anything; most requests have none
+                if facts.body is None:
+                    facts.body = BodyCopy(facts.plan.bodies[0].max_bytes)
+                facts.body.feed(message)
+        except Exception as exc:
+            faults.note("copying the request's body", exc, "events go without it")
+        return message
+
+    return tap
+
+
+def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send:
+    """The same messages; the status and the exception behind a failure are noted as they pass.
+
+    Args:
+        facts: of the request.
+        send: the server's.
+        shaken: called when a websocket has been accepted or refused; None: nothing is done then.
+    """
+
+    def watch(message: Message) -> Awaitable[None]:
+        try:
+            kind = message["type"]
+            if kind == "http.response.start":
+                facts.answered = status = message["status"]
+                if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
+                    note_handled(facts, status)
+            elif kind != "http.response.body" and _see(facts, message) and shaken is not None:
+                shaken()
+        except Exception as exc:
+            faults.note("looking at a response", exc, "its status may be missing")
+        return send(message)  # for the app to await, without a frame of ours in between
+
+    return watch
+
+
+def overheard(facts: Facts, send: Send) -> Send:
+    """For a layer further in: the same messages; the exception behind a failure is noted where it is in hand.
+
+    A middleware in between may run the app in a task of its own (Starlette's `BaseHTTPMiddleware`), and in the
+    outermost layer's task that exception can't be seen.
+    """
+
+    def overhear(message: Message) -> Awaitable[None]:
+        try:
+            kind = message["type"]
+            if kind in _RESPONSE_STARTS:
+                note_handled(facts, message["status"])
+            elif kind == "websocket.close":
+                note_handled(facts, _status_of_close(message.get("code", 1000)))
+        except Exception as exc:
+            faults.note("looking at a response", exc, "the error behind it may be missing")
+        return send(message)
+
+    return overhear
+
+
+def _see(facts: Facts, message: Message) -> bool:
+    """Look at a message of a websocket; whether it is the end of a handshake, or of the whole."""
+    kind = message["type"]
+    if kind == "websocket.http.response.start":
+        facts.answered = status = message["status"]
+        note_handled(facts, status)
+    elif kind == "websocket.accept":
+        facts.answered = 101
+    elif kind == "websocket.close":
+        if facts.answered is None:
+            facts.answered = 403  # what a server answers for a close before the handshake, as ASGI has it
+        note_handled(facts, _status_of_close(message.get("code", 1000)))
+    else:
+        return False
+    return True
+
+
+def note_handled(facts: Facts, status: int | None) -> None:
+    """Hold the exception in hand, if it is the one behind a failure with this status.
+
+    Frameworks answer from within their `except` block, so the exception in hand is the one behind the answer.
+    """
+    kind, exc, traceback = sys.exc_info()
+    if kind is None or exc is facts.entered_with or not isinstance(exc, Exception):
+        return
+    own = getattr(exc, "status_code", None)  # Litestar closes a websocket alike for each
+    if facts.websocket and isinstance(own, int):
+        status = own
+    if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
+        # A bare 500 is what a framework answers when nobody handles an exception that is not an answer itself.
+        by_intent = status != 500 or own is not None or hasattr(exc, "code")
+        facts.handled = Handled((kind, exc, traceback), by_intent)
+
+
+def _status_of_close(code: int) -> int | None:
+    """The HTTP status that a websocket's closing code stands for; None for one that is no server's fault.
+
+    Codes from 4000 on are the app's own; by custom, and in Litestar, they are 4000 plus a status.
+    """
+    return code - 4000 if code >= 4000 else _FAULTS.get(code)
