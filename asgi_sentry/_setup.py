@@ -28,7 +28,7 @@ from asgi_sentry._settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asgi_sentry.types import ASGIApp
+    from asgi_sentry.types import ASGIApp, LayerLike
 
 _started: Settings | None = None  # of the last `init`, for a `wrap` without settings
 
@@ -135,7 +135,7 @@ def _profiling(share: float, options: dict[str, Any]) -> dict[str, Any]:
     return {"profile_session_sample_rate": share, "profile_lifecycle": "trace"}
 
 
-def compose(app: ASGIApp, *layers: Any) -> ASGIApp:
+def compose(app: ASGIApp, *layers: LayerLike) -> ASGIApp:
     """The app within these layers; the first one listed is the outermost.
 
     Args:

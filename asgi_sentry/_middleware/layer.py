@@ -17,7 +17,7 @@ from asgi_sentry._request.record import KEY, RequestRecord
 
 if TYPE_CHECKING:
     from asgi_sentry._request.plan import Plan
-    from asgi_sentry.types import ASGIApp, Receive, Scope, Send
+    from asgi_sentry.types import ASGIApp
 
 _DEEPEST = 64  # middlewares looked through; a stack is a dozen
 
@@ -32,7 +32,7 @@ class Layer:
         self._plan, self._target = survey(self)
         self._has_say_at_the_end = self._plan.late is not None or any(each.statuses for each in self._plan.filters)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
         __tracebackhide__ = True  # the SDK leaves our frame out of the app's tracebacks
         if scope.get("type") not in ("http", "websocket"):
