@@ -18,6 +18,7 @@ from asgi_sentry._middleware.sampling import PathSamplingMiddleware
 from asgi_sentry._middleware.user import UserContextMiddleware
 from asgi_sentry._paths import DEFAULT_EXCLUDE
 from asgi_sentry._sampling.rate import Rate
+from asgi_sentry._sampling.redis.shared import SharedLimits
 from asgi_sentry._sampling.spending import budgets
 from asgi_sentry._scrubbing import DEFAULT_RULES, Rule, Scrubber
 from asgi_sentry._settings import Settings, SettingsError
@@ -38,6 +39,7 @@ __all__ = [
     "SentryMiddleware",
     "Settings",
     "SettingsError",
+    "SharedLimits",
     "TransactionFilterMiddleware",
     "UserContextMiddleware",
     "add_breadcrumb",
