@@ -175,10 +175,13 @@ class Keys:
             verdict = self._fresh(each[index])
             if verdict:
                 found[each[index]] = verdict
+        return found
+
+    def keep(self, found: dict[Any, int]) -> None:
+        """Remember keys that mean something, and hold no secret themselves, while there is room."""
         for key, verdict in found.items():
             if len(self.special) < _CACHED and isinstance(key, (str, bytes)) and len(key) <= _CACHED_LENGTH:
                 self.special[key] = verdict
-        return found
 
     def remember(self, keys: set[object]) -> None:
         """Keep keys that were found to mean nothing, and to hold nothing, while there is room."""

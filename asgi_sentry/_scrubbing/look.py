@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["is_number", "is_path", "is_sentence", "looks_random"]
+__all__ = ["is_mixed", "is_number", "is_path", "is_sentence", "looks_random"]
 
 _SHORTEST, _LONGEST = 12, 8192  # characters of a credential
 _CREDENTIAL = re.compile(r"[\w+/=~.:$!@#%^&*|-]+", re.ASCII)
 # A class of characters gives way to another. Words in camelCase do that once a word, random texts at every other place.
 _HOP = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[0-9])[A-Za-z]|(?<=[A-Z])[0-9]|(?<=[A-Z]{2})[a-z]")
 _RAREST_HOP, _FEWEST_HOPS = 6, 3  # one in so many letters and digits; and no fewer than this
+_SHORTEST_MIXED = 8
 _RAREST_CAPITAL = 3  # the same where there are no digits, since camelCase has capitals, too
 _SEGMENT = 12  # characters of a path's mean step are fewer; base64 may begin with a slash
 _CAMEL = re.compile(r"[A-Z]?[a-z]{2,}(?:[A-Z][a-z]{2,}|[A-Z](?![a-z])|[0-9]{1,4}(?![0-9A-Za-z])|[-_./:])*")
@@ -35,6 +36,18 @@ def looks_random(text: str) -> bool:
     hops = len(_HOP.findall(text))
     rarest = _RAREST_HOP if any(map(str.isdigit, text)) else _RAREST_CAPITAL
     return hops >= _FEWEST_HOPS and hops * rarest >= sum(map(str.isalnum, text))
+
+
+def is_mixed(text: str) -> bool:
+    """Whether a text looks like a password or a token rather than like words: weaker than `looks_random`.
+
+    For what stands behind the name of a secret without a separator.
+    """
+    if not _SHORTEST_MIXED <= len(text) <= _LONGEST or _CREDENTIAL.fullmatch(text) is None:
+        return False
+    if _DATE.match(text) or _URL.match(text) or _CAMEL.fullmatch(text) or text.startswith("/"):
+        return False
+    return len(_HOP.findall(text)) >= 1 + text.isalnum() or looks_random(text)
 
 
 def is_path(text: str) -> bool:

@@ -9,10 +9,12 @@ import re
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED
+from asgi_sentry._scrubbing.text.commands import command_spans
+from asgi_sentry._scrubbing.text.sql import redis_spans, sql_spans
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from asgi_sentry._scrubbing.keys import Keys
 
@@ -73,20 +75,21 @@ _LAST_STEP = re.compile(r"[\"']([^\"']{1,200})[\"'],?\s?\Z")
 _INPUT = re.compile(r"[\"']input[\"']:\s?")
 _FAR = 800  # characters between a name and the value that was refused
 
-# Command lines whose options do not say that a secret follows.
-_COMMAND = re.compile(
-    r"\b(curl|mysql|mysqldump|mysqladmin|mariadb|sshpass|redis-cli|(?:docker|podman|helm registry) login)(?=\s)"
-    r"((?:[^\n|\\]|\\(?!n)){1,1000})"
+# `'hunter2' in field password`, as converters and validators say it.
+_IN_FIELD = re.compile(
+    r"'([^'\n]{1,500})'\s{1,4}(?:in|for|of|at)\s{1,4}(?:the\s)?(?:field|column|key|parameter|argument|setting)"
+    r"\s{1,4}['\"]?([\w.\-]{1,100})"
 )
-_USER = re.compile(r"\s(?:-u|-U|--user|--proxy-user)[\s=]{0,2}[\"']?[^\s:\"']{0,100}:([^\s\"']{1,500})")
-_OPTIONS = {
-    "curl": _USER,
-    "sshpass": re.compile(r"\s-p\s?[\"']?([^\s\"']{1,500})"),
-    "redis-cli": re.compile(r"\s-a\s[\"']?([^\s\"']{1,500})"),
-    "login": re.compile(r"\s-p\s[\"']?([^\s\"']{1,500})"),
-    "sql": re.compile(r"\s-p[\"']?([^\s\"';&]{1,500})"),
-}
-_NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
+_NETRC = re.compile(r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})")
+_EXPECT = re.compile(r"\bsend(?:_user)?\s{1,4}(?:--\s)?\"([^\"\r\n\\]{1,200})(?:\\[rn]|\r|\n){1,2}\"")
+# `Your Acme code is 453550`, `453550 is your verification code`.
+_CODE = re.compile(
+    r"\b(?:[Yy]our|[Uu]se|[Tt]he|verification|security|login|confirmation|one-time)\b(?:[ \w'-]{0,40}?)"
+    r"\b(?:code|passcode|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)"
+)
+_CODE_FIRST = re.compile(r"\b((?:[A-Z]-)?\d{4,8}) is (?:your|the) [\w' -]{0,40}\b(?:code|passcode|OTP|PIN)\b")
+_OTHER_CODES = re.compile(r"(?i)\b(?:status|error|exit|return|response|zip|postal|country|area|http|reason)\W")
+_JWK = re.compile(r"\\{0,7}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']([\w-]{10,2000})")
 
 
 def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
@@ -97,25 +100,14 @@ def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
         lower: the same in lower case, of the same length.
         keys: what the names mean.
     """
-    if "name=" in lower and ("\n\n" in lower or "\r\n\r\n" in lower or "\\n" in lower):
-        yield from _multipart(text, keys)
-    if "val" in lower or '"v' in lower or "content" in lower or ">" in lower:
-        yield from _named(text, keys)
-    if "identified" in lower:
-        yield from _identified(text)
-    if "password for" in lower:
-        yield from filter(None, (quoted(text, match.end()) for match in _SET.finditer(text)))
-    if "duplicate entry" in lower:
-        yield from (match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED)
-    if "values" in lower:
-        yield from _inserted(text, keys)
-    if "input" in lower:
-        yield from _refused(text, keys)
-    if " -" in lower:
-        yield from _commanded(text)
+    for signs, find in _FINDERS:
+        if any(sign in lower for sign in signs):
+            yield from find(text, keys)
 
 
 def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    if "\n\n" not in text and "\r\n\r\n" not in text and "\\n" not in text:
+        return
     line_end, content, stop = 0, -1, 0
     for match in _FIELD.finditer(text):
         if match.start() < stop or keys.meaning(match[1] or match[2]) != DENIED:
@@ -158,7 +150,7 @@ def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             yield match.span(2)
 
 
-def _identified(text: str) -> Iterator[tuple[int, int]]:
+def _identified(text: str, _: Keys) -> Iterator[tuple[int, int]]:
     for match in _IDENTIFIED.finditer(text):
         bare = None if match[1] else BARE.match(text, match.end())
         span = quoted(text, match.end()) if match[1] else bare.span() if bare else None
@@ -212,10 +204,48 @@ def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             yield span
 
 
-def _commanded(text: str) -> Iterator[tuple[int, int]]:
-    for match in _COMMAND.finditer(text):
-        name = match[1]
-        option = _OPTIONS["login" if name.endswith("login") else name if name in _OPTIONS else "sql"]
-        for found in option.finditer(text, match.end(1), match.end()):
-            if found[1][0] not in _NO_SECRET and not found[1].isdecimal():
-                yield found.span(1)
+def _said(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    """What sentences say of secrets."""
+    for match in _IN_FIELD.finditer(text):
+        if keys.meaning(match[2].rstrip(".")) == DENIED and not is_harmless(match[1]):
+            yield match.span(1)
+    yield from (match.span(1) for match in _NETRC.finditer(text))
+    if "assword" in text:
+        yield from (match.span(1) for match in _EXPECT.finditer(text))
+
+
+def _codes(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    for pattern in (_CODE, _CODE_FIRST):
+        for match in pattern.finditer(text):
+            if _OTHER_CODES.search(match[0]) is None:
+                yield match.span(1)
+
+
+def _set_for(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    yield from filter(None, (quoted(text, match.end()) for match in _SET.finditer(text)))
+
+
+def _duplicates(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    yield from (match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED)
+
+
+def _members(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    yield from (match.span(1) for match in _JWK.finditer(text))
+
+
+# Who looks for what, and texts in lower case of which one must be there.
+_FINDERS: tuple[tuple[tuple[str, ...], Callable[[str, Keys], Iterator[tuple[int, int]]]], ...] = (
+    (("name=",), _multipart),
+    (("val", '"v', "content", ">"), _named),
+    (("identified",), _identified),
+    (("password for",), _set_for),
+    (("duplicate entry",), _duplicates),
+    (("values",), _inserted),
+    (("input",), _refused),
+    (("-", "add_user", "change_password", "/p:", "sqlplus", " set "), command_spans),
+    (("parameters", "params", "args=", "failing row", "query arg"), sql_spans),
+    (("hset", "hmset", "auth", ">"), redis_spans),
+    (("password", "field", "column"), _said),
+    (("code", "otp", "pin"), _codes),
+    (("kty",), _members),
+)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN
+from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, MAYBE, PLAIN
+from asgi_sentry._scrubbing.look import is_mixed, is_path, looks_random
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.named import named_spans
 from asgi_sentry._scrubbing.text.values import (
@@ -36,6 +37,11 @@ __all__ = ["FILTERED", "PASSWORD", "address_spans", "pair_spans"]
 
 PASSWORD = "@password"  # noqa: S105 - the id for what is redacted because of its key
 
+
+def _split(text: str) -> list[str]:
+    return text.split()
+
+
 _RUN = re.compile(r"[\w.\-]*")  # what names are made of
 # The end of an escape looks like the first letters of the name behind it: `\n`, `%5B`, `\u0026`, `\x1b[36m`.
 _HEAD = re.compile(r"((?<=\\)(?:u[0-9A-Fa-f]{4}|[nrtfv])|(?<=%)[0-9A-Fa-f]{2}|(?<=[\[;])\d{1,3}m)?([.\-]*)")
@@ -43,14 +49,20 @@ _ESCAPES = frozenset("\\%[;")  # in front of the letters that end one
 _QUOTES = frozenset("\"'`\\bBrRuUfF&$")  # what a literal can begin with
 _ELEMENTS = frozenset("<:")  # in front of the name of an element of XML, whose attributes may follow
 # What may stand behind names that are no secret's.
+_SECRET = frozenset({DENIED, LOOKED})
 _ALSO: dict[int, tuple[str, ...]] = {ADDRESS: ("=", ":", ",", "=>"), COOKIES: (":",)}
 # No text of people or programs has sensitive names as dense as this: what follows is replaced as a whole, so that
 # nobody can make the search for their values take long. What stands before tells, which is the same the next time.
 _MOST_NAMES, _DENSEST = 150, 80
+# A declaration: `token: str = "..."`, `password As String = "..."`, `@password nvarchar(50) = N'...'`.
+_TYPE_NAMES = (
+    r"(?:&?(?:'\w{1,20}\s)?(?:str|string|bytes|char|text|object|any|unknown|final|secretstr)|std::string|n?varchar2?)"
+)
+_TYPED = rf"(?i:(?::\s{{0,4}}|(?<=\s)(?:as\s)?){_TYPE_NAMES}(?:[\[(|?!][\w\s|.,]{{0,30}}[\])]?)?[?!]?\s{{0,4}}:?=(?!=))"
 # What may stand between a name and its value: quotes and brackets that close, an index, colours, and a separator.
 _TAIL = re.compile(
     rf"((?:\]|%5[Dd]|\)(?==\())?(?:\\{{0,7}}{QUOTE}|%2[27])?(?:\]|%5[Dd])?(?:(?:\[|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
-    rf"{COLOURS}?(\s{{0,40}})(=>|:=|==?|:|,|>|%3[DdAa]|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
+    rf"{COLOURS}?(\s{{0,40}})(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
 )
 _NEXT_WORD = re.compile(r" (?:id|key|code|number|no|value)\b", re.IGNORECASE)
 _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
@@ -61,6 +73,7 @@ _LISTED = re.compile(r"\s{0,4}[^\s,&;]{1,60}(?:,\s?[^\s,&;]{1,60}){0,20}")
 # An address of IPv6 is quoted in a header, and others may follow.
 _OTHER_ADDRESSES = re.compile(r"\"(?:,\s?\"?\[?[0-9A-Fa-f:.]{3,45}\]?(?::\d{1,5})?\"?){1,20}")
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
+_LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")  # where a validator says that a value stood
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SCHEME = re.compile(
     r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk|key|dpop|ssws)\b"
@@ -82,7 +95,10 @@ _TYPE = re.compile(
 )
 _BRACED = re.compile(r"\{([^{}\s]{1,200})\};")  # a value of ODBC, unless the braces are a template's
 _VARIABLE = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*\Z")
+_LOGGER = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\Z")
+_FULL_TERMS = ("Password", "Secret", "Token", "Key", "Credentials", "Cookie", "Session", "Pin", "Code", "Id", "Auth")
 _ARN = re.compile(r"\barn:[\w:-]{1,90}:\Z")
+_ID = re.compile(r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}")  # of a session, as ZooKeeper and Windows count them
 _METAVAR = frozenset({"TEXT", "STRING", "STR", "VALUE", "FILE", "PATH", "KEY"})
 _BEGINNING = 120  # characters of a value that show whether it is code
 _SHORTEST_PADDED = 16  # characters of a value that may end with the padding of base64
@@ -139,12 +155,34 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
             listed = max(listed, stop)
             continue
         span = _value_of(text, named, keys)
-        if span is not None:
+        if span is not None and not _stays(text[span[0] : span[1]], named, keys):
             spans.append((*span, PASSWORD))
             redacted = span[1]
             at = max(at, redacted)
     spans += [(*span, PASSWORD) for span in named_spans(text, lower, keys)]
     return spans
+
+
+def _stays(value: str, named: _Name, keys: Keys) -> bool:
+    """Whether a value is no secret though its name is one's, because of what it looks like."""
+    if named.verdict == LOOKED:
+        return not looks_random(value)
+    if value[:1].isdigit() and _NUMBER.fullmatch(value) is not None:
+        return keys.counts(named.name)
+    if value in _AUTH_KINDS and named.name.lower().endswith(("auth", "authentication", "authn")):
+        return True
+    return named.name in _DIRECTORIES and is_path(value)
+
+
+_NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?")
+_DIRECTORIES = frozenset({"PWD", "OLDPWD"})
+# How somebody is authenticated.
+_AUTH_KINDS = frozenset(
+    _split(
+        """ldap local oauth oauth2 saml kerberos pam jwt certificate x509 ntlm anonymous sso oidc scram md5 gssapi plain
+    internal external publickey keyboard-interactive trust peer api_key apikey session cookie mtls enabled disabled"""
+    )
+)
 
 
 def _named(text: str, start: int, end: int, verdict: int, keys: Keys) -> _Name | None:
@@ -159,18 +197,18 @@ def _named(text: str, start: int, end: int, verdict: int, keys: Keys) -> _Name |
     if (tail is None or not tail[3]) and not dashes:  # names of two words: "session id: ...", ...
         if tail is not None and (text[end : end + 2].strip()[:1] in _QUOTES or text[start - 1 : start] in _ELEMENTS):
             pass
-        elif (second := _NEXT_WORD.match(text, end)) is None or (tail := _TAIL.match(text, second.end())) is None:
-            return None
-        else:
-            end = second.end()
+        elif (second := _NEXT_WORD.match(text, end)) and (behind := _TAIL.match(text, second.end())):
+            tail, end = behind, second.end()
             verdict = keys.meaning(text[begin:end])
+        elif tail is None or verdict != DENIED:
+            return None
     elif verdict in (PLAIN, MAYBE):  # ... "api key: ..."
         before = text.rfind(" ", max(0, begin - 22), begin - 1) + 1 if text[begin - 1 : begin] == " " else begin
         if not text[before : begin - 1].isalpha():
             return None
         begin = before
         verdict = keys.meaning(text[begin:end])
-    if tail is None or (verdict != DENIED and tail[3] not in _ALSO.get(verdict, ())):
+    if tail is None or (verdict not in _SECRET and tail[3] not in _ALSO.get(verdict, ())):
         return None
     return _Name(verdict, begin, text[begin:end], dashes, tail[1], tail[2], tail[3], tail.end())
 
@@ -189,7 +227,7 @@ def _end_of_addresses(text: str, position: int) -> int:
 
 def _value_of(text: str, named: _Name, keys: Keys) -> tuple[int, int] | None:
     """Where the value of a sensitive name stands; None where none follows."""
-    start, dashes, closing, separator, end = named.start, named.dashes, named.closing, named.separator, named.end
+    start, closing, separator, end = named.start, named.closing, named.separator, named.end
     before = text[max(0, start - 12) : start]
     if before.endswith(("</", "<!")):
         return None
@@ -198,10 +236,7 @@ def _value_of(text: str, named: _Name, keys: Keys) -> tuple[int, int] | None:
     if separator in {">", "=="}:  # a comparison
         return None
     if separator == ",":
-        if not closing or not (dashes or _PAIR_OPENS.search(before)):
-            return None
-        end += len(text[end : end + 8]) - len(text[end : end + 8].lstrip())
-        return checked(text, quoted(text, end) or bracketed(text, end))
+        return _paired(text, named, before)
     if separator == "":
         return _spaced(text, named, keys)
     if separator.startswith("%"):
@@ -214,11 +249,22 @@ def _value_of(text: str, named: _Name, keys: Keys) -> tuple[int, int] | None:
     if literal is not None:
         # 'password' : 'x' and password='x' alike. In prose a quote after a word is none: "token: 'a' or 'b'" is.
         return checked(text, literal)
-    if separator[0] in "<IL":  # SQL, whose other values are columns and parameters
+    if separator[0] in "<ILil" and not separator.endswith("="):  # SQL, whose other values are columns and parameters
         return checked(text, bracketed(text, gap)) if separator == "IN" else None
     if "\n" in text[end:gap]:
         return checked(text, bracketed(text, gap)) if text[gap : gap + 1] in {"{", "["} and closing else None
     return _unquoted(text, gap, named, before[-1:], keys)
+
+
+def _paired(text: str, named: _Name, before: str) -> tuple[int, int] | None:
+    """The second of a pair whose first is a name: `("password", "...")`, `define('AUTH_KEY',  '...')`."""
+    start, end = named.start, named.end
+    if not named.closing or not (named.dashes or _PAIR_OPENS.search(before)):
+        return None
+    if _LOCATION.search(text, max(0, start - 24), start):
+        return None
+    end += len(text[end : end + 40]) - len(text[end : end + 40].lstrip())
+    return checked(text, quoted(text, end) or bracketed(text, end))
 
 
 def _unquoted(text: str, gap: int, named: _Name, quote: str, keys: Keys) -> tuple[int, int] | None:
@@ -252,11 +298,13 @@ def _bare(text: str, gap: int, named: _Name, keys: Keys) -> tuple[int, int] | No
     value, end = bare[0], bare.end()
     if is_harmless(value):
         return None
+    if _ID.fullmatch(value) is not None and not _FAMILY.search(named.name):
+        return None
     if text[end : end + 1] in {"'", '"', "`"} and value[-1] in "=:+(" and len(value) < _SHORTEST_PADDED:
         return None  # a text that is put together: "token=a&page=" + page
     if _is_variable(value.rstrip(".,;:"), named, keys):
         return None
-    if named.separator == ":" and not named.closing and _is_prose(text, gap, end, named):
+    if named.separator == ":" and named.closing in {"", "`"} and _is_prose(text, gap, end, named):
         return None
     return gap, end
 
@@ -268,9 +316,17 @@ def _constructed(text: str, position: int) -> tuple[int, int] | None:
     return checked(text, arguments.span(1) if arguments and several else quoted(text, position))
 
 
+_OWN = ("self.", "cls.", "this.", "req.", "request.", "ctx.", "res.", "response.")
+
+
 def _is_variable(value: str, named: _Name, keys: Keys) -> bool:
     """Whether a value is named like a secret itself: an argument that is passed on, a column."""
-    value, name = value.lower(), named.name.lower()
+    name = named.name.lower()
+    if value.isidentifier() and value.isalpha() and value.islower() and name.startswith(_OWN):
+        return True  # self._token = value
+    value = value.lower()
+    if name.endswith("." + value):
+        return True  # req.session.user = user
     if value.isidentifier() and (value == name or value.endswith("_" + name)):
         return True  # password=password, token=new_token
     # {"X-Api-Key": api_key}, session.id = x.session_id
@@ -281,6 +337,8 @@ def _is_variable(value: str, named: _Name, keys: Keys) -> bool:
 def _is_prose(text: str, start: int, end: int, named: _Name) -> bool:
     """Whether what follows a name and a colon is the next word of a sentence, a type, or anything else but a value."""
     value, before = text[start:end], named.start
+    if _LOGGER.match(named.name) is not None and not named.name.endswith(_FULL_TERMS):
+        return True  # SessionTracker: ..., AuthFail: ...
     if text[before - 1 : before] == "." or (
         named.name == "secret" and _ARN.search(text, max(0, before - 100), before) is not None
     ):
@@ -303,8 +361,11 @@ def _spaced(text: str, named: _Name, keys: Keys) -> tuple[int, int] | None:
     if literal is not None:
         is_sql = name.lower() == "password" and text[end] == "'"
         sure = bool(dashes) or (is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start)))
+        sure = sure or (name.isupper() and "_" in name and is_mixed(text[literal[0] : literal[1]]))
         return checked(text, literal) if sure else None
-    if len(dashes) < 2 or text[end : end + 1] in {"-", "|", "<", "[", "\\", ""}:
+    if not dashes:
+        return _beside(text, named)
+    if text[end : end + 1] in {"-", "|", "<", "[", "\\", ""}:
         return None
     bare = BARE.match(text, end)
     if bare is None or (
@@ -313,7 +374,37 @@ def _spaced(text: str, named: _Name, keys: Keys) -> tuple[int, int] | None:
         return None  # a help text
     if bare[0].isupper() and (bare[0] in _METAVAR or keys.meaning(bare[0]) == DENIED):
         return None  # --token TOKEN: how it is used
+    if len(dashes) == 1 and not (is_mixed(bare[0]) or _FAMILY.search(name)):
+        return None
     return checked(text, bare.span())
+
+
+def _is_line(text: str, start: int, end: int) -> bool:
+    """Whether a name and a value are all of their line."""
+    before, behind = text[max(0, start - 1) : start], text[end : end + 1]
+    return before in {"", "\n"} and behind in {"", "\n", "\r"}
+
+
+_COPULA = re.compile(r"(?:(?:is|was|equals|of|to)[ \t]{1,4}|[|\u2502]\s{0,40})?[\"'`]?")
+
+
+def _beside(text: str, named: _Name) -> tuple[int, int] | None:
+    """`BILLING_TOKEN 4baf140b...`, `smtp_pass x7...`, `| token | ... |`, `the token is ...`: by the value's look."""
+    if named.closing:
+        return None
+    copula = _COPULA.match(text, named.end)
+    first = copula.end() if copula else named.end
+    bare = BARE.match(text, first)
+    if bare is None:
+        return None
+    value = bare[0].rstrip(".,;:")
+    if "_" in named.name and _is_line(text, named.start, bare.end()) and not is_harmless(value):
+        return (first, bare.end()) if not value.isalpha() else None  # of a file of settings
+    if not is_mixed(value) or is_code(value) or is_harmless(value):
+        return None
+    if "." in value and "_" not in named.name and not looks_random(value):
+        return None  # prose, and the name of a file or a module
+    return first, first + len(value)
 
 
 def _element(text: str, named: _Name) -> tuple[int, int] | None:

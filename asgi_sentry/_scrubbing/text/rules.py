@@ -14,9 +14,10 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.linear import check_linear
 from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans, pair_spans
-from asgi_sentry._scrubbing.text.tokens import TOKENS
+from asgi_sentry._scrubbing.text.tokens import HASHES, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -171,10 +172,40 @@ def is_card(text: str) -> bool:
 
 
 def is_iban(text: str) -> bool:
-    """Whether the check digits of an IBAN are right (ISO 13616, mod 97)."""
-    packed = text.replace(" ", "").replace("-", "")
+    """Whether the check digits of an IBAN are right (ISO 13616, mod 97).
+
+    In lower case, where ids look alike, the length must be its country's, too.
+    """
+    packed = "".join(filter(str.isalnum, text))
+    if packed[:2].islower() and _IBAN_LENGTHS.get(packed[:2]) != len(packed):
+        return False
     turned = packed[4:] + packed[:4]
     return 15 <= len(packed) <= 34 and int("".join(str(int(char, 36)) for char in turned)) % 97 == 1
+
+
+# https://www.swift.com/standards/data-standards/iban-international-bank-account-number
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "no",
+        16: "be",
+        18: "dk fi fo gl nl",
+        19: "mk si",
+        20: "at ba ee kz lt lu xk",
+        21: "ch hr li lv",
+        22: "bg bh cr de gb ge ie me rs va",
+        23: "ae il tl",
+        24: "ad cz es md pk ro sa se sk tn vg",
+        25: "pt",
+        26: "is tr",
+        27: "fr gr it mc mr sm",
+        28: "al az by cy do gt hu lb pl",
+        29: "br eg ps qa ua",
+        30: "jo kw mu",
+        31: "mt sc",
+    }.items()
+    for country in countries.split()
+}
 
 
 def is_jwt(text: str) -> bool:
@@ -188,7 +219,7 @@ def is_jwt(text: str) -> bool:
 
 
 def _is_ssn(text: str) -> bool:
-    area, group, serial = re.split(r"[- ]", text)
+    area, group, serial = re.split(r"[- \xa0]", text)
     return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
 
 
@@ -259,6 +290,9 @@ _DOMAIN = re.compile(
 _NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
 _FILES = frozenset(_split("""png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml"""))
 _AT = re.compile(r"@|%40")
+# Users of servers, and workers, whose names are addresses only in their shape: `git@host`, `celery@worker-1.x.org`.
+_PROGRAMS = frozenset({"git", "hg", "svn", "celery", "celeryd", "worker"})
+_REMOTE_PATH = re.compile(r":(?:~?/|[\w.-]{1,100}/|[\w.-]{1,100}\.git\b)")  # of scp, rsync and Git
 
 
 def _email_spans(text: str) -> Iterable[Span]:
@@ -283,10 +317,37 @@ def _email_spans(text: str) -> Iterable[Span]:
                 name = name.rpartition(joint)[2]
         name = name.lstrip(".-+")
         first = start - len(name)
-        if not name or name == "git" or _USERINFO.search(text, max(0, first - 300), first):
-            continue  # a URL's user stays, and its password has a rule of its own; git is the user of every Git server
+        host = text[match.end() : domain.end()]
+        if name.lower() in _PROGRAMS or name == host or _REMOTE_PATH.match(text, domain.end()):
+            continue
+        if not name or _USERINFO.search(text, max(0, first - 300), first):
+            continue  # a URL's user stays, and its password has a rule of its own
         yield first, domain.end(), "@email"
 
+
+# Random steps behind such words let in whoever has the link; OAuth's code and state do the same in a query.
+_LINK = re.compile(
+    r"(?i:/(?:magic|magic-link|invite|invites|invitation|join|reset|reset-password|password-reset|verify|verification|"
+    r"confirm|confirmation|activate|activation|unsubscribe|share|shared|s|token|login|signin|sso|auth|callback|webhook|"
+    r"webhooks|hook|hooks)/)([\w.~-]{20,400})|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)=([\w.~%+/-]{16,2048})"
+)
+_HEX = re.compile(r"[0-9a-f]{1,63}")
+
+
+def _link_spans(text: str, _: Keys) -> Iterable[Span]:
+    for match in _LINK.finditer(text):
+        step = match[1]
+        if step is not None:
+            if looks_random(step) and _UUID.fullmatch(step) is None and _FILE.search(step) is None:
+                yield *match.span(1), "@link"
+        elif looks_random(match[2]):
+            is_sum = text.startswith("hash", match.start()) and _HEX.fullmatch(match[2])
+            if not is_sum and _UUID.fullmatch(match[2]) is None:
+                yield *match.span(2), "@link"
+
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9a-f]{24}")
+_FILE = re.compile(r"\.[a-z][a-z0-9]{1,4}\Z")
 
 _URL_USER = re.compile(
     r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])(?=[^\s])"
@@ -358,7 +419,7 @@ def _built_in(
 
 # Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has none is no key.
 _BEHIND = (
-    rb"[a-z0-9_.\-]{0,80}[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"[a-z0-9_.\-?\x80-\xff]{0,80}[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
     rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]|\\[rnt])"
 )
 _KV_STEMS = _split(
@@ -368,8 +429,31 @@ _KV_STEMS = _split(
 # A code is a secret by what it is for: the last letters of the words that stand in front of it.
 _CODE_KINDS = "|".join(
     f"(?<={kind})|(?<={kind}[_. -])"
-    for kind in _split("mfa 2fa sms rity tion time eset ckup very vice cess lock ogin ctor ss")
+    for kind in _split("mfa 2fa sms rity tion time eset ckup very vice cess lock ogin ctor ss vite agic otp")
 )
+# These stand in so many texts that a separator has to follow.
+_STRICTLY_BEHIND = (
+    rb"[a-z0-9_.\-?\x80-\xff]{0,40}[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"(?:[\s\xa0]{0,40}(?:[:=,>}|]|%3[ad]|[+.?]=)|\t)"
+)
+_RARER = {
+    b"pat": rb"pats?(?![a-z])",
+    b"tan": rb"(?<![a-z])tan(?![a-z])",
+    **{
+        stem.encode(): stem.encode()
+        for stem in _split(
+            """pepper mnemonic crumb phrase remember magic nonce national medicare nhs licen tax aad account routing
+            birth dob oidc access refresh kennw contrase senha wachtw parola salasana haslo losenord adgangsk
+            jelsz heslo psw tkn identity birthdate sort client"""
+        )
+    },
+    b"access": rb"access(?![a-z])",
+    b"refresh": rb"refresh(?![a-z])",
+    b"sort": rb"sort[_. -]?code",
+    b"client": rb"client[_. -]?cert",
+    b"identity": rb"(?<![a-z])identity(?![a-z])",
+    b"account": rb"account(?:[_. -]?(?:number|no|num))?",
+}
 _KV_GATES = (
     *((stem.encode(), stem.encode()) for stem in _KV_STEMS),
     (b"key", rb"(?<!public[_-])key"),  # the public key of a DSN is in the baggage of every trace
@@ -383,21 +467,26 @@ _RUN_VERIFY = re.compile(
     rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
 )
-_OPTION_VERIFY = re.compile(rb" -(?:[uUap]|-(?:proxy-)?user)")
+_OPTION_VERIFY = re.compile(rb"[ '\"]-(?:[uUapPwkAXNb]|-(?:proxy-)?user|-auth|-creds|-pass)")
+# What has no separator that tells.
+_SAID = (
+    b"[parameters: ", b"Failing row", b"query argument", b" field ", b" column ", b"HSET", b"HMSET", b"hset", b"AUTH ",
+    b"SETUSER", b"setuser", b" on >", b"add_user", b"sqlplus ", b"/p:", b'send "', b"kty", b"code is", b"code: ",
+    b" code", b"change_password", b"params=", b"params: ", b"OTP is", b"PIN is", b"passcode",
+)  # fmt: skip
 _ADDRESS_VERIFY = re.compile(rb"0\.0{1,3}\.0{1,3}\.0{1,3}")
 _IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")
+_SMALL_IBAN_VERIFY = re.compile(rb"(?<![Aa0])aa00[a0]{11,27}(?![Aa0])")
 _SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n|\+)")
 # Both are the name of a key and a scheme of authorization: one search for the two rules.
 _BEARER_GATE, _TOKEN_GATE = (
     Gate("lower", word, re.compile(word + rb"(?:" + _BEHIND + rb"|%20|\+)")) for word in (b"bearer", b"token")
 )
 # Cards and social security numbers are in groups of digits: one search finds both.
+_GROUPS = re.compile(rb"00[ \xa0-](?:0000[ \xa0-]0{4}|0{6}[ \xa0-]0{4})|(?<=0[ \xa0-])00[ \xa0-]0000")
 _DIGIT_GATES = (
     Gate("shape", b"0" * 12, re.compile(rb"(?:(?<![0Aa_.+-])|(?<=\\a)|(?<=%00)|(?<=%0[Aa]))0{12,19}(?![0Aa_])")),
-    *(
-        Gate("shape", b"00" + mark + b"0000", re.compile(rb"00[ -](?:0000[ -]0{4}|0{6}[ -]0{4})|(?<=0[ -])00[ -]0000"))
-        for mark in (b" ", b"-")
-    ),
+    *(Gate("shape", b"00" + mark + b"0000", _GROUPS) for mark in (b" ", b"-", b"\xa0")),
 )
 
 
@@ -413,6 +502,10 @@ _URL_GATES = (
     Gate("text", b"%40", re.compile(rb"%40(?![0-9]{1,9}(?:\.[0-9]{1,9}){0,2}(?![\w.]))")),
 )
 
+_LINK_NAMES = (b"code", b"state", b"hash", b"sig", b"ticket", b"key")
+_STEP_VERIFY = re.compile(rb"/[\w-]{1,20}/[\w.~-]{20}")
+_HASH_VERIFY = re.compile(rb"\$[\w./+=-]{1,100}[$,]|\$[PHS]\$")
+
 IP = _built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", [("shape", b"0.0"), ("text", b":")], find=_ip_spans)
 """IP addresses anywhere in a text. Not among the defaults: versions and times look much like them."""
 
@@ -422,19 +515,23 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         r"(?<![\w.\-])[\w$][\w.\-]*(?:\\{0,7}[\"'])?\s{0,8}[:=]",
         [
             *(Gate("pair", literal, re.compile(rb"(?:" + stem + rb")" + _BEHIND)) for literal, stem in _KV_GATES),
+            *(Gate("pair", literal, re.compile(stem + _STRICTLY_BEHIND)) for literal, stem in _RARER.items()),
+            Gate("text", b"??", re.compile(rb"\?{2,12}" + _STRICTLY_BEHIND)),  # other alphabets
+            *(Gate("text", literal) for literal in _SAID),
+            Gate("text", b"login ", re.compile(rb"login \S{1,100}\s{1,20}password\s")),  # .netrc
             Gate("shape", b"0.0", _ADDRESS_VERIFY),
             Gate("text", b"::"),
             _BEARER_GATE,
             _TOKEN_GATE,
             Gate("lower", b"identified"),
             Gate("text", b"Duplicate entry"),
-            Gate("text", b" -", _OPTION_VERIFY),
+            *(Gate("text", literal, _OPTION_VERIFY) for literal in (b" -", b"'-", b'"-')),
         ],
         find=pair_spans,
     ),
     _built_in(
         "@bearer",
-        rf"(?ia){_after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+)"
+        rf"(?ia){_after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+|(?<=bearer),\s{{0,2}})"
         r"(?P<secret>(?:[a-z]{2,12}=(?:\"[^\"\r\n]{0,400}\"|[\w./+-]{1,200})(?:,\s{0,3})?){3,20}|[\w.~+/:=\-]{8,8192})",
         [
             _BEARER_GATE,
@@ -464,19 +561,21 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _built_in(
         "@creditcard",
         _after("A-Za-z0-9_.+-")
-        + r"(?:\d{12,19}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![A-Za-z0-9_-]|\.\d)",
+        + r"(?:\d{12,19}|\d{4}(?:[ \xa0-]\d{4}){2,3}(?:[ \xa0-]\d{1,3})?|\d{4}[ \xa0-]\d{6}[ \xa0-]\d{4,5})"
+        r"(?![A-Za-z0-9_-]|\.\d)",
         _DIGIT_GATES,
         is_card,
     ),
     _built_in(
         "@iban",
-        _after("A-Za-z0-9") + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])",
-        [("shape", b"AA00", _IBAN_VERIFY)],
+        _after("A-Za-z0-9") + r"(?:[A-Z]{2}\d{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-Z0-9]{1,3})?"
+        r"|[a-z]{2}\d{2}[a-z0-9]{11,27})(?![A-Za-z0-9])",
+        [("shape", b"AA00", _IBAN_VERIFY), ("shape", b"aa00", _SMALL_IBAN_VERIFY)],
         is_iban,
     ),
     _built_in(
         "@usssn",
-        _after("A-Za-z0-9_.-") + r"\d{3}[- ]\d{2}[- ]\d{4}(?![A-Za-z0-9_-]|\.\d)",
+        _after("A-Za-z0-9_.-") + r"\d{3}[- \xa0]\d{2}[- \xa0]\d{4}(?![A-Za-z0-9_-]|\.\d)",
         _DIGIT_GATES,
         _is_ssn,
     ),
@@ -487,9 +586,23 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         find=lambda text, _: _email_spans(text),
     ),
     _built_in(
+        "@link",
+        _LINK.pattern,
+        [
+            ("text", b"/", _STEP_VERIFY),
+            *(("text", name + b"=", re.compile(name + rb"=[^&\s]{16}")) for name in _LINK_NAMES),
+        ],
+        find=_link_spans,
+    ),
+    _built_in(
+        "@passwordhash",
+        rf"(?a)(?<![\w$])(?:{HASHES})",
+        [("text", b"$", _HASH_VERIFY), ("text", b"{S"), ("text", b"SCRAM-SHA")],
+    ),
+    _built_in(
         "@token",
         rf"(?a){_after('A-Za-z0-9')}(?:{TOKENS})",
-        [("run", b"a" * 16, _RUN_VERIFY), ("text", b"Q~"), ("text", b"whsec_")],
+        [("run", b"a" * 16, _RUN_VERIFY), ("text", b"Q~"), ("text", b"whsec_"), ("text", b"hooks.zapier.com")],
     ),
 )
 

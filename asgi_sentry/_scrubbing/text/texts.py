@@ -333,7 +333,12 @@ def _first(mask: str, literal: bytes) -> bytes:
 
 # One of these stands behind every key in a text, with something behind itself: its separator, the quote in front of
 # one, or the dashes of an option.
-_SEPARATOR = re.compile(r"(?:[=:>\t\n]|%3|['\"],|--|[ (]b?['\"]).", re.DOTALL)
+# A value without any is told by its letters.
+_SEPARATOR = re.compile(
+    r"(?:[=:>\t\n|]|%3|['\"],|--|[ (]b?['\"])."
+    r"|[ -][^\s=:]{0,60}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]|[A-Z][0-9])",
+    re.DOTALL,
+)
 
 
 def _look(plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry], found: dict[int, int]) -> None:

@@ -6,7 +6,7 @@ whose repeats have bounds; a maker may have several.
 
 from __future__ import annotations
 
-__all__ = ["TOKENS"]
+__all__ = ["HASHES", "TOKENS"]
 
 _UUID = "[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}"
 _SHAPES = r"""
@@ -21,7 +21,7 @@ Slack hooks     T[A-Z0-9]{6,12}/[AB][A-Z0-9]{6,12}/(?:\d{10,20}/)?[A-Za-z0-9]{20
 Slack triggers  T[A-Z0-9]{6,12}/\d{10,20}/[a-f0-9]{32}
 Stripe          (?:sk|rk|ek)_(?:org_)?(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,100}
 Stripe          (?:pi|seti|src|cs)_[A-Za-z0-9_]{14,80}_secret_[A-Za-z0-9]{14,80}
-Twilio          (?:SK|AC)[0-9a-f]{32}
+Twilio          SK[0-9a-f]{32}
 SendGrid        SG\.[\w-]{16,32}\.[\w-]{16,64}
 npm             npm_[A-Za-z0-9]{36}
 PyPI            pypi-[\w-]{32,500}
@@ -125,9 +125,67 @@ Infracost       ico-[A-Za-z0-9]{32}
 RapidAPI        [a-f0-9]{10}msh[a-f0-9]{15}p1[a-f0-9]{5}jsn[a-f0-9]{12}
 MaxMind         [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
 Scalingo        tk-us-[\w-]{48}
+Ory             ory_(?:at|st|rt|ac|pat|wak)_[\w-]{30,80}(?:\.[\w-]{20,80})?
+Cerebras        csk-[a-z0-9]{40,60}
+Mapbox          [st]k\.eyJ[\w-]{20,400}\.[\w-]{15,100}
+Akahu and like  ak_(?:live|test)_[A-Za-z0-9]{20,60}
+Modal           a[ks]-[A-Za-z0-9]{22}(?![\w-])
+Meta, app       \d{13,17}\|[\w-]{27}(?![\w-])
+Twirp and like  tkn\.v1_[A-Za-z0-9_-]{16}[A-Za-z0-9+/=_-]{24,200}
+Vault, before 1 [sbr]\.(?![a-z]{24})[A-Za-z0-9]{24}(?!\w)
+Jina            jina_[a-f0-9]{32}[\w-]{20,60}
+Zapier          hooks\.zapier\.com/hooks/(?:catch|standard)/\d{4,12}/[\w/-]{5,60}
+Make, IFTTT     hook\.[a-z]{2}\d\.make\.com/[a-z0-9]{20,60}|maker\.ifttt\.com/trigger/\w{1,60}/with/key/[\w-]{20,60}
+Context7        ctx7sk-UUID
+Telnyx          KEY[0-9A-F]{32,34}_[A-Za-z0-9]{20,30}
+Zuplo           zpka_[a-f0-9]{32}_[a-f0-9]{8}
+Clickhouse      clh_[A-Za-z0-9]{30,60}
+Firecrawl, E2B  fc-[a-f0-9]{32}(?![\w-])|e2b_[a-f0-9]{40}
+RunPod, Render  rpa_[A-Z0-9]{40,60}|rnd_[A-Za-z0-9]{28,40}
+Together        tgp_v1_[\w-]{40,50}
+DeepL           UUID:fx
+Vercel Blob     vercel_blob_rw_[A-Za-z0-9]{14,20}_[A-Za-z0-9]{28,40}
+Cloudflare      cf[ua]t_[A-Za-z0-9]{38,60}
+Inngest         signkey-(?:prod|test|branch)-[a-f0-9]{64}
+Trigger, Live   tr_(?:dev|prod|stg|pat)_[A-Za-z0-9]{20,40}|sk_(?:dev|prod|stg)_[\w-]{20,80}
+Ably            [\w-]{6}\.[\w-]{6}:[\w-]{43}(?![\w-])
+MongoDB Atlas   mdb_sa_sk_[\w-]{40}
+Xata, Turso     xau_[A-Za-z0-9]{40,60}
+Fauna           fn(?:A[A-Za-z0-9_-]{39})(?![\w-])
+Elastic         ess[aou]_[A-Za-z0-9_-]{16}[A-Za-z0-9+/=_-]{24,120}
+Mollie, Lob     (?:live|test)_(?:[A-Za-z0-9]{30}|[a-f0-9]{35})(?!\w)
+Braintree       access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[a-f0-9]{32}
+Zoho            1000\.[a-f0-9]{32}\.[a-f0-9]{32}
+Dropbox         sl\.(?:u\.)?[\w-]{60,1500}
+Twitch          oauth:[a-z0-9]{30}(?![a-z0-9])
+Trello          ATTA[a-f0-9]{60,80}
+ClickUp         pk_\d{5,12}_[A-Z0-9]{32}
+OneSignal       os_v2_(?:app|org)_[a-z0-9]{60,120}
+DingTalk        SEC[a-f0-9]{64}
+Pushbullet      o\.[A-Za-z0-9]{32}(?!\w)
+Scaleway        SCW[A-Z0-9]{17}(?!\w)
+Sanity          sk[A-Za-z0-9]{80,200}
+Unkey, Resend   unkey_[A-Za-z0-9_]{20,60}
+PASETO          v[1-4]\.(?:local|public)\.[\w-]{40,4000}(?:\.[\w-]{1,400})?
+Wallets         [xyztuv]prv[A-Za-z0-9]{80,120}
+Keys in base64  LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,20000}
 OpenSSH         b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/=]{40,20000}
 """
 _PATTERN_AT = 16  # the column where it begins
 
 TOKENS = "|".join(line[_PATTERN_AT:] for line in _SHAPES.strip().splitlines()).replace("UUID", _UUID)
 """All shapes as one alternation."""
+
+HASHES = (
+    r"(?:bcrypt_sha256\$|bcrypt\$)?\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}"
+    r"|(?:argon2)?\$argon2(?:id|i|d)\$(?:v=\d{1,3}\$)?m=\d{1,9},t=\d{1,6},p=\d{1,4}(?:,\w{1,10}=[\w+/=-]{1,100})?\$[\w+/=.-]{8,200}"
+    r"\$[\w+/=.-]{16,400}"
+    r"|\$(?:scrypt|pbkdf2(?:-sha\d{1,3})?|bcrypt-sha256)\$[\w=,.-]{1,60}\$[\w+/=.-]{4,200}(?:\$[\w+/=.-]{16,400})?"
+    r"|(?:scrypt(?::\d{1,9}){3}|pbkdf2:sha\d{1,3}(?::\d{1,9})?)\$[\w./+=-]{4,100}\$[a-f0-9]{32,256}"
+    r"|(?:pbkdf2_sha\d{1,3}|scrypt|sha1|md5)\$(?:\d{1,9}\$)?[\w./+=-]{4,100}\$(?:\d{1,4}\$\d{1,4}\$)?[\w./+=-]{24,200}"
+    r"|\$(?:1|5|6|7|y|gy|sm3|md5|sha1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,64}\$(?:[./A-Za-z0-9]{1,64}\$)?[./A-Za-z0-9]{22,128}"
+    r"|\$(?:P|H|S)\$[./A-Za-z0-9]{31,55}"
+    r"|\{(?:SSHA|SHA|SMD5|SSHA256|SSHA512|CRYPT)\}[A-Za-z0-9+/=$./]{20,200}"
+    r"|SCRAM-SHA-\d{1,3}\$\d{1,9}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{20,100}:[A-Za-z0-9+/=]{20,100}"
+)
+"""What passwords are kept as: modular crypt, Django, Werkzeug, passlib, LDAP, PostgreSQL."""

@@ -32,7 +32,7 @@ def _split(text: str) -> list[str]:
 COLOURS = r"(?:(?:\x1b|\\x1b|\\u001b)\[[\d;]{0,8}m)"  # of a terminal, as they are or escaped
 QUOTE = r"(?:[\"'`]|&(?:quot|apos|#0?3[49]|#[xX]2[27]);)"
 _GAP = re.compile(rf"(?:\s|{COLOURS}){{0,40}}")
-_LITERAL_PREFIX = re.compile(rf"(?:[bBrRuUfF]{{1,2}}(?=\\{{0,7}}[\"'])|\$(?=[\"']))?(\\{{0,7}})({QUOTE})")
+_LITERAL_PREFIX = re.compile(rf"(?:[bBrRuUfFnNeE]{{1,2}}(?=\\{{0,7}}[\"'])|\$(?=[\"']))?(\\{{0,7}})({QUOTE})")
 # Delimiters end a bare value only where something follows that a value would not go on with.
 BARE = re.compile(
     r"(?:[^\s&\"'`<>,;)\]}\\\x1b]|[,;)\]}](?![\s,;)\]}.:\"'\\]|$|[\w.\-]{0,40}[=:])|\\(?![rn\"']|x1b|u001b))+"
@@ -57,7 +57,7 @@ _PLACEHOLDER = re.compile(
 )
 _CODE = re.compile(
     r"(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[{]|(?:self|cls|os|settings|config|conf|request|req|args|options|opts|kwargs|app|env|"
-    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event)(?:\.[A-Za-z_]+)+\Z|(?:lambda|await|yield|new)\b"
+    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event|c|s|r|x)(?:\.[A-Za-z_]+)+\Z|(?:lambda|await|yield|new)\b"
 )
 
 

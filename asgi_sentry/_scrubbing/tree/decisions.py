@@ -22,6 +22,7 @@ from asgi_sentry._scrubbing.keys import (
     VALUE_KEYS,
 )
 from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.text.commands import argument_spans
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry._scrubbing.tree.gather import TEXTS
 from asgi_sentry._scrubbing.tree.notes import path_of
@@ -43,6 +44,7 @@ _BESIDE_NAMES = ("value", "val", "Value")
 _VALUES = frozenset((*VALUE_KEYS, *BESIDE))
 _MESSAGES = frozenset({"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"})
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
+_STRINGS = frozenset({str})
 _CONTAINERS = frozenset({dict, list, Rebuilt})
 
 
@@ -86,7 +88,12 @@ class Decisions:
         work, hot, odd = self._tree.containers, self._hot, self._tree.odd
         marked = [number for number in odd if not hot.keys().isdisjoint(work[number])] if hot else []
         of_shown = self._ruleset.keys.of_shown
-        pairs = {number: verdict for number in self._tree.pairs if (verdict := of_shown(work[number][0]))}
+        above = self._tree.above
+        pairs = {
+            number: verdict
+            for number in self._tree.pairs
+            if (verdict := of_shown(work[number][0])) and above[number][1] != "loc"
+        }
         modes = self._tree.modes
         if modes or pairs:
             marked = sorted({*marked, *modes, *pairs})
@@ -189,6 +196,9 @@ class Decisions:
         """Redact the values of command-line options in lists of arguments, such as `sys.argv`."""
         for number, source in enumerate(self._tree.containers):
             if source.__class__ is not dict and not self.is_cut_off(number):
+                if _STRINGS.issuperset(map(type, source)):
+                    for index, start, end in argument_spans(list(source), self._ruleset.keys):
+                        self._filter_within(number, index, source[index], start, end)
                 for index, (value, following) in enumerate(pairwise(list(source)), 1):
                     if (
                         value.__class__ is str
@@ -272,6 +282,11 @@ class Decisions:
             self.cut = True
         self._tree.containers[number][key] = FILTERED
         self._notes.add(self._tree.place(number), key, PASSWORD)
+
+    def _filter_within(self, number: int, index: int, value: str, start: int, end: int) -> None:
+        """Redact a part of an argument, such as the password in `-phunter2`."""
+        self._tree.containers[number][index] = value[:start] + FILTERED + value[end:]
+        self._notes.add(self._tree.place(number), index, PASSWORD)
 
     def _without_addresses(self, number: int, key: Any, value: str | bytes) -> None:
         text = value if isinstance(value, str) else value.decode("latin-1")

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.taint import REQUEST
+from asgi_sentry._scrubbing.text.commands import PROGRAMS
 from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
 from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
 from asgi_sentry._scrubbing.tree.notes import Notes
@@ -156,7 +157,8 @@ class Walk:
         if hits:
             self.renamed = {name: hits[text][0] for name in names if (text := _text_of(name)) in hits}
         self.ruleset.keys.remember(fresh - hot.keys() - self.renamed.keys())
-        if look.dashed:
+        self.ruleset.keys.keep({key: hot[key] for key in fresh if key in hot and key not in self.renamed})
+        if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
             decisions.read_options()
         if hits:
             self._replace(tree, decisions, hits)

@@ -1,0 +1,203 @@
+"""SQL and Redis: values that take the names of the columns they are for.
+
+`INSERT INTO users (name, password) VALUES (?, ?)` with `[parameters: ('ann', 'hunter2')]` behind it, as SQLAlchemy
+writes both; the same as an UPDATE, with `$1`, `%s` and names; rows that PostgreSQL shows; `HSET u:1 password hunter2`.
+Every pattern is anchored at a word of its own, its repeats are bounded, and each text is gone through once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from asgi_sentry._scrubbing.keys import DENIED
+from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.text.values import FILTERED, is_harmless
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asgi_sentry._scrubbing.keys import Keys
+
+__all__ = ["Parameters", "redis_spans", "secret_parameters", "sql_spans"]
+
+_LONGEST = 20_000  # characters of a statement that are looked at
+_MOST = 500  # placeholders of one
+_INSERT = re.compile(
+    r"\b(?:into|replace)\s{1,20}(?:[\w.\"`\[\]]{1,200})\s{0,20}\(([^()]{1,4000})\)[^()]{0,200}?\bvalues\s{0,20}(?=\()",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(r"\?|\$(\d{1,5})|%s|%\((\w{1,100})\)s|(?<![:\w]):([A-Za-z_]\w{0,100})|@([A-Za-z_]\w{0,100})")
+# `column = `, `lower(column) LIKE upper(`, `"users"."password" = `, in front of a placeholder.
+_COLUMN = re.compile(
+    r"(?<![\w$.\"`\[\]])([\w$.\"`\[\]]{1,200})\s{0,4}\)?\s{0,4}(?:=|<>|!=|\bi?like\b|\bis\b|\bin\b)\s{0,4}(?:\w{1,40}\s?)?\(?\s{0,4}\Z",
+    re.IGNORECASE,
+)
+_BEFORE = 260
+_SHOWN = re.compile(r"\[SQL: |\bSQL: |^sql = ", re.MULTILINE)
+_GIVEN = re.compile(r"\[parameters: |\bparameters: |\bparams: |\bPARAMS: |\bargs=|\bparams=")
+_LITERAL = re.compile(r"b?'((?:[^'\\]|\\.)*)'?|b?\"((?:[^\"\\]|\\.)*)\"?|([^\s,()\[\]{}:'\"]+)")
+_NAMED = re.compile(r"[\"'](\w{1,100})[\"']:\s{0,4}(?=b?[\"'])")
+_ROW = re.compile(r"Failing row contains \(")
+_ARGUMENT = re.compile(r"query argument \$\d{1,5}: (?:'([^'\n]{1,2000})'|\"([^\"\n]{1,2000})\")")
+_HASH = re.compile(
+    r"\b(?:HSET|HMSET|HSETNX)\s{1,4}[\"']?[^\s\"']{1,300}[\"']?((?:\s{1,4}(?:\"[^\"\n]*\"|'[^'\n]*'|\S+))+)"
+)
+_WORD = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|(\S+)")
+_REDIS_USER = re.compile(
+    r"(?:^|\b(?:ACL SETUSER|user)\s\S{1,100}(?=\s)[^\n>]{0,200}?\s)[>#]([^\s>~&+#]{1,200})", re.IGNORECASE
+)
+_REDIS_AUTH = re.compile(
+    r"\A[\"']?AUTH[\"']?\s{1,4}(?:[\"']?\S{1,100}[\"']?\s{1,4})?[\"']?([^\s\"']{1,500})[\"']?\s*\Z"
+)
+
+
+class Parameters(NamedTuple):
+    """Which parameters of a statement are secret.
+
+    Attributes:
+        positions: of those without a name, from 0; a statement for several rows has them for the first.
+        names: of the others.
+        width: how many one row has.
+    """
+
+    positions: frozenset[int]
+    names: frozenset[str]
+    width: int
+
+
+_NONE = Parameters(frozenset(), frozenset(), 0)
+
+
+def secret_parameters(sql: str, keys: Keys) -> Parameters:
+    """Which parameters of a statement stand for columns that are secret.
+
+    Args:
+        sql: a statement with placeholders of any kind: `?`, `$1`, `%s`, `%(name)s`, `:name`.
+        keys: what the columns' names mean.
+    """
+    sql = sql[:_LONGEST]
+    columns = _columns(sql)
+    positions: set[int] = set()
+    names: set[str] = set()
+    count = 0
+    for number, match in enumerate(_PLACEHOLDER.finditer(sql)):
+        if number >= _MOST:
+            break
+        name = match[2] or match[3] or match[4]
+        position = int(match[1]) - 1 if match[1] else count
+        count += not (name or match[1])
+        column = columns.get(match.start())
+        if column is None:
+            before = _COLUMN.search(sql, max(0, match.start() - _BEFORE), match.start())
+            column = before[1] if before else name
+        if column and keys.meaning(column.strip('"`[]').rpartition(".")[2].strip('"`[]')) == DENIED:
+            if name:
+                names.add(name)
+            else:
+                positions.add(position)
+    if not positions and not names:
+        return _NONE
+    return Parameters(frozenset(positions), frozenset(names), max(count, max(positions, default=0) + 1))
+
+
+def _columns(sql: str) -> dict[int, str]:
+    """The column of each placeholder in the rows of an INSERT, by its place."""
+    found: dict[int, str] = {}
+    for insert in _INSERT.finditer(sql):
+        names = [name.strip(' \t\r\n"`[]') for name in insert[1].split(",")]
+        depth = at = 0
+        for match in _STEP.finditer(sql, insert.end()):
+            mark = match[0]
+            if mark == "(":
+                depth += 1
+                at = 0 if depth == 1 else at
+            elif mark == ")":
+                depth -= 1
+            elif mark == ",":
+                at += depth == 1
+            elif depth and at < len(names):
+                found[match.start()] = names[at]
+            elif not depth:
+                break
+            if len(found) >= _MOST:
+                break
+    return found
+
+
+_STEP = re.compile(r"[(),]|" + _PLACEHOLDER.pattern + r"|\b(?:returning|on|select)\b", re.IGNORECASE)
+
+
+def sql_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    """Where values stand in a text that are for columns that are secret."""
+    for row in _ROW.finditer(text):
+        closed = text.find(").", row.end(), row.end() + 10_000)
+        end = closed if closed >= 0 else _end_of_line(text, row.end())
+        if end > row.end() and text[row.end() : end] != FILTERED:
+            yield row.end(), end
+    for match in _ARGUMENT.finditer(text):
+        group = 1 if match[1] is not None else 2
+        if looks_random(match[group]):
+            yield match.span(group)
+    given = _GIVEN.search(text)
+    if given is None:
+        return
+    shown = _SHOWN.search(text)
+    sql = text[shown.end() if shown else 0 : given.start()]
+    secret = secret_parameters(sql, keys)
+    if secret is not _NONE:
+        yield from _given_spans(text, given.end(), secret)
+
+
+def _given_spans(text: str, position: int, secret: Parameters) -> Iterator[tuple[int, int]]:
+    """The parameters in a list, a tuple, several of them, or a dict, as their repr shows them."""
+    stop = min(len(text), position + _LONGEST)
+    if secret.names:
+        for named in _NAMED.finditer(text, position, stop):
+            if named[1] in secret.names:
+                value = _LITERAL.match(text, named.end(), stop)
+                if value is not None:
+                    yield _inside(value)
+    if not secret.positions:
+        return
+    index = 0
+    for match in _VALUES.finditer(text, position, stop):
+        if match[0] in "([":
+            index = 0
+        elif match[0] in ")]":
+            continue
+        else:
+            if index % max(1, secret.width) in secret.positions:
+                start, end = _inside(match)
+                if not is_harmless(text[start:end]) or text[start:end].isdigit():
+                    yield start, end
+            index += 1
+
+
+_VALUES = re.compile(_LITERAL.pattern + r"|[()\[\]]")
+
+
+def _inside(match: re.Match[str]) -> tuple[int, int]:
+    group = next(number for number in (1, 2, 3) if match[number] is not None)
+    return match.span(group)
+
+
+def _end_of_line(text: str, position: int) -> int:
+    end = text.find("\n", position)
+    return end if end >= 0 else len(text)
+
+
+def redis_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+    """Where values of secret fields stand in commands of Redis."""
+    for command in _HASH.finditer(text):
+        name = ""
+        for number, word in enumerate(_WORD.finditer(text, command.start(1), command.end(1))):
+            if number % 2 == 0:
+                name = text[slice(*_inside(word))]
+            elif keys.meaning(name) == DENIED and not is_harmless(text[slice(*_inside(word))]):
+                yield _inside(word)
+    if "~" in text or "+@" in text or "setuser" in text.lower():
+        yield from (user.span(1) for user in _REDIS_USER.finditer(text))
+    auth = _REDIS_AUTH.match(text)
+    if auth is not None and not is_harmless(auth[1]):
+        yield auth.span(1)
