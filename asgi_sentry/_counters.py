@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from asgi_sentry import _state as state
+
 _transactions: defaultdict[str, int] = defaultdict(int)
 _errors: defaultdict[str, int] = defaultdict(int)
+state.register("_counters: decisions about transactions", _transactions.clear)
+state.register("_counters: what became of errors", _errors.clear)
 
 
 def count_transaction(reason: str) -> None:

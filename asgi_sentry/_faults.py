@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 
+from asgi_sentry import _state as state
+
 logger = logging.getLogger("asgi_sentry")
 
 SIGNALS = (KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -29,6 +31,7 @@ def note(what: str, exc: BaseException, consequence: str) -> None:
 
 
 _said: set[str] = set()
+state.register("_faults: what was said once", _said.clear)
 
 
 def once(text: str) -> None:

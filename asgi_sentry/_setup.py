@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sentry_sdk
 
 from asgi_sentry import _sdk as sdk
+from asgi_sentry import _state as state
 from asgi_sentry._announcement import announce
 from asgi_sentry._exit.transport import add_hooks, guarded, set_door
 from asgi_sentry._middleware.body import BodyScrubbingMiddleware
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
     from asgi_sentry.types import ASGIApp, LayerLike
 
 _started: Settings | None = None  # of the last `init`, for a `wrap` without settings
+
+
+def _forget_settings() -> None:
+    global _started  # noqa: PLW0603
+    _started = None
+
+
+state.register("_setup: the settings of the last init", _forget_settings)
 
 
 def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:

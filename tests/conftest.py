@@ -15,6 +15,7 @@ from sentry_sdk._span_batcher import SpanBatcher
 
 import asgi_sentry
 from asgi_sentry import _sdk as sdk
+from asgi_sentry import _state
 from asgi_sentry.testing import RecordingTransport
 
 # What the SDK batches is sent when a test flushes it, and not by a thread of the SDK's at a moment of its own: one that
@@ -75,7 +76,7 @@ def _clean_sdk() -> Iterator[None]:
     sdk_scope._global_scope = None
     sdk_scope._isolation_scope.set(None)
     sdk_scope._current_scope.set(None)
-    asgi_sentry._setup._started = None
+    _state.reset()
 
 
 Start = Callable[..., RecordingTransport]

@@ -6,7 +6,7 @@ import inspect
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sentry_sdk.transport import Transport
+from sentry_sdk.transport import Transport, make_transport
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
@@ -29,7 +29,9 @@ def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber) -> A
         scrubber: of the door.
     """
     if transport is None:
-        return _subclass(sdk.default_transport(options), scrubber)
+        transport = sdk.default_transport(options)
+    if transport is None:
+        return _behind_the_sdks_own(scrubber)
     if inspect.isclass(transport):
         return _subclass(transport, scrubber)
     return GuardedInstance(transport, scrubber)
@@ -93,6 +95,16 @@ def _subclass(base: type, scrubber: Scrubber) -> type:
 
     GuardedTransport.__name__ = GuardedTransport.__qualname__ = f"Guarded{base.__name__}"
     return GuardedTransport
+
+
+def _behind_the_sdks_own(scrubber: Scrubber) -> type:
+    """For an SDK whose transports are not where they were: the door before whatever it makes itself."""
+
+    class GuardedDefault(GuardedInstance):
+        def __init__(self, options: dict[str, Any]) -> None:
+            super().__init__(make_transport({**options, "transport": None}), scrubber)
+
+    return GuardedDefault
 
 
 class GuardedInstance(Transport):

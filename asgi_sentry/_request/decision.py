@@ -9,6 +9,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry import _faults as faults
+from asgi_sentry import _state as state
 from asgi_sentry._request.plan import Allowance, Plan, afford
 from asgi_sentry._sampling.sampler import PARENT_NO
 
@@ -200,6 +201,9 @@ def _answers(rate: float | None) -> tuple[Decision, Decision]:
     """No and yes of the SDK's own rate, None for a parent's: made once, since they are the same at most requests."""
     no = Decision(sampled=False, rate=rate, reason="sample_rate", by="parent" if rate is None else "sdk")
     return no, no._replace(sampled=True)
+
+
+state.register("_request.decision: the answers of the SDK's own rates", _answers.cache_clear)
 
 
 def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asgi_sentry import _state as state
 from asgi_sentry._sampling.budgets import Budget, BudgetStatus, parse_budget
 from asgi_sentry._sampling.rate import Limit
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from asgi_sentry._sampling.redis.shared import SharedLimits
 
 _made: dict[str, Budget | LeasedBudget] = {}
+state.register("_sampling.spending: the budgets that were made", _made.clear)
 
 
 def budget(

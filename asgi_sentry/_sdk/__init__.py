@@ -8,7 +8,6 @@ package needs. `names` holds each name that is not public.
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.errors import capture_error
 from asgi_sentry._sdk.fork import fork_scope
-from asgi_sentry._sdk.names import sdk_logging
 from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports
 from asgi_sentry._sdk.root import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
@@ -44,8 +43,3 @@ __all__ = [
     "supports",
     "view",
 ]
-
-# Our own log lines are for the log: as events, breadcrumbs or logs they would come back to the hooks that wrote them.
-for _ignore in ("ignore_logger", "ignore_logger_for_events", "ignore_logger_for_sentry_logs"):  # by version
-    for _pattern in ("asgi_sentry", "asgi_sentry.*"):
-        getattr(sdk_logging, _ignore, lambda _: None)(_pattern)

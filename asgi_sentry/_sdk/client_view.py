@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
+from asgi_sentry import _faults as faults
+from asgi_sentry import _state as state
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
     _current_scope,
     _isolation_scope,
+    has,
     has_span_streaming_enabled,
     has_tracing_enabled,
+    losses,
     sdk_scope,
 )
 from asgi_sentry._sdk.options import FRAMEWORK_INTEGRATIONS
@@ -53,7 +57,7 @@ class ClientView:
 
     def downsample(self) -> int:
         """How many times the SDK's backpressure handling halves every sample rate at the moment."""
-        monitor = self.client.monitor
+        monitor = getattr(self.client, "monitor", None)
         return monitor.downsample_factor if monitor is not None else 0
 
     def lose(self, reason: str, category: str, quantity: int = 1) -> None:
@@ -67,13 +71,16 @@ _PROFILING = (
     *("profiles_sample_rate", "profiles_sampler", "profile_session_sample_rate", "profile_lifecycle"),
     *("continuous_profiling_auto_start", "profiler_mode"),
 )
+_LOOKS_ITSELF = has("scopes", "options")
 _last_view: ClientView | None = None
 
 
 def view() -> ClientView | None:
     """The client's view, or None where nothing could be sent: no client, no DSN, or closed."""
     global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
-    here, around, everywhere = _current_scope.get(), _isolation_scope.get(), sdk_scope._global_scope
+    here = around = everywhere = None
+    if _LOOKS_ITSELF:
+        here, around, everywhere = _current_scope.get(), _isolation_scope.get(), sdk_scope._global_scope
     if (
         here is None
         or around is None
@@ -98,21 +105,27 @@ def forget_view() -> None:
     _last_view = None
 
 
+state.register("_sdk.client_view: the view of the last client", forget_view)
+
+
 def view_of(client: Any) -> ClientView:
     """The view of a client, read anew."""
     options = client.options
     experiments = options.get("_experiments") or {}
+    for text in losses():
+        faults.once(text)
     streaming = has_span_streaming_enabled(options)
+    whole = has("scopes", "traces", "spans" if streaming else "transactions")
     return ClientView(
         client=client,
         streaming=streaming,
-        unsampled_has_no_span=not streaming,
+        unsampled_has_no_span=whole and not streaming,
         may_decide_late=not streaming,
-        tracing=has_tracing_enabled(options),
+        tracing=whole and has_tracing_enabled(options),
         sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
         rate=options.get("traces_sample_rate"),
-        sessions=bool(options.get("auto_session_tracking") and options.get("release")),
-        org=getattr(client.parsed_dsn, "org_id", None),
+        sessions=bool(has("scopes", "sessions") and options.get("auto_session_tracking") and options.get("release")),
+        org=getattr(getattr(client, "parsed_dsn", None), "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
         door=getattr(client.transport, "asgi_sentry_door", None),
         profiled=_may_profile(options),

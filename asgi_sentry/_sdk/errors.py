@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sentry_sdk
 
-from asgi_sentry._sdk.names import event_from_exception
+from asgi_sentry._sdk.names import event_from_exception, has
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-_TAKES_OPTIONS = "client_options" in inspect.signature(event_from_exception).parameters  # version 3 looks itself
+# Version 3 looks them up itself.
+_TAKES_OPTIONS = has("errors") and "client_options" in inspect.signature(event_from_exception).parameters
 
 
 def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bool) -> None:
@@ -28,6 +29,9 @@ def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bo
         exc: the exception, or what `sys.exc_info()` said of it while it still had its traceback.
         handled: whether somebody meant to answer it.
     """
+    if not has("errors"):
+        sentry_sdk.capture_exception(exc)
+        return
     options = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
     event, hint = event_from_exception(exc, mechanism={"type": "asgi", "handled": handled}, **options)
     sentry_sdk.capture_event(event, hint=hint)

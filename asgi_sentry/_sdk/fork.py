@@ -124,4 +124,5 @@ def _fork(scope: Scope) -> Scope:
 
 _new = object.__new__
 # A release of the SDK whose scopes hold anything else gets its own, slower fork.
-fork_scope: Callable[[Scope], Scope] = _fork if {*_BY_REFERENCE, *_COPIED} == {*Scope.__slots__} else Scope.__copy__
+_known = {*_BY_REFERENCE, *_COPIED} == {*getattr(Scope, "__slots__", ())}
+fork_scope: Callable[[Scope], Scope] = _fork if _known else getattr(Scope, "__copy__", _fork)

@@ -6,7 +6,13 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.names import DEFAULT_OPTIONS, DidNotEnable, has_span_streaming_enabled, transport
+from asgi_sentry._sdk.names import (
+    DEFAULT_OPTIONS,
+    DidNotEnable,
+    has,
+    has_span_streaming_enabled,
+    transport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +43,15 @@ def framework_integrations() -> list[Any]:
     for module, name in FRAMEWORK_INTEGRATIONS:
         try:
             found.append(getattr(import_module(f"sentry_sdk.integrations.{module}"), name))
-        except DidNotEnable:  # the framework is not installed
+        except (DidNotEnable, ImportError, AttributeError):  # the framework is not installed, or the SDK has moved
             continue
     return found
 
 
-def default_transport(options: Mapping[str, Any]) -> type[Any]:
-    """The class of transport that the SDK would take for these options, with none given."""
+def default_transport(options: Mapping[str, Any]) -> type[Any] | None:
+    """The class of transport that the SDK would take for these options, with none given; None: it can't be told."""
+    if not has("transports"):
+        return None
     experiments = options.get("_experiments") or {}
     if experiments.get("transport_async") and _can_send_async(options):
         return transport.AsyncHttpTransport

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import sentry_sdk
+
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
@@ -13,6 +15,7 @@ from asgi_sentry._sdk.names import (
     _asgi_middleware_applied,
     _current_scope,
     _isolation_scope,
+    has,
 )
 from asgi_sentry._sdk.sessions import RequestSession, count_session
 from asgi_sentry._sdk.trace import TraceContext
@@ -56,7 +59,7 @@ class Scopes:
             self._around = here, around = outer._around
         else:
             self._around = here, around
-            if entered:
+            if entered and has("traces", "transactions", "spans"):
                 self.displaced = _displace_sdk_middleware()
         self.current = current = fork_scope(here)
         self.isolation = isolation = fork_scope(around)
@@ -85,6 +88,9 @@ class Scopes:
 
     def propagate(self, context: TraceContext) -> None:
         """Let everything within the request, spans or not, continue this trace."""
+        if not has("traces"):
+            self.isolation.set_new_propagation_context()
+            return
         # Set on both: streaming looks at the current scope first, classic mode at the isolation scope.
         self.current._propagation_context = self.isolation._propagation_context = context
 
@@ -122,16 +128,64 @@ class Scopes:
         count_session(view, session)
 
 
+class PublicScopes(Scopes):
+    """The same by public calls alone, for an SDK whose scopes have moved: isolation, and our processor.
+
+    There is no span to hang on these scopes and no session: the client's view says that there are none.
+    """
+
+    __slots__ = ("_way_back",)
+
+    def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
+        """Isolate; see the base. The SDK's own isolation is a fork of the scopes around, an outer request's too."""
+        self.displaced = None
+        self._entered = OWNER.get(False)
+        self._way_back = sentry_sdk.isolation_scope()
+        self.isolation = self._way_back.__enter__()
+        self.isolation.add_event_processor(processor)  # type: ignore[arg-type]  # its events are TypedDicts
+        self.current = sentry_sdk.get_current_scope()
+        OWNER.set(owner)
+
+    def leave(self) -> None:
+        """Restore the surroundings."""
+        OWNER.set(self._entered)
+        self._way_back.__exit__(None, None, None)
+
+    def release(self) -> None:
+        """Let go of the scopes."""
+        self.current = self.isolation = self._way_back = self._entered = None  # type: ignore[assignment]
+
+    def propagate(self, context: TraceContext) -> None:
+        """Let the request have a trace of its own."""
+        self.isolation.set_new_propagation_context()
+
+    def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
+        """Nothing: there was no root."""
+
+    def start_session(self, view: ClientView) -> None:
+        """Nothing: there are no sessions."""
+
+    def drop_session(self) -> None:
+        """Nothing, for the same reason."""
+
+    def end_session(self, view: ClientView) -> None:
+        """Nothing, for the same reason."""
+
+
+if not has("scopes"):
+    Scopes = PublicScopes  # type: ignore[misc]
+
+
 def processors(scope: Any) -> list[Any]:
     """The event processors of a scope."""
-    processors: list[Any] = scope._event_processors
+    processors: list[Any] = getattr(scope, "_event_processors", None) or []
     return processors
 
 
 def is_last_processor(processor: Any) -> bool:
     """Whether no event processor comes after this one."""
-    processors = Scope.get_current_scope()._event_processors
-    return bool(processors) and processors[-1] == processor
+    last = processors(sentry_sdk.get_current_scope())
+    return bool(last) and last[-1] == processor
 
 
 def _displace_sdk_middleware() -> TraceContext:

@@ -14,7 +14,7 @@ import sentry_sdk
 from asgi_sentry import _faults as faults
 from asgi_sentry._sdk.client_view import ClientView, forget_view, view, view_of
 from asgi_sentry._sdk.fork import on_client
-from asgi_sentry._sdk.names import prepares_event
+from asgi_sentry._sdk.names import add_global_event_processor, prepares_event
 from asgi_sentry._sdk.scopes import OWNER
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def guard_by(set_door: Callable[[Any, Any], None]) -> None:
     _set_door = set_door
     if not _watching:
         _watching = True
-        sentry_sdk.scope.add_global_event_processor(_watch)  # type: ignore[arg-type]  # its events are TypedDicts
+        if add_global_event_processor is not None:
+            add_global_event_processor(_watch)  # type: ignore[arg-type]  # its events are TypedDicts
 
 
 def guard(client: Any, door: Any) -> None:

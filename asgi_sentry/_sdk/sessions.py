@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asgi_sentry import _state as state
 from asgi_sentry._sdk.names import Session
 
 if TYPE_CHECKING:
@@ -79,5 +80,6 @@ def forget_bucket() -> None:
     _bucket = None
 
 
+state.register("_sdk.sessions: where the sessions of this minute are counted", forget_bucket)
 if hasattr(os, "register_at_fork"):  # the child's flusher has no thread until the SDK is called for a session
     os.register_at_fork(after_in_child=forget_bucket)

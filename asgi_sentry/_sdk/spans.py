@@ -9,7 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._sdk.client_view import view
-from asgi_sentry._sdk.names import Scope, traces
+from asgi_sentry._sdk.names import Scope, has, traces
 
 
 def span(op: str, name: str, *, active: bool = True) -> AbstractContextManager[Any]:
@@ -22,7 +22,7 @@ def span(op: str, name: str, *, active: bool = True) -> AbstractContextManager[A
             consumer runs, in the same context.
     """
     current = view()
-    if current is None:
+    if current is None or not has("scopes", "spans" if current.streaming else "transactions"):
         return nullcontext()
     try:
         parent: Any = Scope.get_current_scope()._span

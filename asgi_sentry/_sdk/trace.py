@@ -14,6 +14,7 @@ from asgi_sentry._sdk.names import (
     PropagationContext,
     _generate_sample_rand,
     _should_continue_trace,
+    has,
 )
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asgi_sentry._sdk.client_view import ClientView
 
 
+_CAN_READ = has("traces")
 _TRACE_HEADERS = frozenset({b"sentry-trace", b"baggage"})
 _RAND = re.compile(r"(?:^|,)[ \t]*sentry-sample_rand=([0-9.]+)[ \t]*(?:,|$)")
 
@@ -53,7 +55,8 @@ class TraceContext(PropagationContext):
 
     def __init__(self, view: ClientView | None = None, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self._view = view
-        self._headers: tuple[tuple[bytes, bytes], ...] | None = tuple(headers)  # None: they have been read
+        # None: they have been read.
+        self._headers: tuple[tuple[bytes, bytes], ...] | None = tuple(headers) if _CAN_READ else None
         self._trace_id = self._span_id = None
         self._parent_span_id: str | None = None
         self._parent_sampled: bool | None = None

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import uuid
 import warnings
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatch
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import anyio
@@ -37,48 +35,6 @@ from tests.strategies import baggage_headers, trace_headers
 V3 = sentry_sdk.VERSION.startswith("3")
 classic_only = pytest.mark.skipif(V3, reason="version 3 of the SDK only streams")
 TRACE = "d49d9bf66f13450b81f65bc51cf49c03"
-
-BOTH = [
-    ("sentry_sdk.client", "NonRecordingClient"),
-    ("sentry_sdk.consts", "DEFAULT_OPTIONS"),
-    ("sentry_sdk.integrations", "DidNotEnable"),
-    ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
-    ("sentry_sdk.integrations.logging", "ignore_logger"),
-    ("sentry_sdk.scope", "_current_scope"),
-    ("sentry_sdk.scope", "_global_scope"),
-    ("sentry_sdk.scope", "_isolation_scope"),
-    ("sentry_sdk.serializer", "CYCLE_MARKER"),
-    ("sentry_sdk.serializer", "MAX_DATABAG_BREADTH"),
-    ("sentry_sdk.serializer", "MAX_DATABAG_DEPTH"),
-    ("sentry_sdk.serializer", "global_repr_processors"),
-    ("sentry_sdk.serializer", "serialize"),
-    ("sentry_sdk.session", "Session"),
-    ("sentry_sdk.tracing_utils", "SENTRY_TRACE_REGEX"),
-    ("sentry_sdk.tracing_utils", "Baggage"),
-    ("sentry_sdk.tracing_utils", "PropagationContext"),
-    ("sentry_sdk.tracing_utils", "_generate_sample_rand"),
-    ("sentry_sdk.tracing_utils", "_should_continue_trace"),
-    ("sentry_sdk.tracing_utils", "has_tracing_enabled"),
-    ("sentry_sdk.transport", "HttpTransport"),
-    ("sentry_sdk.transport", "Http2Transport"),
-    ("sentry_sdk.transport", "make_transport"),
-    ("sentry_sdk.traces", "start_span"),
-    ("sentry_sdk.utils", "event_from_exception"),
-    ("sentry_sdk.utils", "format_timestamp"),
-]
-V2 = [
-    ("sentry_sdk.traces", "StreamedSpan"),
-    ("sentry_sdk.traces", "NoOpStreamedSpan"),
-    ("sentry_sdk.tracing", "NoOpSpan"),
-    ("sentry_sdk.tracing", "Transaction"),
-    ("sentry_sdk.tracing", "_SpanRecorder"),
-    ("sentry_sdk.tracing_utils", "has_span_streaming_enabled"),
-]
-
-
-@pytest.mark.parametrize(("module", "name"), BOTH if V3 else BOTH + V2)
-def test_the_name_is_there(module: str, name: str) -> None:
-    assert hasattr(import_module(module), name)
 
 
 @pytest.mark.parametrize(
@@ -198,30 +154,6 @@ def test_the_default_transport_is_the_sdks(http2: bool, asynchronous: bool, in_l
 
     ours, theirs = asyncio.run(main()) if in_loop else both()
     assert ours is theirs
-
-
-def test_spotlight_gets_an_envelope_before_the_transport_and_through_the_door(start: Start) -> None:
-    order: list[Any] = []
-
-    class Spotlight:
-        def capture_envelope(self, envelope: Any) -> None:
-            order.append(("spotlight", envelope))
-
-    class Noting(RecordingTransport):
-        def capture_envelope(self, envelope: Any) -> None:
-            order.append(("transport", envelope))
-
-    start(transport=Noting())
-    client: Any = sentry_sdk.get_client()
-    client.spotlight = Spotlight()
-    sdk.guard_spotlight(client.transport.asgi_sentry_door)
-    secret = uuid.uuid4().hex  # not one that stands in the source lines, which are sent
-    sentry_sdk.capture_message("hello", extras={"password": secret})
-    assert sorted(name for name, _ in order) == ["spotlight", "transport"]
-    for _, envelope in order:
-        shown = str([item.payload.json for item in envelope.items])
-        assert "hello" in shown
-        assert secret not in shown
 
 
 def test_our_log_lines_are_no_events_breadcrumbs_or_logs() -> None:
