@@ -119,7 +119,7 @@ def view_of(client: Any) -> ClientView:
     return ClientView(
         client=client,
         streaming=streaming,
-        unsampled_has_no_span=whole and not streaming,
+        unsampled_has_no_span=not streaming,
         may_decide_late=not streaming,
         tracing=whole and has_tracing_enabled(options),
         sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
