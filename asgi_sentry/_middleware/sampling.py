@@ -60,7 +60,7 @@ class PathSamplingMiddleware(Layer):
         sampler = PathSampler(
             {} if rates is None else rates, default=default, parent=parent, workers=workers, sharing=sharing
         )
-        late = LateDecisions(several("keep", keep), keep_at_most, workers=workers)
+        late = LateDecisions(several("keep", keep), keep_at_most, workers=workers, sharing=sharing)
         spent = made_budget(budget, what="budget", workers=workers, sharing=sharing)
         plan = Plan(
             samplers=(sampler,) if rates or default is not None else (),

@@ -66,6 +66,14 @@ def allowed(count: int, period: Period, now: float) -> int:
     return min(count, math.floor(count * gone + max(1.0, count * ROOM)))
 
 
+def kept_for_unseen(count: int, line: int) -> int:
+    """How many of those that the line allows are kept for errors of an unseen kind.
+
+    A twentieth of the budget, at least one, but no more than a fifth of what may be spent by now.
+    """
+    return min(line // 5, max(1, count // 20))
+
+
 def parse_budget(text: str, *, what: str, workers: int = 1) -> Limit:
     """Read `"10000/month"`, as the equal share of one of `workers`; `what` names the argument.
 
@@ -129,12 +137,19 @@ class Budget(Locked):
         self._period = period_at(limit, clock())
         self._spent = spent
 
-    def take(self) -> bool:
-        """Spend one, if the budget allows."""
+    def take(self, *, ordinary: bool = False) -> bool:
+        """Spend one, if the budget allows.
+
+        Args:
+            ordinary: not one of those that are kept for errors of an unseen kind.
+        """
         with self._lock:
             now = self._clock()
             self._turn(now)
-            if self._spent >= allowed(self.limit.count, self._period, now):
+            line = allowed(self.limit.count, self._period, now)
+            if ordinary:
+                line -= kept_for_unseen(self.limit.count, line)
+            if self._spent >= line:
                 return False
             self._spent += 1
             spent, period = self._spent, self._period

@@ -25,7 +25,7 @@ from asgi_sentry._sampling.rate import Limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from asgi_sentry._sampling.sampler import Gate
+    from asgi_sentry._sampling.sampler import Gate, Sharing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +90,16 @@ class LateDecisions:
         *,
         clock: Callable[[], float] = time.monotonic,
         workers: int = 1,
-        gate: Gate | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.rules = tuple(rules)
         for rule in self.rules:
             if not isinstance(rule, KeepRule):
                 raise TypeError(f"keep takes errors(), slower_than(seconds) and status(code, ...), got {rule!r}")
         read = Limit.parse(limit, what="the limit of keep")
-        self._gate: Gate = gate or TokenBucket(read.share(workers), clock=clock)
+        self._gate: Gate = TokenBucket(read.share(workers), clock=clock)
+        if sharing is not None and self.rules:
+            self._gate = sharing.gate("keep_at_most", read)
         self._ledger = Ledger()
 
     def __bool__(self) -> bool:

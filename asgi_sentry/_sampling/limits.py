@@ -85,7 +85,7 @@ class Reservoir:
         self._clock = clock
         self._kept = (0.0, 0)  # the number of the period, and the requests kept in it: read and written as one
 
-    def due(self) -> bool:
+    def lacks(self) -> bool:
         """Whether a request must be kept now to have the minimum."""
         period, kept = self._kept
         return kept < self._count or self._clock() // self._seconds != period

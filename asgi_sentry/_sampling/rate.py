@@ -35,6 +35,10 @@ class Limit:
             return Limit(count=self.count // workers, seconds=self.seconds)
         return Limit(count=1, seconds=self.seconds * workers / self.count)
 
+    def share_of_minimum(self, workers: int) -> Limit:
+        """An equal part of what is to be reached at least: rounded up."""
+        return Limit(count=-(-self.count // workers), seconds=self.seconds)
+
     @classmethod
     def parse(cls, text: str, *, what: str) -> Limit:
         """Read `"5/second"`; `what` names the argument in the message.
@@ -83,7 +87,7 @@ class Rate:
     any window of its period, whoever asked for the trace. `at_least` keeps requests that the dice would drop while
     fewer than that were kept in its period, so that rare routes are seen at all; with it, a fraction of 0 means "only
     these". Limits are texts such as `"5/second"`, `"100/minute"` or `"10000/month"` (a month has 31 days here), and
-    hold per rule and process.
+    hold per rule: in each process, or in all together where they are shared.
 
     Raises:
         ValueError: The fraction is not within [0, 1], a limit can't be read, or `at_least` is above `at_most`.

@@ -42,11 +42,24 @@ class Gate(Protocol):
         """Take a token if there is one; never waits."""
 
 
+class Minimum(Protocol):
+    """Says when one more must be kept: a `Reservoir`, or one that is shared between processes."""
+
+    def lacks(self) -> bool:
+        """Whether a request must be kept now to have the minimum; never waits."""
+
+    def note(self) -> None:
+        """Count a request that is kept, for whatever reason."""
+
+
 class Sharing(Protocol):
     """Makes the limits and targets of rules those of all processes together (see `shared.py`)."""
 
     def gate(self, name: str, limit: Limit) -> Gate:
         """The gate of a limit; processes that give the same name share it."""
+
+    def reservoir(self, name: str, limit: Limit) -> Minimum:
+        """The minimum of all processes that give the same name."""
 
     def target(self, name: str, limit: Limit, adaptive: Adaptive) -> None:
         """Keep an adaptive rate's target at this process's part of it."""
@@ -70,7 +83,9 @@ class RuleState:
         "yes",
     )
 
-    def __init__(self, rate: Rate, *, bucket: Gate | None, clock: Callable[[], float], workers: int) -> None:
+    def __init__(
+        self, rate: Rate, *, bucket: Gate | None, reservoir: Minimum | None, clock: Callable[[], float], workers: int
+    ) -> None:
         self.rate = rate
         self.fraction = rate.fraction
         self.excludes = rate.excludes
@@ -80,7 +95,7 @@ class RuleState:
         self.capped = Choice(sampled=False, rate=rate.fraction, reason="at_most")
         self.decisions: dict[int, tuple[Choice, Any]] = {}  # what is made of these answers, by their ids
         self.bucket = bucket
-        self.reservoir = Reservoir(rate.least.share(workers), clock=clock) if rate.least else None
+        self.reservoir = reservoir
         self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
         self.ledger = Ledger() if bucket or rate.least or rate.goal else None
         self.forced = Ledger() if bucket else None  # of what a parent wanted: its rate is the parent's
@@ -127,7 +142,14 @@ class PathSampler:
                     if sharing
                     else TokenBucket(rate.most.share(workers), clock=clock)
                 )
-            made = RuleState(rate, bucket=bucket, clock=clock, workers=workers)
+            reservoir: Minimum | None = None
+            if rate.least:
+                reservoir = (
+                    sharing.reservoir(f"at_least:{name}", rate.least)
+                    if sharing
+                    else Reservoir(rate.least.share_of_minimum(workers), clock=clock)
+                )
+            made = RuleState(rate, bucket=bucket, reservoir=reservoir, clock=clock, workers=workers)
             if sharing and made.adaptive and rate.goal:
                 sharing.target(f"target:{name}", rate.goal, made.adaptive)
             return made
@@ -206,7 +228,7 @@ def _limited(state: RuleState, ledger: Ledger, fraction: float, kept: bool) -> C
     unit = fraction
     if reservoir is not None:
         unit = 1.0
-        if not kept and reservoir.due():
+        if not kept and reservoir.lacks():
             kept = True
             reason = "at_least"
         if not kept:

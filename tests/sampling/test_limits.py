@@ -81,7 +81,7 @@ def test_reservoir_never_lets_fewer_than_the_minimum_be_kept(limit: Limit, gaps:
         clock.now += gap
         period = clock.now // limit.seconds
         offered[period] += 1
-        due = reservoir.due()
+        due = reservoir.lacks()
         assert due == (kept[period] < limit.count)
         if due or dice[n % len(dice)]:
             reservoir.note()
@@ -114,7 +114,7 @@ def test_reservoir_keeps_no_fewer_between_threads() -> None:
     def work() -> None:
         start.wait()
         for n in range(1_000):
-            if reservoir.due():
+            if reservoir.lacks():
                 reservoir.note()
                 kept.append(n)
 

@@ -1,27 +1,28 @@
 """`SharedLimits`: limits, targets and budgets of several processes as one, by way of Redis.
 
-One daemon thread per process calls the script of `script.py` when a gate runs out of tokens, and every few seconds
-otherwise. A request only ever takes what its process holds; it never waits for Redis, for the thread or for a socket.
-When Redis is slow or gone, this is said once, each gate goes on with its own share (see `leases.py`), and the thread
-tries again every second; when Redis is back, that is said as well.
+One daemon thread per process calls the scripts of `script.py` when a gate runs low, and once a second otherwise. A
+request only ever takes what its process holds; it never waits for Redis, for the thread or for a socket. When Redis is
+slow or gone, this is said once, each gate goes on by itself (see `leases.py`), and the thread tries again every second;
+when Redis is back, that is said as well.
 
 Needs redis-py, the extra `redis`, which is imported when an object is made and not before.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import threading
 import time
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from asgi_sentry._sampling.redis.connection import TIMEOUT, Call, Connection
+from asgi_sentry._sampling.redis.counted import SharedReservoir, SharedTarget
 from asgi_sentry._sampling.redis.leased_budget import LeasedBudget
-from asgi_sentry._sampling.redis.leases import LeasedWindow, SharedTarget
-from asgi_sentry._sampling.redis.script import LEASE, Answer
+from asgi_sentry._sampling.redis.leased_window import LeasedWindow
+from asgi_sentry._sampling.redis.script import Answer, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,36 +30,39 @@ if TYPE_CHECKING:
     from asgi_sentry._sampling.adaptive import Adaptive
     from asgi_sentry._sampling.rate import Limit
 
-TIMEOUT = 0.5
-"""Seconds after which a call counts as failed."""
 RETRY = 1.0
 SPACING = 0.02
 """Seconds between two calls at least, however hungry the gates are."""
 BATCH = 100
 """Gates asked for in one round trip."""
 
-_SHA = hashlib.sha1(LEASE.encode(), usedforsecurity=False).hexdigest()  # the name Redis knows the script by
-
 logger = logging.getLogger(__name__)
 
 
 class _Asker(Protocol):
-    """What has something to ask of the script."""
+    """What has something to ask of a script."""
 
     name: str
+    conflict: bool
 
     def due(self, now: float) -> bool: ...
-    def ask(self, worker: str) -> list[Any]: ...
+    def ask(self) -> Question: ...
     def answer(self, answer: Answer) -> None: ...
     def lost(self) -> None: ...
     def forget(self) -> None: ...
+    def forked(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class SharedLimits:
     """The limits of all processes that were given the same `url` and `namespace`.
 
-    `workers` is how many processes there are at least, until Redis has told how many there really are. `close` gives
-    back what is left of the leases; a process that ends without it loses them to no one but the budget.
+    Args:
+        url: of Redis: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://` (see the README).
+        namespace: what the processes have in common that share, such as a service and its environment.
+        workers: how many processes there are at least, by which a process divides what it can't share.
+
+    `close` gives back what is held; a process that is killed takes it with it, for a while (see `leases.py`).
 
     Raises:
         ValueError: The URL is not one of Redis. It is not in the message, since it may hold a password.
@@ -74,17 +78,18 @@ class SharedLimits:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(url, str) or not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("the URL of Redis must start with redis://, rediss:// or unix://")
-        self._client = _client(url)
+        self._url = url
+        self._connection = Connection(url)
         self._workers = workers
         self._clock = clock
         self._wall = wall
-        # One hash tag, so that a cluster keeps the two keys of a call together.
-        self._prefix = f"{{asgi-sentry:{namespace}}}"
+        self._namespace = namespace
+        # One hash tag, so that a cluster keeps the keys of a call together; a brace would end it early.
+        self._prefix = f"{{asgi-sentry:{namespace.replace('}', ')')}}}"
         self._askers: list[_Asker] = []
         self._budgets: dict[str, LeasedBudget] = {}
         self._down = False
+        self._said: set[str] = set()  # names of limits of which was said that another process has another
         self._thread: threading.Thread | None = None
         self._begin()
         _live.add(self)
@@ -104,6 +109,12 @@ class SharedLimits:
         self._budgets[name] = made
         return made
 
+    def reservoir(self, name: str, limit: Limit) -> SharedReservoir:
+        """The minimum of an `at_least`, that any of the processes may meet."""
+        made = SharedReservoir(name, limit, clock=self._clock)
+        self._askers.append(made)
+        return made
+
     def target(self, name: str, limit: Limit, adaptive: Adaptive) -> None:
         """Keep an adaptive rate's target at this process's part of it."""
         self._askers.append(SharedTarget(name, limit, adaptive, workers=self._workers, clock=self._clock))
@@ -112,6 +123,14 @@ class SharedLimits:
     def budgets(self) -> dict[str, LeasedBudget]:
         """By name."""
         return dict(self._budgets)
+
+    @property
+    def workers(self) -> int:
+        """How many processes share, as far as is known."""
+        return max(
+            (each.workers for each in self._askers if isinstance(each, (LeasedWindow, LeasedBudget))),
+            default=self._workers,
+        )
 
     @property
     def connected(self) -> bool:
@@ -126,18 +145,20 @@ class SharedLimits:
                 self._thread.start()
 
     def close(self) -> None:
-        """Stop the thread and give back what is left of the leases."""
+        """Stop the thread and give back what is held. Takes no longer than `TIMEOUT`, a few times."""
         self._stop.set()
         self._event.set()
         if self._thread is not None:
             self._thread.join(4 * TIMEOUT)
-        if self._down:
-            return
-        for budget in self._budgets.values():
-            budget.give_back()
-        if self._call(list(self._budgets.values())):
-            self._quietly(lambda: self._client.zrem(f"{self._prefix}:workers", self._worker))
-        self._quietly(self._client.close)
+            if self._thread.is_alive():  # it hangs in a call, and no other would fare better
+                return
+            self._thread = None
+            if not self._down:
+                for asker in self._askers:
+                    asker.close()
+                if self._call(self._askers):
+                    self._quietly(lambda: self._connection.remove(f"{self._prefix}:workers", self._worker))
+        self._quietly(self._connection.close)
 
     def refresh(self) -> bool:
         """Ask for all that is due, now and in this thread; False if Redis failed."""
@@ -154,18 +175,24 @@ class SharedLimits:
 
     def _begin_child(self) -> None:
         self._begin()
+        # The parent's sockets, and the locks of its pool, are the parent's.
+        self._connection = Connection(self._url)
         for asker in self._askers:
             asker.forget()
 
+    def _go_on_as_parent(self) -> None:
+        for asker in self._askers:
+            asker.forked()
+
     def _wake(self) -> None:
-        """Called by a request that finds nothing to take."""
+        """Called by a request that finds nothing to take, or little."""
         if not self._event.is_set():
             self._event.set()
         if self._thread is None:
             try:
                 self.start()
             except RuntimeError as error:  # no more threads, or none at the interpreter's end
-                self._failed(error)
+                self._failed(error, self._askers)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -173,35 +200,51 @@ class SharedLimits:
             self._event.clear()
             if self.refresh():
                 self._stop.wait(SPACING)
-                self._event.wait(RETRY)
+                self._event.wait(self._rest())
             else:
                 self._stop.wait(RETRY)
 
+    def _rest(self) -> float:
+        """Seconds until the next call that nobody has to wake the thread for."""
+        return RETRY / 4 if any(asker.due(self._clock() + RETRY / 2) for asker in self._askers) else RETRY
+
     def _call(self, askers: Sequence[_Asker]) -> bool:
-        """Ask in as many round trips as it takes; after a failure, all are told of it."""
+        """Ask in as many round trips as it takes; who gets no answer is told of it."""
+        failure: Exception | None = None
         for first in range(0, len(askers), BATCH):
             batch = askers[first : first + BATCH]
             try:
-                answers = self._evaluate(batch)
+                found = self._connection.run([self._question(asker) for asker in batch])
             except Exception as error:
-                self._failed(error)
+                self._failed(error, askers[first:])
                 return False
-            for asker, answer in zip(batch, answers, strict=True):
-                asker.answer(answer)
-        if askers and self._down:
+            for asker, raw in zip(batch, found, strict=True):
+                if isinstance(raw, Exception):
+                    failure = raw
+                    self._failed(raw, [asker])
+                    continue
+                asker.answer(Answer.read(raw))
+                if asker.conflict and asker.name not in self._said:
+                    self._said.add(asker.name)
+                    logger.warning(
+                        "another process gives another limit under the name %s in the namespace %s; each keeps to its "
+                        "own, and what both use counts for both. Give services that share nothing namespaces of "
+                        "their own (ASGI_SENTRY_REDIS_NAMESPACE)",
+                        asker.name,
+                        self._namespace,
+                    )
+        if failure is None and askers and self._down:
             self._down = False
             logger.info("Redis is back, and limits are shared again")
-        return True
+        return failure is None
 
-    def _evaluate(self, batch: Sequence[_Asker]) -> list[Answer]:
-        asked = [(f"{self._prefix}:{asker.name}", asker.ask(self._worker)) for asker in batch]
-        with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.script_load(LEASE)  # a restarted server has forgotten it; asking first would cost a round trip
-            for key, arguments in asked:
-                pipeline.evalsha(_SHA, 2, key, f"{self._prefix}:workers", *arguments)
-            return [Answer.read(raw) for raw in pipeline.execute()[1:]]
+    def _question(self, asker: _Asker) -> Call:
+        asked = asker.ask()
+        key = f"{self._prefix}:{asked.name}:{asked.period:g}"
+        keys = (key, f"{self._prefix}:workers", f"{self._prefix}:limits")
+        return Call(asked.kind, keys, asked.arguments(self._worker, self._workers))
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, askers: Sequence[_Asker]) -> None:
         if not self._down:
             self._down = True
             logger.warning(
@@ -209,7 +252,7 @@ class SharedLimits:
                 "and tries again every second",
                 type(error).__name__,  # its text may hold the URL
             )
-        for asker in self._askers:
+        for asker in askers:
             asker.lost()
 
     @staticmethod
@@ -220,26 +263,13 @@ class SharedLimits:
             logger.debug("while closing: %s", type(error).__name__)
 
 
-def _client(url: str) -> Any:
-    try:
-        import redis  # noqa: PLC0415  # an extra, and only for those who use it
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.retry import Retry  # noqa: PLC0415
-    except ImportError as error:
-        raise RuntimeError("sharing limits by Redis needs redis-py: pip install 'asgi-sentry[redis]'") from error
-    try:
-        return redis.Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
-            retry=Retry(NoBackoff(), 0),  # trying again is this module's own business
-        )
-    except ValueError:
-        # Without its cause, whose text may hold the URL.
-        raise ValueError("the URL of Redis can't be read; write redis://host:port/database") from None
-
-
 _live: weakref.WeakSet[SharedLimits] = weakref.WeakSet()
+
+
+def close_all() -> None:
+    """Give back what this process holds, at its end."""
+    for each in list(_live):
+        each.close()
 
 
 def _begin_children() -> None:
@@ -247,5 +277,10 @@ def _begin_children() -> None:
         each._begin_child()  # noqa: SLF001  # this module's own class
 
 
+def _go_on_as_parents() -> None:
+    for each in list(_live):
+        each._go_on_as_parent()  # noqa: SLF001  # this module's own class
+
+
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_begin_children)
+    os.register_at_fork(after_in_child=_begin_children, after_in_parent=_go_on_as_parents)
