@@ -36,7 +36,7 @@ def counted(name):
         asked_by_requests += threading.current_thread() is main
         return inner(self, *arguments)
     setattr(SharedLimits, name, call)
-counted("_call"), counted("_evaluate")
+counted("_call"), counted("refresh")
 
 async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -152,7 +152,7 @@ def test_without_redis_from_the_start_each_has_its_share():
 def test_without_a_dsn_nobody_calls_redis(monkeypatch):
     """Neither at the start nor at the end of the process."""
     started, at_exit = [], []
-    monkeypatch.setattr(SharedLimits, "start", lambda self: started.append(self._client))
+    monkeypatch.setattr(SharedLimits, "start", started.append)
     monkeypatch.setattr(setup.atexit, "register", at_exit.append)
     for settings, calls in [({}, 0), ({"dsn": DSN}, 1)]:
         setup.wrap(answer, Settings(redis_url="redis://localhost/0", budget="10/month", **settings))
