@@ -1,0 +1,276 @@
+"""What may have slipped through the scrubber, and what it may have taken for a secret that is none.
+
+Both are guesses for a person to look at: by entropy and shape, and by the names of keys. Each comes with the line of
+configuration that would change it. Nothing of a value is shown but its first characters and its length.
+
+The cost is linear: a payload is gone through once, with bounds on nodes, on the length of a text and on the result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import log2
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgi_sentry._scrubbing.keys import words
+from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.text.addresses import address_spans
+from asgi_sentry._scrubbing.text.values import FILTERED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Path = tuple[str | int, ...]
+
+__all__ = ["Suspect", "find_false_alarms", "find_suspects"]
+
+_MOST, _NODES, _LONGEST = 200, 100_000, 20_000  # findings, values, characters of one text
+_CANDIDATE = re.compile(r"[A-Za-z0-9][\w+/=~.!@#%^*-]{14,2000}", re.ASCII)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:[./\\-][A-Za-z_]\w*)+")
+_PREFIX = re.compile(r"[A-Za-z]{2,12}[_-](?:(?:live|test|prod|dev|pat|key|v\d)[_-])?")
+_PHONE = re.compile(r"(?<![\w.+-])\+\d{1,3}[ ()/-]{0,2}\d(?:[ ()/-]{0,2}\d){6,12}(?!\w)")
+_PRIVATE = re.compile(r"(?:10|127|0|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.|::1\Z|f[cde]", re.IGNORECASE)
+_LOWEST_ENTROPY = 3.3  # bits a character
+_SHORTEST_KEY = 32  # hexadecimal digits that may be one
+
+
+def _split(text: str) -> list[str]:
+    return text.split()
+
+
+# Fields that the protocol makes, and what programs call their own ids.
+_PROTOCOL = frozenset(
+    _split(
+        """event_id trace_id span_id parent_span_id replay_id profile_id profiler_id release dist sdk
+    modules debug_meta _meta fingerprint checksum instruction_addr image_addr type platform
+    transaction logger server_name environment module abs_path filename function lineno version
+    packages origin op level timestamp start_timestamp segment_id sentry_trace baggage
+    sample_rand public_key"""
+    )
+)
+_OF_IDS = frozenset(
+    _split(
+        """id ids uid uuid guid hash sha sha1 sha256 md5 digest etag checksum commit rev revision trace
+    span fingerprint version build release ref oid nonce integrity cursor"""
+    )
+)
+_PERSONAL = {
+    "phone": "a telephone number by its name",
+    "mobile": "a telephone number by its name",
+    "surname": "a person's name by its key",
+    "firstname": "a person's name by its key",
+    "lastname": "a person's name by its key",
+    "fullname": "a person's name by its key",
+    "birthday": "a date of birth by its key",
+    "gender": "personal by its key",
+    "street": "a postal address by its key",
+    "streetaddress": "a postal address by its key",
+    "postaladdress": "a postal address by its key",
+    "homeaddress": "a postal address by its key",
+    "billingaddress": "a postal address by its key",
+    "shippingaddress": "a postal address by its key",
+    "postcode": "a postal address by its key",
+    "salary": "personal by its key",
+    "diagnosis": "medical by its key",
+    "religion": "personal by its key",
+    "ethnicity": "personal by its key",
+}
+
+
+class Suspect(NamedTuple):
+    """A value to look at.
+
+    Attributes:
+        path: where it stands, as keys and indices.
+        preview: its first characters, masked, with its length.
+        reason: what makes it one.
+        suggestion: the line of configuration that would redact it, or that would leave it.
+    """
+
+    path: Path
+    preview: str
+    reason: str
+    suggestion: str
+
+
+def find_suspects(payload: Any) -> list[Suspect]:
+    """Values that look like secrets or personal data and were not redacted.
+
+    Args:
+        payload: what is sent: an event, a log, or any JSON-like value, scrubbed.
+
+    Returns:
+        At most 200, in the order in which they stand.
+    """
+    found: list[Suspect] = []
+    for path, value in _texts(payload):
+        reason = _told(path, value)
+        if reason is not None:
+            found.append(Suspect(path, _masked(value), reason, _deny(path)))
+        elif not _is_protocol(path):
+            found.extend(_within(path, value))
+        if len(found) >= _MOST:
+            break
+    return found[:_MOST]
+
+
+def find_false_alarms(payload: Any) -> list[Suspect]:
+    """What was redacted, each kind once, with the line of configuration that would leave it.
+
+    Args:
+        payload: an event or item with `_meta`, as the scrubber leaves it.
+    """
+    meta = payload.get("_meta") if isinstance(payload, Mapping) else None
+    found: dict[tuple[str, str], Suspect] = {}
+    for path, rule in _remarks(meta):
+        name = next((step for step in reversed(path) if not step.isdigit()), "")
+        if (rule, name) in found or len(found) >= _MOST:
+            continue
+        if rule == "@password":
+            reason = f"the key {name[:60]!r} is taken for a secret's"
+            suggestion = f"Scrubber(allow=({name[:60]!r},))"
+        elif rule == "@request":
+            reason = "the request came with this value under a name that is a secret's"
+            suggestion = f"Scrubber(allow=({path[-2:]!r},))"
+        else:
+            reason = f"the rule {rule} takes it for what it looks for"
+            suggestion = f"Scrubber(rules=[rule for rule in DEFAULT_RULES if rule.id != {rule!r}])"
+        found[rule, name] = Suspect(path, FILTERED, reason, suggestion)
+    return list(found.values())
+
+
+# --- going through ----------------------------------------------------------------------------------------------------
+
+
+def _texts(payload: Any) -> Iterator[tuple[Path, str]]:
+    """Every text with its place, without recursion."""
+    todo: list[tuple[Path, Any]] = [((), payload)]
+    seen = 0
+    while todo and seen < _NODES:
+        seen += 1
+        path, value = todo.pop()
+        if isinstance(value, str):
+            yield path, value[:_LONGEST]
+        elif isinstance(value, Mapping):
+            if len(path) < _DEEPEST:
+                members = [(step, inner) for step, inner in value.items() if step != "_meta"]
+                todo.extend(((*path, str(step)), inner) for step, inner in reversed(members))
+        elif isinstance(value, (list, tuple)) and len(path) < _DEEPEST:
+            todo.extend(((*path, index), inner) for index, inner in reversed(list(enumerate(value))))
+
+
+_DEEPEST = 50
+
+
+def _remarks(meta: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    todo: list[tuple[tuple[str, ...], Any]] = [((), meta)]
+    seen = 0
+    while todo and seen < _NODES:
+        seen += 1
+        path, node = todo.pop()
+        if not isinstance(node, Mapping) or len(path) > _DEEPEST:
+            continue
+        for step, inner in reversed(list(node.items())):
+            if step == "" and isinstance(inner, Mapping):
+                remarks = inner.get("rem")
+                for remark in remarks if isinstance(remarks, (list, tuple)) else ():
+                    if isinstance(remark, (list, tuple)) and remark and isinstance(remark[0], str):
+                        yield path, remark[0]
+            else:
+                todo.append(((*path, str(step)), inner))
+
+
+def _is_protocol(path: Path) -> bool:
+    return any(step in _PROTOCOL for step in path)
+
+
+def _name(path: Path) -> str:
+    return next((step for step in reversed(path) if isinstance(step, str)), "")
+
+
+# --- what tells -------------------------------------------------------------------------------------------------------
+
+
+def _told(path: Path, value: str) -> str | None:
+    """Why the name of a value makes it personal; None if it does not."""
+    if not value or FILTERED in value or value.isspace():
+        return None
+    parts = words(_name(path)[-80:])
+    return _PERSONAL.get("".join(parts)) or _PERSONAL.get("".join(parts[-2:])) or _PERSONAL.get("".join(parts[-1:]))
+
+
+def _within(path: Path, text: str) -> Iterator[Suspect]:
+    is_id = not _OF_IDS.isdisjoint(words(_name(path)[-80:]))
+    for match in _CANDIDATE.finditer(text):
+        token = match[0].rstrip(".!=-")
+        reason = _suspicion(token, is_id=is_id)
+        if reason is not None:
+            whole = len(token) * 2 > len(text)
+            yield Suspect(path, _masked(token), reason, _deny(path) if whole else _rule(token))
+    for match in _PHONE.finditer(text):
+        whole = len(match[0]) * 2 > len(text)
+        rule = r'Scrubber(rules=(*DEFAULT_RULES, Rule("@phone", r"\+\d[\d ()/-]{7,20}\d", literals=("+",))))'
+        yield Suspect(path, _masked(match[0]), "a telephone number by its shape", _deny(path) if whole else rule)
+    for start, end in address_spans(text):
+        address = text[start:end]
+        if _PRIVATE.match(address) is None and address.count(".") != 2:
+            yield Suspect(path, _masked(address), "an IP address", 'Scrubber(rules=(*DEFAULT_RULES, "@ip"))')
+
+
+def _suspicion(token: str, *, is_id: bool) -> str | None:
+    if _UUID.search(token) or _DOTTED.fullmatch(token):
+        return None
+    if _HEX.fullmatch(token):
+        is_key = len(token) >= _SHORTEST_KEY and not is_id and not token.isdigit()
+        return f"{len(token)} hexadecimal digits, as keys have" if is_key else None
+    if is_id or not looks_random(token):
+        return None
+    bits = _entropy(token)
+    return f"random: {bits:.1f} bits a character" if bits >= _LOWEST_ENTROPY else None
+
+
+def _entropy(text: str) -> float:
+    counts: dict[str, int] = {}
+    for char in text:
+        counts[char] = counts.get(char, 0) + 1
+    return -sum(count / len(text) * log2(count / len(text)) for count in counts.values())
+
+
+# --- what to do -------------------------------------------------------------------------------------------------------
+
+
+def _deny(path: Path) -> str:
+    name = _name(path)[:60] or "name"
+    return f"Scrubber(deny=({name!r},))"
+
+
+def _rule(token: str) -> str:
+    """A rule for texts that look like this one: by its prefix, or by its characters and its length."""
+    prefix = _PREFIX.match(token)
+    if prefix is not None and len(token) - prefix.end() >= 8:
+        rest = rf"[\w+/=~.-]{{8,{_bound(len(token))}}}"
+        name = prefix[0].rstrip("_-").lower()
+        pattern, literals = re.escape(prefix[0]) + rest, f", literals=({prefix[0]!r},)"
+        return f'Scrubber(rules=(*DEFAULT_RULES, Rule("@{name}", r"{pattern}"{literals})))'
+    kinds = "".join(
+        kind
+        for kind, pattern in (("A-Z", "[A-Z]"), ("a-z", "[a-z]"), ("0-9", "[0-9]"))
+        if re.search(pattern, token) is not None
+    )
+    others = "".join(sorted({char for char in token if not char.isalnum()}))
+    inner = kinds + re.escape(others)
+    length = len(token)
+    pattern = rf"(?<![{inner}])[{inner}]{{{length},{_bound(length)}}}(?![{inner}])"
+    return f"Scrubber(rules=(*DEFAULT_RULES, Rule('@own', r'''{pattern}''')))"
+
+
+def _bound(length: int) -> int:
+    return length + 8
+
+
+def _masked(value: str) -> str:
+    shown = value[: min(4, len(value) // 4)]
+    return f"{shown}\u2026 ({len(value)} characters)"
