@@ -56,7 +56,7 @@ class Layer:
         try:  # not within the one below, or a fault of ours would become the context of the app's exceptions
             if view.door is None or self._has_say_at_the_end:
                 say_at_start(self._plan)
-            record = RequestRecord(self._plan, view, scope)
+            record = RequestRecord(self._plan, view, scope, self._target)
         except Exception as exc:
             faults.note("opening a request", exc, "the request is served without Sentry")
         if record is None:

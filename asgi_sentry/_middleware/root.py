@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Container
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._middleware.layer import Layer
 from asgi_sentry._request.plan import Plan, RootPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from asgi_sentry.types import ASGIApp
 
+_NAMES = ("route", "endpoint")
 _WEBSOCKETS = ("handshake", "lifetime", "off")
 
 
@@ -26,10 +30,13 @@ class SentryMiddleware(Layer):
             reported. One that the app raises is reported in any case.
         websockets: when the transaction of a websocket is sent: `handshake`, once the connection is accepted or
             refused; `lifetime`, once it closes, with a duration of hours for a long one; `off`, never.
+        name: what transactions are called: by `route`, such as `GET /items/{id}`; by `endpoint`, such as
+            `shop.views.show_item`; or by a function of the ASGI scope that returns a text. It is called once the
+            request is routed; where it returns nothing, the name is the route's.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or the status codes are no container.
-        ValueError: `websockets` is none of the three.
+        ValueError: `websockets` is none of the three, or `name` is neither of both nor a plain function.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class SentryMiddleware(Layer):
         *,
         failed_request_status_codes: Container[int] = range(500, 600),
         websockets: str = "handshake",
+        name: str | Callable[[Mapping[str, Any]], Any] = "route",
     ) -> None:
         if not isinstance(failed_request_status_codes, Container) or isinstance(failed_request_status_codes, str):
             raise TypeError(
@@ -46,5 +54,7 @@ class SentryMiddleware(Layer):
             )
         if websockets not in _WEBSOCKETS:
             raise ValueError(f"websockets must be one of {', '.join(map(repr, _WEBSOCKETS))}, got {websockets!r}")
-        policy = RootPolicy(failed_request_status_codes=failed_request_status_codes, websockets=websockets)
+        if name not in _NAMES and (not callable(name) or inspect.iscoroutinefunction(name)):
+            raise ValueError(f"name must be 'route', 'endpoint' or a plain function of the scope, got {name!r}")
+        policy = RootPolicy(failed_request_status_codes=failed_request_status_codes, websockets=websockets, name=name)
         super().__init__(app, Plan(root=policy))

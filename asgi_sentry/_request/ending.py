@@ -33,7 +33,7 @@ def end_root(facts: Facts, failure: BaseException | None, report: Callable[[], R
     if root is None or decided is None:
         return
     if decided.rule is not None and decided.rule.adaptive is not None:
-        template = template_below(facts.scope, facts.ruled_below)
+        template = template_below(facts.scope, facts.ruled_below, facts.app)
         if template is not None:
             decided.rule.learn(template)
     if root.recording:

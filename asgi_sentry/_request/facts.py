@@ -34,6 +34,7 @@ class Facts:
 
     __slots__ = (  # noqa: RUF023 - by phase
         # Opening. They stay as they are.
+        "app",  # that the layers stand around, as far as they can see; None: unknown
         "began",  # by the monotonic clock
         "entered_with",  # what is being handled around us (by a retrying middleware): none of this request's
         "opened_in",  # the scope that the outermost layer got
@@ -60,7 +61,8 @@ class Facts:
         "closed",
     )
 
-    def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope) -> None:
+    def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope, app: Any = None) -> None:
+        self.app = app
         self.began = time.monotonic()
         self.entered_with: BaseException | None = None
         self.opened_in = self.scope = scope

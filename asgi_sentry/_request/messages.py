@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._request.body_copy import BodyCopy
@@ -19,6 +21,26 @@ if TYPE_CHECKING:
 _RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 # What the closing codes of a server's fault say in HTTP's terms: https://www.iana.org/assignments/websocket/
 _FAULTS = {1011: 500, 1012: 503, 1013: 503, 1014: 502}
+
+
+def _coroutine_marks() -> dict[str, Any]:
+    """The attributes by which a function that returns an awaitable passes for a coroutine function.
+
+    asgiref's adapter for WSGI apps warns of a `send` that does not.
+    """
+
+    def marked() -> None:
+        """It takes the marks."""
+
+    if hasattr(inspect, "markcoroutinefunction"):
+        inspect.markcoroutinefunction(marked)
+    else:  # before Python 3.12, as asgiref does
+        mark = getattr(asyncio.coroutines, "_is_coroutine", None)
+        marked._is_coroutine = mark  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
+    return vars(marked)
+
+
+_MARKS = _coroutine_marks()
 
 
 def tapped(facts: Facts, receive: Receive) -> Receive:
@@ -60,6 +82,7 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
             faults.note("looking at a response", exc, "its status may be missing")
         return send(message)  # for the app to await, without a frame of ours in between
 
+    watch.__dict__.update(_MARKS)
     return watch
 
 
@@ -81,6 +104,7 @@ def overheard(facts: Facts, send: Send) -> Send:
             faults.note("looking at a response", exc, "the error behind it may be missing")
         return send(message)
 
+    overhear.__dict__.update(_MARKS)
     return overhear
 
 

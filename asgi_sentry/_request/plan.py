@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._paths import PathRules
     from asgi_sentry._request.error_policy import ErrorPolicy
+    from asgi_sentry._request.routes import NameStyle
     from asgi_sentry._request.user import UserPolicy
     from asgi_sentry._sampling.late import LateDecisions
     from asgi_sentry._sampling.sampler import Gate, PathSampler
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RootPolicy:
-    """Which responses are failures, and when a websocket's transaction is sent."""
+    """Which responses are failures, when a websocket's transaction is sent, and what requests are called."""
 
     failed_request_status_codes: Container[int] = range(500, 600)
     websockets: str = "handshake"
+    name: NameStyle = "route"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

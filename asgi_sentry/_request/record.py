@@ -49,8 +49,8 @@ class RequestRecord(Facts):
 
     __slots__ = ("_outer", "_report", "_watched")
 
-    def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope) -> None:
-        super().__init__(plan, view, scope)
+    def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope, app: Any = None) -> None:
+        super().__init__(plan, view, scope, app)
         self.entered_with = sys.exc_info()[1]
         self._watched: Send | None = None
         self._report: Report | None = None

@@ -14,7 +14,8 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._counters import count_error
 from asgi_sentry._request.facts import scope_for, status_of
 from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header
-from asgi_sentry._request.routes import route_template, transaction_name, unrouted_name
+from asgi_sentry._request.plan import DEFAULT_ROOT
+from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
 from asgi_sentry._request.tag import Clean, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
 from asgi_sentry._scrubbing import Scrubber, Taint, parse_body
@@ -159,12 +160,24 @@ class Report:
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
         """The name that the request goes by and its source: the one the user gave it, else its route's."""
         facts = self._facts
+        facts = self._facts
+        scope = facts.scope
         ours = name is None or name in {"", unrouted_name(facts.opened_in)}
-        # The SDK's own framework integrations rename with the source given; a user who names rarely gives one.
-        renamed = facts.view.patched and source in {"route", "component", "url"}
-        if ours or renamed:
-            return transaction_name(facts.scope), "route"
+        # The SDK's integrations rename with the source given; a user who names rarely gives one.
+        renamed = source in {"route", "component", "url"}
+        if ours or (renamed and facts.view.patched):
+            return self._own_name()
+        if renamed and not is_told(scope):  # by an integration that stays on, such as Django's
+            own = self._own_name()
+            if own.name != unrouted_name(scope):
+                return own
+            if name is not None and name.startswith("/") and (scope.get("path") or "").endswith(name):
+                return own.name, "url"  # it takes the path where no route matched, and paths come from outside
         return str(name), "custom" if source in {None, "", "url"} else str(source)
+
+    def _own_name(self) -> Name:
+        facts = self._facts
+        return name_of(facts.scope, facts.app, style=(facts.plan.root or DEFAULT_ROOT).name)
 
     def _request(self, *, error: bool) -> dict[str, Any]:
         """The `request` of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
@@ -207,7 +220,7 @@ class Report:
         """
         facts = self._facts
         attributes: dict[str, Any] = {"http.request.method": facts.scope.get("method", "GET")}
-        template = route_template(facts.scope)
+        template = route_template(facts.scope, facts.app)
         if template is not None:
             attributes["http.route"] = template
         if whole:
@@ -220,7 +233,7 @@ class Report:
         if attributes.get("sentry.segment.name") == unrouted_name(
             facts.opened_in
         ):  # a child, ended before its segment got its name
-            attributes["sentry.segment.name"] = transaction_name(facts.scope)
+            attributes["sentry.segment.name"] = self.named(None, None)[0]
         for field, value in self._describe_user(None).items():
             attributes.setdefault(_user_attribute(field), value)
 

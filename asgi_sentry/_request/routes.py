@@ -1,39 +1,71 @@
-"""The name of a request's transaction, from what the framework's router left in the ASGI scope.
+"""The name of a request's transaction: from the route that matched, from its endpoint, or from the team's function.
 
-Facts this rests on (Starlette 1.10, FastAPI 0.165, Litestar 2.25):
-- Starlette and FastAPI set `scope["route"]` to the matched route. Its `path` is the template as it was declared on
-  its own router: a mount's prefix is missing (it went to `root_path`, with the values filled in), and so is the
-  prefix of an included FastAPI router, which newer versions keep in `scope["fastapi"]["effective_route_context"]`.
-- A mount sets `app_root_path` to the `root_path` that the server gave, the first time.
-- The outermost router of Starlette's kind is in `scope["router"]`, from which the mounts are found by their own
-  expressions.
-- Litestar sets `scope["path_template"]` to the template within its own app.
-
-So a template is completed from the left with the segments of the real path that it does not cover, in which the
-values of path parameters are turned back into their names. What remains is text that the app's own routes declare,
-which is why an outsider can't create names.
+Each framework has an adapter, which finds the template of the route: Litestar leaves it in the scope,
+`starlette_routes` reads what Starlette and FastAPI leave, and `app_routes` asks the routers of the others. What
+matched nothing has no name of its own, since paths come from outside.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgi_sentry import _faults as faults
+from asgi_sentry._request.app_routes import Found, route_within
+from asgi_sentry._request.starlette_routes import (
+    is_mount,
+    matched_route,
+    mounted_at,
+    segments_above,
+    template_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
+
+    NameStyle = str | Callable[[Mapping[str, Any]], Any]
 
 UNMATCHED = "<unmatched>"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
-_DEEPEST = 64  # middlewares looked through
-_PARAMETER = re.compile(r"\{([^{}:]*)(:[^{}]*)?\}")
 
 
-def transaction_name(scope: Mapping[str, Any]) -> str:
-    """Method and route template, such as `GET /items/{id}`, `WS /chat/{room}` or `GET <unmatched>`.
+class Name(NamedTuple):
+    """What a transaction is called, and where that comes from, in Sentry's terms."""
 
-    A method that HTTP does not define becomes `HTTP`, as OpenTelemetry names such spans: methods come from outside.
+    name: str
+    source: str  # https://develop.sentry.dev/sdk/event-payloads/transaction/#transaction-annotations
+
+
+def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "route") -> Name:
+    """What a request is called.
+
+    By route it is method and template, such as `GET /items/{id}`, `WS /chat/{room}` or `GET <unmatched>`. By endpoint
+    it is the function or class that the route leads to, such as `shop.views.show_item`.
+
+    Args:
+        scope: as the router left it.
+        app: the app that was called.
+        style: `route`, `endpoint`, or a function of the scope. Where that returns nothing, or fails, or where there
+            is no endpoint, it is the name by route.
     """
-    return f"{_verb(scope)} {route_template(scope) or UNMATCHED}"
+    if callable(style):
+        try:
+            made = style(scope)
+        except Exception as exc:
+            faults.note("name", exc, "the transaction is named by its route")
+        else:
+            if isinstance(made, str) and made:
+                return Name(made, "custom")
+    elif style == "endpoint":
+        found = found_route(scope, app)
+        name = None if found is None else _qualified(found.endpoint)
+        if name is not None:
+            return Name(name, "component")
+    return Name(transaction_name(scope, app), "route")
+
+
+def transaction_name(scope: Mapping[str, Any], app: Any = None) -> str:
+    """The name by route. A method that HTTP does not define becomes `HTTP`, since methods come from outside."""
+    return f"{_verb(scope)} {route_template(scope, app) or UNMATCHED}"
 
 
 def unrouted_name(scope: Mapping[str, Any]) -> str:
@@ -48,148 +80,67 @@ def _verb(scope: Mapping[str, Any]) -> str:
     return method if method in _METHODS else "HTTP"
 
 
-def route_template(scope: Mapping[str, Any]) -> str | None:
-    """The whole template of the route that matched, mounts and prefixes included; None where none did."""
-    template = scope.get("path_template")
-    if isinstance(template, str) and template:
-        return _mounted_at(scope) + template
-    route = scope.get("route")
-    declared = _declared(scope, route)
-    if not isinstance(declared, str):
+def _qualified(endpoint: Any) -> str | None:
+    """The full name of a function or a class, through `functools.partial` and decorators; of an object, its class."""
+    while hasattr(endpoint, "func") and not hasattr(endpoint, "__qualname__"):
+        endpoint = endpoint.func
+    if endpoint is None:
         return None
-    parameters: Mapping[str, Any] = scope.get("path_params") or {}
-    root_path: str = scope.get("root_path") or ""
-    served_at: str = scope.get("app_root_path", root_path)
-    mounted = root_path[len(served_at) :] if root_path.startswith(served_at) else ""
-    path: str = scope.get("path") or ""
-    prefix, left = _mounts(getattr(scope.get("router"), "routes", None) or (), mounted)
-    if _is_mount(route):
-        # The innermost match is the mount itself: its sub-app is opaque (static files), or matched nothing.
-        return prefix + _with_names(_segments(left), _placed(scope, parameters, prefix)) + "/{path}"
-    rest = path[len(root_path) :] if root_path and path.startswith(root_path) else path
-    head = rest.split("/")[1 : 1 + max(0, rest.count("/") - _slashes(declared, parameters))]
-    outer = _placed(scope, parameters, prefix + declared)
-    return prefix + _with_names(_segments(left) + head, outer) + _bare(declared) or "/"
+    if not hasattr(endpoint, "__qualname__"):
+        endpoint = type(endpoint)
+    return f"{endpoint.__module__}.{endpoint.__qualname__}"
 
 
-def _mounted_at(scope: Mapping[str, Any]) -> str:
-    """The template of the mounts of Starlette's kind above another framework's app; "" if they can't be seen."""
-    root_path: str = scope.get("root_path") or ""
-    served_at: str = scope.get("app_root_path", root_path)
-    if root_path == served_at or not root_path.startswith(served_at):
-        return ""
-    prefix, left = _mounts(getattr(scope.get("router"), "routes", None) or (), root_path[len(served_at) :])
-    return "" if left else prefix
+def route_template(scope: Mapping[str, Any], app: Any = None) -> str | None:
+    """The whole template of the route that matched, mounts and prefixes included; None where none did."""
+    found = found_route(scope, app)
+    return None if found is None else found.template
 
 
-def template_below(scope: Mapping[str, Any], root_path: str) -> str | None:
-    """The template of what lies below a mount: what a layer within it, whose `root_path` that is, has rules for."""
-    template = route_template(scope)
-    served_at: str = scope.get("app_root_path", scope.get("root_path") or "")
-    if template is None or not root_path.startswith(served_at) or root_path == served_at:
-        return template
-    routes = getattr(scope.get("router"), "routes", None) or ()
-    prefix, left = _mounts(routes, root_path[len(served_at) :])
-    above = len(_segments(prefix)) + len(_segments(left))
-    return "/" + "/".join(_segments(template)[above:])
+def is_told(scope: Mapping[str, Any]) -> bool:
+    """Whether the framework's router says in the scope which route matched; a mount of another app is none."""
+    if scope.get("path_template") is not None:
+        return True
+    route = matched_route(scope)
+    return route is not None and not is_mount(route)
 
 
-def _declared(scope: Mapping[str, Any], route: Any) -> Any:
-    """The template of the route that matched, as far as it is known by itself."""
-    if isinstance(route, str):
-        return route
-    included = (scope.get("fastapi") or {}).get("effective_route_context")
-    if getattr(included, "original_route", None) is route:
-        route = included
-    return getattr(route, "path_format", None) or getattr(route, "path", None)
-
-
-def _bare(declared: str) -> str:
-    """A template without its convertors."""
-    return _PARAMETER.sub(r"{\1}", declared)
-
-
-def _names(template: str) -> set[str]:
-    return {name for name, _ in _PARAMETER.findall(template)}
-
-
-def _mounts(routes: Iterable[Any], path: str) -> tuple[str, str]:
-    """The template of the mounts that a request came through, and the end of their path that it does not cover.
+def found_route(scope: Mapping[str, Any], app: Any = None) -> Found | None:
+    """The route that matched; None where none did.
 
     Args:
-        routes: of the outermost router. The mount that was taken is the first that matches, as in the router itself.
-        path: that was mounted, without a slash at its end.
+        scope: as the router left it.
+        app: the app that was called, for frameworks that leave nothing in the scope.
     """
-    for route in routes:
-        if not path:
-            break
-        if hasattr(route, "host_regex"):
-            template, left = _mounts(_children(route), path)
-            if template:
-                return template, left
-        match = route.path_regex.match(path + "/") if _is_mount(route) and hasattr(route, "path_regex") else None
-        if match is not None:
-            template, left = _mounts(_children(route), ("/" + match["path"]).rstrip("/"))
-            return _bare(route.path) + template, left
-    return "", path
+    template = scope.get("path_template")
+    if isinstance(template, str) and template:  # Litestar's, within its own app
+        handler = scope.get("route_handler")
+        return Found(mounted_at(scope) + template, getattr(handler, "fn", handler))
+    route = matched_route(scope)
+    if route is None:
+        return route_within(app, scope, _below_root_path(scope))
+    template = template_of(scope, route)
+    if template is None:
+        return None
+    if not is_mount(route):
+        return Found(template, scope.get("endpoint"))
+    # The innermost match is the mount itself: its app matched nothing, or is of another kind (static files).
+    mounted = getattr(route, "app", None)
+    found = route_within(mounted, scope, _below_root_path(scope))
+    if found is None:
+        return Found(template + "/{path}", mounted)
+    return Found(template + found.template, found.endpoint)
 
 
-def _children(route: Any) -> Iterable[Any]:
-    """The routes of what is mounted, through the middlewares around it."""
-    app = route
-    for _ in range(_DEEPEST):
-        routes = getattr(app, "routes", None)
-        if routes or app is None:
-            return routes or ()
-        app = getattr(app, "app", None)
-    return ()
+def _below_root_path(scope: Mapping[str, Any]) -> str:
+    root_path, path = scope.get("root_path") or "", scope.get("path") or ""
+    return path[len(root_path) :] if root_path and path.startswith(root_path) else path
 
 
-def _is_mount(route: object) -> bool:
-    """Whether the route hands on everything below it: Starlette's `Mount` ends its template with `/{path}`."""
-    return hasattr(route, "routes") and hasattr(route, "app") and not hasattr(route, "methods")
-
-
-def _segments(path: str) -> list[str]:
-    return path.strip("/").split("/") if path.strip("/") else []
-
-
-def _slashes(declared: str, parameters: Mapping[str, Any]) -> int:
-    """How many slashes of the real path the template stands for: only a path parameter's value has its own."""
-    values = (parameters.get(name) for name in _names(declared))
-    return declared.count("/") + sum(value.count("/") for value in values if isinstance(value, str))
-
-
-def _placed(scope: Mapping[str, Any], parameters: Mapping[str, Any], known: str) -> dict[str, Any]:
-    """The parameters whose place in the path is to be found: in no template that is known, and not in a host name."""
-    routes = getattr(scope.get("router"), "routes", None) or ()
-    hosts = {name for route in routes if hasattr(route, "host_regex") for name in route.param_convertors}
-    return {name: value for name, value in parameters.items() if name not in _names(known) | hosts}
-
-
-def _with_names(segments: list[str], outer: dict[str, Any]) -> str:
-    """`/tenants/42` as `/tenants/{tenant}`.
-
-    Looked for from the right, since a parameter stands behind the word that says what it is, which its value may
-    equal. A value that can't be found (a convertor of the app's own made it) may be any of the segments, so that
-    then all of them give way to the parameters' names: what a client chose must not get into a name.
-    """
-    named = list(segments)
-    free = len(named)
-    for name, value in reversed(outer.items()):
-        length = len(_segments(value)) if isinstance(value, str) else 1
-        at = next((at for at in range(free - length, -1, -1) if _is_value(named[at : at + length], value)), None)
-        if at is None or not length:
-            return "".join(f"/{{{name}}}" for name in outer)
-        named[at : at + length] = ["{" + name + "}"]
-        free = at
-    return "".join("/" + segment for segment in named)
-
-
-def _is_value(segments: list[str], value: object) -> bool:
-    if isinstance(value, str):
-        return segments == _segments(value)
-    try:  # a convertor's int, float or UUID need not print as it was written: 007
-        return bool(type(value)(segments[0]) == value)  # type: ignore[call-arg]
-    except Exception:
-        return False
+def template_below(scope: Mapping[str, Any], root_path: str, app: Any = None) -> str | None:
+    """The template of what lies below a mount: what a layer within it, whose `root_path` that is, has rules for."""
+    template = route_template(scope, app)
+    above = segments_above(scope, root_path)
+    if template is None or not above:
+        return template
+    return "/" + "/".join(template.strip("/").split("/")[above:])
