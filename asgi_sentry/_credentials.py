@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-_SCHEME = re.compile(r"https?|rediss?|unix")
+_SCHEME = re.compile(r"https?|rediss?|unix|rediss?\+(?:cluster|sentinel)")
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _BEHIND_SCHEME = re.compile(r"://.*", re.DOTALL)
@@ -39,20 +40,94 @@ def check_dsn(url: str) -> str:
     return url
 
 
+def project_of(dsn: str) -> str:
+    """Host and project number of a DSN that was checked: what is no secret of it."""
+    parts = urlsplit(dsn)
+    return f"{parts.hostname}/{parts.path.rsplit('/', 1)[-1]}"
+
+
 def check_redis_url(url: str) -> str:
-    """The URL as it is, if redis-py would understand it.
+    """The URL as it is, if redis-py would understand it, or if it is one of a cluster or of sentinels.
 
     Raises:
         ValueError: with what is missing, and nothing of the text.
     """
+    if read_redis_url(url).kind != "server":
+        return url
     parts = _split(url)
-    if parts is None or parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("it does not start with redis://, rediss:// or unix://")
+    if parts is None:
+        raise ValueError("its host or its port can't be read")
     if parts.scheme == "unix" and not parts.path.strip("/"):
         raise ValueError("the path of the socket is missing")
     if parts.scheme != "unix" and not parts.hostname:
         raise ValueError("the host is missing")
     return url
+
+
+REDIS_KINDS = {
+    "redis": "server",
+    "rediss": "server",
+    "unix": "server",
+    "redis+sentinel": "sentinel",
+    "rediss+sentinel": "sentinel",
+    "redis+cluster": "cluster",
+    "rediss+cluster": "cluster",
+}
+"""What a URL's scheme asks for."""
+
+
+class RedisAddress(NamedTuple):
+    """A URL of Redis, read."""
+
+    kind: str  # server, sentinel or cluster
+    url: str
+    hosts: tuple[tuple[str, int], ...] = ()
+    service: str = ""  # the sentinels' name of a master
+    options: tuple[tuple[str, Any], ...] = ()  # of the connections, where there is no URL for redis-py to read
+
+
+def read_redis_url(url: Any) -> RedisAddress:
+    """What a URL of Redis asks for.
+
+    Raises:
+        ValueError: with what is wrong, and nothing of the text, since it may hold a password.
+    """
+    scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else ""
+    kind = REDIS_KINDS.get(scheme)
+    if kind is None:
+        raise ValueError("the URL of Redis must start with " + ", ".join(f"{known}://" for known in REDIS_KINDS))
+    if kind == "server":
+        return RedisAddress(kind, url)
+    try:
+        parts = urlsplit(url)
+        userinfo, _, places = parts.netloc.rpartition("@")
+        hosts = tuple(_host(place, 26_379 if kind == "sentinel" else 6_379) for place in places.split(","))
+        segments = [unquote(segment) for segment in parts.path.split("/") if segment]
+        database = next((segment for segment in segments[::-1] if segment.isdigit()), "0")
+    except ValueError:
+        raise ValueError("the URL of Redis can't be read; write its hosts as host:port,host:port") from None
+    names = [segment for segment in segments if not segment.isdigit()]
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    user, _, password = userinfo.partition(":")
+    options.update({name: unquote(text) for name, text in (("username", user), ("password", password)) if text})
+    if scheme.startswith("rediss"):
+        options["ssl"] = True
+    if kind == "sentinel":
+        if len(names) != 1:
+            raise ValueError(
+                "the URL of Redis by sentinels must name the service: redis+sentinel://host:26379/mymaster"
+            )
+        options["db"] = int(database)
+    elif names or database != "0":
+        raise ValueError("the URL of a Redis cluster has no path: a cluster has one database")
+    return RedisAddress(kind, url, hosts, "".join(names), tuple(options.items()))
+
+
+def _host(place: str, default: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{place}")
+    if not parts.hostname:
+        raise ValueError
+    return parts.hostname, parts.port or default
 
 
 def masked(text: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import NamedTuple
 
-from asgi_sentry._credentials import check_dsn, check_redis_url, masked, shown, shown_url
+from asgi_sentry._credentials import check_dsn, check_redis_url, masked, project_of, shown, shown_url
 from asgi_sentry._paths import PathRule, PathRules
 from asgi_sentry._sampling.rate import Limit, Rate
 
@@ -28,6 +28,7 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 _UNNAMABLE = re.compile(r"[\\/\x00-\x1f\x7f]")
 _MAX_ENVIRONMENT_BYTES = 64
 _MAX_RELEASE_BYTES = 200
+_MAX_NAMESPACE = 100
 
 
 class SettingsError(ValueError):
@@ -57,6 +58,8 @@ class Settings:
         rates: path rule to fraction or `Rate`; the first match wins.
         max_body_bytes: how much of a request's body is kept for reports.
         redis_url: where processes share limits and budgets; `None` gives each process an equal part of them.
+        redis_namespace: what the processes that share them have in common; `None` makes one of the DSN's project and
+            the environment.
         budget: how many transactions are sent in all, such as `"10000/month"`.
         error_budget: how many errors of requests are sent in all, such as `"5000/month"`.
         workers: how many processes there are, for the equal parts.
@@ -77,6 +80,7 @@ class Settings:
     rates: Mapping[PathRule, float | Rate] = field(default_factory=dict, hash=False)
     max_body_bytes: int = 16_384
     redis_url: str | None = None
+    redis_namespace: str | None = None
     budget: str | None = None
     error_budget: str | None = None
     workers: int = 1
@@ -118,6 +122,15 @@ class Settings:
         if problems:
             raise SettingsError(problems)
         return cls(**values)  # type: ignore[arg-type]  # each value has passed the check of its own field
+
+    def shared_under(self) -> str:
+        """The namespace in force: processes share limits and budgets if they have the same.
+
+        The project is that of the DSN with its host, since servers of one's own all count their projects from 1.
+        """
+        if self.redis_namespace is not None:
+            return self.redis_namespace
+        return f"{project_of(self.dsn)}:{self.environment}" if self.dsn else self.environment
 
     def described(self) -> list[Described]:
         """What each field holds, for people: `asgi-sentry check` prints it."""
@@ -236,6 +249,15 @@ def _size(value: object) -> int:
     return value
 
 
+def _namespace(value: object) -> str:
+    text = _text(value)
+    if not 1 <= len(text) <= _MAX_NAMESPACE:
+        raise ValueError(f"it has {len(text)} characters")
+    if not text.isprintable() or any(part in text for part in (" ", "{", "}", "://")):
+        raise ValueError("it has others, or is a URL")
+    return text
+
+
 def _limit(value: object) -> str:
     text = _text(value)
     Limit.parse(text, what="it")
@@ -346,10 +368,18 @@ _FIELDS: tuple[_Field, ...] = (
     _Field(
         "redis_url",
         "ASGI_SENTRY_REDIS_URL",
-        "a URL such as redis://<host>:6379/0, rediss://<host>/0 or unix:///<path>",
+        "a URL such as redis://<host>:6379/0, rediss://<host>/0, unix:///<path>, "
+        "redis+sentinel://<host>:26379/<service> or redis+cluster://<host>:6379,<host>:6379",
         str,
         _optional(lambda value: check_redis_url(_text(value))),
         secret=True,
+    ),
+    _Field(
+        "redis_namespace",
+        "ASGI_SENTRY_REDIS_NAMESPACE",
+        f"a name of 1 to {_MAX_NAMESPACE} printable characters without spaces and braces, such as shop:production",
+        str,
+        _optional(_namespace),
     ),
     _Field("budget", "ASGI_SENTRY_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),
     _Field("error_budget", "ASGI_SENTRY_ERROR_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sentry_sdk
 
+from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry import _state as state
 from asgi_sentry._announcement import announce
@@ -192,11 +193,9 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
     if settings is None:
         settings = _started or Settings.from_env()
     shared: dict[str, Any] = {"workers": settings.workers}
-    if settings.redis_url is not None:
-        shared["sharing"] = sharing = SharedLimits(settings.redis_url, workers=settings.workers)
-        if settings.dsn is not None:  # else nothing is sent, and nothing is to be shared
-            sharing.start()  # the first leases are there before the first request
-            atexit.register(sharing.close)  # and what is left of them goes back
+    sharing = _sharing(settings)
+    if sharing is not None:
+        shared["sharing"] = sharing
     return compose(
         app,
         SentryMiddleware,
@@ -207,3 +206,18 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
         HeaderScrubbingMiddleware,
         partial(BodyScrubbingMiddleware, max_bytes=settings.max_body_bytes),
     )
+
+
+def _sharing(settings: Settings) -> SharedLimits | None:
+    """What limits and budgets are shared by; None where each process has an equal part."""
+    if settings.redis_url is None:
+        return None
+    try:
+        sharing = SharedLimits(settings.redis_url, namespace=settings.shared_under(), workers=settings.workers)
+    except RuntimeError as error:  # redis-py is not installed, which is no reason not to serve
+        faults.once(f"limits are not shared, and each process has an equal part: {error}")
+        return None
+    if settings.dsn is not None:  # else nothing is sent, and nothing is to be shared
+        sharing.start()  # the first leases are there before the first request
+        atexit.register(sharing.close)  # and what is left of them goes back
+    return sharing

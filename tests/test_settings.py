@@ -26,6 +26,7 @@ VARIABLES = {
     "rates": "ASGI_SENTRY_RATES",
     "max_body_bytes": "ASGI_SENTRY_MAX_BODY_BYTES",
     "redis_url": "ASGI_SENTRY_REDIS_URL",
+    "redis_namespace": "ASGI_SENTRY_REDIS_NAMESPACE",
     "budget": "ASGI_SENTRY_BUDGET",
     "error_budget": "ASGI_SENTRY_ERROR_BUDGET",
     "workers": "ASGI_SENTRY_WORKERS",
@@ -171,7 +172,8 @@ WRONG_VALUES = {
     "budget": [10_000, "10000", "0/month"],
     "error_budget": [b"1/day", "1/era"],
     "workers": [None, 0, -1, True, "4"],
-    "redis_url": [1, "", "http://h/0"],
+    "redis_url": [1, "", "http://h/0", "redis+sentinel://h:1", "redis+cluster://h/1"],
+    "redis_namespace": ["", "a b", "{a}", "x" * 101, "https://k@h/1", 3],
 }
 
 
@@ -231,3 +233,25 @@ def test_what_is_known_to_be_no_credential_is_shown():
     assert "'redis://cache:6379'" in repr(Settings(redis_url="redis://cache:6379"))
     assert "'unix:///run/redis.sock'" in repr(Settings(redis_url="unix:///run/redis.sock?password=pw"))
     assert "lambda" in repr(Settings(exclude=[lambda scope: False]))
+
+
+def test_who_shares_with_whom():
+    """The same project in the same environment: two services on one Redis share nothing by accident."""
+
+    def namespace(**settings):
+        return Settings(**settings).shared_under()
+
+    shop = "https://secret@o1.ingest.sentry.io/42"
+    assert namespace(dsn=shop) == "o1.ingest.sentry.io/42:production"
+    assert len({namespace(dsn=dsn) for dsn in (shop, shop + "3", "https://secret@sentry.example/42")}) == 3
+    assert namespace(dsn=shop, environment="staging") != namespace(dsn=shop)
+    assert namespace(dsn=shop.replace("secret", "other")) == namespace(dsn=shop)
+    assert namespace(dsn=shop, redis_namespace="mine") == "mine"
+
+
+@pytest.mark.parametrize(
+    "url", ["redis+cluster://:pw@a:1,b:2", "rediss+sentinel://:pw@a,b/mymaster/3", "rediss://:pw@a/0?ssl_ca_certs=/ca"]
+)
+def test_redis_by_sentinels_as_a_cluster_and_by_tls(url):
+    assert Settings.from_env({"ASGI_SENTRY_REDIS_URL": url}).redis_url == url
+    assert "pw" not in repr(Settings(redis_url=url))

@@ -18,6 +18,7 @@ import sentry_sdk
 import asgi_sentry
 from asgi_sentry import _sdk as sdk
 from asgi_sentry import _setup
+from asgi_sentry._sampling.redis.connection import probe
 from asgi_sentry._sampling.redis.shared import SharedLimits
 from asgi_sentry._sampling.spending import budget
 from asgi_sentry._settings import Settings, SettingsError
@@ -191,7 +192,7 @@ def _left(settings: Settings, *, offline: bool) -> _Rows:
     if settings.redis_url is None or offline:
         return [(what, "each process knows its own: asgi_sentry.budgets()") for what, text in asked.items() if text]
     try:
-        sharing = SharedLimits(settings.redis_url, workers=settings.workers)
+        sharing = SharedLimits(settings.redis_url, namespace=settings.shared_under(), workers=settings.workers)
     except RuntimeError as error:
         return [("budgets", str(error))]
     shared = {what: budget(text, what=what, sharing=sharing) for what, text in asked.items()}
@@ -256,22 +257,11 @@ def _reached(settings: Settings, report: _Report, *, offline: bool) -> _Rows:
 
 
 def _ask_redis(settings: Settings, report: _Report) -> str:
-    import redis  # noqa: PLC0415 - an extra, whose absence was just told
-
-    client = redis.Redis.from_url(
-        str(settings.redis_url), socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS
-    )
-    try:
-        client.ping()
-    except redis.RedisError as error:
-        report.problems.append(
-            f"Redis does not answer ({type(error).__name__}): until it does, each process goes on with its own share"
-        )
-        return "no answer"
-    else:
+    reason = probe(str(settings.redis_url))
+    if reason is None:
         return "answers"
-    finally:
-        client.close()
+    report.problems.append(f"{reason}: until it does, each process goes on with its own share")
+    return "no answer"
 
 
 def _ask_sentry(dsn: str, report: _Report) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import asgi_sentry
 from asgi_sentry import Settings
 from asgi_sentry import _setup as setup
 from asgi_sentry._sampling.redis.shared import SharedLimits
@@ -152,11 +153,19 @@ def test_without_redis_from_the_start_each_has_its_share():
 def test_without_a_dsn_nobody_calls_redis(monkeypatch):
     """Neither at the start nor at the end of the process."""
     started, at_exit = [], []
-    monkeypatch.setattr(SharedLimits, "start", started.append)
+    monkeypatch.setattr(SharedLimits, "start", lambda self: started.append(self.connected))
     monkeypatch.setattr(setup.atexit, "register", at_exit.append)
     for settings, calls in [({}, 0), ({"dsn": DSN}, 1)]:
         setup.wrap(answer, Settings(redis_url="redis://localhost/0", budget="10/month", **settings))
         assert (len(started), len(at_exit)) == (calls, calls)
+
+
+def test_without_redis_py_an_app_is_served_and_each_process_has_its_part(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "redis", None)
+    settings = Settings(dsn=DSN, redis_url="redis://localhost/0", budget="1000/month", workers=4)
+    assert setup.wrap(answer, settings)
+    assert asgi_sentry.budgets()["budget"].count == 250
+    assert "pip install 'asgi-sentry[redis]'" in caplog.text
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:

@@ -16,8 +16,8 @@ redis-py, the extra `redis`, is imported when a connection is made and not befor
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from asgi_sentry._credentials import RedisAddress, read_redis_url
 from asgi_sentry._sampling.redis.script import SCRIPTS, SHAS
 
 if TYPE_CHECKING:
@@ -25,70 +25,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 0.5
 """Seconds after which a call counts as failed."""
-KINDS = {
-    "redis": "server",
-    "rediss": "server",
-    "unix": "server",
-    "redis+sentinel": "sentinel",
-    "rediss+sentinel": "sentinel",
-    "redis+cluster": "cluster",
-    "rediss+cluster": "cluster",
-}
-"""What a URL's scheme asks for."""
-
-
-class Address(NamedTuple):
-    """A URL, read."""
-
-    kind: str  # server, sentinel or cluster
-    url: str
-    hosts: tuple[tuple[str, int], ...] = ()
-    service: str = ""  # the sentinels' name of a master
-    options: tuple[tuple[str, Any], ...] = ()  # of the connections, where there is no URL for redis-py to read
-
-
-def read_url(url: Any) -> Address:
-    """What a URL asks for.
-
-    Raises:
-        ValueError: with what is wrong, and nothing of the text, since it may hold a password.
-    """
-    scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else ""
-    kind = KINDS.get(scheme)
-    if kind is None:
-        raise ValueError("the URL of Redis must start with " + ", ".join(f"{known}://" for known in KINDS))
-    if kind == "server":
-        return Address(kind, url)
-    try:
-        parts = urlsplit(url)
-        userinfo, _, places = parts.netloc.rpartition("@")
-        hosts = tuple(_host(place, 26_379 if kind == "sentinel" else 6_379) for place in places.split(","))
-        segments = [unquote(segment) for segment in parts.path.split("/") if segment]
-        database = next((segment for segment in segments[::-1] if segment.isdigit()), "0")
-    except ValueError:
-        raise ValueError("the URL of Redis can't be read; write its hosts as host:port,host:port") from None
-    names = [segment for segment in segments if not segment.isdigit()]
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
-    user, _, password = userinfo.partition(":")
-    options.update({name: unquote(text) for name, text in (("username", user), ("password", password)) if text})
-    if scheme.startswith("rediss"):
-        options["ssl"] = True
-    if kind == "sentinel":
-        if len(names) != 1:
-            raise ValueError(
-                "the URL of Redis by sentinels must name the service: redis+sentinel://host:26379/mymaster"
-            )
-        options["db"] = int(database)
-    elif names or database != "0":
-        raise ValueError("the URL of a Redis cluster has no path: a cluster has one database")
-    return Address(kind, url, hosts, "".join(names), tuple(options.items()))
-
-
-def _host(place: str, default: int) -> tuple[str, int]:
-    parts = urlsplit(f"//{place}")
-    if not parts.hostname:
-        raise ValueError
-    return parts.hostname, parts.port or default
 
 
 class Call(NamedTuple):
@@ -113,7 +49,7 @@ class Connection:
         except ImportError as error:
             raise RuntimeError("sharing limits by Redis needs redis-py: pip install 'asgi-sentry[redis]'") from error
         self._redis: Any = redis
-        self._address = read_url(url)
+        self._address: RedisAddress = read_redis_url(url)
         self._cluster: Any = None
         self._client: Any = None
         if self._address.kind == "server":
@@ -198,7 +134,9 @@ class Connection:
     def _connect_cluster(self, hosts: Sequence[tuple[str, int]], options: dict[str, Any], *, tls: bool = False) -> None:
         nodes = [self._redis.cluster.ClusterNode(host, port) for host, port in hosts]
         secure = {"ssl": True} if tls else {}
-        self._cluster = self._redis.cluster.RedisCluster(startup_nodes=nodes, **options, **secure, **self._patience())
+        self._cluster = self._redis.cluster.RedisCluster(
+            startup_nodes=nodes, **{**options, **secure, **self._patience()}
+        )
 
     def _by_sentinel(self) -> Any:
         options = dict(self._address.options)

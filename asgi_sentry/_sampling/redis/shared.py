@@ -89,6 +89,7 @@ class SharedLimits:
         self._askers: list[_Asker] = []
         self._budgets: dict[str, LeasedBudget] = {}
         self._down = False
+        self._known = False  # whether Redis ever answered this process
         self._said: set[str] = set()  # names of limits of which was said that another process has another
         self._thread: threading.Thread | None = None
         self._begin()
@@ -153,11 +154,12 @@ class SharedLimits:
             if self._thread.is_alive():  # it hangs in a call, and no other would fare better
                 return
             self._thread = None
-            if not self._down:
-                for asker in self._askers:
-                    asker.close()
-                if self._call(self._askers):
-                    self._quietly(lambda: self._connection.remove(f"{self._prefix}:workers", self._worker))
+        if self._known and not self._down:
+            for asker in self._askers:
+                asker.close()
+            if self._call(self._askers):
+                self._quietly(lambda: self._connection.remove(f"{self._prefix}:workers", self._worker))
+        self._known = False
         self._quietly(self._connection.close)
 
     def refresh(self) -> bool:
@@ -172,6 +174,7 @@ class SharedLimits:
         self._event = threading.Event()
         self._stop = threading.Event()
         self._thread = None
+        self._known = False
 
     def _begin_child(self) -> None:
         self._begin()
@@ -224,6 +227,7 @@ class SharedLimits:
                     self._failed(raw, [asker])
                     continue
                 asker.answer(Answer.read(raw))
+                self._known = True
                 if asker.conflict and asker.name not in self._said:
                     self._said.add(asker.name)
                     logger.warning(

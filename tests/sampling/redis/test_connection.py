@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from asgi_sentry._credentials import read_redis_url
 from asgi_sentry._sampling.limits import TokenBucket
 from asgi_sentry._sampling.rate import Limit
-from asgi_sentry._sampling.redis.connection import probe, read_url
+from asgi_sentry._sampling.redis.connection import probe
 from asgi_sentry._sampling.redis.leased_window import LeasedWindow
 from asgi_sentry._sampling.redis.shared import SharedLimits
 from tests.redis_server import BINARY, Cluster, Sentinel, Server, until
@@ -173,13 +174,13 @@ def test_a_bad_url_is_refused_at_start_without_its_password(url: Any, reason: st
 
 
 def test_what_a_url_says() -> None:
-    sentinel = read_url("rediss+sentinel://user:p%40ss@a,b:1,[::1]:2/mymaster/3?ssl_ca_certs=/ca")
+    sentinel = read_redis_url("rediss+sentinel://user:p%40ss@a,b:1,[::1]:2/mymaster/3?ssl_ca_certs=/ca")
     assert sentinel.hosts == (("a", 26_379), ("b", 1), ("::1", 2))
     assert (sentinel.kind, sentinel.service) == ("sentinel", "mymaster")
     wanted = {"username": "user", "password": "p@ss", "ssl": True, "db": 3, "ssl_ca_certs": "/ca"}
     assert dict(sentinel.options) == wanted
-    assert read_url("redis+sentinel://a/0/mymaster").service == "mymaster"
-    assert read_url("redis+cluster://a,b").hosts == (("a", 6_379), ("b", 6_379))
+    assert read_redis_url("redis+sentinel://a/0/mymaster").service == "mymaster"
+    assert read_redis_url("redis+cluster://a,b").hosts == (("a", 6_379), ("b", 6_379))
 
 
 def test_a_probe_says_what_is_in_the_way(running, monkeypatch: pytest.MonkeyPatch) -> None:
