@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import Redaction, Scrubber, parse_body
 from asgi_sentry.tools.printing import complain, print_data, print_table, printable
-from asgi_sentry.tools.sink import BadEnvelopeError
-from asgi_sentry.tools.sink.envelope import Envelope, decode_body, parse_envelope
+from asgi_sentry.tools.sink import BadEnvelopeError, decode_body
+from asgi_sentry.tools.sink.envelope import Envelope, parse_envelope
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,19 @@ with Sink() as sink:
 ```
 """
 
-from asgi_sentry.tools.sink.envelope import BadEnvelopeError, Envelope, Item, decode_body, parse_envelope
-from asgi_sentry.tools.sink.server import Received, Sink
+from asgi_sentry.tools.sink.encodings import decode_body
+from asgi_sentry.tools.sink.envelope import BadEnvelopeError, Envelope, Item, parse_envelope
+from asgi_sentry.tools.sink.outages import Outage
+from asgi_sentry.tools.sink.protocol import Received
+from asgi_sentry.tools.sink.server import Sink
 
-__all__ = ["BadEnvelopeError", "Envelope", "Item", "Received", "Sink", "decode_body", "parse_envelope"]
+__all__ = [
+    "BadEnvelopeError",
+    "Envelope",
+    "Item",
+    "Outage",
+    "Received",
+    "Sink",
+    "decode_body",
+    "parse_envelope",
+]

@@ -8,23 +8,13 @@ hide that a sender is broken.
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 
 class BadEnvelopeError(ValueError):
     """What arrived is no envelope; the message says why and never quotes it."""
-
-
-class BodyTooLargeError(BadEnvelopeError):
-    """The body is larger than the sink takes, as it came or once it is decompressed."""
-
-
-class UnknownEncodingError(BadEnvelopeError):
-    """The body has a content encoding that can't be decoded here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,68 +70,6 @@ def parse_envelope(data: bytes) -> Envelope:
             payload, position = _payload(data, position, length)
         items.append(Item(headers=item_headers, payload=payload))
     return Envelope(headers=headers, items=tuple(items))
-
-
-def decode_body(body: bytes, encoding: str | None, *, limit: int) -> bytes:
-    """Undo a `Content-Encoding`, holding at most `limit` bytes and a buffer of the result.
-
-    Raises:
-        UnknownEncodingError: not gzip, deflate, br (with the `brotli` package installed) or identity.
-        BodyTooLargeError: more than `limit` bytes come out.
-        BadEnvelopeError: the compressed data is damaged or cut off.
-    """
-    name = (encoding or "identity").strip().lower()
-    if name == "identity":
-        if len(body) > limit:
-            raise BodyTooLargeError(f"the body has more than {limit} bytes")
-        return body
-    try:
-        if name in {"gzip", "x-gzip"}:
-            return _inflate(body, zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), limit)
-        if name == "deflate":
-            # Zlib-wrapped by the standard; some senders leave the wrapper out.
-            raw = not body[:1] or body[0] & 0x0F != zlib.DEFLATED
-            return _inflate(body, zlib.decompressobj(wbits=-zlib.MAX_WBITS if raw else zlib.MAX_WBITS), limit)
-    except (zlib.error, gzip.BadGzipFile, EOFError):
-        raise BadEnvelopeError(f"the {name} data is damaged") from None
-    if name == "br":
-        return _decode_brotli(body, limit)
-    raise UnknownEncodingError("the content encoding is none of gzip, deflate, br and identity")
-
-
-class _Inflater(Protocol):
-    @property
-    def eof(self) -> bool: ...
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-def _inflate(body: bytes, inflater: _Inflater, limit: int) -> bytes:
-    decoded = inflater.decompress(body, limit + 1)
-    if len(decoded) > limit:
-        raise BodyTooLargeError(f"the decompressed body has more than {limit} bytes")
-    if not inflater.eof:
-        raise BadEnvelopeError("the compressed data is cut off")
-    return decoded
-
-
-def _decode_brotli(body: bytes, limit: int) -> bytes:
-    try:
-        import brotli  # noqa: PLC0415  # optional: the SDK sends br only where brotli is installed
-    except ImportError:
-        raise UnknownEncodingError("the content encoding br needs the package brotli") from None
-    inflater, decoded = brotli.Decompressor(), bytearray()
-    try:
-        # Fed in pieces, so that a small body which expands without end is stopped early.
-        for start in range(0, len(body), 4096):
-            decoded += inflater.process(body[start : start + 4096])
-            if len(decoded) > limit:
-                raise BodyTooLargeError(f"the decompressed body has more than {limit} bytes")
-    except brotli.error:
-        raise BadEnvelopeError("the br data is damaged") from None
-    if not inflater.is_finished():
-        raise BadEnvelopeError("the compressed data is cut off")
-    return bytes(decoded)
 
 
 def _line(data: bytes, start: int) -> tuple[bytes, int]:

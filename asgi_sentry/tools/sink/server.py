@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from asgi_sentry.tools.sink.envelope import (
-    BadEnvelopeError,
-    BodyTooLargeError,
-    Envelope,
-    Item,
-    UnknownEncodingError,
-    decode_body,
-    parse_envelope,
+from asgi_sentry.tools.sink.outages import Outages
+from asgi_sentry.tools.sink.protocol import (
+    Answer,
+    Received,
+    RefusedError,
+    accepted,
+    check_length,
+    receive,
+    target_of,
 )
 
 if TYPE_CHECKING:
@@ -30,30 +30,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-_ROUTE = re.compile(r"(?P<prefix>(?:/[^/]+)*?)/api/(?P<project>[0-9]+)/envelope/?")
-_KEY = re.compile(r"\bsentry_key=([0-9A-Za-z]+)")
+    from asgi_sentry.tools.sink.envelope import Envelope, Item
+
 _READ_TIMEOUT = 30.0  # seconds a sender may be silent; the SDK's own limit for a request is the same
 _MAX_DRAINED_BYTES = 64 * 1024 * 1024
 _PIECE = 65_536
 _FORWARDED = ("Content-Type", "Content-Encoding", "X-Sentry-Auth", "User-Agent")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """One envelope as it arrived: who sent it where, its bytes (decompressed), and what they say."""
-
-    prefix: str
-    """The path in front of `/api/`, so that senders can be told apart: see `Sink.dsn_for`."""
-    project: str
-    key: str | None
-    raw: bytes
-    envelope: Envelope
-
-
-class _Answer(NamedTuple):
-    status: int
-    body: dict[str, Any]
-    headers: Mapping[str, str] = {}
 
 
 class Sink:
@@ -90,6 +72,8 @@ class Sink:
         # Whoever forwards must speak with the key of the target, since its answer depends on it.
         self._key = secrets.token_hex(16) if forward_to is None else urlsplit(forward_to).username
         self._project = "1" if forward_to is None else urlsplit(forward_to).path.rsplit("/", 1)[-1]
+        self.outages = Outages()
+        """Rate limits and failures on demand."""
         self.dropped = 0
         self.refused: list[str] = []
         """Why requests were refused, the last 1,000."""
@@ -167,40 +151,41 @@ class Sink:
 
     # -- what arrives ----------------------------------------------------------------------------------------------
 
-    def check_length(self, length: str | None) -> _Answer | None:
+    def check_length(self, length: str | None) -> Answer | None:
         """The refusal of a request by its `Content-Length`, before a byte of its body is read."""
-        if length is None or not (length.isascii() and length.isdigit() and len(length) < 16):
-            return self._refuse(411, "a Content-Length in bytes is needed")
-        if int(length) > self._max_body_bytes:
-            return self._refuse(413, f"the body has more than {self._max_body_bytes} bytes")
+        try:
+            check_length(length, self._max_body_bytes)
+        except RefusedError as error:
+            return self._refuse(error)
         return None
 
-    def accept(self, path: str, headers: Mapping[str, str], body: bytes) -> _Answer:
-        """Take one request's body; what is answered is what Sentry would."""
-        target = urlsplit(path)
-        route = _ROUTE.fullmatch(target.path)
-        if route is None:
-            return self._refuse(404, "no such endpoint; this sink takes POST /api/<project>/envelope/")
+    def accept(self, path: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> Answer | None:
+        """Take one request; what is answered is what Sentry would, None if the connection is to be cut."""
+        url = urlsplit(path)
+        headers = {name.lower(): value for name, value in headers.items()}
         try:
-            raw = decode_body(body, headers.get("Content-Encoding"), limit=self._max_body_bytes)
-            envelope = parse_envelope(raw)
-        except BodyTooLargeError as error:
-            return self._refuse(413, str(error))
-        except UnknownEncodingError as error:
-            return self._refuse(415, str(error))
-        except BadEnvelopeError as error:
-            return self._refuse(400, str(error))
-        if (key := _key(headers, target.query, envelope)) is None:
-            return self._refuse(401, "no sentry_key in X-Sentry-Auth, the query or the envelope's dsn")
-        self._keep(Received(prefix=route["prefix"], project=route["project"], key=key, raw=raw, envelope=envelope))
+            target = target_of(method, url.path)
+            if target is None:
+                raise RefusedError(404, "no such endpoint; this sink takes POST /api/<project>/envelope/")
+            received = receive(target, url.query, headers, body, limit=self._max_body_bytes)
+        except RefusedError as error:
+            return self._refuse(error)
+        if (outage := self.outages.take()) is not None:
+            time.sleep(outage.delay)
+            if outage.status == 0:
+                return None
+            left, answer = outage.split(received)
+            if left is not None:
+                self._keep(left)
+            return answer or accepted(received)
+        self._keep(received)
         if self._forward_to is not None:
             answer = _forward(self._forward_to, headers, body)
             with self._changed:
                 self.answers.append((answer.status, str(answer.body.get("detail", ""))))
                 del self.answers[:-1000]
             return answer
-        event_id = envelope.headers.get("event_id")
-        return _Answer(200, {} if event_id is None else {"id": str(event_id)})
+        return accepted(received)
 
     def _keep(self, received: Received) -> None:
         with self._changed:
@@ -214,21 +199,11 @@ class Sink:
             for item in received.envelope.items:
                 self._on_item(received, item)
 
-    def _refuse(self, status: int, detail: str) -> _Answer:
+    def _refuse(self, error: RefusedError) -> Answer:
         with self._changed:
-            self.refused.append(f"{status} {detail}")
+            self.refused.append(str(error))
             del self.refused[:-1000]
-        return _Answer(status, {"detail": detail})
-
-
-def _key(headers: Mapping[str, str], query: str, envelope: Envelope) -> str | None:
-    """The public key, from the three places where the protocol allows it."""
-    if found := _KEY.search(headers.get("X-Sentry-Auth") or ""):
-        return found[1]
-    if keys := parse_qs(query).get("sentry_key"):
-        return keys[0]
-    dsn = envelope.headers.get("dsn")
-    return urlsplit(dsn).username if isinstance(dsn, str) else None
+        return error.answer
 
 
 def _ingestion_url(dsn: str) -> str:
@@ -237,17 +212,18 @@ def _ingestion_url(dsn: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{prefix}/api/{project}/envelope/"
 
 
-def _forward(url: str, headers: Mapping[str, str], body: bytes) -> _Answer:
-    kept = {name: value for name in _FORWARDED if (value := headers.get(name)) is not None}
+def _forward(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    kept = {name: value for name in _FORWARDED if (value := headers.get(name.lower())) is not None}
     request = urllib.request.Request(url, data=body, headers=kept, method="POST")  # noqa: S310  # a DSN is http(s)
     try:
         with urllib.request.urlopen(request, timeout=_READ_TIMEOUT) as response:  # noqa: S310  # a DSN is http(s)
-            return _Answer(response.status, _answered(response.read(65_536)))
+            return Answer(status=response.status, body=_answered(response.read(65_536)))
     except urllib.error.HTTPError as error:
         limits = {name: value for name in ("X-Sentry-Rate-Limits", "Retry-After") if (value := error.headers.get(name))}
-        return _Answer(error.code, _answered(error.read(65_536)), limits)
+        return Answer(status=error.code, body=_answered(error.read(65_536)), headers=limits)
     except OSError as error:
-        return _Answer(502, {"detail": f"the upstream can't be reached ({type(error).__name__})"})
+        detail = f"the upstream can't be reached ({type(error).__name__})"
+        return Answer(status=502, body={"detail": detail})
 
 
 def _answered(body: bytes) -> dict[str, Any]:
@@ -288,9 +264,13 @@ class _Handler(BaseHTTPRequestHandler):
                 left -= len(piece)
             self._answer(refusal, close=True)
         elif len(body := self.rfile.read(length)) == length:
-            self._answer(self.server.sink.accept(self.path, self.headers, body))  # type: ignore[arg-type]
+            answer = self.server.sink.accept(self.path, dict(self.headers), body)
+            if answer is None:
+                self.close_connection = True
+            else:
+                self._answer(answer)
 
-    def _answer(self, answer: _Answer, *, close: bool = False) -> None:
+    def _answer(self, answer: Answer, *, close: bool = False) -> None:
         body = json.dumps(answer.body).encode()
         self.send_response(answer.status)
         for name, value in answer.headers.items():

@@ -1,0 +1,375 @@
+"""What the page lists: one entry for each error, transaction, log, metric, ... with what it is found by.
+
+An item of an envelope is one entry, or, for logs, metrics and streamed spans, as many as its batch holds. Whatever a
+payload says is taken as a stranger's word: any type may stand anywhere, every text is cut to a length.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from asgi_sentry.tools.sink.envelope import Envelope, Item
+
+KINDS: Mapping[str, str] = {
+    "error": "Errors",
+    "transaction": "Transactions",
+    "span": "Spans",
+    "log": "Logs",
+    "metric": "Metrics",
+    "session": "Sessions",
+    "check_in": "Check-ins",
+    "attachment": "Attachments",
+    "report": "Client reports",
+    "other": "Other",
+}
+"""The kinds of entries and what a page calls them."""
+
+_KIND_OF: Mapping[str, str] = {
+    "event": "error",
+    "transaction": "transaction",
+    "span": "span",
+    "log": "log",
+    "trace_metric": "metric",
+    "statsd": "metric",
+    "session": "session",
+    "sessions": "session",
+    "check_in": "check_in",
+    "attachment": "attachment",
+    "client_report": "report",
+}
+_BATCHES = frozenset({"span", "log", "trace_metric"})
+_FILTERED = b"[Filtered]"
+_UNTOLD = "(no rule told)"
+_LEAST_RATE = 1e-6  # a smaller one, which only a broken sender sends, would drown all others
+_MOST_RULES = 10_000  # remarks of one payload that are counted
+_LARGEST = 1e12  # of a number that is counted
+_LONG, _SHORT = 300, 120
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One line of the list."""
+
+    kind: str
+    type: str
+    position: int = -1
+    """Which of its batch; -1 where the item is no batch."""
+    title: str = ""
+    route: str = ""
+    user: str = ""
+    release: str = ""
+    environment: str = ""
+    level: str = ""
+    trace: str = ""
+    span: str = ""
+    parent: str = ""
+    event_id: str = ""
+    started: float | None = None
+    duration: float | None = None
+    rate: float = 1.0
+    late: bool = False
+    redacted: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+
+
+def entries_of(envelope: Envelope, item: Item) -> list[Entry]:
+    """The entries of one item; one that can't be read is an entry without a title."""
+    try:
+        return _entries_of(envelope, item)
+    except Exception:  # what a stranger wrote must be listed, whatever it is
+        return [Entry(kind="other", type=item.kind[:_SHORT], title="(can't be read)")]
+
+
+def _entries_of(envelope: Envelope, item: Item) -> list[Entry]:
+    kind = _KIND_OF.get(item.kind, "other")
+    entry = Entry(kind=kind, type=item.kind[:_SHORT])
+    if kind == "attachment":
+        entry.title = text(item.headers.get("filename")) or "(no name)"
+        entry.event_id = text(envelope.headers.get("event_id"), _SHORT)
+        return [entry]
+    try:
+        payload = json.loads(item.payload)
+    except (ValueError, RecursionError):
+        entry.title = text(item.payload[:_LONG].decode("utf-8", "replace"))
+        return [entry]
+    if not isinstance(payload, dict):
+        entry.title = text(payload)
+        return [entry]
+    batch = payload.get("items")
+    if item.kind in _BATCHES and isinstance(batch, list):
+        found = [_of_batch(kind, item.kind, number, one) for number, one in enumerate(batch)]
+        hidden = item.payload.count(_FILTERED)
+        if hidden and found:
+            found[0].rules[_UNTOLD] = hidden
+        return found
+    _READERS.get(kind, _other)(entry, payload, envelope)
+    _common(entry, payload, envelope)
+    entry.rules.update(rules_of(payload.get("_meta")))
+    if not entry.rules and (hidden := item.payload.count(_FILTERED)):
+        entry.rules[_UNTOLD] = hidden
+    entry.redacted = sum(entry.rules.values())
+    return [entry]
+
+
+def rules_of(meta: Any) -> Iterator[str]:
+    """The rules of all remarks in a `_meta` tree, where the key "" holds what concerns the value itself."""
+    left, waiting = _MOST_RULES, [meta]
+    while waiting and left:
+        tree = waiting.pop()
+        if not isinstance(tree, dict):
+            continue
+        for key, inner in tree.items():
+            if key != "":
+                waiting.append(inner)
+                continue
+            remarks = inner.get("rem") if isinstance(inner, dict) else None
+            for remark in remarks if isinstance(remarks, list) else ():
+                if isinstance(remark, list) and remark and left:
+                    left -= 1
+                    yield text(remark[0], 60)
+
+
+# -- by kind -----------------------------------------------------------------------------------------------------------
+
+
+def _error(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    exceptions = of(payload, "exception", "values") or payload.get("exception")
+    last = exceptions[-1] if isinstance(exceptions, list) and exceptions else exceptions
+    if isinstance(last, dict):
+        entry.title = f"{text(last.get('type'), 100) or 'Error'}: {text(last.get('value'))}"
+    else:
+        message = of(payload, "logentry", "formatted") or of(payload, "logentry", "message")
+        entry.title = text(message or payload.get("message") or "(no message)")
+    entry.level = text(payload.get("level"), 20) or "error"
+
+
+def _transaction(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    entry.title = text(payload.get("transaction")) or "(unnamed)"
+    entry.started = moment(payload.get("start_timestamp"))
+    ended = moment(payload.get("timestamp"))
+    if entry.started is not None and ended is not None:
+        entry.duration = max(0.0, ended - entry.started)
+    entry.level = text(of(payload, "contexts", "trace", "status"), 40)
+    data = of(payload, "contexts", "trace", "data")
+    data = data if isinstance(data, dict) else {}
+    rate = data.get("sentry.client_sample_rate", data.get("client_sample_rate"))
+    if rate is None:
+        rate = payload.get("client_sample_rate", of(envelope.headers, "trace", "sample_rate"))
+    entry.rate = _rate(rate)
+    entry.late = "asgi_sentry.kept" in data
+
+
+def _session(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    attrs = payload.get("attrs")
+    attrs = attrs if isinstance(attrs, dict) else {}
+    entry.release = text(attrs.get("release"), _SHORT)
+    entry.environment = text(attrs.get("environment"), _SHORT)
+    aggregates = payload.get("aggregates")
+    if isinstance(aggregates, list):
+        counted: Counter[str] = Counter()
+        for one in aggregates[:1000]:
+            if isinstance(one, dict):
+                for name in ("exited", "errored", "crashed", "abnormal"):
+                    if number := number_of(one.get(name)):
+                        counted[name] += int(number)
+        entry.title = ", ".join(f"{number} {name}" for name, number in counted.items())
+    else:
+        entry.title = text(payload.get("status"), _SHORT)
+        entry.user = text(payload.get("did"), _SHORT)
+
+
+def _check_in(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    entry.title = text(payload.get("monitor_slug")) or "(no monitor)"
+    entry.level = text(payload.get("status"), 20)
+    entry.duration = number_of(payload.get("duration"))
+
+
+def _report(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    entry.title = ", ".join(
+        f"{number} {category} ({reason})" for reason, category, number in lost_of(payload)
+    )[:_LONG]
+
+
+def lost_of(payload: Any) -> list[tuple[str, str, int]]:
+    """Reason, category and quantity of what a client report says was not sent."""
+    lost = payload.get("discarded_events") if isinstance(payload, dict) else None
+    found = []
+    for one in lost[:1000] if isinstance(lost, list) else ():
+        number = number_of(one.get("quantity")) if isinstance(one, dict) else None
+        if number is not None:
+            found.append((text(one.get("reason"), 60), text(one.get("category"), 60), int(number)))
+    return found
+
+
+def _metric(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    entry.title = text(payload.get("name")) or "(unnamed)"
+
+
+def _span(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    made = _of_batch("span", entry.type, -1, payload)
+    entry.kind, entry.title, entry.duration = made.kind, made.title, made.duration
+    entry.started, entry.span, entry.parent = made.started, made.span, made.parent
+    entry.trace = made.trace
+
+
+def _other(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    for name in ("message", "name", "transaction", "profile_id", "replay_id", "status"):
+        if isinstance(payload.get(name), str):
+            entry.title = text(payload[name])
+            return
+
+
+_READERS = {
+    "error": _error,
+    "transaction": _transaction,
+    "session": _session,
+    "check_in": _check_in,
+    "report": _report,
+    "metric": _metric,
+    "span": _span,
+}
+
+
+def _common(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
+    """What most kinds have in the same place."""
+    event_id = payload.get("event_id") or envelope.headers.get("event_id")
+    entry.event_id = text(event_id, _SHORT)
+    entry.release = entry.release or text(payload.get("release"), _SHORT)
+    entry.environment = entry.environment or text(payload.get("environment"), _SHORT)
+    entry.user = entry.user or user_of(payload.get("user"))
+    trace = of(payload, "contexts", "trace")
+    trace = trace if isinstance(trace, dict) else {}
+    known = entry.trace or trace.get("trace_id") or of(envelope.headers, "trace", "trace_id")
+    entry.trace = text(known, 40)
+    entry.span = entry.span or text(trace.get("span_id"), 40)
+    entry.parent = entry.parent or text(trace.get("parent_span_id"), 40)
+    if entry.kind in {"error", "transaction"}:
+        route = text(payload.get("transaction"), _LONG)
+        entry.route = route or _path(of(payload, "request", "url"))
+    if entry.started is None:
+        entry.started = moment(payload.get("timestamp") or payload.get("started"))
+
+
+def _of_batch(kind: str, type_: str, number: int, one: Any) -> Entry:
+    """An entry of a batch of logs, metrics or streamed spans."""
+    entry = Entry(kind=kind, type=type_[:_SHORT], position=number)
+    if not isinstance(one, dict):
+        return entry
+    attributes = attributes_of(one)
+    title = one.get("body") if kind == "log" else one.get("name") or one.get("description")
+    entry.title = text(title) or "(unnamed)"
+    entry.trace = text(one.get("trace_id"), 40)
+    entry.span = text(one.get("span_id"), 40)
+    entry.parent = text(one.get("parent_span_id"), 40)
+    entry.release = text(attributes.get("sentry.release"), _SHORT)
+    entry.environment = text(attributes.get("sentry.environment"), _SHORT)
+    entry.user = user_of({name[5:]: attributes[name] for name in attributes if name[:5] == "user."})
+    entry.level = text(one.get("level") or one.get("status"), 20)
+    entry.started = moment(one.get("start_timestamp") or one.get("timestamp"))
+    ended = moment(one.get("end_timestamp"))
+    if entry.started is not None and ended is not None:
+        entry.duration = max(0.0, ended - entry.started)
+    segment = attributes.get("sentry.segment.name") or attributes.get("sentry.transaction")
+    entry.route = text(segment, _LONG)
+    if kind == "span" and one.get("is_segment"):
+        entry.kind = "transaction"
+        entry.route = entry.title
+        entry.rate = _rate(attributes.get("sentry.client_sample_rate"))
+        entry.late = "asgi_sentry.kept" in attributes
+    elif kind == "metric":
+        value = number_of(one.get("value"))
+        if value is not None:
+            unit = text(one.get("unit"), 20)
+            entry.title = f"{entry.title} = {value:g} {unit}".rstrip()[:_LONG]
+        entry.level = text(one.get("type"), 20)
+    return entry
+
+
+# -- reading a stranger's JSON -----------------------------------------------------------------------------------------
+
+
+def attributes_of(one: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a log, metric or span, without their types."""
+    attributes = one.get("attributes")
+    if not isinstance(attributes, dict):
+        return {}
+    return {
+        name: value.get("value") if isinstance(value, dict) else value
+        for name, value in attributes.items()
+    }
+
+
+def of(value: Any, *names: str) -> Any:
+    """What stands under these names, None where nothing does."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def text(value: Any, most: int = _LONG) -> str:
+    """A value as one line of a length that fits."""
+    if value is None:
+        return ""
+    if isinstance(value, (dict, list)):
+        return "(an object)" if isinstance(value, dict) else "(a list)"
+    shown = value[: most * 4] if isinstance(value, str) else str(value)[: most * 4]
+    if not shown.isprintable():
+        shown = " ".join(shown.split())
+    shown = shown[:most]
+    return shown if shown.isascii() else shown.encode("utf-8", "replace").decode()
+
+
+def number_of(value: Any) -> float | None:
+    """A number that can be counted with, None for all else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if -_LARGEST < value < _LARGEST else None
+
+
+def moment(value: Any) -> float | None:
+    """A timestamp of the protocol, which is seconds or RFC 3339, in seconds."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) if 0 <= value < 1e11 else None
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    try:
+        read = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if read.tzinfo is None:
+        read = read.replace(tzinfo=timezone.utc)
+    return read.timestamp()
+
+
+def user_of(user: Any) -> str:
+    """What a user is best found by."""
+    if not isinstance(user, dict):
+        return ""
+    for name in ("id", "username", "name", "email", "ip_address"):
+        if user.get(name):
+            return text(user[name], _SHORT)
+    return ""
+
+
+def _rate(value: Any) -> float:
+    try:
+        rate = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 1.0
+    return min(1.0, max(_LEAST_RATE, rate)) if rate > 0 else 1.0
+
+
+def _path(url: Any) -> str:
+    try:
+        return text(urlsplit(url).path, _LONG) if isinstance(url, str) else ""
+    except ValueError:
+        return ""
