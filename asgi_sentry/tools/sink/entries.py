@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from asgi_sentry.tools.sink.envelope import Envelope, Item
 
 KINDS: Mapping[str, str] = {
@@ -136,7 +137,7 @@ def rules_of(meta: Any) -> Iterator[str]:
                     yield text(remark[0], 60)
 
 
-# -- by kind -----------------------------------------------------------------------------------------------------------
+# -- by kind ---------------------------------------------------------------------------------------
 
 
 def _error(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
@@ -192,9 +193,7 @@ def _check_in(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None
 
 
 def _report(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
-    entry.title = ", ".join(
-        f"{number} {category} ({reason})" for reason, category, number in lost_of(payload)
-    )[:_LONG]
+    entry.title = ", ".join(f"{number} {category} ({reason})" for reason, category, number in lost_of(payload))[:_LONG]
 
 
 def lost_of(payload: Any) -> list[tuple[str, str, int]]:
@@ -292,7 +291,7 @@ def _of_batch(kind: str, type_: str, number: int, one: Any) -> Entry:
     return entry
 
 
-# -- reading a stranger's JSON -----------------------------------------------------------------------------------------
+# -- reading a stranger's JSON ---------------------------------------------------------------------
 
 
 def attributes_of(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,10 +299,7 @@ def attributes_of(one: Mapping[str, Any]) -> dict[str, Any]:
     attributes = one.get("attributes")
     if not isinstance(attributes, dict):
         return {}
-    return {
-        name: value.get("value") if isinstance(value, dict) else value
-        for name, value in attributes.items()
-    }
+    return {name: value.get("value") if isinstance(value, dict) else value for name, value in attributes.items()}
 
 
 def of(value: Any, *names: str) -> Any:

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry.types import ASGIApp, Message, Receive, Scope, Send
 
-_REFUSAL = (
-    b"This sink does not answer to that name. Start it with --allow-host NAME if it should.\n"
-)
+_REFUSAL = b"This sink does not answer to that name. Start it with --allow-host NAME if it should.\n"
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -119,6 +117,4 @@ class Forms:
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return False
-        return isinstance(token, str) and hmac.compare_digest(
-            token.encode(), self.token.encode()
-        )
+        return isinstance(token, str) and hmac.compare_digest(token.encode(), self.token.encode())

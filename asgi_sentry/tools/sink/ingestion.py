@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from asgi_sentry.tools.sink.protocol import (
+    KNOWN,
     Answer,
     RefusedError,
     accepted,
@@ -37,14 +38,14 @@ _CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"x-sentry-error, x-sentry-rate-limits, retry-after"),
 ]
+_ALLOWED = (
+    b"x-sentry-auth, x-requested-with, x-forwarded-for, origin, referer, accept, content-type,"
+    b" content-encoding, authentication, authorization, sentry-trace, baggage, traceparent"
+)
 _PREFLIGHT = [
     *_CORS,
     (b"access-control-allow-methods", b"POST, GET, PUT, OPTIONS"),
-    (
-        b"access-control-allow-headers",
-        b"x-sentry-auth, x-requested-with, x-forwarded-for, origin, referer, accept, content-type,"
-        b" content-encoding, authentication, authorization, sentry-trace, baggage, traceparent",
-    ),
+    (b"access-control-allow-headers", _ALLOWED),
     (b"access-control-max-age", b"3600"),
 ]
 _GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
@@ -92,24 +93,20 @@ class Ingestion:
         if target is not None:
             await self._ingest(target, scope, receive, send)
         elif "/api/" in path:
-            error = RefusedError(404, f"no such endpoint for {method[:10]}: {_KNOWN}")
+            error = RefusedError(404, f"no such endpoint for {method[:10]}: {KNOWN}")
             await self._answer(send, self._refuse(error))
         else:
             await self.pages(scope, receive, send)
 
     async def _ingest(self, target: Target, scope: Scope, receive_: Receive, send: Send) -> None:
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             body = await self._body(headers, receive_)
             query, limit = scope["query_string"].decode("latin-1"), self._max_body_bytes
             if len(body) < _LARGE:
                 received = receive(target, query, headers, body, limit=limit)
             else:
-                received = await anyio.to_thread.run_sync(
-                    lambda: receive(target, query, headers, body, limit=limit)
-                )
+                received = await anyio.to_thread.run_sync(lambda: receive(target, query, headers, body, limit=limit))
         except RefusedError as error:
             await self._answer(send, self._refuse(error), close=error.status in {408, 413})
             return
@@ -137,7 +134,7 @@ class Ingestion:
             await self._answer(send, answer)
 
     async def _keep(self, received: Received) -> None:
-        while self.store.full:
+        while self.store.full:  # noqa: ASYNC110  # the writer is a thread, and this is rare
             await anyio.sleep(0.005)
         self.store.add(received)
         if self._on_received is not None:
@@ -159,9 +156,7 @@ class Ingestion:
                 piece, more = message.get("body", b""), message.get("more_body", False)
                 size += len(piece)
                 if refusal is None and size > self._max_body_bytes:
-                    refusal = RefusedError(
-                        413, f"the body has more than {self._max_body_bytes} bytes"
-                    )
+                    refusal = RefusedError(413, f"the body has more than {self._max_body_bytes} bytes")
                 if refusal is None:
                     pieces.append(piece)
                     continue
@@ -188,12 +183,6 @@ class Ingestion:
         if close:
             headers.append((b"connection", b"close"))
         await _send(send, answer.status, body, headers)
-
-
-_KNOWN = (
-    "this sink takes POST /api/<project>/envelope/, .../store/, .../security/, /tunnel,"
-    " and /api/<project>/cron/<slug>/<key>/"
-)
 
 
 class _HungUpError(Exception):

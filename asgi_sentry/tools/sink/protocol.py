@@ -1,8 +1,9 @@
 """Sentry's ingestion endpoints: what a request brings, who sent it, and what is answered.
 
-Pure: both servers of this package ask here. Envelopes are the protocol of all SDKs of today; `store` is what old ones
-speak, `tunnel` what browsers send past ad blockers, `cron` and `security` what needs no SDK. Sources: Sentry's developer
-documentation, "Envelopes", "Event Ingestion", "Check-Ins", and Relay's endpoints.
+Pure: both servers of this package ask here. Envelopes are the protocol of all SDKs of today;
+`store` is what old ones speak, `tunnel` what browsers send past ad blockers, `cron` and `security`
+what needs no SDK. Sources: Sentry's developer documentation, "Envelopes", "Event Ingestion",
+"Check-Ins", and Relay's endpoints.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ import binascii
 import json
 import re
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from asgi_sentry.tools.sink.encodings import (
@@ -23,6 +23,15 @@ from asgi_sentry.tools.sink.encodings import (
     decode_body,
 )
 from asgi_sentry.tools.sink.envelope import BadEnvelopeError, Envelope, Item, parse_envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KNOWN = (
+    "this sink takes POST /api/<project>/envelope/, .../store/, .../security/, /tunnel,"
+    " and /api/<project>/cron/<slug>/<key>/"
+)
+"""What there is, for those who ask for what is not."""
 
 _PREFIX = r"(?P<prefix>(?:/[^/]+)*?)"
 _ROUTES = re.compile(
@@ -155,7 +164,7 @@ def accepted(received: Received) -> Answer:
     return Answer(status=200, body={} if event_id is None else {"id": str(event_id)})
 
 
-# -- what the endpoints read -------------------------------------------------------------------------------------------
+# -- what the endpoints read -----------------------------------------------------------------------
 
 
 def _envelope(raw: bytes, asked: Mapping[str, list[str]], limit: int) -> tuple[bytes, Envelope]:
@@ -226,7 +235,7 @@ def _object(raw: bytes, what: str) -> dict[str, Any]:
     return value
 
 
-# -- who sends ---------------------------------------------------------------------------------------------------------
+# -- who sends -------------------------------------------------------------------------------------
 
 
 def _key(headers: Mapping[str, str], asked: Mapping[str, list[str]]) -> str | None:

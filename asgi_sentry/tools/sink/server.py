@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from asgi_sentry.tools.sink.outages import Outages
 from asgi_sentry.tools.sink.protocol import (
+    KNOWN,
     Answer,
     Received,
     RefusedError,
@@ -166,7 +167,7 @@ class Sink:
         try:
             target = target_of(method, url.path)
             if target is None:
-                raise RefusedError(404, "no such endpoint; this sink takes POST /api/<project>/envelope/")
+                raise RefusedError(404, f"no such endpoint: {KNOWN}")  # noqa: TRY301
             received = receive(target, url.query, headers, body, limit=self._max_body_bytes)
         except RefusedError as error:
             return self._refuse(error)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from asgi_sentry.tools.sink.examiner import Examiner
 from asgi_sentry.tools.sink.guards import HostGuard
 from asgi_sentry.tools.sink.ingestion import Ingestion
 from asgi_sentry.tools.sink.outages import Outages
 from asgi_sentry.tools.sink.pages import Pages
-from asgi_sentry.tools.sink.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from asgi_sentry.tools.sink.protocol import Received
+    from asgi_sentry.tools.sink.store import Store
 
 _START_SECONDS = 20.0
 _MOST_CONNECTIONS = 500
@@ -61,6 +62,7 @@ class SinkServer:
         self.port: int = self._socket.getsockname()[1]
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # how it is reached
         self._address = f"[{shown}]" if ":" in shown and shown[0] != "[" else shown
+        self.examiner = Examiner(store)
         self.pages = Pages(self, budgets=budgets or {})
         self.ingestion = Ingestion(
             self.pages.app,
@@ -101,6 +103,7 @@ class SinkServer:
 
     def run(self) -> None:
         """Serve until interrupted."""
+        self.examiner.start()
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 self._server.run(sockets=[self._socket])
@@ -113,6 +116,7 @@ class SinkServer:
         Raises:
             RuntimeError: the server did not come up.
         """
+        self.examiner.start()
         self._thread = threading.Thread(
             target=lambda: self._server.run(sockets=[self._socket]),
             name="asgi-sentry-sink-server",
@@ -137,6 +141,7 @@ class SinkServer:
         self._close()
 
     def _close(self) -> None:
+        self.examiner.stop()
         self._socket.close()
         self.store.close()
 

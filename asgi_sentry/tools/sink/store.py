@@ -201,7 +201,8 @@ class Store:
                 self._queued.wait_for(self._hurried, _PATIENCE)
                 if not self._queue:
                     return
-                batch, size = [], 0
+                batch: list[tuple[float, Received]] = []
+                size = 0
                 while self._queue and len(batch) < _BATCH and size < _BATCH_BYTES:
                     batch.append(self._queue.popleft())
                     size += len(batch[-1][1].raw)
@@ -233,9 +234,7 @@ class Store:
                 self._last_payload += 1
                 found = entries_of(received.envelope, item)
                 kind, headers = text(item.kind, 120), _json(item.headers)
-                payloads.append(
-                    (self._last_payload, first_id, kind, headers, _body(item.payload))
-                )
+                payloads.append((self._last_payload, first_id, kind, headers, _body(item.payload)))
                 for entry in found:
                     self._last_entry += 1
                     entries.append(
@@ -256,8 +255,7 @@ class Store:
             run(_INSERT_ENTRY, entries)
             self._count((*key, n) for key, n in totals.items())
             run(
-                "INSERT INTO ticks VALUES (?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                "INSERT INTO ticks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
                 [(*key, n) for key, n in ticks.items()],
             )
             self._last = first_id
@@ -295,13 +293,10 @@ class Store:
         self._database.execute("DELETE FROM ticks WHERE tick < ?", (oldest,))
         if self._envelopes <= self._max_envelopes and self._bytes <= self._max_bytes:
             return
-        gone, freed, last = 0, 0, None
-        for last, cost in self._database.execute("SELECT id, bytes FROM envelopes ORDER BY id"):
-            gone, freed = gone + 1, freed + cost
-            if (
-                self._envelopes - gone <= self._max_envelopes
-                and self._bytes - freed <= self._max_bytes
-            ):
+        gone, freed, last = 0, 0, 0
+        for id_, cost in self._database.execute("SELECT id, bytes FROM envelopes ORDER BY id"):
+            gone, freed, last = gone + 1, freed + cost, id_
+            if self._envelopes - gone <= self._max_envelopes and self._bytes - freed <= self._max_bytes:
                 break
         self._database.execute("DELETE FROM entries WHERE envelope <= ?", (last,))
         self._database.execute("DELETE FROM payloads WHERE envelope <= ?", (last,))
@@ -330,9 +325,7 @@ class Store:
 
 
 def _opened(path: str | Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        ":memory:" if path is None else path, check_same_thread=False, timeout=10
-    )
+    database = sqlite3.connect(":memory:" if path is None else path, check_same_thread=False, timeout=10)
     database.row_factory = sqlite3.Row
     if path is not None:
         database.execute("PRAGMA journal_mode = WAL")

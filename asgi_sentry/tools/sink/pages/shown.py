@@ -1,0 +1,188 @@
+"""A payload as the page shows it: a tree of plain nodes, each redaction with its rule and its place.
+
+`_meta` mirrors the payload; under the key "" stands what concerns the value itself, its remarks among it. Logs, metrics
+and streamed spans have no `_meta`: there the rule is told by the key, where the key would have been enough.
+
+Nothing here grows beyond what a page can hold: so many nodes, so many levels, so much of a text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from asgi_sentry._scrubbing import FILTERED, Scrubber
+
+MOST_NODES = 4_000
+_DEEPEST = 24
+_LONGEST = 4_000
+_WIDEST = 400  # members of one container
+
+RULES = {
+    "@password": "a name beside it says that it is secret",
+    "@request": "a secret that came in with this very request, found by its value",
+    "@token": "it looks like a token",
+    "@bearer": "an HTTP credential",
+    "@urlauth": "the password within a URL",
+    "@jwt": "a JSON Web Token",
+    "@pemkey": "a private key",
+    "@email": "an e-mail address",
+    "@ip": "an IP address",
+    "@creditcard": "a card number whose check digit is right",
+    "@iban": "a bank account number",
+    "@usssn": "a social security number",
+    "@error": "it could not be read, so it was not sent",
+    "(no rule told)": "this kind of item has no place to say why",
+}
+"""What a rule looks for, for the page."""
+
+_scrubber = Scrubber()
+
+
+class Mark(NamedTuple):
+    """One redaction: where, by which rule, and whether the rule was told or inferred from the key."""
+
+    path: tuple[str | int, ...]
+    rule: str
+    told: bool
+
+    @property
+    def place(self) -> str:
+        """The path as people write it."""
+        return written(self.path)
+
+
+@dataclass(slots=True)
+class Node:
+    """A value, or a container of them."""
+
+    key: str
+    path: str
+    kind: str
+    """`text`, `number`, `word` (true, false, null), `object` or `list`."""
+    pieces: list[tuple[str, bool]] = field(default_factory=list)
+    """Of a text: what is shown, and whether it stands for something redacted."""
+    rules: list[str] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+    size: int = 0
+    left_out: int = 0
+    """Children that are not shown."""
+
+    @property
+    def shown(self) -> str:
+        """The value as one text."""
+        return "".join(piece for piece, _ in self.pieces)
+
+    @property
+    def redacted(self) -> bool:
+        """Whether anything of the value itself was redacted."""
+        return bool(self.rules)
+
+
+class Reader:
+    """Makes nodes of a payload's parts, and remembers the redactions that it met.
+
+    Args:
+        meta: the payload's `_meta`.
+        most: nodes that are made in all.
+    """
+
+    def __init__(self, meta: Any = None, most: int = MOST_NODES) -> None:
+        self._meta, self._left = meta, most
+        self.marks: list[Mark] = []
+
+    def read(self, value: Any, *path: str | int) -> Node:
+        """The node of what stands at a path of the payload."""
+        meta = self._meta
+        for step in path:
+            meta = meta.get(str(step)) if isinstance(meta, dict) else None
+        return self._node(value, meta, path, 0)
+
+    def _node(self, value: Any, meta: Any, path: tuple[str | int, ...], depth: int) -> Node:
+        self._left -= 1
+        key, place = str(path[-1])[:200] if path else "", written(path)
+        rules = _rules(meta)
+        if isinstance(value, (dict, list)):
+            node = Node(key, place, "object" if isinstance(value, dict) else "list", size=len(value))
+            node.rules = rules
+            self._note(path, rules, told=True)
+            self._fill(node, value, meta, path, depth)
+            return node
+        if isinstance(value, str):
+            node = Node(key, place, "text", size=len(value), rules=rules)
+            node.pieces = _pieces(value, whole=bool(rules))
+            if not rules and FILTERED in value:
+                by_key = value == FILTERED and _scrubber.decides(key)
+                node.rules = [by_key] if by_key else ["(no rule told)"]
+                self._note(path, node.rules, told=False)
+            else:
+                self._note(path, rules, told=True)
+            return node
+        word = value is None or isinstance(value, bool)
+        shown = {None: "null", True: "true", False: "false"}[value] if word else _number(value)
+        self._note(path, rules, told=True)
+        return Node(key, place, "word" if word else "number", [(shown, False)], rules)
+
+    def _fill(self, node: Node, value: Any, meta: Any, path: tuple[str | int, ...], depth: int) -> None:
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        for step, inner in members:
+            if self._left <= 0 or depth >= _DEEPEST or len(node.children) >= _WIDEST:
+                node.left_out = len(value) - len(node.children)
+                return
+            of_inner = meta.get(str(step)) if isinstance(meta, dict) else None
+            node.children.append(self._node(inner, of_inner, (*path, step), depth + 1))
+
+    def _note(self, path: tuple[str | int, ...], rules: list[str], *, told: bool) -> None:
+        self.marks += [Mark(path, rule, told) for rule in rules]
+
+
+def _rules(meta: Any) -> list[str]:
+    own = meta.get("") if isinstance(meta, dict) else None
+    remarks = own.get("rem") if isinstance(own, dict) else None
+    return [
+        remark[0][:60]
+        for remark in (remarks[:20] if isinstance(remarks, list) else ())
+        if isinstance(remark, list) and remark and isinstance(remark[0], str)
+    ]
+
+
+def _pieces(text: str, *, whole: bool) -> list[tuple[str, bool]]:
+    """A text around what was redacted in it; `whole` where remarks say so without any mark in the text."""
+    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+    pieces: list[tuple[str, bool]] = []
+    for number, part in enumerate(shown.split(FILTERED)):
+        if number:
+            pieces.append((FILTERED, True))
+        if part:
+            pieces.append((part, False))
+    if whole and len(pieces) == 1 and not pieces[0][1]:
+        return [(pieces[0][0], True)]  # such as a hash in place of the value
+    return pieces
+
+
+def _number(value: Any) -> str:
+    try:
+        return str(value)[:60]
+    except ValueError:  # an integer of thousands of digits
+        return "(a very long number)"
+
+
+def marks_of(meta: Any, most: int = 5_000) -> list[Mark]:
+    """Every remark of a `_meta` tree, whether or not the page shows what stands there."""
+    found: list[Mark] = []
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), meta)]
+    while waiting and len(found) < most:
+        path, tree = waiting.pop()
+        if not isinstance(tree, dict):
+            continue
+        found += [Mark(path, rule, told=True) for rule in _rules(tree)]
+        for step, inner in reversed(tree.items()):
+            if step != "" and len(path) < _DEEPEST * 2:
+                waiting.append(((*path, int(step) if step.isdecimal() else step), inner))
+    return found
+
+
+def written(path: tuple[str | int, ...]) -> str:
+    """A path as people write it: `exception.values[0].value`."""
+    shown = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:200]}" for p in path)
+    return shown.removeprefix(".")
