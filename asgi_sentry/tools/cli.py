@@ -1,6 +1,6 @@
 """The command `asgi-sentry`: see it work, check a configuration, look at what is sent, scrub a file.
 
-Everything but `demo` runs on the core install and prints plain text.
+Everything but `demo` and the page of `sink` runs on the core install and prints plain text.
 """
 
 from __future__ import annotations
@@ -8,16 +8,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import asgi_sentry
 from asgi_sentry._credentials import check_dsn
 from asgi_sentry.tools import demo
 from asgi_sentry.tools.check import check, version
-from asgi_sentry.tools.printing import complain, printable
+from asgi_sentry.tools.printing import complain
 from asgi_sentry.tools.scrub import scrub_files
-from asgi_sentry.tools.sink import BadEnvelopeError, Item, Received, Sink
+from asgi_sentry.tools.sink.command import run_sink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--dsn", type=_dsn, help="a real Sentry to which everything is sent on")
     command.add_argument("--requests", type=_positive, default=3000, metavar="N", help="default: %(default)s")
     command.add_argument("--seed", type=int, default=1, metavar="S", help="of the traffic; default: %(default)s")
+    command.add_argument(
+        "--serve",
+        action="store_true",
+        help="leave a page open on what was sent, and on what the SDK alone would have sent",
+    )
+    command.add_argument("--port", type=_port, default=0, metavar="N", help="of the page; default: a free one")
     command.set_defaults(run=_demo)
 
     what = "print what is in force and where it comes from, known mistakes, and whether Sentry answers"
@@ -59,10 +64,26 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(run=check)
 
-    what = "run an ingestion endpoint on loopback and print a line for each item that arrives"
+    what = "stand in for Sentry on this machine: take what any SDK sends, and show it on a page"
     command = commands.add_parser("sink", help=what, description=what)
     command.add_argument("--port", type=_port, default=0, metavar="N", help="default: a free one")
-    command.set_defaults(run=_sink)
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s")
+    command.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name, beside localhost and addresses, by which the page may be asked for",
+    )
+    command.add_argument("--file", metavar="FILE", help="keep what arrives in an SQLite file; default: in memory")
+    command.add_argument("--keep", type=_positive, default=100_000, metavar="N", help="envelopes; default: %(default)s")
+    command.add_argument(
+        "--keep-mb", type=_positive, default=512, metavar="MB", help="of payloads; default: %(default)s"
+    )
+    command.add_argument("--budget", type=_positive, metavar="N", help="transactions a month, to hold the use against")
+    command.add_argument("--error-budget", type=_positive, metavar="N", help="errors a month")
+    command.add_argument("--quiet", action="store_true", help="print no line for each item")
+    command.set_defaults(run=run_sink)
 
     what = (
         "print an event, an envelope or a request's body as it would be sent, and on standard error what was redacted"
@@ -70,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("scrub", help=what, description=what)
     command.add_argument("files", nargs="*", metavar="FILE", help="- or none for standard input")
     command.add_argument("--json", action="store_true", help="print one JSON object a file, redactions and all")
+    command.add_argument(
+        "--suspects",
+        action="store_true",
+        help="list what looks like a secret or personal data and would not be redacted; exit with 1 if anything does",
+    )
     command.set_defaults(run=scrub_files)
     return parser
 
@@ -103,50 +129,16 @@ def _demo(options: argparse.Namespace) -> int:
     from asgi_sentry.tools.demo.run import DemoError, run  # noqa: PLC0415  # needs the extra, whose absence was just told
 
     try:
-        return run(dsn=options.dsn, requests=options.requests, seed=options.seed)
+        return run(
+            dsn=options.dsn,
+            requests=options.requests,
+            seed=options.seed,
+            serve=options.serve,
+            port=options.port,
+        )
     except DemoError as error:
         complain(str(error))
         return 1
-
-
-# -- sink --------------------------------------------------------------------------------------------------------------
-
-
-def _sink(options: argparse.Namespace) -> int:
-    try:
-        sink = Sink(port=options.port, on_item=lambda received, item: print(_item_line(received, item), flush=True))
-    except OSError as error:
-        complain(f"port {options.port} can't be listened on: {error.strerror}")
-        return 1
-    with sink:
-        print(f"SENTRY_DSN={sink.dsn}", flush=True)
-        print("waiting for envelopes; Ctrl-C ends", file=sys.stderr, flush=True)
-        threading.Event().wait()
-    return 0
-
-
-def _item_line(received: Received, item: Item) -> str:
-    sender = received.prefix or "/"
-    try:
-        told = _summary(item.kind, item.json())
-    except BadEnvelopeError:
-        told = ""
-    return printable(f"{item.kind:<14} {sender:<12} {len(item.payload):>8,} B  {told}")[:200]
-
-
-def _summary(kind: str, payload: Any) -> str:
-    """The one thing of an item that people look for."""
-    if not isinstance(payload, dict):
-        return ""
-    if isinstance(items := payload.get("items"), list):
-        return f"{len(items)} items"
-    if kind == "client_report":
-        lost = payload.get("discarded_events") or []
-        return ", ".join(f"{x.get('quantity')} {x.get('category')} ({x.get('reason')})" for x in lost)
-    if exceptions := (payload.get("exception") or {}).get("values"):
-        return f"{exceptions[-1].get('type')}: {exceptions[-1].get('value')}"
-    message = (payload.get("logentry") or {}).get("message") or payload.get("message")
-    return str(message or payload.get("transaction") or payload.get("status") or "")
 
 
 if __name__ == "__main__":

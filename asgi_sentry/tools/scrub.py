@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import Redaction, Scrubber, parse_body
+from asgi_sentry._scrubbing.suspects import find_suspects
+from asgi_sentry.tools.allowing import allowing, name_of
 from asgi_sentry.tools.printing import complain, print_data, print_table, printable
 from asgi_sentry.tools.sink import BadEnvelopeError, decode_body
 from asgi_sentry.tools.sink.envelope import Envelope, parse_envelope
@@ -36,6 +38,9 @@ def scrub_files(options: argparse.Namespace) -> int:
         content_type = None if name == "-" else mimetypes.guess_type(name)[0]
         value, found = scrub(raw, content_type)
         found.sort(key=lambda redaction: _place(value, redaction.path))
+        if options.suspects:
+            code = max(code, _show_suspects(name, value, found, as_json=options.json))
+            continue
         if options.json:
             rows = [{"where": _path(redaction.path), "rule": redaction.rule} for redaction in found]
             print(json.dumps({"file": name, "redacted": rows, "scrubbed": value}, default=str))
@@ -44,6 +49,28 @@ def scrub_files(options: argparse.Namespace) -> int:
             print(f"{printable(name)}:", file=sys.stderr)
         _print_scrubbed(value, found)
     return code
+
+
+def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bool) -> int:
+    """List what was not redacted and looks as if it should be, and how to undo what was; 1 if there is any."""
+    suspects = find_suspects(value)
+    allowed = dict.fromkeys(
+        (redaction.rule, allowing(redaction.path, redaction.rule, name_of(value, redaction.path)))
+        for redaction in found
+    )
+    if as_json:
+        rows = [{**suspect._asdict(), "path": _path(suspect.path)} for suspect in suspects]
+        lines = [{"rule": rule, "suggestion": line} for rule, line in allowed]
+        print(json.dumps({"file": name, "suspects": rows, "redacted": lines}))
+        return 1 if suspects else 0
+    for suspect in suspects:
+        print(f"{printable(name)}: {_path(suspect.path)}: {printable(suspect.preview)}: {suspect.reason}")
+        print(f"    {printable(suspect.suggestion)}")
+    if not suspects:
+        print(f"{printable(name)}: nothing looks like a secret or personal data")
+    for rule, line in allowed:
+        print(f"{printable(name)}: {rule} redacted; if that is a false alarm: {printable(line)}", file=sys.stderr)
+    return 1 if suspects else 0
 
 
 def _print_scrubbed(value: Any, found: list[Redaction]) -> None:

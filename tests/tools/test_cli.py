@@ -16,6 +16,7 @@ import pytest
 from asgi_sentry._scrubbing import FILTERED
 from asgi_sentry.tools import cli, demo
 from asgi_sentry.tools.sink import Item, Received, Sink, parse_envelope
+from asgi_sentry.tools.sink.command import item_line
 
 EVENT = {
     "event_id": "0" * 32,
@@ -186,15 +187,16 @@ def test_the_sink_prints_a_line_for_each_item():
         ("transaction", {"transaction": "GET /x"}, "GET /x"),
         ("log", {"items": [1, 2, 3]}, "3 items"),
         ("client_report", {"discarded_events": [{"reason": "r", "category": "c", "quantity": 2}]}, "2 c (r)"),
-        ("event", {"message": "a\x1b[31mred\n"}, "a\ufffd[31mred\ufffd"),
-        ("event", [], ""),
-        ("event", {"exception": None}, ""),
+        ("event", {"message": "a\x1b[31mred\n"}, "a\ufffd[31mred"),
+        ("event", [], "(a list)"),
+        ("event", {"exception": None}, "(no message)"),
+        ("event", {"exception": "x", "logentry": [], "message": 7}, "7"),
     ],
 )
 def test_an_item_is_told_in_a_line(kind, payload, told):
     item = Item(headers={"type": kind}, payload=json.dumps(payload).encode())
     envelope = parse_envelope(b"{}\n")
-    line = cli._item_line(Received(prefix="", project="1", key="k", raw=b"", envelope=envelope), item)
+    line = item_line(Received(prefix="", project="1", key="k", raw=b"", envelope=envelope), item)
     assert line.isprintable()
     assert line.split(" B", 1)[1].strip() == told
 
@@ -222,7 +224,7 @@ def test_the_demo_passes_its_options_on(monkeypatch):
     seen = {}
     monkeypatch.setattr(module, "run", lambda **options: seen.update(options) or 1)
     assert cli.main(["demo", "--requests", "7", "--seed", "3", "--dsn", "http://k@h/1"]) == 1
-    assert seen == {"dsn": "http://k@h/1", "requests": 7, "seed": 3}
+    assert seen == {"dsn": "http://k@h/1", "requests": 7, "seed": 3, "serve": False, "port": 0}
 
 
 def test_a_demo_that_can_not_run_is_told(monkeypatch, capsys):
@@ -261,6 +263,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
 
 def test_the_core_needs_nothing_of_the_demo():
     """Importing the command line imports nothing that is only in an extra."""
-    code = "import sys, asgi_sentry.tools.cli; print([m for m in ('rich', 'httpx', 'uvicorn') if m in sys.modules])"
+    extra = ("rich", "httpx", "uvicorn", "jinja2", "starlette")
+    code = f"import sys, asgi_sentry.tools.cli; print([m for m in {extra} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

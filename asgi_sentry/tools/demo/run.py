@@ -26,7 +26,7 @@ from asgi_sentry.tools.demo.planting import Planter
 from asgi_sentry.tools.demo.report import show
 from asgi_sentry.tools.demo.routes import APPS, DEFAULT_RATE, RATES
 from asgi_sentry.tools.demo.tally import settle
-from asgi_sentry.tools.demo.traffic import drive, plan
+from asgi_sentry.tools.demo.traffic import drive, plan, plan_twice
 from asgi_sentry.tools.sink import Sink
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry.tools.demo.tally import Result
     from asgi_sentry.tools.demo.traffic import Driven, Planned
+    from asgi_sentry.tools.sink import Received
 
 _STOP_SECONDS = 40.0
 
@@ -48,13 +49,23 @@ class _Served(NamedTuple):
     log: IO[str]
 
 
-def run(*, dsn: str | None = None, requests: int = 3000, seed: int = 1, console: Console | None = None) -> int:
+def run(
+    *,
+    dsn: str | None = None,
+    requests: int = 3000,
+    seed: int = 1,
+    serve: bool = False,
+    port: int = 0,
+    console: Console | None = None,
+) -> int:
     """Run the demo and print what it measured.
 
     Args:
         dsn: a real Sentry to which everything is sent on from the sink.
         requests: how many, over all apps.
         seed: of the traffic; the same seed asks the same questions.
+        serve: leave a page open on what was sent, and on what the SDK alone sends for the same requests.
+        port: of the page; 0 takes a free one.
         console: where to print.
 
     Returns:
@@ -62,18 +73,48 @@ def run(*, dsn: str | None = None, requests: int = 3000, seed: int = 1, console:
     """
     console = console or Console()
     started = time.monotonic()
-    result = measure(dsn=dsn, requests=requests, seed=seed, console=console)
+    kept: list[Received] = []
+    result = measure(dsn=dsn, requests=requests, seed=seed, console=console, kept=kept if serve else None)
     asked = f"{len(APPS)} apps, {sum(row.requests for row in result.rows):,} requests, seed {seed}"
     show(console, result, took=f"{asked}, {time.monotonic() - started:.1f} s")
+    if serve:
+        leave_open(kept, result, port=port, console=console)
     return 1 if result.problems else 0
 
 
-def measure(*, dsn: str | None, requests: int, seed: int, console: Console) -> Result:
-    """Run the demo without telling."""
+def leave_open(kept: list[Received], result: Result, *, port: int, console: Console) -> None:
+    """Show what was sent on the sink's page, until interrupted.
+
+    Raises:
+        DemoError: the port can't be listened on.
+    """
+    from asgi_sentry.tools.demo.page import opened  # noqa: PLC0415  # needs the extra `sink`
+
+    try:
+        server = opened(kept, result, port=port)
+    except OSError as error:
+        raise DemoError(f"port {port} can't be listened on: {error.strerror}") from None
+    console.print(f"the page on all this: {server.url} (Ctrl-C ends)", highlight=False, soft_wrap=True)
+    server.run()
+
+
+def measure(
+    *, dsn: str | None, requests: int, seed: int, console: Console, kept: list[Received] | None = None
+) -> Result:
+    """Run the demo without telling.
+
+    Args:
+        dsn: as in `run`, and the other arguments.
+        requests: how many.
+        seed: of the traffic.
+        console: where progress is shown.
+        kept: takes what arrived, and what the SDK alone sends for a few of the same requests.
+    """
     dice = random.Random(seed)  # noqa: S311  # the seed makes a run repeatable; nothing is guarded by it
     planter = Planter(dice)
     share = [requests // len(APPS) + (number < requests % len(APPS)) for number in range(len(APPS))]
     traffic = {app: plan(count, dice, planter) for app, count in zip(APPS, share, strict=True)}
+    twice = {app: plan_twice(dice, planter) for app in APPS} if kept is not None else {}
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Sink(forward_to=dsn) as sink, Progress(*columns, console=console) as progress:
         bar = progress.add_task("starting the apps", total=sum(share))
@@ -81,6 +122,12 @@ def measure(*, dsn: str | None, requests: int, seed: int, console: Console) -> R
             ports = {app.name: _port_of(app) for app in served}
             progress.update(bar, description="sending requests")
             driven = asyncio.run(_drive_all(ports, traffic, lambda: progress.advance(bar)))
+            if kept is not None:
+                progress.update(bar, description="sending some again to the SDK alone")
+                again = asyncio.run(_drive_all(ports, twice, lambda: None))
+                for name, course in again.items():
+                    driven[name].add(course)
+                kept += _by_the_sdk_alone(twice, planter)
             progress.update(bar, description="waiting for what is left")
             for app in served:  # all at once; then wait for each
                 _end_input(app)
@@ -89,6 +136,8 @@ def measure(*, dsn: str | None, requests: int, seed: int, console: Console) -> R
                 _wait(app)
                 decisions += _decided(app)
         result = settle(driven, sink.received, planter.planted)
+        if kept is not None:
+            kept += sink.received
         problems = list(result.problems)
         if sink.dropped:
             problems.append(f"the sink had to drop {sink.dropped} envelopes, so the counts can't be trusted")
@@ -103,8 +152,20 @@ async def _drive_all(
     return dict(zip(ports, done, strict=True))
 
 
+def _by_the_sdk_alone(traffic: dict[str, list[Planned]], planter: Planter) -> list[Received]:
+    """What plain sentry-sdk sends for these requests: to a sink of its own, from which nothing is sent on."""
+    with Sink() as sink, _serving(sink, planter, plain=True) as served:
+        ports = {app.name: _port_of(app) for app in served}
+        asyncio.run(_drive_all(ports, traffic, lambda: None))
+        for app in served:
+            _end_input(app)
+        for app in served:
+            _wait(app)
+        return sink.received
+
+
 @contextlib.contextmanager
-def _serving(sink: Sink, planter: Planter) -> Iterator[list[_Served]]:
+def _serving(sink: Sink, planter: Planter, *, plain: bool = False) -> Iterator[list[_Served]]:
     """All apps, started side by side; none is left behind, whatever happens."""
     with contextlib.ExitStack() as stack:
         served = []
@@ -114,11 +175,12 @@ def _serving(sink: Sink, planter: Planter) -> Iterator[list[_Served]]:
                 [
                     sys.executable,
                     *("-m", "asgi_sentry.tools.demo.serve", app),
+                    *(("--plain",) if plain else ()),
                     # On the command line, where the SDK's argv integration finds them.
                     *("--database-url", f"postgres://shop:{planter.secret('command line, URL')}@db.example.com/shop"),
                     *("--api-key", planter.secret("command line, option")),
                 ],
-                env=_environment(sink.dsn_for(f"/{app}")),
+                env=_environment(sink.dsn_for(f"/plain/{app}" if plain else f"/{app}")),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -21,7 +21,7 @@ import sentry_sdk
 import uvicorn
 
 import asgi_sentry
-from asgi_sentry.tools.demo.routes import APPS
+from asgi_sentry.tools.demo.routes import APPS, DEFAULT_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +35,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("app", choices=APPS)
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--api-key", required=True)
+    parser.add_argument("--plain", action="store_true", help="by the SDK alone")
     options = parser.parse_args(argv)
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     # The queue of 100 that the SDK has by default is for apps that fail rarely; here 1 of 10 requests does.
-    asgi_sentry.init(transport_queue_size=10_000, shutdown_timeout=_FLUSH_SECONDS)
+    sized: Any = {"transport_queue_size": 10_000, "shutdown_timeout": _FLUSH_SECONDS}
+    if options.plain:
+        sentry_sdk.init(traces_sample_rate=DEFAULT_RATE, **sized)
+    else:
+        asgi_sentry.init(**sized)
     module: Any = importlib.import_module(f"asgi_sentry.tools.demo.app_{options.app}")
     app = module.build({"database_url": options.database_url, "api_key": options.api_key})
-    config = uvicorn.Config(asgi_sentry.wrap(app), log_config=None, log_level="info", lifespan="on")
+    wrapped = app if options.plain else asgi_sentry.wrap(app)
+    config = uvicorn.Config(wrapped, log_config=None, log_level="info", lifespan="on")
     server = uvicorn.Server(config)
 
     listener = socket.socket()

@@ -47,6 +47,12 @@ class Driven:
     unexpected: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Other answers that are not 2xx, by route and status (0: none at all): the demo's own fault."""
 
+    def add(self, other: Driven) -> None:
+        """Count what was asked in another course, too."""
+        self.requests += other.requests
+        self.failures += other.failures
+        self.unexpected += other.unexpected
+
 
 def plan(count: int, dice: random.Random, planter: Planter) -> list[Planned]:
     """So many requests, spread over the routes by their shares; every route has at least one of them."""
@@ -56,7 +62,25 @@ def plan(count: int, dice: random.Random, planter: Planter) -> list[Planned]:
     return [_planned(rule, dice, planter) for rule in picked]
 
 
-def _planned(rule: str, dice: random.Random, planter: Planter) -> Planned:
+def plan_twice(dice: random.Random, planter: Planter) -> list[Planned]:
+    """Requests to be sent to two apps: to each route one, and one that fails where it can.
+
+    Each carries a trace of its own that says it is sampled, by which the two reports of a request are found again.
+    """
+    made = [_planned(route.rule, dice, planter, fails=False) for route in ROUTES]
+    made += [_planned(rule, dice, planter, fails=True) for rule in sorted(_CAN_FAIL)]
+    for request in made:
+        trace = f"{dice.getrandbits(128):032x}-{dice.getrandbits(64):016x}-1"
+        request.options["headers"]["sentry-trace"] = trace
+    return made
+
+
+def method_of(rule: str) -> str:
+    """How a route is asked."""
+    return "WS" if rule == "/ws" else "POST" if rule in _CAN_FAIL else "GET"
+
+
+def _planned(rule: str, dice: random.Random, planter: Planter, *, fails: bool | None = None) -> Planned:
     secret = planter.secret
     params: dict[str, str] = {}
     options: dict[str, Any] = {"params": params, "headers": _headers(dice, planter)}
@@ -86,7 +110,7 @@ def _planned(rule: str, dice: random.Random, planter: Planter) -> Planned:
     else:
         method = "GET"
         params["api_key"] = secret("query")
-    if rule in _CAN_FAIL and dice.random() < _FAILING:
+    if fails if fails is not None else rule in _CAN_FAIL and dice.random() < _FAILING:
         params["fail"] = "1"
     if rule == "/fail" or "fail" in params:
         # Uvicorn closes a connection on which the app raised; a client that reuses it meets the close by chance.

@@ -43,7 +43,7 @@ def run_sink(options: argparse.Namespace) -> int:
     from asgi_sentry.tools.sink.store import Store, StoreError  # noqa: PLC0415
 
     try:
-        store = Store(options.file, max_envelopes=options.keep, max_bytes=options.keep_bytes)
+        store = Store(options.file, max_envelopes=options.keep, max_bytes=options.keep_mb * 1_000_000)
     except StoreError as error:
         complain(str(error))
         return 1

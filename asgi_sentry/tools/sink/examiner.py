@@ -7,13 +7,13 @@ what is found is counted by its place.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.suspects import find_suspects
+from asgi_sentry.tools.allowing import allowing, name_of
 from asgi_sentry.tools.sink.pages.overview import is_plain
 from asgi_sentry.tools.sink.pages.shown import Reader, marks_of, written
 
@@ -30,8 +30,6 @@ _MOST_GROUPS = 1_000
 _MOST_SHAPES = 10_000
 _LARGEST = 2 * 1024 * 1024  # bytes of a payload that is looked at
 _PAUSE = 0.2
-_BY_KEY = "@password"
-_REPR = re.compile(r"b?['\"](.{1,80})['\"]")
 
 
 @dataclass(slots=True)
@@ -165,33 +163,3 @@ class Examiner:
 def _general(path: tuple[Any, ...]) -> tuple[str, ...]:
     """A path in which any element of a list is alike."""
     return tuple("*" if isinstance(step, int) else str(step) for step in path)
-
-
-def allowing(path: tuple[str | int, ...], rule: str, name: str | None = None) -> str:
-    """The line of configuration that would leave a place as it is.
-
-    Args:
-        path: of what was redacted.
-        rule: that did it.
-        name: of a pair's first half, where the place is its second.
-    """
-    steps = tuple("*" if isinstance(step, int) else step for step in path)
-    named = name or (steps[-1] if steps and steps[-1] != "*" else None)
-    by_key = rule == _BY_KEY and named and any(map(str.isalnum, named))
-    allowed = (named,) if by_key else (steps[-3:],)
-    return f"asgi_sentry.init(event_scrubber=asgi_sentry.Scrubber(allow={allowed!r}))"
-
-
-def name_of(payload: Any, path: tuple[str | int, ...]) -> str | None:
-    """The name in `[name, value]`, if a path leads to the value of such a pair."""
-    if not path or path[-1] != 1:
-        return None
-    for step in path[:-1]:
-        try:
-            payload = payload[step]
-        except (LookupError, TypeError):
-            return None
-    if not isinstance(payload, list) or len(payload) != 2 or not isinstance(payload[0], str):
-        return None
-    shown = _REPR.fullmatch(payload[0])
-    return shown[1] if shown else payload[0][:80]

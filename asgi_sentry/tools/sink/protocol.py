@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import re
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,8 @@ class Received:
     key: str | None
     raw: bytes
     envelope: Envelope
+    arrived: float = field(default_factory=time.time)
+    """When, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

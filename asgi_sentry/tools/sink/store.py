@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import time
 from collections import Counter, defaultdict, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -111,7 +110,7 @@ class Store:
         except sqlite3.Error as error:
             raise StoreError(f"{path} can't be used: {error}") from None
         self._lock = threading.RLock()
-        self._queue: deque[tuple[float, Received]] = deque()
+        self._queue: deque[Received] = deque()
         self._queued = threading.Condition()
         self._queue_bytes = 0
         self._writing = False
@@ -150,7 +149,7 @@ class Store:
         with self._queued:
             if self._closed:
                 return
-            self._queue.append((time.time(), received))
+            self._queue.append(received)
             self._queue_bytes += len(received.raw)
             if len(self._queue) in {1, _BATCH}:
                 self._queued.notify_all()
@@ -201,11 +200,11 @@ class Store:
                 self._queued.wait_for(self._hurried, _PATIENCE)
                 if not self._queue:
                     return
-                batch: list[tuple[float, Received]] = []
+                batch: list[Received] = []
                 size = 0
                 while self._queue and len(batch) < _BATCH and size < _BATCH_BYTES:
                     batch.append(self._queue.popleft())
-                    size += len(batch[-1][1].raw)
+                    size += len(batch[-1].raw)
                 self._writing = True
             try:
                 self._keep(batch)
@@ -222,13 +221,14 @@ class Store:
     failed: str | None = None
     """Why the last batch that could not be written was lost, if any was."""
 
-    def _keep(self, batch: Sequence[tuple[float, Received]]) -> None:
+    def _keep(self, batch: Sequence[Received]) -> None:
         envelopes, payloads, entries = [], [], []
         totals: defaultdict[tuple[str, str, str], float] = defaultdict(float)
         ticks: Counter[tuple[int, str, str]] = Counter()
         first_id, size = self._last, 0
-        for arrived, received in batch:
+        for received in batch:
             first_id += 1
+            arrived = received.arrived
             sender, cost = self._sender(received.prefix), 0
             for item in received.envelope.items:
                 self._last_payload += 1
@@ -261,7 +261,7 @@ class Store:
             self._last = first_id
             self._envelopes += len(batch)
             self._bytes += size
-            self._evict(batch[-1][0])
+            self._evict(batch[-1].arrived)
 
     def _sender(self, prefix: str) -> str:
         """The sender that a prefix names; anybody can make one up, so there are so many and no more."""

@@ -106,7 +106,7 @@ def compare(plain: Any, ours: Any) -> Compared:
     return Compared(ordered, counts, cut)
 
 
-_ORDER = ("exception", "request", "user", "breadcrumbs", "logentry", "extra", "tags", "spans", "contexts")
+_ORDER = ("request", "user", "exception", "breadcrumbs", "logentry", "extra", "tags", "spans", "contexts")
 
 
 def _what(one: str | None, two: str | None) -> str:
@@ -172,5 +172,6 @@ def _said(value: Any) -> str:
 
 
 def _written(place: tuple[str, ...]) -> str:
-    written = "".join(step if step[:1] == "[" else f" > {step}" for step in place[1:])
+    steps = [step for step in place[1:] if step not in {"values", "stacktrace", "frames"}]
+    written = "".join(step if step[:1] == "[" else f" > {step}" for step in steps)
     return written.removeprefix(" > ") or place[0]

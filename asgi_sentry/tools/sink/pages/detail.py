@@ -280,9 +280,7 @@ def _sections(made: Detail, payload: dict[str, Any], reader: Reader) -> None:
         attributes = attributes_of(payload)
         made.sections.append(Section("Attributes", reader.read(attributes, "attributes")))
     add("Tags", "tags")
-    contexts = payload.get("contexts")
-    for name in list(contexts)[:40] if isinstance(contexts, dict) else ():
-        add(f"Context: {text(name, 60)}", "contexts", name)
+    add("Contexts", "contexts")
     add("Extra", "extra")
     add("Threads", "threads")
     rest = {name: value for name, value in payload.items() if name not in _ELSEWHERE}

@@ -112,8 +112,8 @@ class Reader:
             node = Node(key, place, "text", size=len(value), rules=rules)
             node.pieces = _pieces(value, whole=bool(rules))
             if not rules and FILTERED in value:
-                by_key = value == FILTERED and _scrubber.decides(key)
-                node.rules = [by_key] if by_key else ["(no rule told)"]
+                by_key = value == FILTERED and _decided_by_key(key)
+                node.rules = ["@password"] if by_key else ["(no rule told)"]
                 self._note(path, node.rules, told=False)
             else:
                 self._note(path, rules, told=True)
@@ -144,6 +144,10 @@ def _rules(meta: Any) -> list[str]:
         for remark in (remarks[:20] if isinstance(remarks, list) else ())
         if isinstance(remark, list) and remark and isinstance(remark[0], str)
     ]
+
+
+def _decided_by_key(key: str) -> bool:
+    return bool(_scrubber.scrub({key: "a word"})[key] == FILTERED)
 
 
 def _pieces(text: str, *, whole: bool) -> list[tuple[str, bool]]:
