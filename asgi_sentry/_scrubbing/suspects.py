@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
-__all__ = ["Suspect", "find_false_alarms", "find_suspects"]
+__all__ = ["Suspect", "false_alarm", "find_false_alarms", "find_suspects"]
 
 _MOST, _NODES, _LONGEST = 200, 100_000, 20_000  # findings, values, characters of one text
 _CANDIDATE = re.compile(r"[A-Za-z0-9][\w+/=~.!@#%^*-]{14,2000}", re.ASCII)
+_QUOTED = re.compile(r"b?['\"]([^'\"]{1,80})['\"]")  # a header's name as a frame shows it
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:[./\\-][A-Za-z_]\w*)+")
@@ -126,20 +127,53 @@ def find_false_alarms(payload: Any) -> list[Suspect]:
     meta = payload.get("_meta") if isinstance(payload, Mapping) else None
     found: dict[tuple[str, str], Suspect] = {}
     for path, rule in _remarks(meta):
-        name = next((step for step in reversed(path) if not step.isdigit()), "")
-        if (rule, name) in found or len(found) >= _MOST:
-            continue
-        if rule == "@password":
-            reason = f"the key {name[:60]!r} is taken for a secret's"
-            suggestion = f"Scrubber(allow=({name[:60]!r},))"
-        elif rule == "@request":
-            reason = "the request came with this value under a name that is a secret's"
-            suggestion = f"Scrubber(allow=({path[-2:]!r},))"
-        else:
-            reason = f"the rule {rule} takes it for what it looks for"
-            suggestion = f"Scrubber(rules=[rule for rule in DEFAULT_RULES if rule.id != {rule!r}])"
-        found[rule, name] = Suspect(path, FILTERED, reason, suggestion)
+        alarm = false_alarm(payload, path, rule)
+        kind = rule, alarm.suggestion
+        if kind not in found and len(found) < _MOST:
+            found[kind] = alarm
     return list(found.values())
+
+
+def false_alarm(payload: Any, path: Path, rule: str) -> Suspect:
+    """One redaction, with the line of configuration that would leave the value.
+
+    Args:
+        payload: in which it stands.
+        path: where it stands.
+        rule: that redacted it.
+    """
+    name = _paired(payload, path) or next((str(s) for s in reversed(path) if not _is_index(s)), "")
+    if rule == "@password":
+        reason = f"the key {name[:60]!r} is taken for a secret's"
+        suggestion = f"Scrubber(allow=({name[:60]!r},))"
+    elif rule == "@request":
+        reason = "the request came with this value under a name that is a secret's"
+        suggestion = f"Scrubber(allow=({tuple(map(str, path[-2:]))!r},))"
+    else:
+        reason = f"the rule {rule} takes it for what it looks for"
+        suggestion = f"Scrubber(rules=[rule for rule in DEFAULT_RULES if rule.id != {rule!r}])"
+    return Suspect(path, FILTERED, reason, suggestion)
+
+
+def _paired(payload: Any, path: Path) -> str | None:
+    """The name in `["name", value]`, where a path leads to the value of such a pair."""
+    if not path or str(path[-1]) != "1":
+        return None
+    for step in path[:-1]:
+        if isinstance(payload, Mapping):
+            payload = payload.get(step)
+        elif isinstance(payload, (list, tuple)) and _is_index(step) and int(step) < len(payload):
+            payload = payload[int(step)]
+        else:
+            return None
+    if not isinstance(payload, (list, tuple)) or len(payload) != 2 or not isinstance(payload[0], str):
+        return None
+    shown = _QUOTED.fullmatch(payload[0])
+    return shown[1] if shown else payload[0]
+
+
+def _is_index(step: str | int) -> bool:
+    return isinstance(step, int) or (step.isascii() and step.isdigit())
 
 
 # --- going through ----------------------------------------------------------------------------------------------------

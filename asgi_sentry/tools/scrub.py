@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import Redaction, Scrubber, parse_body
-from asgi_sentry._scrubbing.suspects import find_suspects
-from asgi_sentry.tools.allowing import allowing, name_of
+from asgi_sentry._scrubbing.suspects import false_alarm, find_suspects
 from asgi_sentry.tools.printing import complain, print_data, print_table, printable
 from asgi_sentry.tools.sink import BadEnvelopeError, decode_body
 from asgi_sentry.tools.sink.envelope import Envelope, parse_envelope
@@ -55,8 +54,7 @@ def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bo
     """List what was not redacted and looks as if it should be, and how to undo what was; 1 if there is any."""
     suspects = find_suspects(value)
     allowed = dict.fromkeys(
-        (redaction.rule, allowing(redaction.path, redaction.rule, name_of(value, redaction.path)))
-        for redaction in found
+        (redaction.rule, false_alarm(value, redaction.path, redaction.rule).suggestion) for redaction in found
     )
     if as_json:
         rows = [{**suspect._asdict(), "path": _path(suspect.path)} for suspect in suspects]

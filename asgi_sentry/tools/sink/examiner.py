@@ -12,8 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.suspects import find_suspects
-from asgi_sentry.tools.allowing import allowing, name_of
+from asgi_sentry._scrubbing.suspects import false_alarm, find_suspects
 from asgi_sentry.tools.sink.pages.overview import is_plain
 from asgi_sentry.tools.sink.pages.shown import Reader, marks_of, written
 
@@ -51,7 +50,7 @@ class Examiner:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._suspects: dict[tuple[str, str, str], Group] = {}
+        self._suspects: dict[tuple[str, str], Group] = {}
         self._alarms: dict[tuple[str, str], Group] = {}
         self._shapes: Counter[tuple[str, str, str]] = Counter()
         self._through = 0
@@ -137,17 +136,20 @@ class Examiner:
             marks = reader.marks
         with self._lock:
             for suspect in suspects:
-                place = written(_general(suspect.path))
+                place, line = written(_general(suspect.path)), _configured(suspect.suggestion)
                 self._add(
                     self._suspects,
-                    (place, suspect.reason, suspect.suggestion),
-                    Group(place, suspect.preview, suspect.reason, suspect.suggestion, row["id"]),
+                    (place, line),
+                    Group(place, suspect.preview, suspect.reason, line, row["id"]),
                 )
             for mark in marks:
-                line = allowing(mark.path, mark.rule, name_of(payload, mark.path))
-                place = written(_general(mark.path))
-                group = Group(place, "", mark.rule, line, row["id"])
-                self._add(self._alarms, (line, mark.rule), group)
+                alarm = false_alarm(payload, mark.path, mark.rule)
+                place, line = written(_general(mark.path)), _configured(alarm.suggestion)
+                self._add(
+                    self._alarms,
+                    (mark.rule, line),
+                    Group(place, "", mark.rule, line, row["id"]),
+                )
 
     @staticmethod
     def _add(groups: dict[Any, Group], key: Any, group: Group) -> None:
@@ -158,6 +160,11 @@ class Examiner:
             groups[key] = known = group
         known.count += 1
         known.entry = group.entry
+
+
+def _configured(suggestion: str) -> str:
+    """A suggestion as it is handed over."""
+    return f"asgi_sentry.init(event_scrubber={suggestion})"
 
 
 def _general(path: tuple[Any, ...]) -> tuple[str, ...]:
