@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from asgi_sentry.tools.sink.redactions import UNTOLD
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -32,6 +34,9 @@ KINDS: Mapping[str, str] = {
 }
 """The kinds of entries and what a page calls them."""
 
+PLAIN = "plain"
+"""What a sender's name begins with that sends the same traffic by the SDK alone, to be compared with."""
+
 _KIND_OF: Mapping[str, str] = {
     "event": "error",
     "transaction": "transaction",
@@ -47,7 +52,6 @@ _KIND_OF: Mapping[str, str] = {
 }
 _BATCHES = frozenset({"span", "log", "trace_metric"})
 _FILTERED = b"[Filtered]"
-_UNTOLD = "(no rule told)"
 _LEAST_RATE = 1e-6  # a smaller one, which only a broken sender sends, would drown all others
 _MOST_RULES = 10_000  # remarks of one payload that are counted
 _LARGEST = 1e12  # of a number that is counted
@@ -80,6 +84,11 @@ class Entry:
     rules: Counter[str] = field(default_factory=Counter)
 
 
+def is_plain(sender: str) -> bool:
+    """Whether a sender is one to compare with."""
+    return sender == PLAIN or sender.startswith(f"{PLAIN}/")
+
+
 def entries_of(envelope: Envelope, item: Item) -> list[Entry]:
     """The entries of one item; one that can't be read is an entry without a title."""
     try:
@@ -108,13 +117,13 @@ def _entries_of(envelope: Envelope, item: Item) -> list[Entry]:
         found = [_of_batch(kind, item.kind, number, one) for number, one in enumerate(batch)]
         hidden = item.payload.count(_FILTERED)
         if hidden and found:
-            found[0].rules[_UNTOLD] = hidden
+            found[0].rules[UNTOLD] = hidden
         return found
     _READERS.get(kind, _other)(entry, payload, envelope)
     _common(entry, payload, envelope)
     entry.rules.update(rules_of(payload.get("_meta")))
     if not entry.rules and (hidden := item.payload.count(_FILTERED)):
-        entry.rules[_UNTOLD] = hidden
+        entry.rules[UNTOLD] = hidden
     entry.redacted = sum(entry.rules.values())
     return [entry]
 

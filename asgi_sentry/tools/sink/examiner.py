@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.suspects import false_alarm, find_suspects
-from asgi_sentry.tools.sink.pages.overview import is_plain
-from asgi_sentry.tools.sink.pages.shown import Reader, marks_of, written
+from asgi_sentry.tools.sink.entries import is_plain
+from asgi_sentry.tools.sink.redactions import marks_of, untold_marks, written
 
 if TYPE_CHECKING:
     import sqlite3
@@ -131,9 +131,7 @@ class Examiner:
         suspects = [] if is_plain(row["sender"]) else find_suspects(payload)
         marks = marks_of(meta)
         if not marks:
-            reader = Reader(None, 20_000)
-            reader.read({name: value for name, value in payload.items() if name != "_meta"})
-            marks = reader.marks
+            marks = untold_marks(payload)
         with self._lock:
             for suspect in suspects:
                 place, line = written(_general(suspect.path)), _configured(suspect.suggestion)

@@ -25,14 +25,12 @@ from asgi_sentry.tools.sink.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asgi_sentry.tools.sink.outages import Outages
     from asgi_sentry.tools.sink.protocol import Received, Target
-    from asgi_sentry.tools.sink.store import Store
+    from asgi_sentry.tools.sink.state import State
     from asgi_sentry.types import ASGIApp, Receive, Scope, Send
 
 _LARGE = 256 * 1024  # bytes from which on a body is unpacked beside the loop
 _MOST_DRAINED = 64 * 1024 * 1024
-_MOST_REASONS = 1_000
 # What Relay lets browsers send and read: https://develop.sentry.dev/sdk/overview/
 _CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -56,8 +54,7 @@ class Ingestion:
 
     Args:
         pages: an ASGI app.
-        store: keeps what is taken.
-        outages: rate limits and failures on demand.
+        state: of the sink; its store keeps what is taken.
         max_body_bytes: larger bodies, also once decompressed, are answered with 413.
         seconds: a sender may take for a body.
         on_received: is called with what was taken.
@@ -67,18 +64,14 @@ class Ingestion:
         self,
         pages: ASGIApp,
         *,
-        store: Store,
-        outages: Outages,
+        state: State,
         max_body_bytes: int = 32 * 1024 * 1024,
         seconds: float = 30.0,
         on_received: Callable[[Received], object] | None = None,
     ) -> None:
-        self.pages, self.store, self.outages = pages, store, outages
+        self.pages, self.state, self.store = pages, state, state.store
         self._max_body_bytes, self._seconds = max_body_bytes, seconds
         self._on_received = on_received
-        self.refused: list[str] = []
-        """Why requests were refused, the last 1,000."""
-        self.refusals = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a sender, or pass the request on."""
@@ -113,7 +106,7 @@ class Ingestion:
         except _HungUpError:
             self._refuse(RefusedError(400, "the sender hung up before the end of the body"))
             return
-        outage = self.outages.take()
+        outage = self.state.outages.take()
         if outage is None:
             await self._keep(received)
             answer = accepted(received)
@@ -171,9 +164,7 @@ class Ingestion:
         return b"".join(pieces)
 
     def _refuse(self, error: RefusedError) -> Answer:
-        self.refusals += 1
-        self.refused.append(str(error))
-        del self.refused[:-_MOST_REASONS]
+        self.state.refuse(str(error))
         return error.answer
 
     async def _answer(self, send: Send, answer: Answer, *, close: bool = False) -> None:

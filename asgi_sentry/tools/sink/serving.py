@@ -13,8 +13,8 @@ import uvicorn
 from asgi_sentry.tools.sink.examiner import Examiner
 from asgi_sentry.tools.sink.guards import HostGuard
 from asgi_sentry.tools.sink.ingestion import Ingestion
-from asgi_sentry.tools.sink.outages import Outages
 from asgi_sentry.tools.sink.pages import Pages
+from asgi_sentry.tools.sink.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -56,24 +56,25 @@ class SinkServer:
         budgets: dict[str, int] | None = None,
         on_received: Callable[[Received], object] | None = None,
     ) -> None:
-        self.store, self.outages = store, Outages()
-        self.key = secrets.token_hex(16)
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # how it is reached
-        self._address = f"[{shown}]" if ":" in shown and shown[0] != "[" else shown
-        self.examiner = Examiner(store)
-        self.pages = Pages(self, budgets=budgets or {})
-        self.ingestion = Ingestion(
-            self.pages.app,
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # how it is reached
+        self.state = State(
             store=store,
-            outages=self.outages,
+            examiner=Examiner(store),
+            address=f"[{shown}]:{self.port}" if ":" in shown else f"{shown}:{self.port}",
+            key=secrets.token_hex(16),
+            budgets=budgets or {},
+        )
+        ingestion = Ingestion(
+            Pages(self.state).app,
+            state=self.state,
             max_body_bytes=max_body_bytes,
             seconds=body_seconds,
             on_received=on_received,
         )
         config = uvicorn.Config(
-            HostGuard(self.ingestion, allowed=allowed_hosts),
+            HostGuard(ingestion, allowed=allowed_hosts),
             log_config=None,
             log_level="critical",
             access_log=False,
@@ -89,21 +90,20 @@ class SinkServer:
     @property
     def url(self) -> str:
         """Where the page is."""
-        return f"http://{self._address}:{self.port}/"
+        return self.state.url
 
     @property
     def dsn(self) -> str:
         """The DSN that a sender is given."""
-        return self.dsn_for("")
+        return self.state.dsn_for()
 
     def dsn_for(self, sender: str) -> str:
         """A DSN whose envelopes are listed under a name of their own, such as `shop` or `plain/shop`."""
-        prefix = f"{sender.strip('/')}/" if sender.strip("/") else ""
-        return f"http://{self.key}@{self._address}:{self.port}/{prefix}1"
+        return self.state.dsn_for(sender)
 
     def run(self) -> None:
         """Serve until interrupted."""
-        self.examiner.start()
+        self.state.examiner.start()
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 self._server.run(sockets=[self._socket])
@@ -116,7 +116,7 @@ class SinkServer:
         Raises:
             RuntimeError: the server did not come up.
         """
-        self.examiner.start()
+        self.state.examiner.start()
         self._thread = threading.Thread(
             target=lambda: self._server.run(sockets=[self._socket]),
             name="asgi-sentry-sink-server",
@@ -141,9 +141,9 @@ class SinkServer:
         self._close()
 
     def _close(self) -> None:
-        self.examiner.stop()
+        self.state.examiner.stop()
         self._socket.close()
-        self.store.close()
+        self.state.store.close()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -14,18 +14,19 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from asgi_sentry.tools.sink.entries import KINDS
+from asgi_sentry.tools.sink.entries import KINDS, is_plain
+from asgi_sentry.tools.sink.examiner import OF_EACH
 from asgi_sentry.tools.sink.guards import Forms, PageHeaders
 from asgi_sentry.tools.sink.outages import CATEGORIES, Outage
 from asgi_sentry.tools.sink.pages import compare, detail, formats, listing, overview, waterfall
-from asgi_sentry.tools.sink.pages.shown import RULES
+from asgi_sentry.tools.sink.redactions import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.requests import Request
 
-    from asgi_sentry.tools.sink.serving import SinkServer
+    from asgi_sentry.tools.sink.state import State
 
 _HERE = Path(__file__).parent
 _PLACES = (
@@ -56,12 +57,11 @@ class Pages:
     """An ASGI app with every page.
 
     Args:
-        server: whose store and state are shown.
-        budgets: items a month, by category.
+        state: of the sink that is shown.
     """
 
-    def __init__(self, server: SinkServer, *, budgets: Mapping[str, int]) -> None:
-        self._server, self._budgets, self._forms = server, dict(budgets), Forms()
+    def __init__(self, state: State) -> None:
+        self._state, self._forms = state, Forms()
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -103,13 +103,13 @@ class Pages:
 
     def _overview(self, request: Request) -> Response:
         asked = request.query_params
-        budgets = dict(self._budgets)
+        budgets = dict(self._state.budgets)
         for name, category in _BUDGETS.items():
             given = asked.get(name, "").replace(",", "").strip()
             if given.isascii() and given.isdigit() and len(given) < 13 and int(given):
                 budgets[category] = int(given)
-        server = self._server
-        server.store.settle(1.0)
+        state = self._state
+        state.store.settle(1.0)
         sender = asked.get("sender")
         return self._page(
             request,
@@ -118,16 +118,16 @@ class Pages:
             live=True,
             sender=sender,
             budgets=budgets,
-            suspects=len(server.examiner.suspects),
-            dsn=server.dsn,
-            dsn_named=server.dsn_for("shop"),
-            url=server.url,
-            refusals=server.ingestion.refusals,
-            **overview.overview(server.store, sender=sender, budgets=budgets),
+            suspects=len(state.examiner.suspects),
+            dsn=state.dsn_for(),
+            dsn_named=state.dsn_for("shop"),
+            url=state.url,
+            refusals=state.refusals,
+            **overview.overview(state.store, sender=sender, budgets=budgets),
         )
 
     def _items(self, request: Request) -> Response:
-        store = self._server.store
+        store = self._state.store
         store.settle(1.0)
         filters = listing.Filters.of(request.query_params)
         before = _whole(request.query_params.get("before"))
@@ -156,7 +156,7 @@ class Pages:
         )
 
     def _detail(self, request: Request) -> Response:
-        store = self._server.store
+        store = self._state.store
         store.settle(1.0)
         it = detail.detail(store, request.path_params["number"])
         if it is None:
@@ -188,12 +188,12 @@ class Pages:
             it=it,
             facts=facts,
             by_rule=sorted(by_rule.items(), key=lambda pair: -len(pair[1])),
-            plain=overview.is_plain(entry["sender"]),
+            plain=is_plain(entry["sender"]),
             other=compare.counterpart(store, entry),
         )
 
     def _raw(self, request: Request) -> Response:
-        found = detail.entry_of(self._server.store, request.path_params["number"])
+        found = detail.entry_of(self._state.store, request.path_params["number"])
         if found is None:
             return self._gone(request)
         entry, payload, raw = found
@@ -208,7 +208,7 @@ class Pages:
         return Response(raw, media_type="application/octet-stream", headers=headers)
 
     def _trace(self, request: Request) -> Response:
-        store, trace = self._server.store, request.path_params["trace"][:40]
+        store, trace = self._state.store, request.path_params["trace"][:40]
         store.settle(1.0)
         rows = store.ask("SELECT * FROM entries WHERE trace = ? AND trace <> '' ORDER BY id LIMIT 500", trace)
         if not rows:
@@ -233,9 +233,7 @@ class Pages:
         )
 
     def _suspects(self, request: Request) -> Response:
-        from asgi_sentry.tools.sink.examiner import OF_EACH  # noqa: PLC0415  # it needs these pages
-
-        examiner = self._server.examiner
+        examiner = self._state.examiner
         return self._page(
             request,
             "suspects.html",
@@ -249,25 +247,25 @@ class Pages:
         )
 
     def _pairs(self, request: Request) -> Response:
-        self._server.store.settle(1.0)
+        self._state.store.settle(1.0)
         return self._page(
             request,
             "compare.html",
             "Compare",
             live=True,
-            pairs=compare.pairs(self._server.store),
-            dsn_ours=self._server.dsn_for("shop"),
-            dsn_plain=self._server.dsn_for("plain/shop"),
+            pairs=compare.pairs(self._state.store),
+            dsn_ours=self._state.dsn_for("shop"),
+            dsn_plain=self._state.dsn_for("plain/shop"),
         )
 
     def _pair(self, request: Request) -> Response:
-        store = self._server.store
+        store = self._state.store
         one = detail.entry_of(store, request.path_params["number"])
         if one is None:
             return self._gone(request)
         number = compare.counterpart(store, one[0])
         two = None if number is None else detail.entry_of(store, number)
-        first, second = (one, two) if overview.is_plain(one[0]["sender"]) else (two, one)
+        first, second = (one, two) if is_plain(one[0]["sender"]) else (two, one)
         if first is None:
             return self._gone(request)
         return self._page(
@@ -283,7 +281,7 @@ class Pages:
     # -- rate limits and failures ------------------------------------------------------------------
 
     def _backoff(self, request: Request, wrong: str = "", status: int = 200) -> Response:
-        server = self._server
+        state = self._state
         return self._page(
             request,
             "backoff.html",
@@ -294,10 +292,10 @@ class Pages:
             wrong=wrong,
             token=self._forms.token,
             categories=sorted(set(CATEGORIES.values())),
-            answered=server.outages.answered,
-            refused=server.ingestion.refused[: -_SHOWN_REFUSALS - 1 : -1],
-            failed=server.store.failed,
-            url=server.url,
+            answered=state.outages.answered,
+            refused=state.refused[: -_SHOWN_REFUSALS - 1 : -1],
+            failed=state.store.failed,
+            url=state.url,
         )
 
     async def _change(self, request: Request) -> Response:
@@ -319,13 +317,13 @@ class Pages:
             said = "This form did not come from a page of this sink, or the sink was started anew."
             return self._backoff(request, said, 403)
         if asked.get("do") == "end":
-            self._server.outages.end()
+            self._state.outages.end()
         else:
             try:
-                self._server.outages.begin(_outage(asked))
+                self._state.outages.begin(_outage(asked))
             except ValueError as error:
                 return self._backoff(request, f"Not begun: {error}", 400)
-        self._server.store.version += 1
+        self._state.store.version += 1
         return RedirectResponse("/backoff", 303)
 
     def _change_by_json(self, request: Request, body: bytes) -> Response:
@@ -334,18 +332,18 @@ class Pages:
         try:
             asked = dict(json.loads(body))
             if asked.get("status") is None:
-                self._server.outages.end()
+                self._state.outages.end()
             else:
-                self._server.outages.begin(Outage(**{**asked, "categories": tuple(asked.get("categories") or ())}))
+                self._state.outages.begin(Outage(**{**asked, "categories": tuple(asked.get("categories") or ())}))
         except (ValueError, TypeError, RecursionError) as error:
             return PlainTextResponse(f"Not begun: {error}\n", 400)
-        self._server.store.version += 1
+        self._state.store.version += 1
         return PlainTextResponse("OK\n")
 
     # -- what pages need ---------------------------------------------------------------------------
 
     def _version(self, request: Request) -> Response:
-        return PlainTextResponse(str(self._server.store.version))
+        return PlainTextResponse(str(self._state.store.version))
 
     def _file(self, request: Request) -> Response:
         found = self._static.get(request.path_params["name"])
@@ -378,8 +376,8 @@ class Pages:
             places=_PLACES,
             here=here or request.url.path,
             live=live,
-            version=self._server.store.version,
-            outage=self._server.outages.now,
+            version=self._state.store.version,
+            outage=self._state.outages.now,
             **values,
         )
         return HTMLResponse(page.encode("utf-8", "replace"), status)

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing import FILTERED
-from asgi_sentry.tools.sink.pages.overview import PLAIN
+from asgi_sentry.tools.sink.entries import PLAIN
 
 if TYPE_CHECKING:
     import sqlite3

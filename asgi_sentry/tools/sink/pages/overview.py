@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry.tools.sink.entries import KINDS
+from asgi_sentry.tools.sink.entries import KINDS, is_plain
 from asgi_sentry.tools.sink.pages import charts
 from asgi_sentry.tools.sink.pages.formats import clock
 from asgi_sentry.tools.sink.store import TICK
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asgi_sentry.tools.sink.store import Store
-
-PLAIN = "plain"
-"""What a sender's name begins with that sends the same traffic by the SDK alone, to be compared with."""
 
 CHARTED = ("error", "transaction", "span", "log", "metric", "session", "check_in")
 _COLUMNS = 60
@@ -102,11 +99,6 @@ def overview(
         "since": since,
         "chart": _chart(store, sender, first, last),
     }
-
-
-def is_plain(sender: str) -> bool:
-    """Whether a sender is one to compare with."""
-    return sender == PLAIN or sender.startswith(f"{PLAIN}/")
 
 
 def _sum(store: Store, name: str) -> float:

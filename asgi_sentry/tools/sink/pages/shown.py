@@ -9,47 +9,15 @@ Nothing here grows beyond what a page can hold: so many nodes, so many levels, s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from asgi_sentry._scrubbing import FILTERED, Scrubber
+from asgi_sentry._scrubbing import FILTERED
+from asgi_sentry.tools.sink.redactions import UNTOLD, Mark, decided_by_key, rules_at, written
 
 MOST_NODES = 4_000
 _DEEPEST = 24
 _LONGEST = 4_000
 _WIDEST = 400  # members of one container
-
-RULES = {
-    "@password": "a name beside it says that it is secret",
-    "@request": "a secret that came in with this very request, found by its value",
-    "@token": "it looks like a token",
-    "@bearer": "an HTTP credential",
-    "@urlauth": "the password within a URL",
-    "@jwt": "a JSON Web Token",
-    "@pemkey": "a private key",
-    "@email": "an e-mail address",
-    "@ip": "an IP address",
-    "@creditcard": "a card number whose check digit is right",
-    "@iban": "a bank account number",
-    "@usssn": "a social security number",
-    "@error": "it could not be read, so it was not sent",
-    "(no rule told)": "this kind of item has no place to say why",
-}
-"""What a rule looks for, for the page."""
-
-_scrubber = Scrubber()
-
-
-class Mark(NamedTuple):
-    """One redaction: where, by which rule, and whether the rule was told or inferred from the key."""
-
-    path: tuple[str | int, ...]
-    rule: str
-    told: bool
-
-    @property
-    def place(self) -> str:
-        """The path as people write it."""
-        return written(self.path)
 
 
 @dataclass(slots=True)
@@ -101,7 +69,7 @@ class Reader:
     def _node(self, value: Any, meta: Any, path: tuple[str | int, ...], depth: int) -> Node:
         self._left -= 1
         key, place = str(path[-1])[:200] if path else "", written(path)
-        rules = _rules(meta)
+        rules = rules_at(meta)
         if isinstance(value, (dict, list)):
             node = Node(key, place, "object" if isinstance(value, dict) else "list", size=len(value))
             node.rules = rules
@@ -112,8 +80,8 @@ class Reader:
             node = Node(key, place, "text", size=len(value), rules=rules)
             node.pieces = _pieces(value, whole=bool(rules))
             if not rules and FILTERED in value:
-                by_key = value == FILTERED and _decided_by_key(key)
-                node.rules = ["@password"] if by_key else ["(no rule told)"]
+                by_key = value == FILTERED and decided_by_key(key)
+                node.rules = ["@password"] if by_key else [UNTOLD]
                 self._note(path, node.rules, told=False)
             else:
                 self._note(path, rules, told=True)
@@ -136,20 +104,6 @@ class Reader:
         self.marks += [Mark(path, rule, told) for rule in rules]
 
 
-def _rules(meta: Any) -> list[str]:
-    own = meta.get("") if isinstance(meta, dict) else None
-    remarks = own.get("rem") if isinstance(own, dict) else None
-    return [
-        remark[0][:60]
-        for remark in (remarks[:20] if isinstance(remarks, list) else ())
-        if isinstance(remark, list) and remark and isinstance(remark[0], str)
-    ]
-
-
-def _decided_by_key(key: str) -> bool:
-    return bool(_scrubber.scrub({key: "a word"})[key] == FILTERED)
-
-
 def _pieces(text: str, *, whole: bool) -> list[tuple[str, bool]]:
     """A text around what was redacted in it; `whole` where remarks say so without any mark in the text."""
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
@@ -169,24 +123,3 @@ def _number(value: Any) -> str:
         return str(value)[:60]
     except ValueError:  # an integer of thousands of digits
         return "(a very long number)"
-
-
-def marks_of(meta: Any, most: int = 5_000) -> list[Mark]:
-    """Every remark of a `_meta` tree, whether or not the page shows what stands there."""
-    found: list[Mark] = []
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), meta)]
-    while waiting and len(found) < most:
-        path, tree = waiting.pop()
-        if not isinstance(tree, dict):
-            continue
-        found += [Mark(path, rule, told=True) for rule in _rules(tree)]
-        for step, inner in reversed(tree.items()):
-            if step != "" and len(path) < _DEEPEST * 2:
-                waiting.append(((*path, int(step) if step.isdecimal() else step), inner))
-    return found
-
-
-def written(path: tuple[str | int, ...]) -> str:
-    """A path as people write it: `exception.values[0].value`."""
-    shown = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:200]}" for p in path)
-    return shown.removeprefix(".")
