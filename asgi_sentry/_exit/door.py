@@ -40,6 +40,11 @@ class _Passed(NamedTuple):
     scrubbed_name: str = ""  # and after
 
 
+# What an item is marked with that a door has made. Not with itself: it would be part of a circle, and stay with all
+# its frames and bodies until the garbage collector comes to it.
+_AS_IT_IS = _Passed(None)
+
+
 class Door:
     """Scrubs envelopes.
 
@@ -76,7 +81,7 @@ class Door:
         """Let an item pass, or say what became of it before."""
         before = getattr(item, _PASSED, None)
         if before is not None:
-            return before  # type: ignore[no-any-return]
+            return _Passed(item) if before is _AS_IT_IS else before
         passed = _Passed(None)
         try:
             if item.type in _COUNTS:
@@ -88,9 +93,10 @@ class Door:
         except Exception as exc:
             _lost([item], exc, lose)
         try:
-            setattr(item, _PASSED, passed)
+            if passed.item is not item:
+                setattr(item, _PASSED, passed)
             if passed.item is not None:
-                setattr(passed.item, _PASSED, _Passed(passed.item))
+                setattr(passed.item, _PASSED, _AS_IT_IS)
         except AttributeError:  # an SDK whose items have slots
             faults.once("Items can't be marked: with Spotlight on, limits of errors are spent twice.")
         return passed
