@@ -9,6 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
+from asgi_sentry._sdk import frames
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
@@ -114,6 +115,7 @@ def view_of(client: Any) -> ClientView:
     experiments = options.get("_experiments") or {}
     for text in losses():
         faults.once(text)
+    frames.install()
     streaming = has_span_streaming_enabled(options)
     whole = has("scopes", "traces", "spans" if streaming else "transactions")
     return ClientView(

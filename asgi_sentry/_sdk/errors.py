@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
@@ -32,6 +32,13 @@ def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bo
     if not has("errors"):
         sentry_sdk.capture_exception(exc)
         return
-    options = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
-    event, hint = event_from_exception(exc, mechanism={"type": "asgi", "handled": handled}, **options)
+    mechanism = {"type": "asgi", "handled": handled}
+    options: dict[str, Any] = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
+    try:
+        event, hint = event_from_exception(exc, mechanism=mechanism, **options)
+    except Exception:  # the SDK's own, where `add_full_stack` meets lines of source that are cut or missing
+        if not options:
+            raise
+        options["client_options"] = {**view.client.options, "add_full_stack": False}
+        event, hint = event_from_exception(exc, mechanism=mechanism, **options)
     sentry_sdk.capture_event(event, hint=hint)

@@ -91,6 +91,8 @@ def _options_of_a_client() -> dict[str, Any]:
 if TYPE_CHECKING:
     from sentry_sdk import scope as sdk_scope
     from sentry_sdk import traces, transport
+    from sentry_sdk import utils as sdk_utils
+    from sentry_sdk._types import AnnotatedValue
     from sentry_sdk.client import NonRecordingClient
     from sentry_sdk.consts import DEFAULT_OPTIONS
     from sentry_sdk.integrations import DidNotEnable
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
         MAX_DATABAG_BREADTH,
         MAX_DATABAG_DEPTH,
         global_repr_processors,
+        sequence_types,
         serialize,
     )
     from sentry_sdk.session import Session
@@ -115,7 +118,12 @@ if TYPE_CHECKING:
         has_span_streaming_enabled,
         has_tracing_enabled,
     )
-    from sentry_sdk.utils import event_from_exception, format_timestamp, safe_repr
+    from sentry_sdk.utils import (
+        disable_capture_event,
+        event_from_exception,
+        format_timestamp,
+        safe_repr,
+    )
 else:
     _asgi_middleware_applied = _find(
         "owner", "sentry_sdk.integrations.asgi", "_asgi_middleware_applied", ContextVar("asgi_sentry_owner")
@@ -161,6 +169,16 @@ else:
     format_timestamp = _find("serializer", _UTILS, "format_timestamp", None)
     safe_repr = _find("serializer", _UTILS, "safe_repr", None)
 
+    sdk_utils = _find("frames", "sentry_sdk", "utils", None)
+    AnnotatedValue = _find("frames", _UTILS, "AnnotatedValue")
+    disable_capture_event = _find("frames", _UTILS, "disable_capture_event", None)
+    sequence_types = _find("frames", _SERIALIZER, "sequence_types", [])
+    _find("frames", _UTILS, "serialize_frame", None)
+    _find("frames", _UTILS, "exceptions_from_error_tuple", None)
+    _find("frames", _UTILS, "get_source_context", None)
+    _find("frames", _UTILS, "filename_for_module", None)
+    _find("frames", _UTILS, "has_data_collection_enabled", None)
+
     Session = _find("sessions", "sentry_sdk.session", "Session")
 
     event_from_exception = _find("errors", _UTILS, "event_from_exception", None)
@@ -199,6 +217,7 @@ __all__ = [
     "SENTRY_TRACE_REGEX",
     "VERSION_3",
     "Absent",
+    "AnnotatedValue",
     "Baggage",
     "DidNotEnable",
     "NoOpSpan",
@@ -216,6 +235,7 @@ __all__ = [
     "_isolation_scope",
     "_should_continue_trace",
     "add_global_event_processor",
+    "disable_capture_event",
     "event_from_exception",
     "format_timestamp",
     "global_repr_processors",
@@ -227,6 +247,8 @@ __all__ = [
     "prepares_event",
     "safe_repr",
     "sdk_scope",
+    "sdk_utils",
+    "sequence_types",
     "serialize",
     "sought",
     "traces",
