@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import inspect
 import os
+from abc import get_cache_token
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from importlib.machinery import SourceFileLoader
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sentry_sdk
 
@@ -66,10 +68,11 @@ _REPR, _MAPPING, _SEQUENCE, _OWN, _ASK = range(5)  # how a value is shown; `_ASK
 class Shown:
     """What was shown for one event."""
 
-    __slots__ = ("_above", "_containers", "_custom", "_kept", "_kinds", "_met", "_reprs", "names")
+    __slots__ = ("_above", "_containers", "_custom", "_kept", "_kinds", "_met", "_reprs", "is_ours", "names")
 
     def __init__(self, custom_repr: Callable[..., str | None] | None) -> None:
         self._custom = custom_repr
+        self.is_ours = not _collects_data()
         self._kinds: dict[type, int] = {}
         self._reprs: dict[int, str] = {}
         # By object and depth: what it is shown as, and the containers below it.
@@ -97,7 +100,7 @@ class Shown:
             return self._leaf(value) if self._custom is not None else repr(value)
         how = self._kinds.get(kind)
         if how is None:
-            how = self._kinds[kind] = _way_of(kind)
+            how = self._kinds[kind] = _known_way_of(kind)
         if how == _ASK:
             how = _way(value)
         if how == _REPR or depth <= 0:
@@ -157,6 +160,19 @@ class Shown:
         if len(some) > MAX_DATABAG_BREADTH:
             len(value)
         return [self._show(each, depth - 1) for each in some[:MAX_DATABAG_BREADTH]]
+
+
+_ways: WeakKeyDictionary[type, tuple[Any, int]] = WeakKeyDictionary()
+state.register("_sdk.frames: how the values of a class are shown", _ways.clear)
+
+
+def _known_way_of(kind: type) -> int:
+    """The same as `_way_of`, remembered until a class is registered as a mapping, say, or gets a repr for Sentry."""
+    now = (get_cache_token(), len(sequence_types), getattr(kind, "__sentry_repr__", None))
+    known = _ways.get(kind)
+    if known is None or known[0] != now:
+        known = _ways[kind] = now, _way_of(kind)
+    return known[1]
 
 
 def _way_of(kind: type) -> int:
@@ -297,7 +313,7 @@ def install() -> None:
         try:
             if shown is None or not shown.serves(custom_repr):
                 shown = Shown(custom_repr)
-            if not global_repr_processors and not _collects_data():
+            if shown.is_ours and not global_repr_processors:
                 return make_frame(
                     frame,
                     tb_lineno,

@@ -72,6 +72,7 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
     options = sentry_sdk.get_client().options
     limit = (options.get("max_value_length") or sys.maxsize) // 4  # of bytes, and a character is up to four
     whole_bodies = options.get("max_request_body_size") == "always"
+    shares = options.get("before_send") is None  # a hook that changes a variable of one frame means that one alone
     made: dict[str, Any] = {}
     meta: dict[str, Any] = {}
     for key, value in event.items():
@@ -79,7 +80,10 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
             made[str(key)] = value  # a tagged id stays one
             continue
         try:
-            made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
+            if key == "exception" and shares and not global_repr_processors:
+                made["exception"] = _plain_exception(value, limit)
+            else:
+                made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
         # A value that is not plain, an app's object that raises, a dict that another thread writes into meanwhile.
         except BaseException as exc:
             if isinstance(exc, faults.SIGNALS):
@@ -127,6 +131,42 @@ def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
         if key == "request" and not whole_bodies and value.get("data") is not None:
             return {**_plain_dict(value, limit), "data": _plain_bag(value["data"], limit, MAX_DATABAG_DEPTH)}
     return _plain(value, limit)
+
+
+def _plain_exception(value: Any, limit: int) -> Any:
+    """The exceptions of an event. A variable that is one object in several frames stays one, to be scrubbed once."""
+    if type(value) is not dict or type(value.get("values")) is not list:
+        return _plain(value, limit)
+    shared: dict[int, Any] = {}
+    exceptions = []
+    for each in value["values"]:
+        stack = each.get("stacktrace") if type(each) is dict else None
+        if type(stack) is not dict or type(stack.get("frames")) is not list:
+            exceptions.append(_plain(each, limit))
+            continue
+        frames = [_plain_frame(frame, limit, shared) for frame in stack["frames"]]
+        made = _plain_dict({**each, "stacktrace": None}, limit)
+        made["stacktrace"] = {**_plain_dict({**stack, "frames": None}, limit), "frames": frames}
+        exceptions.append(made)
+    return {**_plain_dict({**value, "values": None}, limit), "values": exceptions}
+
+
+def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
+    variables = frame.get("vars") if type(frame) is dict else None
+    if type(variables) is not dict:
+        return _plain(frame, limit)
+    made = _plain_dict({**frame, "vars": None}, limit)
+    made["vars"] = plain = {}
+    for name, value in variables.items():
+        kind = type(value)
+        if kind is dict or kind is list:
+            known = shared.get(id(value))
+            if known is None:
+                known = shared[id(value)] = _plain(value, limit)
+            plain[name if type(name) is str else str(name)] = known
+        else:
+            plain[name if type(name) is str else str(name)] = _plain(value, limit)
+    return made
 
 
 def _own_options() -> dict[str, Any]:
