@@ -131,3 +131,14 @@ async def test_layers_that_stand_together_cost_one_call(start: Start) -> None:
     start()
     stack: Any = compose(app, *LAYERS)
     assert stack._target is app
+
+
+@pytest.mark.parametrize("value", [None, 7, "text", [], {"closed": False}])
+@pytest.mark.anyio
+async def test_a_value_of_somebody_elses_under_our_key_is_none_of_our_records(
+    start: Start, mode: str, value: Any
+) -> None:
+    transport = start()
+    response = await request(SentryMiddleware(app), scope={"asgi_sentry": value})
+    assert response.status == 200
+    assert len(transactions(transport)) == 1
