@@ -1,4 +1,4 @@
-"""Law 1 for conversations that nobody would have thought of: odd scopes, odd messages, faults and cancellation anywhere."""
+"""Law 1 for conversations that nobody thought of: odd scopes, odd messages, faults and cancellation anywhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.conversations import Conversation, conversations, hold
 from tests.fuzz import STACKS, differing
 
 SECONDS = 15.0
-"""Of processor time; how many conversations fit in is the machine's matter. `python -m tests.fuzz` has no such bound."""
+"""Of processor time; how many conversations fit in is the machine's matter. `python -m tests.fuzz` takes longer."""
 
 
 @pytest.mark.parametrize("stack", STACKS)
