@@ -10,6 +10,7 @@ from tests.map import PACKAGE, PAGE, ROOT, listing, written
 
 TEXT = PAGE.read_text(encoding="utf-8")
 FILES = set(re.findall(r"`(?:tests/)?([\w/]+\.py)`", TEXT.partition("## Every module")[0]))
+LISTING = listing().splitlines()
 LAWS = range(1, 12)
 
 
@@ -23,7 +24,7 @@ def test_a_module_says_what_it_is(path):
     name = "asgi_sentry" if path == PACKAGE / "__init__.py" else path.stem
     if path.name == "__init__.py" and path.parent != PACKAGE:
         name = path.parent.relative_to(PACKAGE).as_posix()
-    found = [line for line in listing().splitlines() if line.startswith((f"- `{name}`: ", f"**{name}**: "))]
+    found = [line for line in LISTING if line.startswith((f"- `{name}`: ", f"**{name}**: "))]
     assert found, f"{path} has no docstring"
     assert all(len(line) > len(name) + 20 for line in found)
 
