@@ -39,7 +39,7 @@ class Layer:
             say_at_start(self._plan)
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
-        if record is not None and not record.closed:  # a copy of the scope may outlive its request
+        if type(record) is RequestRecord and not record.closed:  # a copy of the scope may outlive its request
             try:
                 if record.meet(self._own, scope):
                     receive = record.tap(receive)
