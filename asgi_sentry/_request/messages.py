@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._request.body_copy import BodyCopy
 from asgi_sentry._request.facts import Handled
+from asgi_sentry._request.head import header
 from asgi_sentry._request.plan import DEFAULT_ROOT
+from asgi_sentry._scrubbing.bodies.multipart import boundary_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,13 +54,17 @@ def tapped(facts: Facts, receive: Receive) -> Receive:
         try:
             if message.get("body"):  # of nothing else do we keep anything; most requests have none
                 if facts.body is None:
-                    facts.body = BodyCopy(facts.plan.bodies[0].max_bytes)
+                    facts.body = BodyCopy(facts.plan.bodies[0].max_bytes, partial(_boundary, facts))
                 facts.body.feed(message)
         except Exception as exc:
             faults.note("copying the request's body", exc, "events go without it")
         return message
 
     return tap
+
+
+def _boundary(facts: Facts) -> bytes | None:
+    return boundary_of(header(facts.scope, b"content-type") or "")
 
 
 def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send:

@@ -160,7 +160,6 @@ class Report:
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
         """The name that the request goes by and its source: the one the user gave it, else its route's."""
         facts = self._facts
-        facts = self._facts
         scope = facts.scope
         ours = name is None or name in {"", unrouted_name(facts.opened_in)}
         # The SDK's integrations rename with the source given; a user who names rarely gives one.
@@ -224,15 +223,17 @@ class Report:
         if template is not None:
             attributes["http.route"] = template
         if whole:
-            attributes.update(attributes_of(self._cleaned(self._request(error=False), self.scrubber).request))
+            section = self._cleaned(self._request(error=False), self.scrubber).request
+            attributes.update(attributes_of(section))
+            if "data" in section:
+                attributes["http.request.body.size"] = self._body_length()
         return attributes
 
     def enrich(self, attributes: MutableMapping[str, Any]) -> None:
         """Add the user to the attributes of a log, a metric or a streamed span, as an event would have it."""
         facts = self._facts
-        if attributes.get("sentry.segment.name") == unrouted_name(
-            facts.opened_in
-        ):  # a child, ended before its segment got its name
+        # A child, ended before its segment got its name.
+        if attributes.get("sentry.segment.name") == unrouted_name(facts.opened_in):
             attributes["sentry.segment.name"] = self.named(None, None)[0]
         for field, value in self._describe_user(None).items():
             attributes.setdefault(_user_attribute(field), value)
@@ -288,6 +289,28 @@ class Report:
             event.setdefault("_meta", {})["request"] = clean.meta
         if decided:
             event["user"] = {**decided, **event["user"]}
+        self._mark_cut(event)
+
+    def _mark_cut(self, event: dict[str, Any]) -> None:
+        """Say of a body that was cut off that it was, and how long it is.
+
+        As Sentry says it of any value: https://develop.sentry.dev/sdk/data-model/event-payloads/#meta-information
+        """
+        body, request = self._body, event.get("request")
+        if body is None or not body.truncated or not isinstance(request, dict) or "data" not in request:
+            return
+        meta = event
+        for key in ("_meta", "request", "data", ""):
+            meta = meta.setdefault(key, {})
+        meta.setdefault("len", self._body_length())
+        meta["rem"] = [*(meta.get("rem") or ()), ["!limit", "x"]]
+
+    def _body_length(self) -> int:
+        """Of the body as the client sent it: what has been read, or what it announced if that is more."""
+        copy = self._facts.body
+        announced = header(self._facts.scope, b"content-length") or ""
+        read = 0 if copy is None else copy.length
+        return max(read, int(announced)) if announced.isdecimal() and len(announced) < 20 else read
 
     def clean_telemetry(self, kind: str, entry: dict[str, Any], *, scrubber: Scrubber | None = None) -> dict[str, Any]:
         """One log, metric or streamed span of this request, scrubbed, in its wire form.
@@ -332,14 +355,16 @@ class Report:
         copy = self._facts.body
         if copy is None or not copy.size:
             return None
-        if self._body is None or self._body_size != copy.size:
+        if self._body is None or self._body_size != copy.length:
             self._body = parse_body(
                 copy.read(),
                 content_type=header(self._facts.scope, b"content-type"),
                 encoding=header(self._facts.scope, b"content-encoding"),
                 truncated=copy.truncated,
+                length=self._body_length(),
+                part_end=copy.part_end,
             )
-            self._body_size = copy.size
+            self._body_size = copy.length
         return self._body
 
 

@@ -67,7 +67,15 @@ class Body:
     truncated: bool = False
 
 
-def parse_body(raw: bytes, *, content_type: str | None, encoding: str | None = None, truncated: bool = False) -> Body:
+def parse_body(
+    raw: bytes,
+    *,
+    content_type: str | None,
+    encoding: str | None = None,
+    truncated: bool = False,
+    length: int | None = None,
+    part_end: int | None = None,
+) -> Body:
     """Parse a body.
 
     Args:
@@ -75,7 +83,10 @@ def parse_body(raw: bytes, *, content_type: str | None, encoding: str | None = N
         content_type: the header, whether right, wrong or missing.
         encoding: the Content-Encoding header: gzip, deflate, br (with brotli installed), or several.
         truncated: whether `raw` is not all of it.
+        length: of all of it, in bytes, as it was sent; None: not known.
+        part_end: of a multipart body, where the part ends that is cut; None: not known.
     """
+    length = max(length or 0, len(raw))
     if not raw:
         return Body(value=None, kind="empty", truncated=truncated)
     media, charset, boundary = _content_type(content_type)
@@ -85,19 +96,26 @@ def parse_body(raw: bytes, *, content_type: str | None, encoding: str | None = N
         unpacked = _unpack(raw, encoding)
         if unpacked is None:
             if not _is_text(raw):
-                return _binary(raw, media or encoding, truncated=truncated)
+                return _binary(length, media or encoding, truncated=truncated)
             unpacked = raw, False  # it was unpacked on the way here, or never packed
         content, cut = unpacked
-        return _parse(content, media, charset, boundary, truncated=truncated or cut)
+        parsed = _parse(
+            content, media, charset, boundary, truncated=truncated or cut, part_end=part_end if content is raw else None
+        )
     except Exception:  # RecursionError among them; what can't be read is described
-        return _binary(raw, media, truncated=truncated)
+        return _binary(length, media, truncated=truncated)
+    if parsed.kind == "binary" and content is raw:
+        return _binary(length, parsed.value["type"], truncated=truncated)
+    return parsed
 
 
-def _parse(raw: bytes, media: str, charset: str, boundary: str | None, *, truncated: bool) -> Body:
+def _parse(
+    raw: bytes, media: str, charset: str, boundary: str | None, *, truncated: bool, part_end: int | None
+) -> Body:
     if not raw:
         return Body(value=None, kind="empty", truncated=truncated)
     if media.startswith("multipart/") or (boundary is None and _looks_multipart(raw)):
-        parsed = parse_multipart(raw, boundary, charset)
+        parsed = parse_multipart(raw, boundary, charset, truncated=truncated, part_end=part_end)
         if parsed is not None:
             parts, cut = parsed
             return Body(value=_fields(parts), kind="multipart", truncated=truncated or cut)
@@ -106,12 +124,12 @@ def _parse(raw: bytes, media: str, charset: str, boundary: str | None, *, trunca
         if packed.kind == "msgpack" or media:
             return packed
     if media.startswith(_BINARY_TYPES) and not _is_text(raw):
-        return _binary(raw, media, truncated=truncated)
+        return _binary(len(raw), media, truncated=truncated)
     charset = _told_by_content(raw) or charset
     if not _is_ascii_based(charset) or _is_text(raw):
         text = _decoded(raw, charset)
         return _parse_text(text, media, charset, truncated=truncated)
-    return _binary(raw, media, truncated=truncated)
+    return _binary(len(raw), media, truncated=truncated)
 
 
 def _parse_text(text: str, media: str, charset: str, *, truncated: bool) -> Body:
@@ -243,12 +261,12 @@ def _msgpack(raw: bytes, media: str, *, truncated: bool) -> Body:
         msgpack: Any = import_module("msgpack")
         value = msgpack.unpackb(raw, strict_map_key=False, timestamp=0)
     except Exception:  # not installed, cut off or broken
-        return _binary(raw, media, truncated=truncated)
+        return _binary(len(raw), media, truncated=truncated)
     return Body(value=value, kind="msgpack", truncated=truncated)
 
 
-def _binary(raw: bytes, media: str | None, *, truncated: bool) -> Body:
-    described = {"type": media or "application/octet-stream", "size": len(raw)}
+def _binary(size: int, media: str | None, *, truncated: bool) -> Body:
+    described = {"type": media or "application/octet-stream", "size": size}
     return Body(value=described, kind="binary", truncated=truncated)
 
 
