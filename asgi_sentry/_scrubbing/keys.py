@@ -227,14 +227,25 @@ class Keys:
         as the working directory of a shell, and the messages of a validator stay under the name of a field.
         """
         if value.__class__ is str:
-            return key in _DIRECTORIES and is_path(value)
+            return _is_no_secret(key, value)
         if value.__class__ is bytes or value is None:
             return False
-        if isinstance(value, dict) and isinstance(key, str) and compact(key) in _DESCRIBED:
+        if isinstance(value, (dict, list)) and isinstance(key, str) and compact(key) in _CONTAINERS:
             return True  # its members have names of their own
         if isinstance(value, (list, tuple)) and value and all(isinstance(one, str) for one in value):
             return all(map(is_sentence, value))
+        if value.__class__ is int and isinstance(key, str) and compact(key) in _CONTAINERS:
+            return value < _SMALLEST_CARD
         return is_number(value) and self.counts(key)
+
+    def describes(self, key: object, value: dict[Any, Any]) -> bool:
+        """Whether a container under a denied key tells about a session, a token or a card, by members of its own."""
+        if not isinstance(key, str) or terms.MARKERS.isdisjoint(value):
+            return False
+        if isinstance(value.get("object"), str):
+            return True  # a resource, as Stripe and OpenAI write them
+        named = [part for part in words(key[-200:]) if not part.isdigit()]
+        return bool(named) and named[-1] in terms.DESCRIBED
 
     def counts(self, key: object) -> bool:
         """Whether a number under a denied key is a count, a measure or an id of a vocabulary, and no secret."""
@@ -255,7 +266,7 @@ class Keys:
     def _decide(self, key: str) -> int:
         parts = words(key[-200:])  # what a longer key ends with is what it is about
         whole = "".join(parts)
-        if whole in self._allowed or not parts:
+        if whole in self._allowed or not parts or _NUMERAL.match(key):
             return PLAIN
         hits = _runs(parts) & self._denied.keys() if self._find_term(whole) else set()
         if hits and any(self._denied[hit] for hit in hits):
@@ -283,9 +294,24 @@ class Keys:
         return ADDRESS if whole.endswith(("realip", "clientip")) else PLAIN
 
 
+_NUMERAL = re.compile(r"(?:0x)?(?=.{6})(?=[a-fA-F]*[0-9])[0-9A-Fa-f]+\Z")  # an address, an id
 _NO_TERM, _OWN_TERM = False, True
 _DIRECTORIES = frozenset({"PWD", "OLDPWD"})
-_DESCRIBED = frozenset({"card", "cards", "principal", "identity"})
+_SMALLEST_CARD = 10**8  # any smaller number is a count or an amount
+_CONTAINERS = frozenset({"card", "cards", "principal", "identity", "cc"})
+MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})  # of these, what is secret
+_PERMISSIONS = frozenset({"read", "write", "admin", "none"})
+
+
+def _is_no_secret(key: object, value: str) -> bool:
+    """Whether a text under a denied key says nothing: a mask, a directory, a permission, a public signature."""
+    if value and not value.strip("*\u2022\u25cf"):
+        return True
+    if key in _DIRECTORIES:
+        return is_path(value)
+    if value in _PERMISSIONS:
+        return isinstance(key, str) and key.endswith("secrets")
+    return value.startswith("-----BEGIN PGP SIGNATURE")
 
 
 def _plural(term: str) -> str:

@@ -11,6 +11,7 @@ __all__ = [
     "ABOUT",
     "ADDRESSES",
     "BEGINNINGS",
+    "DESCRIBED",
     "ENDINGS",
     "HARMLESS_KEYS",
     "INNOCENT",
@@ -18,6 +19,7 @@ __all__ = [
     "INNOCENT_WORDS",
     "LOOKED_AT",
     "LOOKED_AT_WHOLE",
+    "MARKERS",
     "NUMBERED",
     "SINGULAR",
     "STEMS",
@@ -68,7 +70,7 @@ mnemonic seed_phrase recovery_phrase secret_phrase backup_phrase recovery_seed w
 ssn social_security social_security_number iban national_id national_insurance medicare_number medicare_id
 nhs_number passport passport_number passport_no drivers_license drivers_licence driver_license driver_licence
 driving_licence driving_license tax_id tax_number taxpayer_id aadhaar aadhar bank_account
-bank_account_number account_number routing_number sort_code date_of_birth birth_date birthdate dob
+bank_account_number account_number date_of_birth birth_date birthdate dob
 client_cert client_certificate client_principal replay_nonce wp_nonce
 """
 
@@ -130,7 +132,8 @@ ABOUT = frozenset(
     middlewares rules rule role roles group groups success successful prefix suffix placeholder
     quality pool store table tables column columns schema quota window windows per budgeting
     offset offsets distribution ratio percent percentage average avg mean max min total sum
-    number sequence order orders layout layer layers legs direction mapping owner owners"""
+    number sequence order orders layout layer layers legs direction mapping currency currencies
+    exemption exemptions owner owners"""
     )
 )
 # Of these the last words do not make harmless what they stand behind: a pin's number is the pin, a card's, too.
@@ -181,6 +184,20 @@ TOKEN_QUALIFIERS = frozenset(
     )
 )
 
+# What is told about by a container with members such as MARKERS: these are read, and not redacted as a whole.
+DESCRIBED = frozenset(
+    _split(
+        """session token signature auth authentication authorization oauth sso account key secret passport
+    license licence"""
+    )
+)
+MARKERS = frozenset(
+    _split(
+        """object type status created created_at expires_at model livemode kind features tools
+    instructions modalities tool_choice audio voice user_agent ip_address bank_name"""
+    )
+)
+
 ADDRESSES = frozenset(
     _split(
         """remoteaddr remoteaddress clientaddr clientaddress clienthost client peer peername peeraddr
@@ -194,7 +211,7 @@ ADDRESSES = frozenset(
 STEMS = """pass pw psw secr tok tkn bear jw cred auth key sso saml srf crumb sess sid cfid symf cook sig hmac otp pin
     card cc cvv cvc cvn csc code answer assert iban psk ssn soci princ ident ip addr client peer forward remotehost
     priv kennw contrase senha wachtw parola salasana haslo senord adgangsk jelsz heslo pepper mnemonic phrase seed
-    remember magic oidc nonce national medicare nhs licen tax aad bank account routing sort birth dob link
+    remember magic oidc nonce national medicare nhs licen tax aad bank account birth dob link
     has\u0142o \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6 \u53e3\u4ee4 \u30d1\u30b9\u30ef \ube44\ubc00
     \u0643\u0644\u0645\u0629"""
 # These are in so many other words (`path`, `distance`, `accessible`) that they count at the end of one.

@@ -98,7 +98,8 @@ _VARIABLE = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*\Z")
 _LOGGER = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\Z")
 _FULL_TERMS = ("Password", "Secret", "Token", "Key", "Credentials", "Cookie", "Session", "Pin", "Code", "Id", "Auth")
 _ARN = re.compile(r"\barn:[\w:-]{1,90}:\Z")
-_ID = re.compile(r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}")  # of a session, as ZooKeeper and Windows count them
+# Of a session, as ZooKeeper and Windows count them; of an object of Java's.
+_ID = re.compile(r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}|(?:[\w$]{1,60}\.){0,10}[\w$]{1,60}@[0-9a-f]{5,8}")
 _METAVAR = frozenset({"TEXT", "STRING", "STR", "VALUE", "FILE", "PATH", "KEY"})
 _BEGINNING = 120  # characters of a value that show whether it is code
 _SHORTEST_PADDED = 16  # characters of a value that may end with the padding of base64
@@ -155,6 +156,8 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
             listed = max(listed, stop)
             continue
         span = _value_of(text, named, keys)
+        if span is not None and named.name == "token" and _LOGPROB.match(text, span[1]):
+            continue  # a token of a language model's, beside its probability
         if span is not None and not _stays(text[span[0] : span[1]], named, keys):
             spans.append((*span, PASSWORD))
             redacted = span[1]
@@ -175,6 +178,7 @@ def _stays(value: str, named: _Name, keys: Keys) -> bool:
 
 
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?")
+_LOGPROB = re.compile(r"\\{0,7}[\"']\s?,\s?\\{0,7}[\"']logprob")
 _DIRECTORIES = frozenset({"PWD", "OLDPWD"})
 # How somebody is authenticated.
 _AUTH_KINDS = frozenset(
@@ -390,7 +394,7 @@ _COPULA = re.compile(r"(?:(?:is|was|equals|of|to)[ \t]{1,4}|[|\u2502]\s{0,40})?[
 
 def _beside(text: str, named: _Name) -> tuple[int, int] | None:
     """`BILLING_TOKEN 4baf140b...`, `smtp_pass x7...`, `| token | ... |`, `the token is ...`: by the value's look."""
-    if named.closing:
+    if named.closing or "\n" in named.spaces:
         return None
     copula = _COPULA.match(text, named.end)
     first = copula.end() if copula else named.end
@@ -400,7 +404,7 @@ def _beside(text: str, named: _Name) -> tuple[int, int] | None:
     value = bare[0].rstrip(".,;:")
     if "_" in named.name and _is_line(text, named.start, bare.end()) and not is_harmless(value):
         return (first, bare.end()) if not value.isalpha() else None  # of a file of settings
-    if not is_mixed(value) or is_code(value) or is_harmless(value):
+    if not is_mixed(value) or is_code(value) or is_harmless(value) or _ID.fullmatch(value):
         return None
     if "." in value and "_" not in named.name and not looks_random(value):
         return None  # prose, and the name of a file or a module

@@ -328,7 +328,7 @@ def _email_spans(text: str) -> Iterable[Span]:
 # Random steps behind such words let in whoever has the link; OAuth's code and state do the same in a query.
 _LINK = re.compile(
     r"(?i:/(?:magic|magic-link|invite|invites|invitation|join|reset|reset-password|password-reset|verify|verification|"
-    r"confirm|confirmation|activate|activation|unsubscribe|share|shared|s|token|login|signin|sso|auth|callback|webhook|"
+    r"confirm|confirmation|activate|activation|unsubscribe|share|shared|token|login|signin|sso|auth|callback|webhook|"
     r"webhooks|hook|hooks)/)([\w.~-]{20,400})|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)=([\w.~%+/-]{16,2048})"
 )
 _HEX = re.compile(r"[0-9a-f]{1,63}")
@@ -442,14 +442,13 @@ _RARER = {
     **{
         stem.encode(): stem.encode()
         for stem in _split(
-            """pepper mnemonic crumb phrase remember magic nonce national medicare nhs licen tax aad account routing
+            """pepper mnemonic crumb phrase remember magic nonce national medicare nhs licen tax aad account
             birth dob oidc access refresh kennw contrase senha wachtw parola salasana haslo losenord adgangsk
-            jelsz heslo psw tkn identity birthdate sort client"""
+            jelsz heslo psw tkn identity birthdate client"""
         )
     },
     b"access": rb"access(?![a-z])",
     b"refresh": rb"refresh(?![a-z])",
-    b"sort": rb"sort[_. -]?code",
     b"client": rb"client[_. -]?cert",
     b"identity": rb"(?<![a-z])identity(?![a-z])",
     b"account": rb"account(?:[_. -]?(?:number|no|num))?",

@@ -17,6 +17,7 @@ from asgi_sentry._scrubbing.keys import (
     JWK_MEMBERS,
     LOOKED,
     MAYBE,
+    MEMBERS,
     PLAIN,
     REPR,
     VALUE_KEYS,
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.tree.notes import Notes
 
 # How the members of a container are read; what is under a key may say more.
-BY_KEYS, IN_COOKIES, IN_ADDRESSES, IN_COOKIE_PAIR = range(4)
+BY_KEYS, IN_COOKIES, IN_ADDRESSES, IN_COOKIE_PAIR, IN_DESCRIBED = range(5)
 _COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
-_UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN)
+_UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN, LOOKED)
 _LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
 
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
@@ -44,6 +45,7 @@ _BESIDE_NAMES = ("value", "val", "Value")
 _VALUES = frozenset((*VALUE_KEYS, *BESIDE))
 _MESSAGES = frozenset({"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"})
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
+_SLUG = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)*[-_.]v?[0-9]{1,3}(?:\.[0-9]{1,3})*\Z")  # gpl-3.0, item-12
 _STRINGS = frozenset({str})
 _CONTAINERS = frozenset({dict, list, Rebuilt})
 
@@ -160,8 +162,12 @@ class Decisions:
     def _read_dict(self, number: int, source: dict[Any, Any], mode: int, todo: list[tuple[int, int]]) -> None:
         named = {} if _VALUES.isdisjoint(source) else self._named(source)
         hot, under = self._hot, _UNDER[mode]
+        if mode == IN_DESCRIBED and "object" in source:
+            under = PLAIN  # a resource, whose ids are no secrets
         for key, value in list(source.items()):
             verdict = named.get(key) or hot.get(key) or under
+            if mode == IN_DESCRIBED and key in MEMBERS and value.__class__ in TEXTS:
+                verdict = DENIED
             if verdict == DENIED and key == "token" and "logprob" in source:
                 continue  # a token of a language model's, beside its probability
             if under == ADDRESS and key.__class__ is str and key.endswith("version"):
@@ -266,6 +272,9 @@ class Decisions:
                 return  # what a validator says of a field
         if self._ruleset.keys.spares(name, value):
             return
+        if value.__class__ is dict and self._ruleset.keys.describes(name, value):
+            self._read_within(self._child(value), IN_DESCRIBED, {})
+            return
         if self._ruleset.places:
             path = (*path_of(self._tree.place(number)), key)
             if self._ruleset.allows(path):
@@ -316,4 +325,5 @@ def _is_random(value: str | bytes) -> bool:
 def _looks_random(value: str | bytes) -> bool:
     text = value.decode("latin-1") if isinstance(value, bytes) else value
     shown = REPR.match(text[:1000])
-    return _OPAQUE.match(shown[2] if shown else text[:1000]) is not None
+    text = shown[2] if shown else text[:1000]
+    return _OPAQUE.match(text) is not None and _SLUG.match(text) is None
