@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentry_sdk.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from sentry_sdk.envelope import Envelope, Item
 
@@ -101,6 +104,9 @@ async def request(
 ) -> Response:
     """Call an ASGI app with one HTTP request, on whatever event loop runs. Raises what the app raises.
 
+    The client stays until the answer has ended, and is gone then: an app that looks out for its going, as Django does
+    and as server-sent events do, sees what it would see of a browser.
+
     Args:
         app: the app.
         method: HTTP method.
@@ -127,19 +133,83 @@ async def request(
     }
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
     status, answered, chunks = 0, [], []
+    client = _client()
 
     async def receive() -> Message:
-        return next(messages, {"type": "http.disconnect"})
+        message = next(messages, None)
+        if message is None:
+            await client.leave()
+            message = {"type": "http.disconnect"}
+        return message
 
     async def send(message: Message) -> None:
         nonlocal status, answered
+        client.answered = True
         if message["type"] == "http.response.start":
             status, answered = message["status"], [(bytes(k), bytes(v)) for k, v in message.get("headers", ())]
         elif message["type"] == "http.response.body":
             chunks.append(bytes(message.get("body", b"")))
+            if not message.get("more_body"):
+                client.satisfied.set()
 
-    await app(full, receive, send)
+    try:
+        await app(full, receive, send)
+    finally:
+        client.satisfied.set()
     return Response(status, answered, b"".join(chunks))
+
+
+class _Client:
+    """Whoever sent the request: it stays until `satisfied`, unless nobody is left who could answer it.
+
+    That is so where the app waits for its going before it has answered anything, and has started no other task. A
+    real client would lose its patience one day.
+    """
+
+    _CHECKPOINTS = 3  # before it goes, so that an app may look whether it has, without waiting for it
+
+    def __init__(self, satisfied: Any, checkpoint: Callable[[], Awaitable[object]], tasks: Callable[[], Any]) -> None:
+        self.answered = False
+        self.satisfied = satisfied
+        self._checkpoint = checkpoint
+        self._tasks = tasks
+        self._before = tasks()
+
+    async def leave(self) -> None:
+        """Wait for the end of the answer."""
+        if self.answered or self._tasks() != self._before:
+            await self.satisfied.wait()
+            return
+        for _ in range(self._CHECKPOINTS):
+            await self._checkpoint()
+
+
+def _client() -> _Client:
+    """The client on the event loop that runs; without one, where an app is driven by hand, it leaves at once."""
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        with suppress(RuntimeError):
+            own = trio.lowlevel.current_task()
+
+            def tasks() -> Any:
+                return [len(nursery.child_tasks) for nursery in own.child_nurseries], trio.lowlevel.current_task()
+
+            return _Client(trio.Event(), trio.lowlevel.checkpoint, tasks)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _Client(_Nothing(), _Nothing().wait, lambda: None)
+    return _Client(asyncio.Event(), lambda: asyncio.sleep(0), asyncio.all_tasks)
+
+
+class _Nothing:
+    """An event that nobody can wait for."""
+
+    def set(self) -> None:
+        pass
+
+    async def wait(self) -> None:
+        pass
 
 
 def _raw(text: str | bytes) -> bytes:

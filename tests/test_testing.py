@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 import sentry_sdk
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
@@ -128,3 +130,115 @@ def test_it_also_works_with_a_plain_init():
     sentry_sdk.capture_message("here")
     (event,) = transport.items("event")
     assert event["message"] == "here"
+
+
+# -- an app that looks out for its client's going ----------------------------------------------------------------------
+
+
+def _start() -> dict[str, Any]:
+    return {"type": "http.response.start", "status": 200, "headers": []}
+
+
+async def _answer_in_parts(send: Any) -> None:
+    await send(_start())
+    for part in (b"1", b"2", b"3"):
+        await anyio.sleep(0.001)
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b"."})
+
+
+async def listening_in_its_own_task(scope: Any, receive: Any, send: Any) -> None:
+    """As Starlette does before ASGI 2.4, and as server-sent events do."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(_answer_in_parts, send)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        group.cancel_scope.cancel()
+
+
+async def listening_in_another_task(scope: Any, receive: Any, send: Any) -> None:
+    """As Django does."""
+
+    async def listen() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(listen)
+        await _answer_in_parts(send)
+
+
+async def looking_between_parts(scope: Any, receive: Any, send: Any) -> None:
+    """As `Request.is_disconnected` does."""
+    await receive()
+    gone = []
+
+    async def look() -> None:
+        with anyio.CancelScope() as waiting:
+            waiting.cancel()
+            gone.append(await receive())
+
+    await look()
+    await send(_start())
+    for part in (b"1", b"2", b"3"):
+        await look()
+        await send({"type": "http.response.body", "body": part, "more_body": not gone})
+    await send({"type": "http.response.body", "body": b"."})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "app", [listening_in_its_own_task, listening_in_another_task, looking_between_parts], ids=lambda app: app.__name__
+)
+async def test_the_client_stays_until_the_answer_has_ended(app):
+    with anyio.fail_after(5):
+        answer = await request(app)
+    assert answer.body == b"123."
+
+
+@pytest.mark.anyio
+async def test_a_listener_that_is_left_is_told_that_the_client_is_gone():
+    heard = anyio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def listen() -> None:
+            await receive()
+            await receive()
+            heard.set()
+
+        group.start_soon(listen)
+        await _answer_in_parts(send)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            await request(app)
+            await heard.wait()
+
+
+@pytest.mark.anyio
+async def test_a_listener_of_an_app_that_fails_is_told_as_well():
+    heard = anyio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def listen() -> None:
+            await receive()
+            await receive()
+            heard.set()
+
+        group.start_soon(listen)
+        await anyio.lowlevel.checkpoint()
+        raise RuntimeError("boom")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            with pytest.raises(RuntimeError, match="boom"):
+                await request(app)
+            await heard.wait()
+
+
+def test_without_an_event_loop_nobody_waits():
+    coroutine = request(echo, body=b"hello")
+    with pytest.raises(StopIteration) as ended:
+        coroutine.send(None)
+    assert ended.value.value.body == b"hello!"
