@@ -13,6 +13,7 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry import _state as state
 from asgi_sentry._announcement import announce
+from asgi_sentry._exit.scrubber import UsersScrubber
 from asgi_sentry._exit.transport import add_hooks, guarded, set_door
 from asgi_sentry._middleware.body import BodyScrubbingMiddleware
 from asgi_sentry._middleware.errors import ErrorPolicyMiddleware
@@ -132,6 +133,8 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
     if sdk.supports("event_scrubber") and (scrubber is None or scrubber is door_scrubber):
         # The SDK's default would go through every event for a few exact keys before the door goes through it for all.
         options["event_scrubber"] = False
+    elif scrubber:
+        options["event_scrubber"] = UsersScrubber(scrubber)
     options["transport"] = guarded(own.get("transport"), options, door_scrubber)
     add_hooks(options, own)
     return options

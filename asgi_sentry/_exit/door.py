@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from asgi_sentry import _faults as faults
+from asgi_sentry._exit.scrubber import unscrubbed
 from asgi_sentry._request.record import current
 from asgi_sentry._request.tag import Tag
 
@@ -73,7 +74,9 @@ class Door:
             if "trace" in headers:  # the dynamic sampling context: ids, rates, and a name that the user may have set
                 headers["trace"] = self._scrub_trace(headers["trace"], passed)
             return Envelope(headers=headers, items=items)
-        except Exception as exc:
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
             _lost(envelope.items, exc, lose)
             return None
 
@@ -86,11 +89,15 @@ class Door:
         try:
             if item.type in _COUNTS:
                 passed = _Passed(item)
+            elif item.type in _EVENTS and unscrubbed(item.payload.json):
+                lose("internal_sdk_error", item=item)
             elif self._admits(item):
                 passed = self._scrub_item(item)
             else:  # what its processor would have counted, had it known then what it knows after the hooks
                 lose("event_processor", item=item)
-        except Exception as exc:
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
             _lost([item], exc, lose)
         try:
             if passed.item is not item:
@@ -164,7 +171,7 @@ class Door:
         return {**trace, "transaction": self.scrubber.scrub_text(name) if scrubbed is None else scrubbed}
 
 
-def _lost(items: list[Item], exc: Exception, lose: Callable[..., None]) -> None:
+def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:
     """Count what could not be scrubbed, and say so."""
     kinds = ", ".join(sorted({str(item.type) for item in items}))
     faults.note(f"scrubbing an item of type {kinds}", exc, "it is not sent")

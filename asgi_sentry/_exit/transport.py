@@ -76,7 +76,9 @@ def _send(envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], l
         return
     try:
         hand_on(scrubbed)
-    except Exception as exc:
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
         faults.note("the transport", exc, "an envelope is lost")
         with suppress(Exception):
             for item in scrubbed.items:
