@@ -14,8 +14,9 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asgi_sentry._credentials import check_dsn, check_redis_url, masked, project_of, shown, shown_url
 from asgi_sentry._paths import PathRule, PathRules
@@ -101,6 +102,11 @@ class Settings:
     def __repr__(self) -> str:
         parts = (f"{known.name}={known.shown(getattr(self, known.name))}" for known in _FIELDS)
         return f"Settings({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        """For workers that are spawned: all fields, the DSN too."""
+        given = {known.name: getattr(self, known.name) for known in _FIELDS}
+        return partial(Settings, **{**given, "rates": dict(self.rates)}), ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:

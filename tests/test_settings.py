@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import re
 from dataclasses import FrozenInstanceError, fields
 
@@ -255,3 +257,13 @@ def test_who_shares_with_whom():
 def test_redis_by_sentinels_as_a_cluster_and_by_tls(url):
     assert Settings.from_env({"ASGI_SENTRY_REDIS_URL": url}).redis_url == url
     assert "pw" not in repr(Settings(redis_url=url))
+
+
+@given(settings_values())
+def test_settings_survive_pickling_and_copying(values):
+    made = Settings(**values)
+    for other in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made), copy.copy(made)):
+        assert other == made
+        assert other.rates == made.rates
+        with pytest.raises(TypeError):
+            other.rates["/x"] = 1.0

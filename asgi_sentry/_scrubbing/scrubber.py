@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry import _faults as faults
 from asgi_sentry._scrubbing.ruleset import Ruleset
 from asgi_sentry._scrubbing.sentry.events import EVENT, scrub_fields, scrub_part
 from asgi_sentry._scrubbing.sentry.items import scrub_item
 from asgi_sentry._scrubbing.sentry.telemetry import scrub_attributes
 from asgi_sentry._scrubbing.text.pairs import FILTERED
-from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, Rule
+from asgi_sentry._scrubbing.text.rules import BY_ID, DEFAULT_RULES, Rule
 from asgi_sentry._scrubbing.tree.notes import Redaction
 from asgi_sentry._scrubbing.tree.value import scrub_value
 
@@ -40,7 +42,7 @@ class Scrubber:
         ValueError: a rule's id is unknown, two rules have the same id, or a term has no word in it.
     """
 
-    __slots__ = ("_on_redact", "ruleset")
+    __slots__ = ("_given", "_on_redact", "ruleset")
 
     def __init__(
         self,
@@ -52,8 +54,18 @@ class Scrubber:
     ) -> None:
         if on_redact is not None and not callable(on_redact):
             raise TypeError(f"on_redact must be callable, got {type(on_redact).__qualname__}")
-        self.ruleset = Ruleset.make(rules, deny, allow)
+        given: dict[str, Any] = {
+            name: several if isinstance(several, (str, bytes)) else tuple(several)
+            for name, several in (("rules", rules), ("deny", deny), ("allow", allow))
+        }
+        self.ruleset = Ruleset.make(**given)
         self._on_redact = on_redact
+        self._given = given
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        """As it was made: what it remembers stays behind."""
+        rules = tuple(rule.id if BY_ID.get(rule.id) is rule else rule for rule in self.ruleset.rules)
+        return partial(Scrubber, **{**self._given, "rules": rules}, on_redact=self._on_redact), ()
 
     def __repr__(self) -> str:
         return f"<Scrubber with {len(self.ruleset.rules)} rules>"
@@ -158,7 +170,9 @@ class Scrubber:
             for path, rule in redactions:
                 try:
                     self._on_redact(path, rule)
-                except Exception:  # noqa: S112 - by contract, the callback's failure changes nothing
+                except faults.SIGNALS:
+                    raise
+                except BaseException:  # noqa: S112 - by contract, the callback's failure changes nothing
                     continue
 
     def _wanted(self, found: list[Redaction] | None) -> list[Redaction] | None:

@@ -12,7 +12,8 @@ import binascii
 import json
 import re
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.linear import check_linear
@@ -95,6 +96,9 @@ class Rule:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Rule is frozen; make a new one without its {name}")
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return partial(Rule, self.id, self.pattern, validate=self.validate, literals=self.literals), ()
 
     def __repr__(self) -> str:
         return f"Rule({self.id!r})"
