@@ -63,7 +63,9 @@ def _captured(
 ) -> str | None:
     try:
         return capture(what, level=level, tags=dict(tags or {}), extras=dict(extra or {}))
-    except Exception as exc:
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
         faults.note(name, exc, "the event is lost")
         return None
 
@@ -78,12 +80,17 @@ def set_user_context(user_id: Any = None, **fields: Any) -> None:
         user_id: anything that `str` makes an id of.
         fields: such as `username` or `email`.
     """
-    user = dict(fields) if user_id is None else {"id": user_id, **fields}
-    record = current()
-    if record is not None:
-        record.bound_user = user
-    else:  # outside of any request: the scope around, as the SDK has it
-        sentry_sdk.set_user({"id": str(user_id)} if user_id is not None else None)
+    try:
+        user = dict(fields) if user_id is None else {"id": user_id, **fields}
+        record = current()
+        if record is not None:
+            record.bound_user = user
+        else:  # outside of any request: the scope around, as the SDK has it
+            sentry_sdk.set_user({"id": str(user_id)} if user_id is not None else None)
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note("set_user_context", exc, "events go without the user")
 
 
 def set_context(name: str, data: Mapping[str, Any]) -> None:
@@ -95,7 +102,9 @@ def set_context(name: str, data: Mapping[str, Any]) -> None:
     """
     try:
         sentry_sdk.get_isolation_scope().set_context(name, dict(data))
-    except Exception as exc:
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
         faults.note("set_context", exc, "events go without it")
 
 
@@ -112,7 +121,9 @@ def add_breadcrumb(
     """
     try:
         sentry_sdk.add_breadcrumb(message=message, category=category, level=level, data=dict(data or {}))
-    except Exception as exc:
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
         faults.note("add_breadcrumb", exc, "events go without it")
 
 

@@ -29,6 +29,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from asgi_sentry import _faults as faults
+
 T = TypeVar("T")
 
 PathRule = str | re.Pattern[str] | Callable[[Mapping[str, Any]], bool]
@@ -183,7 +185,9 @@ class PathRules(Generic[T]):
             try:
                 if rule(scope):
                     return number
-            except Exception as error:  # a fault in the user's rule must not reach the app
+            except faults.SIGNALS:
+                raise
+            except BaseException as error:  # a fault in the user's rule must not reach the app
                 if number not in self._failed:
                     self._failed.add(number)
                     logger.warning(

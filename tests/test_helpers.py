@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import anyio
@@ -381,3 +382,25 @@ def test_none_of_them_raises_for_what_it_is_given(start, mode, started):
     asgi_sentry.set_user_context(object(), name=object())
     asgi_sentry.capture_message("x")
     sentry_sdk.flush()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_user_that_cannot_be_read_raises_nothing(start, mode, inside):
+    class Panic(BaseException):
+        pass
+
+    class User:
+        def __str__(self) -> str:
+            raise Panic
+
+    transport = start()
+
+    def work(*_: Any) -> None:
+        asgi_sentry.set_user_context(User(), email=User())
+
+    if inside:
+        anyio.run(partial(request, asgi_sentry.wrap(apps.starlette_app(work=work)), path="/work"))
+    else:
+        work()
+    asgi_sentry.capture_message("here")
+    assert len(transport.items("event")) == 1

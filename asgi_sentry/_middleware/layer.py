@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._request.record import KEY, RequestRecord
+from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
 
 if TYPE_CHECKING:
     from asgi_sentry._request.plan import Plan
-    from asgi_sentry.types import ASGIApp
+    from asgi_sentry.types import ASGIApp, Scope
 
 _DEEPEST = 64  # middlewares looked through; a stack is a dozen
 
@@ -39,26 +39,21 @@ class Layer:
             say_at_start(self._plan)
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
-        if type(record) is RequestRecord and not record.closed:  # a copy of the scope may outlive its request
+        if type(record) is not RequestRecord:
+            record = hidden_record(scope)
+        if record is not None and not record.closed:  # a copy of the scope may outlive its request
             try:
                 if record.meet(self._own, scope):
                     receive = record.tap(receive)
                 send = record.overhear(send)
                 if self._has_say_at_the_end:
                     say_at_start(self._plan)
-            except Exception as exc:
+            except faults.SIGNALS:
+                raise
+            except BaseException as exc:
                 faults.note("joining a request", exc, "the layer has no effect on it")
             return await self.app(scope, receive, send)
-        view = sdk.view()
-        if view is None:
-            return await self._target(scope, receive, send)
-        record = None
-        try:  # not within the one below, or a fault of ours would become the context of the app's exceptions
-            if view.door is None or self._has_say_at_the_end:
-                say_at_start(self._plan)
-            record = RequestRecord(self._plan, view, scope, self._target)
-        except Exception as exc:
-            faults.note("opening a request", exc, "the request is served without Sentry")
+        record = self._opened(scope)
         if record is None:
             return await self._target(scope, receive, send)
         try:
@@ -71,6 +66,21 @@ class Layer:
             raise
         finally:
             record.close()
+
+    def _opened(self, scope: Scope) -> RequestRecord | None:
+        """The record of a new request; None where Sentry is off."""
+        try:  # not where the app is called, or a fault of ours would become the context of its exceptions
+            view = sdk.view()
+            if view is None:
+                return None
+            if view.door is None or self._has_say_at_the_end:
+                say_at_start(self._plan)
+            return RequestRecord(self._plan, view, scope, self._target)
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
+            faults.note("opening a request", exc, "the request is served without Sentry")
+            return None
 
 
 def say_at_start(plan: Plan) -> None:
@@ -107,6 +117,8 @@ def survey(layer: Layer) -> Survey:
             plan = plan.joined(below._own)  # noqa: SLF001 - of the same class
         elif target is None:
             target = below
+        if inspect.isclass(below):  # an app of which each request is an instance
+            break
         below = getattr(below, "app", None)
         # A router's `app` may be a method; an object that is not called to serve is no middleware.
         if below is None or inspect.ismethod(below) or not callable(below):
@@ -118,10 +130,11 @@ def check_app(app: object, user: str) -> None:
     """Refuse what is no ASGI3 app, before it fails at the first request.
 
     Raises:
-        TypeError: it is not callable, a class, or takes other than three arguments.
+        TypeError: it is not callable, a class whose instances can't be awaited, or takes other than three arguments.
     """
     remedy = f"{user} wraps an ASGI3 app: an `async def app(scope, receive, send)`"
-    if not callable(app) or inspect.isclass(app):
+    # An instance of a class such as Starlette's `HTTPEndpoint` is awaited: it is one request.
+    if not callable(app) or (inspect.isclass(app) and not hasattr(app, "__await__")):
         raise TypeError(f"{remedy}, got {_shown(app)}")
     try:
         signature = inspect.signature(app)

@@ -159,7 +159,9 @@ def _decide_like_the_sdk(
     if view.sampler is not None:
         try:
             rate = view.sampler(_sampling_context(context, scope, op=op))
-        except Exception as exc:
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
             faults.note("traces_sampler", exc, "the request is not sampled")
             return Decision(sampled=False, rate=None, reason=view.sampler_failed, by="sdk")
     elif context.parent_sampled is not None:

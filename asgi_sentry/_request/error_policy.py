@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from asgi_sentry import _faults as faults
 from asgi_sentry._paths import PathRules
 from asgi_sentry._sampling.limits import TokenBucket
 from asgi_sentry._sampling.locks import Locked
@@ -160,7 +161,9 @@ class ErrorPolicy(Locked):
             try:
                 made = fingerprint(error)
                 return None if made is None else [str(part) for part in made]
-            except Exception as fault:
+            except faults.SIGNALS:
+                raise
+            except BaseException as fault:
                 logger.warning("the fingerprint for %s raised %s", name, type(fault).__name__)
                 return None
         return None

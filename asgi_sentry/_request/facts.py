@@ -69,7 +69,7 @@ class Facts:
         self.root_path: str = scope.get("root_path") or ""
         self.ruled_below = self.root_path
         self.view = view
-        self.websocket = scope["type"] == "websocket"
+        self.websocket = scope.get("type") == "websocket"
         self.plan = plan
         self.error_paths: dict[int, str] | None = None
         self.scopes: sdk.Scopes

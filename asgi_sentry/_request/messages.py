@@ -80,7 +80,7 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                facts.answered = status = message["status"]
+                facts.answered = status = _number(message.get("status"))
                 if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
                     note_handled(facts, status)
             elif kind != "http.response.body" and _see(facts, message) and shaken is not None:
@@ -104,7 +104,7 @@ def overheard(facts: Facts, send: Send) -> Send:
         try:
             kind = message["type"]
             if kind in _RESPONSE_STARTS:
-                note_handled(facts, message["status"])
+                note_handled(facts, _number(message.get("status")))
             elif kind == "websocket.close":
                 note_handled(facts, _status_of_close(message.get("code", 1000)))
         except Exception as exc:
@@ -119,7 +119,7 @@ def _see(facts: Facts, message: Message) -> bool:
     """Look at a message of a websocket; whether it is the end of a handshake, or of the whole."""
     kind = message["type"]
     if kind == "websocket.http.response.start":
-        facts.answered = status = message["status"]
+        facts.answered = status = _number(message.get("status"))
         note_handled(facts, status)
     elif kind == "websocket.accept":
         facts.answered = 101
@@ -147,6 +147,14 @@ def note_handled(facts: Facts, status: int | None) -> None:
         # A bare 500 is what a framework answers when nobody handles an exception that is not an answer itself.
         by_intent = status != 500 or own is not None or hasattr(exc, "code")
         facts.handled = Handled((kind, exc, traceback), by_intent)
+
+
+def _number(status: Any) -> int | None:
+    """A response's status; None for one that is no number, which is the server's to refuse."""
+    try:
+        return int(status)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _status_of_close(code: int) -> int | None:

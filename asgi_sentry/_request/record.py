@@ -8,6 +8,7 @@ it, from a child task, a worker thread or a background task; and it goes when th
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
@@ -47,7 +48,7 @@ def current() -> RequestRecord | None:
 class RequestRecord(Facts):
     """One request. Opened by the constructor, closed by `close`; has no repr of what it holds."""
 
-    __slots__ = ("_outer", "_report", "_watched")
+    __slots__ = ("_outer", "_report", "_watched", "hidden")
 
     def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope, app: Any = None) -> None:
         super().__init__(plan, view, scope, app)
@@ -58,17 +59,70 @@ class RequestRecord(Facts):
         self._outer: RequestRecord | None = owner if type(owner) is RequestRecord else None
         outer = None if self._outer is None else self._outer.scopes
         self.scopes = sdk.Scopes(self, self.process, outer)
+        self.hidden = False
         try:
-            scope[KEY] = self
-            self.context = context = sdk.TraceContext(view, scope.get("headers") or ())
+            self._enter(scope)
+            self._open(scope)
+        except BaseException:
+            self._restore()
+            raise
+
+    # --- the surroundings ----------------------------------------------------------------------------------------
+
+    def _enter(self, scope: Scope) -> None:
+        """Stand in the scope, for the layers further in; what others put under our key stays theirs."""
+        if scope.get(KEY) is not None and type(scope[KEY]) is not RequestRecord:
+            self.hidden = True
+        else:
+            try:
+                scope[KEY] = self
+            except Exception:  # a scope that can't be written to
+                self.hidden = True
+        headers = scope.get("headers")
+        if type(headers) is not list and isinstance(headers, Iterator):
+            scope["headers"] = ReadTwice(headers)  # they can be read once, and that once is the app's
+
+    def stands_in(self, scope: Mapping[str, Any]) -> bool:
+        """Whether a scope that does not hold this record is of its request all the same."""
+        return self.hidden and not self.closed and scope.get(KEY) is self.opened_in.get(KEY)
+
+    def __copy__(self) -> RequestRecord:
+        return self
+
+    def __deepcopy__(self, memo: object) -> RequestRecord:
+        """An app may copy its scope, as it could without us."""
+        return self
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        """An app may pickle its scope, too; whoever unpickles it has nothing of a request that is over."""
+        return type(None), ()
+
+    def _open(self, scope: Scope) -> None:
+        """Find the trace, decide, and start. What is faulty is left out: the request's errors are reported anyway."""
+        try:
+            self.context = context = sdk.TraceContext(self.view, scope.get("headers") or ())
             displaced = self.scopes.displaced
             if displaced is not None and not context.came_in:
                 self.context = displaced
             self.decision = self._decide()
             self._start()
-        except BaseException:
-            self._restore()
+        except faults.SIGNALS:
             raise
+        except BaseException as exc:
+            faults.note("continuing a trace", exc, "the request begins one of its own")
+            self._open_anew()
+
+    def _open_anew(self) -> None:
+        self.context = context = sdk.TraceContext(self.view)
+        try:
+            self.decision = self._decide()
+            self._start()
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
+            faults.note("deciding about a request", exc, "it is no transaction")
+            self.decision = self.root = None
+            self.scopes.propagate(context)
 
     # --- the head decision ---------------------------------------------------------------------------------------
 
@@ -213,7 +267,9 @@ class RequestRecord(Facts):
                 if not self.finished:
                     self._finish(self.failure)
                 self.scopes.end_session(self.view)
-            except Exception as exc:
+            except faults.SIGNALS:
+                raise
+            except BaseException as exc:
                 faults.note("ending a transaction", exc, "it is lost")
         finally:
             self._restore()
@@ -233,7 +289,9 @@ class RequestRecord(Facts):
             # One that was handled and raised again is the same failure.
             if handled is not None and handled.info[1] is not failure:
                 sdk.capture_error(self.view, handled.info, handled=handled.by_intent)
-        except Exception as exc:
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
             faults.note("reporting an error", exc, "it is lost")
 
     def _finish(self, failure: BaseException | None) -> None:
@@ -242,8 +300,9 @@ class RequestRecord(Facts):
         end_root(self, failure, self.report)
 
     def _restore(self) -> None:
-        try:  # noqa: SIM105 - costs a third of what `suppress` does
-            self.opened_in.pop(KEY, None)
+        try:
+            if not self.hidden:
+                self.opened_in.pop(KEY, None)
         except Exception:  # noqa: S110 - a scope that can't be written to has no key of ours either
             pass
         # A request that was abandoned is closed whenever and wherever it is collected: perhaps within another one.
@@ -264,3 +323,24 @@ class RequestRecord(Facts):
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
         """The event processor. The record's bound method, by which `current` finds the record from a plain thread."""
         return self.report().process(event, hint)
+
+
+def hidden_record(scope: Mapping[str, Any]) -> RequestRecord | None:
+    """The record of a request whose scope could not hold it."""
+    owner = sdk.OWNER.get(False)
+    return owner if type(owner) is RequestRecord and owner.stands_in(scope) else None
+
+
+class ReadTwice(list[Any]):
+    """Headers that came as an iterator: for us a list, and still an iterator for the app."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, headers: Iterator[Any]) -> None:
+        super().__init__(headers)
+        self._left: Iterator[Any] | None = None
+
+    def __next__(self) -> Any:
+        if self._left is None:
+            self._left = iter(self)
+        return next(self._left)

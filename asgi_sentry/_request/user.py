@@ -67,7 +67,9 @@ class UserPolicy:
             return None
         try:
             return self.resolve(scope)
-        except Exception as exc:
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
             faults.note("resolve", exc, "the event goes without the user it would have named")
             return None
 
@@ -88,7 +90,9 @@ def _read(user: Any, field: str) -> str | int | float | None:
             if value is None or callable(value):
                 continue
             text = value if isinstance(value, (str, int, float)) else str(value)
-        except Exception as exc:  # a property of the app's, such as Starlette's `identity` of a bare user
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:  # a property of the app's, such as Starlette's `identity` of a bare user
             if not isinstance(exc, NotImplementedError):
                 faults.note(f"reading the user's {field}", exc, "the event goes without it")
             continue

@@ -7,6 +7,7 @@ import random
 import re
 from typing import TYPE_CHECKING
 
+from asgi_sentry import _faults as faults
 from asgi_sentry._sdk.baggage import parsed_baggage
 from asgi_sentry._sdk.names import (
     SENTRY_TRACE_REGEX,
@@ -184,8 +185,12 @@ class TraceContext(PropagationContext):
             self._read()
         if self._header is not None:
             header, self._header = self._header, None
-            self._known = parsed_baggage(header)
-            self._fill_sample_rand()
+            try:
+                self._known = parsed_baggage(header)
+                self._fill_sample_rand()
+            except Exception as exc:  # such as a sample rate of 1e999, with which the SDK counts
+                faults.note("reading a baggage", exc, "the trace goes on without it")
+                self._known = None
             self.note_rate()
         return self._known
 

@@ -48,7 +48,11 @@ class Odd(Exception):
     __repr__ = __str__
 
 
-ERRORS = [ValueError(SECRET), Odd(), StopIteration(SECRET)]
+class PanicException(BaseException):
+    """What code in Rust raises through pyo3 when it panics: no `Exception`, and no signal either."""
+
+
+ERRORS = [ValueError(SECRET), Odd(), StopIteration(SECRET), PanicException(SECRET)]
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
