@@ -11,8 +11,10 @@ from asgi_sentry import _state as state
 
 _transactions: defaultdict[str, int] = defaultdict(int)
 _errors: defaultdict[str, int] = defaultdict(int)
+_cut: defaultdict[str, int] = defaultdict(int)
 state.register("_counters: decisions about transactions", _transactions.clear)
 state.register("_counters: what became of errors", _errors.clear)
+state.register("_counters: what was too much to be looked at", _cut.clear)
 
 
 def count_transaction(reason: str) -> None:
@@ -25,6 +27,11 @@ def count_error(reason: str) -> None:
     _errors[reason] += 1
 
 
+def count_cut(what: str) -> None:
+    """Count something of a request that was too much to be looked at, and is described."""
+    _cut[what] += 1
+
+
 def counters() -> dict[str, dict[str, int]]:
     """What became of each request's transaction and of each error, in this process since its start.
 
@@ -32,5 +39,7 @@ def counters() -> dict[str, dict[str, int]]:
         Under `transactions`: `sampled`; `kept` by a late decision; `excluded`; not sampled by `parent`, `dice`,
         `adaptive`, `at_most` or `budget`, or by the SDK's own rate or sampler (`sdk`); dropped late by `status`.
         Under `errors`: `sent`, `repeated`, or not sent because of `exception`, `status`, `path`, `limit` or `budget`.
+        Under `cut`: what requests held beyond the bounds of what is looked at, and is described in place of being
+        shown: `headers`, `cookies`, a text's `length`, `secrets` that are not all known by value.
     """
-    return {"transactions": dict(_transactions), "errors": dict(_errors)}
+    return {"transactions": dict(_transactions), "errors": dict(_errors), "cut": dict(_cut)}

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sentry_sdk.scrubber import EventScrubber
 
-from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber, Taint, parse_body
+from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber, Taint, collect_taint, parse_body
 from benchmarks.adversarial import PIECES, combined
 from benchmarks.captured import another, capture
 from benchmarks.harness import Spread, ratios
@@ -167,7 +167,7 @@ def make_body(random: Random, size: int = 10_000, key: str | None = None) -> byt
 
 
 def make_taint(scrubber: Scrubber) -> Taint:
-    return Taint.collect(
+    return collect_taint(
         headers=[
             (b"authorization", b"Bearer 0aG9vZCBtb3JuaW5nLCBkZWFyIHJlYWRlcg.x9"),
             (b"cookie", b"session=7f3b9c1d5e8a4f60; theme=dark; _ga=GA1.2.1234567890.987654321"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.headers import named_cookies, named_headers
+from asgi_sentry._scrubbing.headers import named_cookies, named_headers, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ def describe_head(scope: Mapping[str, Any]) -> dict[str, Any]:
     if cookies:
         section["cookies"] = cookies
     if query:
-        section["query_string"] = query
+        section["query_string"] = shown(query)
     return section
 
 
@@ -59,7 +59,7 @@ def url_of(scope: Mapping[str, Any]) -> str:
     root_path, path = scope.get("root_path") or "", scope.get("path") or "/"
     if root_path and not path.startswith(root_path):  # servers differ in whether `path` has it
         path = root_path + path
-    return f"{scope.get('scheme') or 'http'}://{host}{path}"
+    return f"{scope.get('scheme') or 'http'}://{shown(host)}{shown(path)}"
 
 
 def header(scope: Mapping[str, Any], wanted: bytes) -> str | None:

@@ -18,7 +18,7 @@ from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
 from asgi_sentry._request.tag import Clean, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
-from asgi_sentry._scrubbing import Scrubber, Taint, parse_body
+from asgi_sentry._scrubbing import Scrubber, Taint, collect_taint, parse_body
 from asgi_sentry._scrubbing.sentry.events import KEEP
 
 if TYPE_CHECKING:
@@ -253,10 +253,14 @@ class Report:
         size = facts.body.size if facts.body is not None else 0
         if self._taint is None or self._taint_size != size:
             body = self._parsed_body()
-            self._taint = Taint.collect(
+            self._taint = collect_taint(
                 headers=facts.scope.get("headers") or (),
                 query=facts.scope.get("query_string", b""),
                 body=body.value if body is not None else None,
+                truncated=body is not None and body.truncated,
+                path=facts.scope.get("path") or "",
+                route=route_template(facts.scope) or "",
+                path_params=facts.scope.get("path_params"),
                 keys=(self._own_of_headers() or self.scrubber).ruleset,
                 body_keys=(self._own_of_bodies() or self.scrubber).ruleset,
             )

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.keys import ADDRESS, DENIED
 from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.ruleset import Ruleset
 
 _PARTS = re.compile(r"([&;])")
+# What is shown of a request's head. Servers take 64 KB of headers, some any number; no program needs as much.
+_MOST, _MOST_CHARACTERS = 200, 65_536  # headers, or cookies; characters of all headers
+LONGEST, _LONGEST_NAME = 16_384, 256  # characters of one header, cookie or query; and of a name
 
 
 def decoded(raw: bytes) -> str:
@@ -25,25 +29,57 @@ def decoded(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
+def shown(text: str, longest: int = LONGEST) -> str:
+    """A text of a request, if it is not longer than any that programs send; else how long it is.
+
+    Half a text is not shown: a secret that is cut in two looks like none.
+    """
+    if len(text) <= longest:
+        return text
+    count_cut("length")
+    return f"<{len(text)} characters>"
+
+
 def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Raw ASGI headers as a mapping; a name that comes again has its values joined by a comma (RFC 9110, 5.3)."""
-    named: dict[str, str] = {}
-    for name, value in pairs:
+    """Raw ASGI headers as a mapping; a name that comes again has its values joined by a comma (RFC 9110, 5.3).
+
+    No more are looked at than any program sends: what is over is left out, and how much that was is told.
+    """
+    values: dict[str, list[str]] = {}
+    others = size = 0
+    for number, (name, value) in enumerate(pairs):
+        size += len(name) + len(value)
+        if number >= _MOST or (size > _MOST_CHARACTERS and len(value) <= LONGEST):
+            others += 1
+            continue
         key = name.decode("latin-1").lower()
-        text = decoded(value)
-        named[key] = f"{named[key]}, {text}" if key in named else text
+        values.setdefault(shown(key, _LONGEST_NAME), []).append(decoded(value))
+    named = {key: shown(", ".join(several)) for key, several in values.items()}
+    if others:
+        count_cut("headers")
+        named["..."] = f"<{others} more>"
     return named
 
 
 def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The cookies among raw ASGI headers by name."""
+    """The cookies among raw ASGI headers by name; no more of them than browsers keep."""
     cookies: dict[str, str] = {}
+    others = 0
     for header, raw in pairs:
         if header.lower() == b"cookie":
+            if len(raw) > _MOST_CHARACTERS:
+                others += raw.count(b";") + 1
+                continue
             for part in decoded(raw).split(";"):
+                if len(cookies) >= _MOST:
+                    others += 1
+                    continue
                 name, _, value = part.strip().partition("=")
                 if name or value:
-                    cookies.setdefault(name.strip(), value.strip())
+                    cookies.setdefault(shown(name.strip(), _LONGEST_NAME), shown(value.strip()))
+    if others:
+        count_cut("cookies")
+        cookies["..."] = f"<{others} more>"
     return cookies
 
 

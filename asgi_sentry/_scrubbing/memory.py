@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakSet
 
+from asgi_sentry import _state as state
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -55,3 +57,6 @@ def forget() -> None:
     """Make every memory of this process begin anew."""
     for memory in list(_MEMORIES):
         memory.clear()
+
+
+state.register("_scrubbing.memory: what the scrubbers remember", forget)

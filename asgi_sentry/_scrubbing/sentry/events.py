@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._scrubbing.sentry.frames import EXCEPTION, STACKTRACE, THREAD, frame
 from asgi_sentry._scrubbing.sentry.logentry import logentry
 from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
-from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, add, add_fields, an_object, each
+from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, WORDS, add, add_fields, an_object, each
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
 from asgi_sentry._scrubbing.tree.plain import Copier, NotPlainError, quick_copy, rename_keys
@@ -37,10 +37,32 @@ class _Keep:
         return "KEEP"
 
 
+_REQUEST = ("request",)
 KEEP = _Keep()
 """In `sections`: this part was decided elsewhere and is left as it is."""
 
-_BREADCRUMB = an_object({"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": TEXT, "data": DATA})
+# Where a transaction's name comes from, if the app named it: https://develop.sentry.dev/sdk/telemetry/traces/#transaction-annotations
+_NAMED_BY_THE_APP = frozenset({"route", "component", "view", "task"})
+
+
+def _transaction(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
+    """A transaction's name: the app's own word, unless it may be a URL's path."""
+    info = holder.get("transaction_info")
+    source = info.get("source") if isinstance(info, dict) else None
+    if value.__class__ is not str or source == "url":
+        walk.add(value, holder, key, place)
+    elif source in _NAMED_BY_THE_APP:
+        walk.fixed(value, holder, key, place)
+    else:
+        walk.words(value, holder, key, place)
+
+
+def _tags(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
+    """Tags, by which a team looks for its events."""
+    walk.tags(value, holder, key, place)
+
+
+_BREADCRUMB = an_object({"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": WORDS, "data": DATA})
 _SPAN = an_object(
     {
         **dict.fromkeys(("trace_id", "span_id", "parent_span_id", "segment_id", "profile_id", "hash"), ID),
@@ -48,7 +70,7 @@ _SPAN = an_object(
         **dict.fromkeys(("op", "origin", "type"), FIXED),
         "description": TEXT,
         "data": DATA,
-        "tags": DATA,
+        "tags": _tags,
     }
 )
 _IDS: dict[str, Action] = dict.fromkeys(("profile_id", "profiler_id", "replay_id", "trace_id"), ID)
@@ -59,9 +81,9 @@ EVENT: dict[str, Action] = {
     **dict.fromkeys(("check_in_id", "status", "duration", "version", "_meta", "client_sample_rate"), ID),
     **dict.fromkeys(("release", "dist", "environment", "server_name", "logger", "sdk", "modules", "debug_meta"), FIXED),
     **dict.fromkeys(("monitor_slug", "monitor_config", "transaction_info", "measurements", "errors", "project"), FIXED),
-    "transaction": TEXT,
-    "culprit": TEXT,
-    "fingerprint": each(TEXT),
+    "transaction": _transaction,
+    "culprit": WORDS,
+    "fingerprint": each(WORDS),
     "message": logentry,
     "logentry": logentry,
     "exception": each(EXCEPTION),
@@ -72,7 +94,7 @@ EVENT: dict[str, Action] = {
     "user": DATA,
     "contexts": _CONTEXTS,
     "spans": each(_SPAN),
-    "tags": DATA,
+    "tags": _tags,
     "extra": DATA,
 }
 _SESSION: dict[str, Action] = {
@@ -157,12 +179,18 @@ def _scrubbed(
     held: list[tuple[tuple[str, ...], Any]] = []
     for path, other in sections.items():
         _hold(walk, fields, path, other, taint, held)
+    if taint is not None and taint.unknown and isinstance(fields.get("request"), dict):
+        # What is shown of the request itself was looked at, so that all that is secret in it is known.
+        part, notes = _part(ruleset, fields["request"], taint.known, _REQUEST, REQUEST, exact=exact)
+        walk.notes.extend(notes)
+        held.append((_REQUEST, part))
+        fields["request"] = None
     rest = add_fields(walk, schema, fields, None)
     if rest:
         walk.members(rest, fields, None)
     walk.finish(taint)
     copier.restore()
-    for path, value in held:
+    for path, value in reversed(held):
         holder = fields
         for step in path[:-1]:
             holder = holder[step]
@@ -212,13 +240,16 @@ def scrub_part(
     action = REQUEST_FIELDS.get(path[-1], DATA) if path[0] == "request" else DATA
     try:
         try:
-            return _part(ruleset, value, taint, path, action, found, exact=False)
+            part, notes = _part(ruleset, value, taint, path, action, exact=False)
         except NotPlainError:
-            return _part(ruleset, value, taint, path, action, found, exact=True)
+            part, notes = _part(ruleset, value, taint, path, action, exact=True)
     except Exception:
         if found is not None:
             found.append(Redaction(path, "@error"))
         return FILTERED
+    if found is not None:
+        found.extend(notes.redactions())
+    return part
 
 
 def _part(
@@ -227,10 +258,9 @@ def _part(
     taint: Taint | None,
     path: tuple[Any, ...],
     action: Action,
-    found: list[Redaction] | None,
     *,
     exact: bool,
-) -> Any:
+) -> tuple[Any, Notes]:
     copier = Copier(lenient=True)
     result: dict[Any, Any] = {}
     _put_copy(value, result, path[-1], copier, exact=exact)
@@ -238,6 +268,4 @@ def _part(
     add(walk, action, result[path[-1]], result, path[-1], place_of(path[:-1]))
     walk.finish(taint)
     copier.restore()
-    if found is not None:
-        found.extend(walk.notes.redactions())
-    return result[path[-1]]
+    return result[path[-1]], walk.notes

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.keys import DENIED
-from asgi_sentry._scrubbing.sentry.schema import DATA, TEXT, add
+from asgi_sentry._scrubbing.sentry.schema import DATA, TEXT, WORDS, add
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 
 if TYPE_CHECKING:
@@ -53,4 +53,9 @@ def logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
             except (LookupError, TypeError):
                 continue
     for field, inner in list(value.items()):
-        add(walk, TEXT if field in {"message", "formatted"} else DATA, inner, value, field, here)
+        way = DATA
+        if field == "message":
+            way = WORDS if params else TEXT
+        elif field == "formatted":
+            way = TEXT
+        add(walk, way, inner, value, field, here)

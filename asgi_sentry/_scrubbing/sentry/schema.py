@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     Action = int | Callable[[Walk, Any, Any, Any, Any], None]
     Schema = Mapping[str, Action]
 
-DATA, TEXT, FIXED, ID = range(4)  # keys decide; taint and rules; rules; nothing
+# Keys decide; taint and rules; the same, but no word of a client's touches what the app says; rules; nothing.
+DATA, TEXT, WORDS, FIXED, ID = range(5)
 _LONGEST_ID = 64
 _DEEPEST = 16
 
@@ -31,6 +32,8 @@ def add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, place: An
         action(walk, value, holder, key, place)
     elif action in (DATA, TEXT):
         walk.add(value, holder, key, place)
+    elif action == WORDS:
+        walk.words(value, holder, key, place)
     elif action == FIXED or not _is_id(value):
         add_fixed(walk, value, holder, key, place)
 

@@ -29,17 +29,17 @@ ENTRY: dict[str, Action] = {
 # Attributes that the SDK writes of itself and of the program: https://develop.sentry.dev/sdk/telemetry/attributes/
 _FIXED_ATTRIBUTES = re.compile(
     r"sentry\.(?:release|environment|sdk\.|origin|op\Z|trace\.|severity_|dsc\.|profiler_id|segment\.id|span\.source|category|platform)"
-    r"|server\.address|code\.|thread\.|process\.(?:pid|runtime|executable)|os\.|telemetry\.|http\.request\.method|http\.response\.status"
+    r"|server\.address|code\.|thread\.|process\.(?:pid|runtime|executable)|os\.|telemetry\.|logger\.name|url\.template\Z|http\.route\Z|http\.request\.method|http\.response\.status"
 )
+_TEMPLATE = "sentry.message.template"
 # Ids that the SDK draws: one in some is all digits, and one in ten of these passes for a card.
 _ID_ATTRIBUTES = frozenset({"sentry.segment.id", "sentry.profiler_id", "sentry.trace.parent_span_id", "thread.id"})
 _DRAWN = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9]{1,20}")
 
 
-def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Callable[[], None]:
-    """Put attributes on a walk; the result writes the finished values back, each with its true type."""
-    values: dict[Any, Any] = {}
-    template = attributes.get("sentry.message.template")
+def _scrub_parameters(walk: Walk, attributes: dict[str, Any], place: Any) -> None:
+    """Redact the parameters of a log message that fill in the value of a sensitive key."""
+    template = attributes.get(_TEMPLATE)
     text = template.get("value") if isinstance(template, dict) else None
     for which in secret_parameters(text, walk.ruleset) if isinstance(text, str) else ():
         parameter = f"sentry.message.parameter.{which}"
@@ -47,6 +47,12 @@ def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Calla
         if isinstance(held, dict) and held.get("value") not in (None, FILTERED):
             held.update(value=FILTERED, type="string")
             walk.notes.add((place, parameter), "value", PASSWORD)
+
+
+def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Callable[[], None]:
+    """Put attributes on a walk; the result writes the finished values back, each with its true type."""
+    values: dict[Any, Any] = {}
+    _scrub_parameters(walk, attributes, place)
     for key, held in attributes.items():
         if not isinstance(held, dict) or "value" not in held:
             values[key] = held
@@ -54,6 +60,8 @@ def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Calla
             continue
         elif isinstance(key, str) and _FIXED_ATTRIBUTES.match(key):
             add_fixed(walk, held["value"], held, "value", (place, key))
+        elif key == _TEMPLATE:
+            walk.words(held["value"], held, "value", (place, key))
         else:
             values[key] = held["value"]
     scrubbed = dict(values)

@@ -34,6 +34,11 @@ class Notes:
         """Note that a rule redacted what stands under `key` of the container at `place`."""
         self._made.append((place, key, rule))
 
+    def extend(self, others: Notes) -> None:
+        """Take over what another walk redacted."""
+        self._made += others._made
+        self._aliases += others._aliases
+
     def add_alias(self, place: Place, first: Place) -> None:
         """Note that the container at `place` is the one at `first` once more."""
         self._aliases.append((place, first))

@@ -11,7 +11,8 @@ from bisect import bisect_right
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.taint import REQUEST
+from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
+from asgi_sentry._scrubbing.taint.taint import REQUEST
 from asgi_sentry._scrubbing.text.commands import PROGRAMS
 from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
 from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
@@ -42,14 +43,15 @@ class Walk:
         renamed: keys that held a secret, and what became of them.
     """
 
-    __slots__ = ("_fixed", "_given", "_roots", "notes", "renamed", "ruleset")
+    __slots__ = ("_firm", "_fixed", "_given", "_roots", "notes", "renamed", "ruleset")
 
     def __init__(self, ruleset: Ruleset) -> None:
         self.ruleset = ruleset
         self.notes = Notes()
         self.renamed: dict[Any, str] = {}
         self._roots: list[Root] = []
-        self._given: list[tuple[Any, Any, Any, Place | None]] = []
+        self._given: list[tuple[Any, Any, Any, Place | None, int]] = []
+        self._firm: list[Any] = []
         self._fixed: list[tuple[str, Any, Any, Place | None]] = []
 
     # --- what goes in --------------------------------------------------------------------------------------------
@@ -66,11 +68,29 @@ class Walk:
         """
         cls = value.__class__
         if cls in TEXTS:
-            self._given.append((value, holder, key, place))
+            self._given.append((value, holder, key, place, WEAK))
         elif cls is dict or cls is list or cls is Rebuilt:
             self._roots.append(_new_root((value, holder, key, place, mode)))
         elif cls not in SCALARS and cls.__module__ not in KEPT_MODULES:
             raise NotPlainError
+
+    def words(self, value: Any, holder: Any, key: Any, place: Place | None) -> None:
+        """The same for the app's own words, which no word that a client sends may touch.
+
+        A sentence may have been made with one of the request's secrets in it; a single word was not, unless it looks
+        like a credential.
+        """
+        if value.__class__ is str:
+            self._given.append((value, holder, key, place, MEDIUM if " " in value else STRONG))
+        else:
+            self.add(value, holder, key, place)
+
+    def tags(self, value: Any, holder: Any, key: Any, place: Place | None) -> None:
+        """The same for tags: their keys are the app's own words, and no word of a client's touches their values."""
+        self._firm.append(value)
+        if value.__class__ is list:  # of pairs
+            self._firm += value
+        self.add(value, holder, key, place)
 
     def members(self, source: dict[Any, Any], holder: dict[Any, Any], place: Place | None) -> None:
         """Scrub those members of `holder` that are in `source`, which is a dict of its own."""
@@ -102,7 +122,7 @@ class Walk:
         for root in self._roots:
             tree.add_root(root)
         tree.gather(keys.plain)
-        met, hot, fresh = self._keys_of(tree, everything=bool(taint))
+        met, hot, fresh = self._keys_of(tree, everything=taint is not None and taint.in_keys)
         decisions = Decisions(self.ruleset, tree, self.notes, hot)
         decisions.decide()
         self._look(tree, decisions, taint, met, fresh, hot)
@@ -147,21 +167,29 @@ class Walk:
     ) -> None:
         """Have rules and taint look at all texts, and at keys."""
         rules = self.ruleset.texts
-        texts = {*tree.texts, *[_text_of(given[0]) for given in self._given]}
-        gone = decisions.gone_everywhere()
-        if gone:
-            texts -= gone.difference([given[0] for given in self._given])
-        tainted = taint.found_in(texts | set(_texts_of(names))) if taint else {}
-        look = rules.look({*(texts - tainted.keys()), *tainted.values()}, new_keys=_texts_of(fresh))
-        hits = _joined(tainted, look.hits)
-        if hits:
-            self.renamed = {name: hits[text][0] for name in names if (text := _text_of(name)) in hits}
+        firm = {tree.numbers[id(value)] for value in self._firm if id(value) in tree.numbers} if taint else set()
+        texts = self._texts(tree, decisions, firm)
+        tags = set().union(*[tree.containers[number] for number in firm if tree.containers[number].__class__ is dict])
+        if taint and taint.in_keys:
+            texts[MEDIUM].update(_texts_of(names - tags))
+        found = {least: taint.found_in(some, least=least) for least, some in texts.items()} if taint else {}
+        looked_at: set[str] = set()
+        for least, some in texts.items():
+            tainted = found.get(least, {})
+            looked_at |= (some - tainted.keys()) | set(tainted.values()) if tainted else some
+        look = rules.look(looked_at, new_keys=_texts_of(fresh))
+        hits = {least: _joined(found.get(least, {}), look.hits) for least in texts}
+        if hits[MEDIUM]:
+            self.renamed = {
+                name: hit[0]
+                for name in names
+                if (hit := (look.hits if name in tags else hits[MEDIUM]).get(_text_of(name))) is not None
+            }
         self.ruleset.keys.remember(fresh - hot.keys() - self.renamed.keys())
         self.ruleset.keys.keep({key: hot[key] for key in fresh if key in hot and key not in self.renamed})
         if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
             decisions.read_options()
-        if hits:
-            self._replace(tree, decisions, hits)
+        self._replace(tree, decisions, hits, firm)
         if decisions.late:
             again = {text for text, _, _ in decisions.late}
             tainted = taint.found_in(again) if taint else {}
@@ -172,16 +200,31 @@ class Walk:
         if not decisions.cut:
             rules.remember(look, decisions.gone)
 
-    def _replace(self, tree: Tree, decisions: Decisions, hits: Hits) -> None:
+    def _texts(self, tree: Tree, decisions: Decisions, firm: set[int]) -> dict[int, set[str]]:
+        """All texts to look at, by how sure it must be that a value in them is a secret."""
+        given: dict[int, set[str]] = {WEAK: set(), MEDIUM: set(), STRONG: set()}
+        for value, _, _, _, least in self._given:
+            given[least].add(_text_of(value))
+        texts = {*tree.texts, *given[WEAK]}
+        gone = decisions.gone_everywhere()
+        if gone:
+            texts -= gone.difference(given[WEAK])
+        for number in firm:
+            given[MEDIUM].update(tree.texts[tree.ends[number - 1] if number else 0 : tree.ends[number]])
+        return {**given, WEAK: texts}
+
+    def _replace(self, tree: Tree, decisions: Decisions, hits: dict[int, Hits], firm: set[int]) -> None:
         """Put what is left of each text in its place."""
-        if not hits.keys().isdisjoint(tree.texts):
+        usual = hits[WEAK]
+        if usual and not usual.keys().isdisjoint(tree.texts):
             ends = tree.ends
-            found = {bisect_right(ends, at) for at, text in enumerate(tree.texts) if text in hits}
+            found = {bisect_right(ends, at) for at, text in enumerate(tree.texts) if text in usual}
             for number in sorted(found):
                 if not decisions.is_cut_off(number):
-                    self._replace_in(tree.containers[number], tree.place(number), hits)
-        for value, holder, key, place in self._given:
-            hit = hits.get(_text_of(value))
+                    own = hits[MEDIUM] if number in firm else usual
+                    self._replace_in(tree.containers[number], tree.place(number), own)
+        for value, holder, key, place, least in self._given:
+            hit = hits[least].get(_text_of(value)) if hits[least] else None
             if hit is not None:
                 self._put(hit, holder, place, key)
 
@@ -212,6 +255,8 @@ class Walk:
 
 def _joined(tainted: dict[str, str], hits: Hits) -> Hits:
     """What becomes of texts in which first the request's own secrets were replaced, then what rules found."""
+    if not tainted:
+        return hits
     joined = dict(hits)
     for text, left in tainted.items():
         after, rules = hits.get(left, (left, []))

@@ -1,0 +1,121 @@
+"""Which of many texts may hold one of many values: one look at the texts, however many values there are.
+
+Every escape leaves plain letters and digits alone, so the longest run of them in a value, its *core*, stands in each of
+its forms but for base64, of which there are three, by how the value lies in it. A few cores are searched for one by
+one, which is fastest; many together by the letters they begin with.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_RUN = re.compile(r"[A-Za-z0-9]+")
+_SHORTEST, _LENGTH = 4, 8  # characters of a core
+_FEW = 48  # cores that are searched for one by one
+_URLSAFE = str.maketrans("+/", "-_")
+# What stands in front of a value in base64, by its length modulo three, and how many characters hold bits of it.
+_ALIGNMENTS = ((b"", 0), (b"\0", 2), (b"\0\0", 3))
+
+
+class _Cores:
+    """Texts of which some are looked for in others."""
+
+    __slots__ = ("few", "grams")
+
+    def __init__(self, cores: set[str]) -> None:
+        self.few = tuple(cores) if len(cores) <= _FEW else ()
+        self.grams: dict[int, set[str]] = {}
+        if not self.few:
+            for core in cores:
+                length = min(_LENGTH, max(_SHORTEST, len(core) // 2 * 2), len(core))
+                self.grams.setdefault(length, set()).add(core[:length])
+
+    def are_in(self, text: str) -> bool:
+        """Whether one of them is in a text."""
+        if self.few:
+            return any(core in text for core in self.few)
+        return any(
+            not grams.isdisjoint([text[at : at + length] for at in range(len(text) - length + 1)])
+            for length, grams in self.grams.items()
+        )
+
+    def places(self, text: str) -> list[int]:
+        """Where in a text they are."""
+        found: list[int] = []
+        for core in self.few:
+            at = text.find(core)
+            while at >= 0:
+                found.append(at)
+                at = text.find(core, at + 1)
+        for length, grams in self.grams.items():
+            found += [at for at in range(len(text) - length + 1) if text[at : at + length] in grams]
+        return sorted(found)
+
+
+class Gate:
+    """Cores of values.
+
+    Args:
+        values: as they came in.
+    """
+
+    __slots__ = ("_awkward", "_base64", "_cores")
+
+    def __init__(self, values: Iterable[str]) -> None:
+        cores: set[str] = set()
+        encoded: set[str] = set()
+        self._awkward = False  # whether a value has no core, so that each text with an escape may hold it
+        for value in values:
+            run = _longest_run(value)
+            if len(run) >= _SHORTEST:
+                cores.add(run[:_LENGTH])
+            else:
+                self._awkward = True
+                cores.add(value)
+            encoded.update(_of_base64(value))
+        self._base64 = _Cores(encoded)
+        self._cores = _Cores(cores | encoded)
+
+    def let_through(self, texts: Sequence[str]) -> list[str]:
+        """The texts that may hold a value."""
+        cores = self._cores
+        if self._awkward:
+            return [text for text in texts if _is_escaped(text) or cores.are_in(text)]
+        if not cores.few:
+            return [text for text in texts if cores.are_in(text)] if cores.grams else []
+        joined = "\0".join(texts)
+        present = [core for core in cores.few if core in joined]
+        return [text for text in texts if any(core in text for core in present)] if present else []
+
+    def places_of_base64(self, text: str) -> list[int]:
+        """Where in a text a value may stand in base64."""
+        return self._base64.places(text)
+
+
+def _is_escaped(text: str) -> bool:
+    return "%" in text or "\\" in text or "&" in text or "+" in text
+
+
+def _longest_run(text: str) -> str:
+    if text.isalnum() and text.isascii():
+        return text
+    return max(_RUN.findall(text), key=len, default="")
+
+
+def _of_base64(value: str) -> Iterator[str]:
+    """Two pieces of the value's base64 for each way it can lie in a longer one: a line may end within one."""
+    raw = value.encode("utf-8", "surrogatepass")
+    for before, first in _ALIGNMENTS:
+        # The last character holds bits of the neighbour behind.
+        last = (len(before) + len(raw)) * 8 // 6
+        encoded = binascii.b2a_base64(before + raw, newline=False)[first:last].decode()
+        head, tail = encoded[:_LENGTH], encoded[-_LENGTH:]
+        for piece in {head, tail}:
+            yield piece
+            if not piece.isalnum():
+                yield piece.translate(_URLSAFE)

@@ -1,0 +1,87 @@
+"""The normal form of a text: what is left when no escape can be undone any more.
+
+A value that is escaped any number of times, by any mixture of JSON, `repr`, percent-encoding and HTML, has the same
+normal form as the value itself, and the texts around it have theirs. So encodings need not be listed: a value is looked
+for in normal form, and each character of the normal form knows where in the text it came from.
+
+Runs of backslashes are one escape, since each level of JSON or `repr` doubles them. A plus counts as a space, which
+is how forms write one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_ROUNDS = 8
+_ESCAPE = re.compile(
+    r"%(?:25){0,20}([0-9A-Fa-f]{2})"
+    r"|\\+u([dD][89abAB][0-9A-Fa-f]{2})\\+u([dD][c-fC-F][0-9A-Fa-f]{2})"
+    r"|\\+(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))"
+    r"|&(?:amp;){0,20}(?:(lt|gt|quot|apos|amp);|#([0-9]{1,7});|#[xX]([0-9A-Fa-f]{1,6});)",
+    re.DOTALL,
+)
+_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
+_ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
+_PLUS = str.maketrans("+", " ")
+_HIGHEST = 0x10FFFF
+
+
+class Normal(NamedTuple):
+    """A text in normal form.
+
+    Attributes:
+        text: without escapes; a plus is still one.
+        origin: for each character where it begins in what it was made of, and where that ends; None if it is the same.
+    """
+
+    text: str
+    origin: list[int] | None
+
+    @property
+    def compared(self) -> str:
+        """As it is compared with others."""
+        return self.text.translate(_PLUS)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where some of its characters stand in what it was made of."""
+        return (start, end) if self.origin is None else (self.origin[start], self.origin[end])
+
+
+def normal(text: str) -> Normal:
+    """The normal form of a text."""
+    origin: list[int] | None = None
+    for _ in range(_ROUNDS):
+        if "%" not in text and "\\" not in text and "&" not in text:
+            break
+        pieces: list[str] = []
+        places: list[int] = []
+        at = 0
+        for match in _ESCAPE.finditer(text):
+            start, end = match.span()
+            char = _char(match)
+            if char is None:
+                continue
+            pieces += (text[at:start], char)
+            places += range(at, start + 1) if origin is None else origin[at : start + 1]
+            at = end
+        if not pieces:
+            break
+        pieces.append(text[at:])
+        places += range(at, len(text) + 1) if origin is None else origin[at:]
+        text, origin = "".join(pieces), places
+    return Normal(text, origin)
+
+
+def _char(match: re.Match[str]) -> str | None:
+    percent, high, low, four, eight, two, letter, entity, decimal, hexadecimal = match.groups()
+    if letter is not None:
+        return _LETTERS.get(letter, letter)
+    if percent is not None:
+        return chr(int(percent, 16))
+    if entity is not None:
+        return _ENTITIES[entity]
+    if high is not None:
+        return chr(0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF))
+    code = int(decimal) if decimal is not None else int(four or eight or two or hexadecimal, 16)
+    return chr(code) if code <= _HIGHEST else None
