@@ -30,7 +30,7 @@ _GRAM = 6
 _FEW = 8  # values that are searched for one by one
 _SAMPLED = 48  # places of a value that are tried for one by which no other is known
 _CUT = 8  # so many characters of a long value are still it, at the end of a text that was cut off there
-_MOST_CUTS = 16
+_MOST_CUTS, _LONGEST_CUT = 16, 1024
 _SHORT = 8  # a value of fewer characters is found as a whole word only
 
 
@@ -74,7 +74,7 @@ class Taint:
         unknown: whether there may be more of them that are not known by value.
     """
 
-    __slots__ = ("_few", "_gate", "_grams", "_heads", "_raw", "_strongest", "_tails", "unknown")
+    __slots__ = ("_few", "_gate", "_grams", "_heads", "_longest", "_raw", "_strongest", "_tails", "unknown")
 
     def __init__(self, values: Iterable[str] = (), *, in_path: Iterable[str] = (), unknown: bool = False) -> None:
         raw: dict[str, bool] = {}
@@ -112,6 +112,8 @@ class Taint:
             if len(one.text) > _CUT and one.strength != WEAK:
                 self._heads.setdefault(one.text[:_CUT], []).append(one)
                 self._tails.setdefault(one.text[-_CUT:], []).append(one)
+        longest = max((len(one.text) for one in ordered), default=0)
+        self._longest = min(longest, _LONGEST_CUT)  # how far a value that was cut off may reach
         self._strongest = max((one.strength for one in ordered), default=WEAK)
 
     def _index(self, ordered: list[_Value]) -> None:
@@ -238,9 +240,7 @@ class Taint:
                 return
             yield from self._beginning(compared, mark.start(), least)
             end = mark.end()
-            for at in range(end, min(end + 4096, len(compared)) - _CUT + 1):
-                if compared[at].isspace():
-                    break
+            for at in range(end, min(end + self._longest, len(compared)) - _CUT + 1):
                 for value in self._tails.get(compared[at : at + _CUT], ()):
                     stop = at + _CUT
                     if value.strength >= least and value.text.endswith(compared[end:stop]):
@@ -249,7 +249,7 @@ class Taint:
     def _beginning(self, compared: str, end: int, least: int) -> Iterator[Span]:
         if not self._heads or end < _CUT:
             return
-        for at in range(max(0, end - 4096), end - _CUT + 1):
+        for at in range(max(0, end - self._longest), end - _CUT + 1):
             for value in self._heads.get(compared[at : at + _CUT], ()):
                 if value.strength >= least and value.text.startswith(compared[at:end]):
                     yield at, end
