@@ -67,7 +67,7 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     others = 0
     for header, raw in pairs:
         if header.lower() == b"cookie":
-            if len(raw) > _MOST_CHARACTERS:
+            if len(raw) > _MOST_CHARACTERS or len(cookies) >= _MOST:
                 others += raw.count(b";") + 1
                 continue
             for part in decoded(raw).split(";"):

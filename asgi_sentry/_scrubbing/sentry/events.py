@@ -38,6 +38,7 @@ class _Keep:
 
 
 _REQUEST = ("request",)
+_LONGEST = 65_536  # characters of a text in variables and other data: Sentry shows far fewer
 KEEP = _Keep()
 """In `sections`: this part was decided elsewhere and is left as it is."""
 
@@ -175,13 +176,15 @@ def _scrubbed(
     fields: dict[str, Any] = {}
     for field, value in payload.items():
         _put_copy(value, fields, field, copier, exact=exact)
-    walk = Walk(ruleset)
+    walk = Walk(ruleset, longest=_LONGEST)
     held: list[tuple[tuple[str, ...], Any]] = []
     for path, other in sections.items():
         _hold(walk, fields, path, other, taint, held)
-    if taint is not None and taint.unknown and isinstance(fields.get("request"), dict):
-        # What is shown of the request itself was looked at, so that all that is secret in it is known.
-        part, notes = _part(ruleset, fields["request"], taint.known, _REQUEST, REQUEST, exact=exact)
+    section = fields.get("request")
+    if isinstance(section, dict) and ((taint is not None and taint.unknown) or _is_long(section.get("data"))):
+        # What is shown of the request itself was looked at: all that is secret in it is known, and it may be long.
+        known = None if taint is None else taint.known
+        part, notes = _part(ruleset, section, known, _REQUEST, REQUEST, exact=exact)
         walk.notes.extend(notes)
         held.append((_REQUEST, part))
         fields["request"] = None
@@ -198,6 +201,12 @@ def _scrubbed(
     if walk.renamed and isinstance(fields.get("_meta"), dict):
         rename_keys(fields["_meta"], walk.renamed)
     return fields, walk.notes
+
+
+def _is_long(data: Any) -> bool:
+    """Whether a request's data is or holds a text that is longer than others may be."""
+    texts = data.values() if isinstance(data, dict) else (data,)
+    return any(isinstance(text, (str, bytes)) and len(text) > _LONGEST for text in texts)
 
 
 def _put_copy(value: Any, holder: Any, key: Any, copier: Copier, *, exact: bool) -> None:

@@ -32,7 +32,7 @@ class _Cores:
         self.grams: dict[int, set[str]] = {}
         if not self.few:
             for core in cores:
-                length = min(_LENGTH, max(_SHORTEST, len(core) // 2 * 2), len(core))
+                length = _LENGTH if len(core) >= _LENGTH else min(_SHORTEST, len(core))
                 self.grams.setdefault(length, set()).add(core[:length])
 
     def are_in(self, text: str) -> bool:

@@ -1,8 +1,9 @@
 """Where a request's secrets are: headers, cookies, query, path, body.
 
 A value is one where its own name is denied, or where it looks like a credential in a cookie. What stands in the path
-or the route of the request anyway is none, but for a parameter of the path whose name is denied: an app's own words
-stay. The names within a denied object speak for themselves; a list has none, so its members go by its name.
+or the route of the request anyway is none, unless it looks like a credential, or is a parameter of the path whose name
+is denied: an app's own words stay. The names within a denied object speak for themselves; a list has none, so its
+members go by its name.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_NODES = 50_000  # of a body
 _MOST_FOUND = 2 * MAX_VALUES  # in one part of a request; some are found twice
-_MOST_FIELDS = 4096  # of a query
+_MOST_FIELDS = 1024  # of a query
 _DEEPEST_JSON, _LONGEST_JSON = 3, 262_144  # of JSON in texts
 _AUTHORIZATION = frozenset({b"authorization", b"proxy-authorization"})
 _SUBPROTOCOL = b"sec-websocket-protocol"
@@ -40,6 +41,7 @@ _ARGUMENT = re.compile(r"([A-Za-z_]\w{0,100})\s{0,10}:\s{0,10}\$([A-Za-z_]\w{0,1
 _DIGEST_SECRET = re.compile(
     r"(?:response|cnonce|nonce|opaque|signature|credential|key)=\"?([^\",\s]{6,})", re.IGNORECASE
 )
+_PAIRED = re.compile("[=:>]")  # in each text with a name and a value in it
 _NAME_FIELDS = ("name", "key", "field")
 
 
@@ -92,12 +94,16 @@ def collect_taint(
             unknown = True
     if unknown and not truncated:
         count_cut("secrets")
-    own = f"{path}\n{route}"
     return Taint(
-        (value for value in values if value not in own),
+        (value for value in values if not _is_own(value, path, route)),
         in_path=(value for value in in_path if value not in route),
         unknown=unknown,
     )
+
+
+def _is_own(value: str, path: str, route: str) -> bool:
+    """Whether a value stands in the request's own route, or in its path and may be a word of it."""
+    return value in route or (value in path and strength(value) != STRONG)
 
 
 def _texts_of(raw: bytes) -> list[str]:
@@ -287,7 +293,7 @@ def _of_text(value: str, how: int, keys: Ruleset, depth: int) -> Iterator[str]:
         yield value
     if value[:1] in {"{", "["}:
         yield from _of_json(value, keys, depth)
-    elif how == _PLAIN:  # XML, GraphQL, or JSON that was cut off
+    elif how == _PLAIN and _PAIRED.search(value):  # XML, GraphQL, or JSON that was cut off
         yield from (value[start:end] for start, end, rule in pair_spans(value, keys.keys) if rule == PASSWORD)
 
 

@@ -22,13 +22,14 @@ _JOINT = r"[-_./:+,;!?&= '\u2019]"
 _WORDS = re.compile(rf"(?:[a-z]{{2,10}}://)?[/.~]*{_PART}(?:{_JOINT}{{1,3}}{_PART})*{_JOINT}*\Z")
 _LONG_NUMBER = re.compile(r"\d{5,}")
 _LONGEST = 4096
+_FEWEST_LETTERS = 4  # different ones in a credential; the size of a screen has one
 
 
 def strength(value: str) -> int:
     """WEAK, MEDIUM or STRONG."""
     if len(value) > _LONGEST:
         return STRONG
-    if _HEX.match(value) or looks_random(value):
+    if _HEX.match(value) or (looks_random(value) and len(set(filter(str.isalpha, value))) >= _FEWEST_LETTERS):
         return STRONG
     if value.isdigit():
         return WEAK

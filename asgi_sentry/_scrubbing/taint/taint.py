@@ -25,7 +25,7 @@ REQUEST = "@request"  # the id for what is scrubbed because it came in with the 
 UNKNOWN = "@unknown"  # and for what may have come in with the part of the request that nobody looked at
 MIN_LENGTH = 6
 _SHORTEST = 4  # the same in normal form
-MAX_VALUES, _MAX_CHARACTERS = 1024, 262_144
+MAX_VALUES, _MAX_CHARACTERS = 512, 262_144
 _GRAM = 6
 _FEW = 8  # values that are searched for one by one
 _SAMPLED = 48  # places of a value that are tried for one by which no other is known
@@ -55,6 +55,7 @@ _LINES = re.compile(r"[A-Za-z0-9+/_-]{40,76}(?:\r?\n[ \t]{0,8}[A-Za-z0-9+/_-]{1,
 _TO_STANDARD = str.maketrans("-_", "+/", " \t\r\n")
 _ENDS_CUT = re.compile("\\.\\.\\.|\u2026")
 _RUNS = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
+_ESCAPES = frozenset("%\\&")
 _OPAQUE = re.compile(r"[^\s\"'`<>(){}\[\],;=]{6,}")
 _ADDRESS = re.compile(r"0x[0-9a-f]+\Z")
 
@@ -74,7 +75,7 @@ class Taint:
         unknown: whether there may be more of them that are not known by value.
     """
 
-    __slots__ = ("_few", "_gate", "_grams", "_heads", "_longest", "_raw", "_strongest", "_tails", "unknown")
+    __slots__ = ("_few", "_gate", "_grams", "_heads", "_literal", "_longest", "_raw", "_strongest", "_tails", "unknown")
 
     def __init__(self, values: Iterable[str] = (), *, in_path: Iterable[str] = (), unknown: bool = False) -> None:
         raw: dict[str, bool] = {}
@@ -103,6 +104,8 @@ class Taint:
         # Longest first, so that a value within another does not leave the rest of the other standing.
         ordered = sorted(found.values(), key=lambda value: (-len(value.text), value.text))
         self._few = tuple(ordered) if len(ordered) <= _FEW else tuple(v for v in ordered if len(v.text) < _GRAM)
+        # Of a value with what looks like an escape in it, an escape's end may be its neighbour.
+        self._literal = tuple(text for text in raw if not _ESCAPES.isdisjoint(text))[:_FEW]
         self._grams: dict[str, list[tuple[_Value, int]]] = {}
         if len(ordered) > _FEW:
             self._index(ordered)
@@ -198,7 +201,18 @@ class Taint:
             is_cut = shown.text[end : end + 1] in {".", "\u2026"}
             if self._is_encoded(shown.text[start:end], least, cut=is_cut):
                 spans.append((start, end))
-        return [shown.span(start, end) for start, end in spans]
+        found = [shown.span(start, end) for start, end in spans]
+        if shown.origin is not None and least < STRONG:
+            found += self._literally(text)
+        return found
+
+    def _literally(self, text: str) -> Iterator[Span]:
+        """Where values stand as they are."""
+        for value in self._literal:
+            at = text.find(value)
+            while at >= 0:
+                yield at, at + len(value)
+                at = text.find(value, at + len(value))
 
     def _found(self, compared: str, least: int) -> Iterator[Span]:
         """Where values stand in a text in normal form."""
@@ -281,8 +295,9 @@ class Taint:
                 decoded = binascii.a2b_base64(piece)
             except ValueError:
                 continue
-            compared = normal(decoded.decode("latin-1")).compared
-            if any(self._found(compared, least)):
+            plain = decoded.decode("latin-1")
+            compared = normal(plain).compared
+            if any(self._found(compared, least)) or any(self._literally(plain)):
                 return True
             if cut and any(self._beginning(compared, len(compared), least)):
                 return True

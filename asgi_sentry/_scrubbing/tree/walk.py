@@ -11,6 +11,7 @@ from bisect import bisect_right
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
 from asgi_sentry._scrubbing.taint.taint import REQUEST
 from asgi_sentry._scrubbing.text.commands import PROGRAMS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.text.texts import Hits
     from asgi_sentry._scrubbing.tree.notes import Place
 
+LENGTH = "@length"  # the id for what is too long to be looked at
 _STRINGS = frozenset({str})
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
 _new_root = partial(tuple.__new__, Root)  # as the class does it, at a third of the cost
@@ -37,16 +39,19 @@ class Walk:
 
     Args:
         ruleset: whose key terms and rules decide.
+        longest: how many characters a text within containers may have; of a longer one its length is shown. None for
+            any number.
 
     Attributes:
         notes: what was redacted.
         renamed: keys that held a secret, and what became of them.
     """
 
-    __slots__ = ("_firm", "_fixed", "_given", "_roots", "notes", "renamed", "ruleset")
+    __slots__ = ("_firm", "_fixed", "_given", "_longest", "_roots", "notes", "renamed", "ruleset")
 
-    def __init__(self, ruleset: Ruleset) -> None:
+    def __init__(self, ruleset: Ruleset, *, longest: int | None = None) -> None:
         self.ruleset = ruleset
+        self._longest = longest
         self.notes = Notes()
         self.renamed: dict[Any, str] = {}
         self._roots: list[Root] = []
@@ -122,6 +127,8 @@ class Walk:
         for root in self._roots:
             tree.add_root(root)
         tree.gather(keys.plain)
+        if self._longest is not None and max(map(len, tree.texts), default=0) > self._longest:
+            self._describe(tree, self._longest)
         met, hot, fresh = self._keys_of(tree, everything=taint is not None and taint.in_keys)
         decisions = Decisions(self.ruleset, tree, self.notes, hot)
         decisions.decide()
@@ -139,6 +146,20 @@ class Walk:
                 rename_keys(root.value, self.renamed)
         if self.renamed:
             self.notes.rename(self.renamed)
+
+    def _describe(self, tree: Tree, longest: int) -> None:
+        """Show the length of texts that are too long to be looked at."""
+        for number, at in (
+            (bisect_right(tree.ends, at), at) for at, text in enumerate(tree.texts) if len(text) > longest
+        ):
+            source = tree.containers[number]
+            for key, value in list(source.items() if source.__class__ is dict else enumerate(source)):
+                if value.__class__ in TEXTS and len(value) > longest:
+                    count_cut("length")
+                    left = f"<{len(value)} characters>"
+                    source[key] = left if value.__class__ is str else left.encode()
+                    self.notes.add(tree.place(number), key, LENGTH)
+            tree.texts[at] = ""
 
     def _keys_of(self, tree: Tree, *, everything: bool) -> tuple[set[Any], dict[Any, int], set[Any]]:
         """The keys to look at as texts; those that say something, and what; those that nobody has met."""

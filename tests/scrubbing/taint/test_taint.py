@@ -128,12 +128,12 @@ def test_it_never_shows_what_it_holds():
 
 
 def test_it_is_bounded_and_says_so():
-    few = collect_taint(body={"password": [f"value-{number}" for number in range(5000)]}, keys=SCRUBBER.ruleset)
+    few = collect_taint(body={"password": [f"value-{number}" for number in range(500)]}, keys=SCRUBBER.ruleset)
     assert not few.unknown
-    assert few.replace("value-4999") == (FILTERED, True)
+    assert few.replace("value-499") == (FILTERED, True)
     many = collect_taint(body={"password": [f"value-{number}" for number in range(20_000)]}, keys=SCRUBBER.ruleset)
     assert many.unknown
-    assert len(many._raw) <= 8192
+    assert len(many._raw) <= 512
 
 
 def test_a_word_is_not_replaced_within_another():

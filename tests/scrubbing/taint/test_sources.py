@@ -1,0 +1,199 @@
+# ruff: noqa: E501 - tables read best one case a line
+"""What of a request is a secret, and what is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from asgi_sentry._scrubbing import FILTERED, Scrubber, collect_taint
+
+RULES = Scrubber().ruleset
+
+
+def held(**parts) -> set[str]:
+    return set(collect_taint(keys=RULES, **parts)._raw)
+
+
+@pytest.mark.parametrize(
+    ("parts", "secret"),
+    [
+        ({"path": "/reset/ab12cd34", "route": "/reset/{token}", "path_params": {"token": "ab12cd34"}}, "ab12cd34"),
+        ({"body": {"query": "query($p: String!) { login(name: $n, password: $p) { id } }", "variables": {"p": "gr4ph-value"}}}, "gr4ph-value"),
+        ({"body": {"query": 'mutation { login(password: "gr4ph-value") { id } }'}}, "gr4ph-value"),
+        ({"query": b"query=query($x:String)%7Blogin(token:$x)%7D&variables=%7B%22x%22:%22gr4ph-value%22%7D"}, "gr4ph-value"),
+        ({"headers": [(b"sec-websocket-protocol", b"bearer, s0cket-token1")]}, "s0cket-token1"),
+        ({"headers": [(b"sec-websocket-protocol", b"graphql-ws, 9f86d081884c7d659a2feaa0")]}, "9f86d081884c7d659a2feaa0"),
+        ({"query": b"code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkjqwe12"}, "SplxlOBeZQQYbYS6WxSbIA"),
+        ({"query": b"code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkjqwe12"}, "af0ifjsldkjqwe12"),
+        ({"body": {"payload": json.dumps({"user": {"password": "hunter22"}})}}, "hunter22"),
+        ({"body": {"payload": json.dumps({"inner": json.dumps({"api_key": "deep-9value"})})}}, "deep-9value"),
+        ({"headers": [(b"authorization", b"Basic " + base64.b64encode(b"alice77:s3cret:x"))]}, "s3cret:x"),
+        ({"headers": [(b"authorization", b"Basic " + base64.b64encode(b"alice77:s3cret:x"))]}, "alice77"),
+        ({"headers": [(b"cookie", b"tracking=9f86d081884c7d65")]}, "9f86d081884c7d65"),
+        ({"headers": [(b"cookie", b"prefs=%7B%22token%22%3A%22j5on-cookie%22%7D")]}, "j5on-cookie"),
+        ({"body": [["password", "p4ir-value"], ["user", "x"]]}, "p4ir-value"),
+        ({"body": {"session": {"type": "realtime", "client_secret": "ek_9f86d081"}}}, "ek_9f86d081"),
+    ],
+)  # fmt: skip
+def test_secrets_are_known_wherever_they_come_in(parts, secret):
+    assert secret in held(**parts)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"body": {"session": {"type": "realtime", "model": "gpt-realtime"}}},
+        {"body": {"query": "query($p: String!) { item(name: $p) { id } }", "variables": {"p": "gr4ph-value"}}},
+        {"query": b"code=SAVE10&state=CA"},
+        {"query": b"code=summer-sale-2024-newsletter&page=2"},
+        {"headers": [(b"sec-websocket-protocol", b"graphql-transport-ws, v12.stomp")]},
+        {"headers": [(b"x-request-id", b"4bf92f3577b34da6a3ce929d0e0e4736")]},
+        {"headers": [(b"cookie", b"session=checkout")], "path": "/shop/checkout"},
+        {"headers": [(b"x-api-key", b"orders")], "route": "/api/orders/{id}"},
+        {"path": "/items/ab12cd34", "route": "/items/{id}", "path_params": {"id": "ab12cd34"}},
+        {"path": "/token/tokens", "route": "/token/tokens", "path_params": {"token": "tokens"}},
+    ],
+)  # fmt: skip
+def test_what_is_no_secret_is_none(parts):
+    assert held(**parts) == set()
+
+
+ORDINARY_COOKIES = [
+    "",
+    "theme=dark",
+    "lang=en-US",
+    "locale=de_DE.UTF-8",
+    "timezone=America/Argentina/Buenos_Aires",
+    "return_to=/checkout/payment-method",
+    "next=%2Faccount%2Forders%3Fpage%3D2",
+    "variant=checkout-redesign-treatment",
+    "ab_test=pricing_experiment_variant_b",
+    "experiment=new-onboarding-2024-q4:control",
+    "campaign=summer-sale-2024-newsletter",
+    "utm_source=google-shopping-ads",
+    "utm_campaign=black_friday_2024_retargeting",
+    "referrer=https://www.example.com/products/blue-widget",
+    "_ga=GA1.2.1234567890.1700000000",
+    "_gid=GA1.2.987654321.1700000001",
+    "ua=Mozilla%2F5.0%20(X11%3B%20Linux%20x86_64)%20AppleWebKit%2F537.36",
+    "consent=analytics:true,marketing:false",
+    "last_visit=2024-11-26T15:12:43Z",
+    "last_product=blue-suede-shoes-size-42",
+    "cart_total=12345678901.50",
+    "screen=1920x1080x24@2x",
+    "feature_flags=newCheckout,darkMode,betaSearch",
+    "currency=EUR",
+    "host=api.internal.example.com",
+    "module=shop.payments.gateway",
+    "file=/srv/app/shop/payments.py",
+    "model=gpt-realtime-preview-2024",
+    "coupon=WELCOME-TO-THE-SHOP",
+    "region=eu-central-1",
+    "warehouse=Hamburg%20Altona%20West",
+    "",
+]
+
+
+@pytest.mark.parametrize("cookie", ORDINARY_COOKIES)
+def test_ordinary_cookies_are_no_secrets(cookie):
+    assert held(headers=[(b"cookie", cookie.encode())]) == set()
+    name, _, value = cookie.partition("=")
+    assert held(query=f"{name}={value}".encode()) == set()
+    assert held(body={name: value}) == set()
+
+
+def event() -> dict:
+    return {
+        "transaction": "GET /shop/checkout",
+        "transaction_info": {"source": "route"},
+        "release": "shop@1.2.3",
+        "environment": "europe-berlin",
+        "logger": "shop.payments",
+        "fingerprint": ["checkout", "payment_method", "orders.service"],
+        "tags": {"flow": "checkout", "checkout": "payment_method", "model": "gpt-realtime"},
+        "request": {"url": "http://x/shop/checkout"},
+        "logentry": {"message": "checkout of %s failed", "params": [7], "formatted": "x"},
+        "breadcrumbs": {"values": [{"category": "checkout"}]},
+        "spans": [{"op": "checkout", "description": "x", "data": {"http.route": "/shop/checkout"}}],
+        "exception": {
+            "values": [
+                {
+                    "type": "checkout",
+                    "value": "no gpt-realtime at /srv/checkout/shop",
+                    "stacktrace": {
+                        "frames": [{"filename": "checkout.py", "function": "checkout", "context_line": "checkout()"}]
+                    },
+                }
+            ]
+        },
+    }
+
+
+@pytest.mark.parametrize("word", ["checkout", "payment_method", "orders.service", "realtime", "europe-berlin", "gpt"])
+def test_a_word_that_a_client_sends_as_its_session_touches_nothing_of_the_apps(word):
+    scrubber = Scrubber()
+    taint = collect_taint(headers=[(b"cookie", f"session={word}; sid={word}".encode())], keys=RULES)
+    sent, alone = event(), event()
+    scrubber.scrub_event(sent, taint=taint)
+    scrubber.scrub_event(alone)
+    assert sent == alone
+
+
+def test_a_plain_word_under_a_denied_name_is_a_whole_word_of_free_text():
+    taint = collect_taint(body={"password": "swordfish"}, keys=RULES)
+    for text in ("swordfishes", "my-swordfish", "a/swordfish/b", "swordfish.example", "x_swordfish"):
+        assert taint.replace(text) == (text, False)
+    assert taint.replace("it was swordfish.") == (f"it was {FILTERED}.", True)
+    assert taint.replace("('swordfish', 1)") == (f"('{FILTERED}', 1)", True)
+    phrase = collect_taint(body={"password": "correct horse battery"}, keys=RULES)
+    assert phrase.replace("got 'correct horse battery'") == (f"got '{FILTERED}'", True)
+
+
+def test_a_denied_parameter_of_the_path_goes_from_the_url_and_the_route_stays():
+    scrubber = Scrubber()
+    params = {"path": "/reset/ab12cd34/x", "route": "/reset/{token}/x", "path_params": {"token": "ab12cd34"}}
+    sent = {
+        "transaction": "GET /reset/{token}/x",
+        "transaction_info": {"source": "route"},
+        "request": {"url": "http://x/reset/ab12cd34/x"},
+    }
+    scrubber.scrub_event(sent, taint=collect_taint(keys=RULES, **params))
+    assert sent["transaction"] == "GET /reset/{token}/x"
+    assert sent["request"]["url"] == f"http://x/reset/{FILTERED}/x"
+
+
+def test_what_is_not_known_by_value_is_described():
+    scrubber = Scrubber()
+    taint = collect_taint(body={"a": 1}, truncated=True, keys=RULES)
+    sent = {
+        "message": "no such user Tr0ub4dor&3 in orders of /srv/app at 0x7f00aa",
+        "request": {"data": {"order": "A-77x41"}},
+        "tags": {"order": "checkout"},
+        "extra": {"word": "checkout", "other": "Tr0ub4dor&3"},
+    }
+    scrubber.scrub_event(sent, taint=taint)
+    assert sent["message"] == f"no such user {FILTERED} in orders of /srv/app at 0x7f00aa"
+    assert sent["request"]["data"] == {"order": "A-77x41"}
+    assert sent["extra"] == {"word": "checkout", "other": FILTERED}
+    assert sent["tags"] == {"order": "checkout"}
+
+
+def test_the_value_that_is_one_too_many_is_described():
+    secrets = [f"s3cret-{number}" for number in range(3000)]
+    taint = collect_taint(body={"password": secrets}, keys=RULES)
+    assert taint.unknown
+    for secret in (secrets[0], secrets[500], secrets[700], secrets[-1]):
+        assert secret not in taint.replace(f"it is {secret} here")[0]
+
+
+def test_a_part_that_cannot_be_read_makes_what_it_may_hold_unknown():
+    class Odd(dict):
+        def items(self):
+            raise RuntimeError("no")
+
+    taint = collect_taint(body=Odd(a=1), headers=[(b"x-api-key", b"k-123456")], keys=RULES)
+    assert taint.unknown
+    assert taint.replace("k-123456")[1]
