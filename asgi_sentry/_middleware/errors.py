@@ -30,11 +30,12 @@ class ErrorPolicyMiddleware(Layer):
         disconnects: whether cancelled requests, and clients that went away, are errors.
         fingerprints: exception class or name to a list of texts, in which `"{{ default }}"` is Sentry's own grouping,
             or to a function of the exception that returns one or None. One that `before_send` sets wins.
-        per_fingerprint: how many of the same fingerprint are sent, such as `"10/minute"`; the next one that is sent
-            says in its extra data how many were not (`suppressed`).
+        per_fingerprint: how many of the same kind (the fingerprint, else type and place) are sent, such as
+            `"10/minute"`; the next one that is sent says in its extra data how many were not (`suppressed`). Each
+            process has an equal part of it, and at least one.
         error_budget: how many errors are sent in all, such as `"5000/month"`: spent evenly over the period, with room
-            for bursts, never over.
-        workers: the number of processes that share the budget in equal parts, where no `sharing` does it better.
+            for bursts, never over. A twentieth is kept for kinds that were not sent for an hour.
+        workers: the number of processes that share these in equal parts, where no `sharing` does it better.
         sharing: `SharedLimits(redis_url)`, for a budget of all processes together.
 
     Raises:
@@ -63,6 +64,7 @@ class ErrorPolicyMiddleware(Layer):
             disconnects=disconnects,
             fingerprints=fingerprints,
             per_fingerprint=per_fingerprint,
+            workers=(lambda: workers) if sharing is None else (lambda: sharing.workers),
         )
         allowed = budget(error_budget, what="error_budget", workers=workers, sharing=sharing)
         super().__init__(app, Plan(errors=(ErrorRules(policy=policy, budget=allowed),)))

@@ -1,11 +1,13 @@
 """`ErrorPolicy`: which exceptions are errors, what they are grouped by, and how many of a kind are sent.
 
 An exception is ignored by its type, by the status it was answered with, by the path of its request, or because the
-client went away. What is left may get a fingerprint by rule. The same fingerprint is sent so many times a minute; the
-others are counted, and the next one that is sent says how many there were (`suppressed`).
+client went away. What is left may get a fingerprint by rule. The same kind is sent so many times a minute; the others
+are counted, and the next one that is sent says how many there were (`suppressed`).
 
-Fingerprints can hold what an outsider sent. So at most `MAX_KINDS` are remembered; when all of them are in use, those
-that come new share one limit until an old one has been quiet for a period.
+Nobody can silence a new error by a flood of others. A kind is what no client can vary (see `kinds.py`). Fingerprints by
+rule may hold what a client sent; so at most `MAX_KINDS` are remembered, by their hashes, and when there are more the
+one that was not seen the longest is forgotten. A kind that is not remembered is sent. Of an error budget a part is kept
+for kinds that were not sent for an hour (`Budget.take`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._paths import PathRules
+from asgi_sentry._request.kinds import kind_of
 from asgi_sentry._sampling.limits import TokenBucket
 from asgi_sentry._sampling.locks import Locked
 from asgi_sentry._sampling.outcome import statuses
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     Fingerprint = Sequence[str] | Callable[[BaseException], Sequence[str] | None]
 
 MAX_KINDS = 1_024
+NEWS = 3_600.0
+"""Seconds after which a kind that was not sent is a new one again."""
+SLOTS = 32
+"""Times that each kind remembers: 256 bytes."""
 
 CANCELLATIONS = frozenset({"asyncio.exceptions.CancelledError", "trio.Cancelled"})
 DISCONNECTS = CANCELLATIONS | frozenset(
@@ -58,17 +65,18 @@ class Admission(NamedTuple):
 
     admitted: bool
     suppressed: int
+    news: bool = True  # none of its kind was sent for long
 
 
 class _Kind:
-    """One fingerprint's limit and how many it held back."""
+    """One kind's limit, how many it held back, and when one was sent."""
 
-    __slots__ = ("bucket", "seen", "suppressed")
+    __slots__ = ("before", "bucket", "sent", "suppressed")
 
-    def __init__(self, limit: Limit, clock: Callable[[], float], seen: float) -> None:
-        self.bucket = TokenBucket(limit, clock=clock)
+    def __init__(self, bucket: TokenBucket | None) -> None:
+        self.bucket = bucket
         self.suppressed = 0
-        self.seen = seen
+        self.sent = self.before = float("-inf")  # the last one, and the one before that
 
 
 class ErrorPolicy(Locked):
@@ -77,7 +85,9 @@ class ErrorPolicy(Locked):
     `ignore` and the keys of `fingerprints` are exception classes, or their names (`"ValueError"`, or with the module,
     `"starlette.exceptions.HTTPException"`); a subclass counts as its base. The first key that matches gives the
     fingerprint, a sequence of texts, in which `"{{ default }}"` is Sentry's own grouping, or a function of the
-    exception that returns one or None. `per_fingerprint` is a limit such as `"10/minute"`, None for no limit.
+    exception that returns one or None. `per_fingerprint` is a limit such as `"10/minute"`, None for no limit; each of
+    `workers` processes has an equal part of it, and at least one. It is not shared otherwise: an error of a kind that a
+    process has not seen is sent at once, and nobody waits to hear whether another process has sent one.
 
     Raises:
         ValueError: A limit, a status or a path rule can't be read.
@@ -92,8 +102,8 @@ class ErrorPolicy(Locked):
         "_kinds",
         "_limit",
         "_paths",
-        "_rest",
         "_statuses",
+        "_workers",
     )
 
     def __init__(
@@ -105,6 +115,7 @@ class ErrorPolicy(Locked):
         disconnects: bool = False,
         fingerprints: Mapping[ExceptionRule, Fingerprint] | None = None,
         per_fingerprint: str | None = None,
+        workers: Callable[[], int] = lambda: 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -120,8 +131,8 @@ class ErrorPolicy(Locked):
         )
         self._limit = None if per_fingerprint is None else Limit.parse(per_fingerprint, what="per_fingerprint")
         self._clock = clock
-        self._kinds: OrderedDict[tuple[str, ...], _Kind] = OrderedDict()
-        self._rest: _Kind | None = None
+        self._workers = workers
+        self._kinds: OrderedDict[int, _Kind] = OrderedDict()  # by the hashes, since their texts may be a client's
 
     def ignored(self, error: BaseException | None, scope: Mapping[str, Any], status: int | None = None) -> str | None:
         """Why an error is not sent (`exception`, `status` or `path`), None if it is to be sent."""
@@ -168,86 +179,46 @@ class ErrorPolicy(Locked):
                 return None
         return None
 
-    def admit(self, event: Mapping[str, Any]) -> Admission:
+    def admit(self, event: Mapping[str, Any], place: str | None = None) -> Admission:
         """Count an event that is about to be sent, and say whether it may be. Never raises for odd events."""
-        limit = self._limit
-        if limit is None:
-            return Admission(admitted=True, suppressed=0)
-        key = kind_of(event)
+        key = hash(kind_of(event, place))
         now = self._clock()
         with self._lock:
-            kind = self._kind(key, limit, now)
-            if not kind.bucket.take():
+            kind = self._kind(key)
+            news = now - kind.sent >= NEWS
+            if kind.bucket is not None and not kind.bucket.take():
                 kind.suppressed += 1
-                return Admission(admitted=False, suppressed=0)
+                return Admission(admitted=False, suppressed=0, news=news)
             suppressed, kind.suppressed = kind.suppressed, 0
-            return Admission(admitted=True, suppressed=suppressed)
+            kind.before, kind.sent = kind.sent, now
+            return Admission(admitted=True, suppressed=suppressed, news=news)
 
-    def put_back(self, event: Mapping[str, Any], suppressed: int) -> None:
+    def put_back(self, event: Mapping[str, Any], suppressed: int, place: str | None = None) -> None:
         """An admitted event was not sent after all: the next of its kind has to tell of it, too."""
-        if self._limit is None:
-            return
-        key = kind_of(event)
         with self._lock:
-            kind = self._kinds.get(key) or self._rest
+            kind = self._kinds.get(hash(kind_of(event, place)))
             if kind is not None:
                 kind.suppressed += suppressed + 1
+                kind.sent = kind.before
 
-    def _kind(self, key: tuple[str, ...], limit: Limit, now: float) -> _Kind:
+    def _kind(self, key: int) -> _Kind:
         kind = self._kinds.get(key)
         if kind is not None:
-            kind.seen = now
             self._kinds.move_to_end(key)
             return kind
-        if len(self._kinds) >= MAX_KINDS:
-            oldest = next(iter(self._kinds))
-            if now - self._kinds[oldest].seen < limit.seconds:
-                if self._rest is None:
-                    self._rest = _Kind(limit, self._clock, now)
-                return self._rest
-            del self._kinds[oldest]
-        self._kinds[key] = kind = _Kind(limit, self._clock, now)
+        while len(self._kinds) >= MAX_KINDS:
+            self._kinds.popitem(last=False)
+        bucket = None
+        if self._limit is not None:
+            part = Limit(count=max(1, self._limit.count // self._workers()), seconds=self._limit.seconds)
+            bucket = TokenBucket(part, clock=self._clock, slots=SLOTS)
+        self._kinds[key] = kind = _Kind(bucket)
         return kind
 
 
 def is_cancellation(error: BaseException) -> bool:
     """Whether an exception is how an event loop ends a task."""
     return not CANCELLATIONS.isdisjoint(_names(error))
-
-
-def kind_of(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """What an event is grouped by, near enough to Sentry's grouping to count by.
-
-    Its fingerprint; in place of the default one the type of its exception and the place where the app raised it, or
-    the template of its message.
-    """
-    default = _default_kind(event)
-    fingerprint = event.get("fingerprint")
-    if not isinstance(fingerprint, (list, tuple)) or not fingerprint:
-        return default
-    parts: list[str] = []
-    for part in fingerprint:
-        parts += default if part in ("{{ default }}", "{{default}}") else (str(part),)
-    return tuple(parts)
-
-
-def _default_kind(event: Mapping[str, Any]) -> tuple[str, ...]:
-    values = _at(event.get("exception"), "values")
-    if isinstance(values, list) and values and isinstance(values[-1], dict):
-        last = values[-1]
-        frames = _at(last.get("stacktrace"), "frames")
-        frames = [frame for frame in frames if isinstance(frame, dict)] if isinstance(frames, list) else []
-        # The innermost frame of the app's own, else the innermost at all.
-        own = [frame for frame in frames if frame.get("in_app")] or frames
-        place = own[-1] if own else {}
-        names = (last.get("type"), place.get("module") or place.get("filename"), place.get("function"))
-        return tuple(str(name) for name in names)
-    template = _at(event.get("logentry"), "message") or event.get("message")
-    return ("message", str(event.get("logger")), str(template)[:200])
-
-
-def _at(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None
 
 
 def _names(error: BaseException) -> set[str]:

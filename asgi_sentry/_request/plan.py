@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asgi_sentry._request.routes import NameStyle
     from asgi_sentry._request.user import UserPolicy
     from asgi_sentry._sampling.late import LateDecisions
-    from asgi_sentry._sampling.sampler import Gate, PathSampler
+    from asgi_sentry._sampling.sampler import Gate, PathSampler, Purse
     from asgi_sentry._scrubbing import Scrubber
 
 
@@ -75,7 +75,7 @@ class ErrorRules:
     """Which errors are sent, and how many."""
 
     policy: ErrorPolicy
-    budget: Gate | None = None
+    budget: Purse | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

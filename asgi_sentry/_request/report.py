@@ -14,6 +14,7 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._counters import count_error
 from asgi_sentry._request.facts import scope_for, status_of
 from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header
+from asgi_sentry._request.kinds import place_of
 from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
 from asgi_sentry._request.tag import Clean, Tag
@@ -70,10 +71,11 @@ class Report:
             # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
             event.pop("request", None)
             event.pop("user", None)
+        place = place_of(hint) if kind is None and self._facts.plan.errors else None
         if view.door is not None:
-            event["event_id"] = Tag(event["event_id"], self, clean)
+            event["event_id"] = Tag(event["event_id"], self, clean, place)
             return event
-        if not self.admits(event):
+        if not self.admits(event, place):
             return None
         try:
             event = sdk.serialized(event)  # as it is sent: the app's own objects may raise when they are looked at
@@ -109,20 +111,27 @@ class Report:
         """Let go of the exceptions that were reported, and with them of all that their frames hold."""
         self._reported.clear()
 
-    def admits(self, event: dict[str, Any]) -> bool:
+    def admits(self, event: dict[str, Any], place: str | None = None) -> bool:
         """Whether an event may be sent after all hooks have run: by the limit of its kind and by the budget.
 
         The one that is sent after others were held back says how many in `extra`.
+
+        Args:
+            event: as it is sent.
+            place: where its message comes from, if its tag is off already.
         """
         if event.get("type") is not None:
             return True
+        tag = event.get("event_id")
+        if isinstance(tag, Tag):
+            place = tag.place
         for rules in self._facts.plan.errors:
-            admission = rules.policy.admit(event)
+            admission = rules.policy.admit(event, place)
             if not admission.admitted:
                 count_error("limit")
                 return False
-            if rules.budget is not None and not rules.budget.take():
-                rules.policy.put_back(event, admission.suppressed)
+            if rules.budget is not None and not rules.budget.take(ordinary=not admission.news):
+                rules.policy.put_back(event, admission.suppressed, place)
                 count_error("budget")
                 return False
             if admission.suppressed:

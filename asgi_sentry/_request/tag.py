@@ -38,15 +38,19 @@ class Tag(str):
     keeps its request's report alive for just as long as it waits.
     """
 
-    __slots__ = ("clean", "report")
+    __slots__ = ("clean", "place", "report")
     report: Reporter
     clean: Clean | None
+    place: str | None  # where a message comes from (`kinds.place_of`)
 
-    def __new__(cls, text: str, report: Reporter, clean: Clean | None = None) -> Tag:  # noqa: PYI034 - typing.Self is newer than 3.10
+    def __new__(  # noqa: PYI034 - typing.Self is newer than 3.10
+        cls, text: str, report: Reporter, clean: Clean | None = None, place: str | None = None
+    ) -> Tag:
         """Tag the text."""
         tag = super().__new__(cls, text)
         tag.report = report
         tag.clean = clean
+        tag.place = place
         return tag
 
     def plain(self) -> str:

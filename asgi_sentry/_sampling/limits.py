@@ -33,19 +33,19 @@ class TokenBucket(Locked):
     """Says yes at most `limit.count` times in any window of `limit.seconds`.
 
     The law: for every t, at most `count` calls of `take` in the half-open window [t, t + seconds) return
-    True. For a count up to `SLOTS` it is also generous: a call is refused only if `count` others were
+    True. For a count up to `slots` it is also generous: a call is refused only if `count` others were
     granted in the period before it. Above, a refusal may come up to one batch (a thousandth of the count)
     early.
     """
 
     __slots__ = ("_clock", "_room", "_seconds", "_size", "_slot", "_times", "limit")
 
-    def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic, slots: int = SLOTS) -> None:
         super().__init__()
         self.limit = limit
         self._clock = clock
         self._seconds = limit.seconds
-        self._size = -(-limit.count // SLOTS)  # requests in a batch
+        self._size = -(-limit.count // slots)  # requests in a batch
         self._times = array("d", [float("-inf")]) * -(-limit.count // self._size)
         self._slot = len(self._times) - 1
         self._room = 0  # in the batch at `_slot`

@@ -42,6 +42,13 @@ class Gate(Protocol):
         """Take a token if there is one; never waits."""
 
 
+class Purse(Protocol):
+    """A budget of errors, of which a part is kept for those of an unseen kind."""
+
+    def take(self, *, ordinary: bool = False) -> bool:
+        """Spend one, if the budget allows; an ordinary one is not of an unseen kind. Never waits."""
+
+
 class Minimum(Protocol):
     """Says when one more must be kept: a `Reservoir`, or one that is shared between processes."""
 

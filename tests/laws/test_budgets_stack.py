@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import sentry_sdk
 
@@ -56,6 +58,47 @@ def test_errors_and_transactions_have_budgets_of_their_own(start, mode):
         "error_budget": (0, 3),
     }
     assert lost(transport)["event_processor", "error"] == 10 - before["error_budget"].available
+
+
+async def shop(scope, receive, send):
+    """Logs what a client sent; and one path fails."""
+    if scope["path"] == "/db":
+        raise RuntimeError("boom")
+    logging.getLogger("shop").error(f"no such item: {scope['path']}")  # noqa: G004 - as people do
+    await respond(scope, receive, send)
+
+
+def ask_for(app, paths):
+    for path in paths:
+        drive(app, [()], path=path)
+
+
+@pytest.mark.parametrize("options", [{"per_fingerprint": "10/minute"}, {"error_budget": "60/month"}])
+def test_a_flood_of_one_kind_hides_no_other(start, mode, options):
+    """By texts that differ, and by sheer number."""
+    transport = start()
+    app = ErrorPolicyMiddleware(shop, **options)
+    ask_for(app, [f"/{n}" for n in range(80)])
+    flood = len(transport.items("event"))
+    assert 1 <= flood <= 60
+    ask_for(app, ["/db"])
+    assert transport.items("event")[-1]["exception"]["values"][-1]["type"] == "RuntimeError"
+    if "per_fingerprint" in options:
+        assert flood == 10
+    else:
+        assert asgi_sentry.budgets()["error_budget"].spent == flood + 1
+
+
+def test_messages_by_hand_are_of_a_kind_by_their_place(start, mode):
+    transport = start()
+
+    async def app(scope, receive, send):
+        asgi_sentry.capture_message(f"hello {scope['path']}")
+        sentry_sdk.capture_message(f"hello {scope['path']}")
+        await respond(scope, receive, send)
+
+    ask_for(ErrorPolicyMiddleware(app, per_fingerprint="3/minute"), [f"/{n}" for n in range(10)])
+    assert len(transport.items("event")) == 2 * 3
 
 
 def test_ignored_errors_spend_nothing(start, mode):

@@ -24,7 +24,7 @@ from starlette.routing import Mount, Route
 import asgi_sentry
 from asgi_sentry import PathSamplingMiddleware, Rate, Settings, TransactionFilterMiddleware
 from asgi_sentry._middleware.layer import Layer
-from asgi_sentry._request import record as record_module
+from asgi_sentry._request import ending, facts
 from asgi_sentry._request.plan import Allowance, Plan
 from asgi_sentry._sampling.budgets import Budget
 from asgi_sentry._sampling.ledger import SPREAD
@@ -372,7 +372,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time that requests are measured by."""
     made = Clock()
     made.now = 1_000_000.0
-    monkeypatch.setattr(record_module, "time", SimpleNamespace(monotonic=made))
+    for module in (facts, ending):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=made))
     return made
 
 

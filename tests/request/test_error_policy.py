@@ -13,7 +13,8 @@ import starlette.websockets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry._request.error_policy import MAX_KINDS, Admission, ErrorPolicy, kind_of
+from asgi_sentry._request.error_policy import MAX_KINDS, NEWS, Admission, ErrorPolicy
+from asgi_sentry._request.kinds import kind_of, place_of
 from tests.strategies import Clock, arrivals
 
 SCOPE = {"type": "http", "method": "GET", "path": "/x"}
@@ -159,24 +160,61 @@ def test_the_example_of_the_documentation() -> None:
     assert policy.admit(event()) == Admission(admitted=True, suppressed=0)
     assert sum(policy.admit(event()).admitted for _ in range(412)) == 0
     clock.now += 60
-    assert policy.admit(event()) == Admission(admitted=True, suppressed=412)
+    assert policy.admit(event()) == Admission(admitted=True, suppressed=412, news=False)
     assert policy.admit(event(function="g")) == Admission(admitted=True, suppressed=0)
 
 
 def test_without_a_limit_all_are_sent() -> None:
     policy = ErrorPolicy()
-    assert all(policy.admit(event()) == (True, 0) for _ in range(100))
+    assert all(policy.admit(event())[:2] == (True, 0) for _ in range(100))
 
 
-def test_fingerprints_of_outsiders_fill_no_memory_and_pass_no_limit() -> None:
+def test_a_flood_of_fingerprints_fills_no_memory_and_hides_nothing() -> None:
+    policy = ErrorPolicy(per_fingerprint="2/minute", clock=Clock())
+    for n in range(3 * MAX_KINDS):
+        policy.admit(event(fingerprint=[f"secret {n}"]))
+        policy.admit(event("Known"))
+    assert len(policy._kinds) == MAX_KINDS
+    assert all(isinstance(key, int) for key in policy._kinds)  # no text of a client's
+    assert policy.admit(event("New")).admitted
+    assert not policy.admit(event("Known")).admitted  # one that goes on is not forgotten
+
+
+def test_a_kind_is_news_until_it_is_sent_and_again_after_an_hour() -> None:
     clock = Clock()
-    policy = ErrorPolicy(per_fingerprint="2/minute", clock=clock)
-    admitted = sum(policy.admit(event(fingerprint=[str(n)])).admitted for n in range(5 * MAX_KINDS))
-    assert len(policy._kinds) == MAX_KINDS
-    assert admitted == MAX_KINDS + 2  # one of each that is remembered, and two of the rest
-    clock.now += 60
-    assert policy.admit(event(fingerprint=["new"])).admitted
-    assert len(policy._kinds) == MAX_KINDS
+    policy = ErrorPolicy(clock=clock)
+    assert policy.admit(event()).news
+    policy.put_back(event(), 0)  # the budget had none left
+    assert policy.admit(event()).news
+    assert not policy.admit(event()).news
+    assert policy.admit(event("Other")).news
+    clock.now += NEWS
+    assert policy.admit(event()).news
+
+
+def test_workers_divide_the_limit_of_a_kind_and_each_sends_a_new_one() -> None:
+    for workers, each in ((1, 5), (2, 2), (5, 1), (9, 1)):
+        policy = ErrorPolicy(per_fingerprint="5/minute", clock=Clock(), workers=lambda workers=workers: workers)
+        assert sum(policy.admit(event()).admitted for _ in range(20)) == each
+
+
+def log(message: str) -> str | None:
+    """As the SDK's handler has it: within the call that logs."""
+    return place_of({"log_record": logging.makeLogRecord({"pathname": "a.py", "lineno": 3, "msg": message})})
+
+
+def test_the_kind_of_a_message_is_its_place_and_not_its_text() -> None:
+    here = [log(f"no such item: {n}") for n in range(3)]
+    there = log("no such item: 3")
+    assert len(set(here)) == 1
+    # In the same function, and so from the same caller, but on another line.
+    kinds = [kind_of({"logentry": {"message": f"{n}"}, "logger": "app"}, place) for n, place in enumerate(here)]
+    assert len(set(kinds)) == 1
+    assert kind_of({"message": "x"}, there) == kind_of({"message": "y"}, there)
+    assert place_of({"exc_info": (ValueError, ValueError(), None)}) is None
+    captured = [place_of({}) for _ in range(2)]
+    assert captured[0] == captured[1]
+    assert captured[0] != place_of({})
 
 
 # --- bad input ---
