@@ -1,10 +1,11 @@
-"""What was decided in this process since its start, by reason.
+"""What was decided in this process since its start, by reason. A forked child begins at zero.
 
 Counting is one dictionary entry a decision. Threads that count at the very same time may lose one of the two.
 """
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 
 from asgi_sentry import _state as state
@@ -12,6 +13,9 @@ from asgi_sentry import _state as state
 _transactions: defaultdict[str, int] = defaultdict(int)
 _errors: defaultdict[str, int] = defaultdict(int)
 _cut: defaultdict[str, int] = defaultdict(int)
+_faults: defaultdict[str, int] = defaultdict(int)
+state.register("_counters: faults", _faults.clear)
+_MOST = 256  # parts that may fail: they are few, and named by us
 state.register("_counters: decisions about transactions", _transactions.clear)
 state.register("_counters: what became of errors", _errors.clear)
 state.register("_counters: what was too much to be looked at", _cut.clear)
@@ -32,14 +36,31 @@ def count_cut(what: str) -> None:
     _cut[what] += 1
 
 
+def count_fault(what: str) -> None:
+    """Count a failure of ours, or of a callback of the user's, by the part that failed."""
+    if what in _faults or len(_faults) < _MOST:
+        _faults[what] += 1
+
+
 def counters() -> dict[str, dict[str, int]]:
     """What became of each request's transaction and of each error, in this process since its start.
 
     Returns:
         Under `transactions`: `sampled`; `kept` by a late decision; `excluded`; not sampled by `parent`, `dice`,
-        `adaptive`, `at_most` or `budget`, or by the SDK's own rate or sampler (`sdk`); dropped late by `status`.
+        `adaptive`, `at_most` or `budget`, or by the SDK's own rate or sampler (`sdk`); dropped late by `status`; `lost`
+        by a fault.
         Under `errors`: `sent`, `repeated`, or not sent because of `exception`, `status`, `path`, `limit` or `budget`.
         Under `cut`: what requests held beyond the bounds of what is looked at, and is described in place of being
         shown: `headers`, `cookies`, a text's `length`, `secrets` that are not all known by value.
+        Under `faults`: what failed, of ours or of your callbacks, such as `resolve`.
     """
-    return {"transactions": dict(_transactions), "errors": dict(_errors), "cut": dict(_cut)}
+    return {"transactions": dict(_transactions), "errors": dict(_errors), "cut": dict(_cut), "faults": dict(_faults)}
+
+
+def _begin_child() -> None:
+    for each in (_transactions, _errors, _cut, _faults):
+        each.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_begin_child)

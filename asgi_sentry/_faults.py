@@ -1,4 +1,4 @@
-"""Where our own faults end: in one line of the log, never in the app.
+"""Where our own faults end: in one line of the log, however often they come, and never in the app.
 
 The line has the type of the exception and not its text, which may quote the data it stumbled over; the traceback is
 there at level DEBUG. The logger is one that the SDK ignores, so a fault makes no event, breadcrumb or log of its own.
@@ -7,9 +7,12 @@ there at level DEBUG. The logger is one that the SDK ignores, so a fault makes n
 from __future__ import annotations
 
 import logging
+import time
+from collections import OrderedDict
 from contextlib import suppress
 
 from asgi_sentry import _state as state
+from asgi_sentry._counters import count_fault
 
 logger = logging.getLogger("asgi_sentry")
 
@@ -18,17 +21,58 @@ SIGNALS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 def note(what: str, exc: BaseException, consequence: str) -> None:
-    """Log that something of ours, or a callback of the user's, failed.
+    """Log that something of ours, or a callback of the user's, failed: once a minute, and then how often since.
+
+    How often in all is told by `counters()`.
 
     Args:
         what: the part that failed, such as `resolve`.
         exc: what it raised.
         consequence: what this means for what is sent.
     """
+    kind = type(exc).__name__
+    count_fault(what)
     with suppress(Exception):  # a logging filter of the app's may raise, and here is the last place to stop that
-        logger.warning("%s failed with %s; %s", what, type(exc).__name__, consequence)
-        logger.debug("%s failed", what, exc_info=exc)
+        times = _due(f"{what} {kind}")
+        if times:
+            again = f", {times} times in the last minute" if times > 1 else ""
+            logger.warning("%s failed with %s%s; %s", what, kind, again, consequence)
+            logger.debug("%s failed", what, exc_info=exc)
 
+
+def seldom(text: str) -> None:
+    """Log a warning once a minute, and then how often it would have been; the texts are few and fixed."""
+    with suppress(Exception):
+        times = _due(text)
+        if times:
+            logger.warning("%s%s", text, f" ({times} times in the last minute)" if times > 1 else "")
+
+
+def _due(text: str) -> int:
+    """How often something was to be said since it was said last; 0 while it need not be said again.
+
+    Threads that fail at the very same time may lose a count, or say it twice.
+    """
+    now = time.monotonic()
+    said = _lately.get(text)
+    if said is None:
+        while len(_lately) >= _MOST:
+            _lately.popitem(last=False)
+        _lately[text] = (now, 0)
+        return 1
+    at, since = said
+    if now - at < _AGAIN:
+        _lately[text] = (at, since + 1)
+        return 0
+    _lately[text] = (now, 0)
+    return since + 1
+
+
+_AGAIN = 60.0
+"""Seconds before the same fault is said again."""
+_MOST = 256
+_lately: OrderedDict[str, tuple[float, int]] = OrderedDict()  # when it was said, and how often it was not since
+state.register("_faults: what was said lately", _lately.clear)
 
 _said: set[str] = set()
 state.register("_faults: what was said once", _said.clear)

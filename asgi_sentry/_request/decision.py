@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from decimal import Decimal
 from functools import lru_cache
 from numbers import Real
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from asgi_sentry import _sdk as sdk
     from asgi_sentry._sampling.sampler import Choice, RuleState
-
-logger = logging.getLogger("asgi_sentry")
 
 
 class Decision(NamedTuple):
@@ -171,7 +168,8 @@ def _decide_like_the_sdk(
     given, rate = rate, _fraction(rate)
     if rate is None:
         # Not its value: a sampler can return anything that it found in the request.
-        logger.warning("no sample rate within [0, 1], but a %s; the request is not sampled", type(given).__name__)
+        what = type(given).__name__
+        faults.seldom(f"no sample rate within [0, 1], but a {what}; the request is not sampled")
         return Decision(sampled=False, rate=None, reason="sample_rate", by="sdk")
     halvings = view.downsample()
     effective = rate / 2**halvings

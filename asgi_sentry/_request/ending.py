@@ -32,6 +32,27 @@ def end_root(facts: Facts, failure: BaseException | None, report: Callable[[], R
     root, decided = facts.root, facts.decision
     if root is None or decided is None:
         return
+    try:
+        became = _end(facts, root, decided, failure, report)
+    except Exception as exc:
+        became = decided.by
+        if root.may_be_decided_late:
+            faults.note("ending a transaction", exc, "it is lost")
+            became = "lost"
+            root.drop("internal_sdk_error")
+        else:
+            faults.note("ending a transaction", exc, "it goes without its description")
+            root.finish(failure)
+    count_transaction(became)
+
+
+def _end(
+    facts: Facts,
+    root: sdk.Root,
+    decided: Decision,
+    failure: BaseException | None,
+    report: Callable[[], Report],
+) -> str:
     if decided.rule is not None and decided.rule.adaptive is not None:
         template = template_below(facts.scope, facts.ruled_below, facts.app)
         if template is not None:
@@ -43,7 +64,7 @@ def end_root(facts: Facts, failure: BaseException | None, report: Callable[[], R
         root.finish(failure)
     if root.hides_its_trace:
         facts.scopes.go_on(facts.view, facts.context, root)
-    count_transaction(became)
+    return became
 
 
 def _end_recorded(

@@ -12,7 +12,6 @@ for kinds that were not sent for an hour (`Budget.take`).
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,8 +55,6 @@ The `OSError`s of a broken connection are not among them: a database raises the 
 # Litestar has no class of its own for a client that goes away in the midst of its body.
 LITESTARS_NAME = "litestar.exceptions.http_exceptions.InternalServerException"
 LITESTARS_WORDS = "client disconnected prematurely"
-
-logger = logging.getLogger(__name__)
 
 
 class Admission(NamedTuple):
@@ -175,7 +172,7 @@ class ErrorPolicy(Locked):
             except faults.SIGNALS:
                 raise
             except BaseException as fault:
-                logger.warning("the fingerprint for %s raised %s", name, type(fault).__name__)
+                faults.note(f"the fingerprint for {name}", fault, "Sentry groups the error by itself")
                 return None
         return None
 

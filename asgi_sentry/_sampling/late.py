@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from asgi_sentry import _faults as faults
 from asgi_sentry._sampling.ledger import Ledger
 from asgi_sentry._sampling.limits import TokenBucket
 from asgi_sentry._sampling.outcome import Outcome, statuses
@@ -110,15 +111,23 @@ class LateDecisions:
 
         What the dice kept (`sampled`) stays kept and takes no token.
         """
-        for rule in self.rules:
-            if rule.holds(outcome):
-                break
-        else:
+        rule = next((rule for rule in self.rules if _holds(rule, outcome)), None)
+        if rule is None:
             return None
         if not sampled and not self._gate.take():
             self._ledger.drop()
             return Late(kept=False, rate=None, rule=rule.name)
         return Late(kept=True, rate=1 / self._ledger.keep(), rule=rule.name)
+
+
+def _holds(rule: KeepRule, outcome: Outcome) -> bool:
+    try:
+        return bool(rule.holds(outcome))
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note(f"the keep rule {rule.name}", exc, "it holds for no such request")
+        return False
 
 
 def _failed(outcome: Outcome) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,14 +16,17 @@ import sentry_sdk
 
 from asgi_sentry import (
     BodyScrubbingMiddleware,
+    ErrorPolicyMiddleware,
     HeaderScrubbingMiddleware,
     PathSamplingMiddleware,
     Scrubber,
     SentryMiddleware,
     TransactionFilterMiddleware,
     UserContextMiddleware,
+    capture_exception,
     capture_message,
     compose,
+    counters,
     set_user_context,
     trace_function,
     wrap,
@@ -30,8 +34,10 @@ from asgi_sentry import (
 from asgi_sentry import _faults as faults_module
 from asgi_sentry._request.record import RequestRecord, current
 from asgi_sentry._sdk import supports
+from asgi_sentry.keep import KeepRule
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import Start, transactions
+from tests.strategies import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -398,6 +404,90 @@ def test_a_fault_is_one_line_with_the_type_alone(caplog: pytest.LogCaptureFixtur
         faults_module.note("this", ValueError(SECRET), "that happens")
     assert [record.getMessage() for record in caplog.records] == ["this failed with ValueError; that happens"]
     assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_a_fault_that_comes_always_is_said_once_a_minute_and_how_often(
+    caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(faults_module, "time", SimpleNamespace(monotonic=clock))
+    before = counters()["faults"].get("this", 0)
+    for minute in range(2):
+        clock.now = 60.0 * minute
+        for _ in range(1_000):
+            faults_module.note("this", ValueError(SECRET), "that happens")
+            faults_module.seldom("a text")
+    assert [record.getMessage() for record in caplog.records] == [
+        "this failed with ValueError; that happens",
+        "a text",
+        "this failed with ValueError, 1000 times in the last minute; that happens",
+        "a text (1000 times in the last minute)",
+    ]
+    assert counters()["faults"]["this"] - before == 2_000
+
+
+def test_faults_that_differ_fill_no_memory(caplog: pytest.LogCaptureFixture) -> None:
+    for n in range(1_000):
+        faults_module.note(f"this {n}", ValueError(), "that happens")
+    assert len(caplog.records) == 1_000
+    assert len(faults_module._lately) <= 256
+    assert len(counters()["faults"]) <= 256
+
+
+@pytest.mark.parametrize("where", ["resolve", "rule", "keep", "sampler", "fingerprint"])
+async def test_a_callback_that_always_raises_is_no_flood(
+    start: Start, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(**({"traces_sampler": raising(ValueError())} if where == "sampler" else {}))
+    layers: dict[str, Any] = {
+        "resolve": partial(UserContextMiddleware, resolve=raising(ValueError())),
+        "rule": partial(TransactionFilterMiddleware, exclude=(raising(ValueError()),)),
+        "keep": partial(PathSamplingMiddleware, keep=(KeepRule(name="mine", holds=raising(ValueError())),)),
+        "sampler": SentryMiddleware,
+        "fingerprint": partial(ErrorPolicyMiddleware, fingerprints={"ValueError": raising(ValueError())}),
+    }
+
+    async def busy(scope: Any, receive: Any, send: Any) -> None:
+        for n in range(3):
+            logging.getLogger("app").warning("a line")
+            capture_message(f"message {n}")
+        capture_exception(ValueError())
+        await app(scope, receive, send)
+
+    stack = compose(busy, layers[where])
+    for _ in range(20):
+        await answer(stack)
+    ours = [record for record in caplog.records if record.name.startswith("asgi_sentry")]
+    assert len(ours) <= 1
+
+
+@pytest.mark.parametrize("fault", [AttributeError("x"), PanicException("rust")])
+async def test_a_keep_rule_that_raises_loses_nothing(start: Start, mode: str, fault: BaseException) -> None:
+    """What the dice sampled is sent, and what they did not is counted."""
+    if mode == "stream":
+        pytest.skip("streaming sends spans as they end")
+    transport = start()
+    rule = KeepRule(name="mine", holds=raising(fault))
+    for share, sent in ((1.0, 3), (0.0, 3)):
+        stack = compose(app, partial(PathSamplingMiddleware, default=share, keep=(rule,)))
+        for _ in range(3):
+            await answer(stack)
+        assert len(transactions(transport)) == sent
+    assert ("sample_rate", "transaction", 1) in transport.lost
+    assert counters()["faults"]["the keep rule mine"] >= 3
+
+
+async def test_a_fault_at_the_end_of_a_transaction_is_counted(start: Start, mode: str, monkeypatch: Any) -> None:
+    transport = start()
+    monkeypatch.setattr("asgi_sentry._request.ending._end", raising(ValueError()))
+    before = counters()["transactions"].get("lost", 0)
+    await answer(wrap(app))
+    if mode == "stream":  # what is on its way is sent, without its description
+        assert len(transactions(transport)) == 1
+        return
+    assert counters()["transactions"]["lost"] - before == 1
+    assert transactions(transport) == []
+    assert ("internal_sdk_error", "transaction", 1) in transport.lost
 
 
 def test_a_warning_for_all_requests_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:

@@ -100,7 +100,7 @@ def test_a_fingerprint_function_that_raises_leaves_the_default(caplog: pytest.Lo
     def faulty(_: BaseException) -> list[str]:
         raise RuntimeError("hunter2")
 
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.INFO):
         assert ErrorPolicy(fingerprints={"ValueError": faulty}).fingerprint(ValueError()) is None
     assert "RuntimeError" in caplog.text
     assert "hunter2" not in caplog.text
