@@ -331,11 +331,11 @@ class Pages:
             return PlainTextResponse("This request came from another page.\n", 403)
         try:
             asked = dict(json.loads(body))
-            if asked.get("status") is None:
+            if asked["status"] is None:
                 self._state.outages.end()
             else:
                 self._state.outages.begin(Outage(**{**asked, "categories": tuple(asked.get("categories") or ())}))
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             return PlainTextResponse(f"Not begun: {error}\n", 400)
         self._state.store.version += 1
         return PlainTextResponse("OK\n")
