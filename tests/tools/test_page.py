@@ -128,7 +128,7 @@ def test_every_answer_carries_the_policy(sink, path):
     assert "unsafe" not in policy
     assert "*" not in policy
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["x-frame-options"] == "DENY"
     for nonce in re.findall(r'nonce="([^"]*)"', body.decode()):
         assert f"script-src 'nonce-{nonce}'" in policy

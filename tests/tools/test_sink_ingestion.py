@@ -424,8 +424,8 @@ def test_senders_in_parallel_lose_nothing(fresh):
 FIELDS = ("exception", "values", "items", "contexts", "trace", "data", "user", "id", "_meta", "", "rem", "attributes",
           "value", "timestamp", "start_timestamp", "end_timestamp", "spans", "message", "logentry", "request", "url",
           "transaction", "discarded_events", "quantity", "reason", "aggregates", "exited", "duration", "attrs",
-          "is_segment", "name", "stacktrace", "frames", "vars", "lineno", "pre_context", "context_line", "breadcrumbs", "span_id",
-          "parent_span_id", "trace_id", "sample_rate", "level")  # fmt: skip
+          "is_segment", "name", "stacktrace", "frames", "vars", "lineno", "pre_context", "context_line", "breadcrumbs",
+          "span_id", "parent_span_id", "trace_id", "sample_rate", "level")  # fmt: skip
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("\ud800"),
     lambda inner: (

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _REFUSAL = b"This sink does not answer to that name. Start it with --allow-host NAME if it should.\n"
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not `no-referrer`, under which a browser says `Origin: null` for our own forms.
+    (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
