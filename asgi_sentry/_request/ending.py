@@ -110,7 +110,7 @@ def _late(facts: Facts, failure: BaseException | None, *, sampled: bool) -> Late
         return None
     outcome = Outcome(
         status=status_of(facts),
-        seconds=time.monotonic() - facts.began,
+        seconds=(time.monotonic() if facts.ended is None else facts.ended) - facts.began,
         failed=failure is not None or facts.handled is not None,
     )
     return facts.plan.late.settle(outcome, sampled=sampled)
@@ -128,4 +128,10 @@ def _send(facts: Facts, root: sdk.Root, failure: BaseException | None, report: C
             root.set_attributes(described.root_attributes(whole=not root.has_request_section))
         except Exception as exc:
             faults.note("describing the request", exc, "its transaction goes without it")
+        if facts.ended is not None:
+            try:
+                root.ended(facts.ended, facts.returned, failure)
+                failure = None  # it is that of the work behind the response
+            except Exception as exc:
+                faults.note("describing what came after a response", exc, "its transaction goes without it")
     root.finish(failure)

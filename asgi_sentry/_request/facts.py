@@ -54,10 +54,12 @@ class Facts:
         "body",  # the copy of what the app read; None: nothing yet
         "bound_user",  # by `set_user_context`
         "answered",  # the status of the response
+        "ended",  # when its last message passed, by the monotonic clock; None: it did not, or not yet
         "handled",  # the exception behind a failed response
         "failure",  # what the app raised
         "finished",  # whether the root span has ended
         # Closing.
+        "returned",  # when the app was done, by the monotonic clock; only set where `ended` is
         "closed",
     )
 
@@ -79,6 +81,8 @@ class Facts:
         self.body: BodyCopy | None = None
         self.bound_user = _NOBODY
         self.answered: int | None = None
+        self.ended: float | None = None
+        self.returned: float
         self.handled: Handled | None = None
         self.failure: BaseException | None = None
         self.finished = self.closed = False

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import sys
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Message, Receive, Send
 
 _RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+# How a response may end otherwise, and what says that it does not yet: https://asgi.readthedocs.io/en/latest/extensions.html
+_OTHER_ENDS = {
+    "http.response.trailers": "more_trailers",
+    "http.response.zerocopysend": "more_body",
+    "http.response.pathsend": "",
+}
 # What the closing codes of a server's fault say in HTTP's terms: https://www.iana.org/assignments/websocket/
 _FAULTS = {1011: 500, 1012: 503, 1013: 503, 1014: 502}
 
@@ -83,7 +90,13 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
                 facts.answered = status = _number(message.get("status"))
                 if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
                     note_handled(facts, status)
-            elif kind != "http.response.body" and _see(facts, message) and shaken is not None:
+            elif kind == "http.response.body":
+                if not message.get("more_body"):
+                    facts.ended = monotonic()
+            elif kind in _OTHER_ENDS:
+                if not message.get(_OTHER_ENDS[kind]):
+                    facts.ended = monotonic()
+            elif _see(facts, message) and shaken is not None:
                 shaken()
         except Exception as exc:
             faults.note("looking at a response", exc, "its status may be missing")

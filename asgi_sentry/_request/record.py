@@ -8,6 +8,7 @@ it, from a child task, a worker thread or a background task; and it goes when th
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -260,6 +261,8 @@ class RequestRecord(Facts):
         if self.closed:
             return
         self.closed = True
+        if self.ended is not None:
+            self.returned = time.monotonic()
         try:
             if self.failure is not None or self.handled is not None:
                 self._report_failures()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._sdk.names import Baggage, Transaction
 from asgi_sentry._sdk.options import ORIGIN
+from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN
 from asgi_sentry._sdk.unsent import silence
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 class TransactionRoot:
     """Classic mode, sampled, or recorded until its end decides."""
 
-    __slots__ = ("_reason", "_transaction", "_view")
+    __slots__ = ("_ended", "_reason", "_transaction", "_view")
     recording = True
     may_be_decided_late = has_request_section = hides_its_trace = True
 
@@ -35,6 +38,7 @@ class TransactionRoot:
         name: str,
         asgi_scope: Mapping[str, Any],
     ) -> None:
+        self._ended: float | None = None
         baggage = context.baggage_for_root()
         transaction = Transaction(
             op=op,
@@ -95,7 +99,31 @@ class TransactionRoot:
         for key, value in attributes.items():
             self._transaction.set_data(key, value)
 
+    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+        self._ended = at
+        transaction = self._transaction
+        so_far = (time.perf_counter_ns() - transaction._start_timestamp_monotonic_ns) / 1e9
+        now = transaction.start_timestamp + timedelta(seconds=so_far)
+        end = now - timedelta(seconds=time.monotonic() - at)
+        recorder = transaction._span_recorder
+        later = [
+            span
+            for span in (recorder.spans if recorder is not None else ())
+            if span is not transaction and span.start_timestamp >= end and span.parent_span_id == transaction.span_id
+        ]
+        if until - at < WORTH_A_SPAN and failure is None and not later:
+            return
+        background = transaction.start_child(op=BACKGROUND, name=BACKGROUND, start_timestamp=end, origin=ORIGIN)
+        for span in later:
+            span.parent_span_id = background.span_id
+        if failure is not None:
+            background.set_status("internal_error")
+        background.finish(end_timestamp=end + timedelta(seconds=until - at))
+
     def finish(self, exc: BaseException | None) -> None:
+        if self._ended is not None:  # it takes its end from this clock
+            ago = time.monotonic() - self._ended
+            self._transaction._start_timestamp_monotonic_ns += int(ago * 1e9)
         if self.sampled:
             self._transaction.__exit__(type(exc) if exc is not None else None, exc, None)
         else:
@@ -139,6 +167,9 @@ class UnsampledRoot:
 
     def keep(self, rate: float) -> None:
         """Nothing: it was not recorded."""
+
+    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+        """Nothing: it is not sent."""
 
     def finish(self, exc: BaseException | None) -> None:
         # What the SDK counts for a sampler that returns 0.

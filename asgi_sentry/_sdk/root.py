@@ -37,6 +37,15 @@ class Root(Protocol):
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Attach what describes the request."""
 
+    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+        """Say that the request ended before: what has been done since is a child span, `asgi.background`.
+
+        Args:
+            at: when the last message of the response passed, by the monotonic clock.
+            until: when the app was done.
+            failure: what was raised since.
+        """
+
     def finish(self, exc: BaseException | None) -> None:
         """End it: send what was sampled, count what was not."""
 
@@ -48,3 +57,10 @@ class Root(Protocol):
 
     def discard(self) -> None:
         """Take it back as if it had never been started."""
+
+
+BACKGROUND = "asgi.background"
+"""The op of what is done for a request after its response has ended."""
+
+WORTH_A_SPAN = 0.005
+"""Seconds that it takes at least. Frameworks return within some tenths of a millisecond."""

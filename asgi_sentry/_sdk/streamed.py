@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.names import NoOpStreamedSpan, StreamedSpan
+from asgi_sentry._sdk.names import NoOpStreamedSpan, StreamedSpan, traces
 from asgi_sentry._sdk.options import ORIGIN
+from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN
 from asgi_sentry._sdk.unsent import silence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from asgi_sentry._sdk.client_view import ClientView
     from asgi_sentry._sdk.scopes import Scopes
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 class StreamedRoot:
     """Streaming mode: the segment, sampled or not."""
 
-    __slots__ = ("_segment", "sampled")
+    __slots__ = ("_end", "_segment", "sampled")
     may_be_decided_late = has_request_section = False
     hides_its_trace = True
 
@@ -40,6 +44,7 @@ class StreamedRoot:
         name: str,
     ) -> None:
         self.sampled = sampled
+        self._end: datetime | None = None  # where it ended before it is finished
         shared: dict[str, Any] = {
             "name": name,
             "scope": scopes.current,
@@ -86,10 +91,25 @@ class StreamedRoot:
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         self._segment.set_attributes(dict(attributes))
 
+    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+        segment: Any = self._segment
+        ago = time.monotonic() - at
+        so_far = (time.perf_counter_ns() - segment._start_timestamp_monotonic_ns) / 1e9
+        self._end = segment._start_timestamp + timedelta(seconds=so_far - ago)
+        if until - at < WORTH_A_SPAN and failure is None:
+            return
+        attributes: dict[str, Any] = {"sentry.op": BACKGROUND, "sentry.origin": ORIGIN}
+        background: Any = traces.start_span(BACKGROUND, attributes=attributes, parent_span=segment, active=False)
+        background._start_timestamp = self._end
+        background._start_timestamp_monotonic_ns -= int(ago * 1e9)
+        if failure is not None:
+            background.status = "error"
+        background.end(self._end + timedelta(seconds=until - at))
+
     def finish(self, exc: BaseException | None) -> None:
         if exc is not None:
             self._segment.status = "error"
-        self._segment.end()
+        self._segment.end(self._end)
         segment: Any = self._segment
         segment._scope = None  # its segment is itself, so that it would hold the scope until it is collected
 
