@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
+from asgi_sentry._middleware.shutdown import flushing
 from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Layer:
         __tracebackhide__ = True  # the SDK leaves our frame out of the app's tracebacks
         if scope.get("type") not in ("http", "websocket"):
             say_at_start(self._plan)
+            if scope.get("type") == "lifespan":
+                send = flushing(send)
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
         if type(record) is not RequestRecord:

@@ -148,19 +148,31 @@ class SharedLimits:
     def close(self) -> None:
         """Stop the thread and give back what is held. Takes no longer than `TIMEOUT`, a few times."""
         self._stop.set()
-        self._event.set()
-        if self._thread is not None:
-            self._thread.join(4 * TIMEOUT)
-            if self._thread.is_alive():  # it hangs in a call, and no other would fare better
-                return
-            self._thread = None
+        if self._pause():
+            self._quietly(self._connection.close)
+
+    def rest(self) -> None:
+        """Do as `close`, until the next request."""
+        if not self._stop.is_set() and self._pause():
+            self._stop.clear()
+
+    def _pause(self) -> bool:
+        """Stop the thread and give back what is held; False if the thread hangs in a call."""
+        with self._starting:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stop.set()
+            self._event.set()
+            thread.join(4 * TIMEOUT)
+            if thread.is_alive():  # and no other call would fare better
+                return False
         if self._known and not self._down:
             for asker in self._askers:
                 asker.close()
             if self._call(self._askers):
                 self._quietly(lambda: self._connection.remove(f"{self._prefix}:workers", self._worker))
         self._known = False
-        self._quietly(self._connection.close)
+        return True
 
     def refresh(self) -> bool:
         """Ask for all that is due, now and in this thread; False if Redis failed."""
@@ -270,10 +282,10 @@ class SharedLimits:
 _live: weakref.WeakSet[SharedLimits] = weakref.WeakSet()
 
 
-def close_all() -> None:
-    """Give back what this process holds, at its end."""
+def rest_all() -> None:
+    """Give back what this process holds, until its next request."""
     for each in list(_live):
-        each.close()
+        each.rest()
 
 
 def _begin_children() -> None:
