@@ -33,6 +33,8 @@ class SentryMiddleware(Layer):
         name: what transactions are called: by `route`, such as `GET /items/{id}`; by `endpoint`, such as
             `shop.views.show_item`; or by a function of the ASGI scope that returns a text. It is called once the
             request is routed; where it returns nothing, the name is the route's.
+        report_failed_responses: report a response with one of the failed statuses for itself, once, where no error
+            was reported or ignored for its request.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or the status codes are no container.
@@ -46,6 +48,7 @@ class SentryMiddleware(Layer):
         failed_request_status_codes: Container[int] = range(500, 600),
         websockets: str = "handshake",
         name: str | Callable[[Mapping[str, Any]], Any] = "route",
+        report_failed_responses: bool = False,
     ) -> None:
         if not isinstance(failed_request_status_codes, Container) or isinstance(failed_request_status_codes, str):
             raise TypeError(
@@ -56,5 +59,10 @@ class SentryMiddleware(Layer):
             raise ValueError(f"websockets must be one of {', '.join(map(repr, _WEBSOCKETS))}, got {websockets!r}")
         if name not in _NAMES and (not callable(name) or inspect.iscoroutinefunction(name)):
             raise ValueError(f"name must be 'route', 'endpoint' or a plain function of the scope, got {name!r}")
-        policy = RootPolicy(failed_request_status_codes=failed_request_status_codes, websockets=websockets, name=name)
+        policy = RootPolicy(
+            failed_request_status_codes=failed_request_status_codes,
+            websockets=websockets,
+            name=name,
+            report_failed_responses=bool(report_failed_responses),
+        )
         super().__init__(app, Plan(root=policy))

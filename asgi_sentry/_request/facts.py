@@ -57,6 +57,9 @@ class Facts:
         "ended",  # when its last message passed, by the monotonic clock; None: it did not, or not yet
         "handled",  # the exception behind a failed response
         "failure",  # what the app raised
+        "failed",  # whether that is one of the failed statuses
+        "ignored",  # whether a rule ignores an error of it
+        "told",  # whether an error of it was reported, or refused by a rule
         "finished",  # whether the root span has ended
         # Closing.
         "returned",  # when the app was done, by the monotonic clock; only set where `ended` is
@@ -85,7 +88,7 @@ class Facts:
         self.returned: float
         self.handled: Handled | None = None
         self.failure: BaseException | None = None
-        self.finished = self.closed = False
+        self.failed = self.ignored = self.told = self.finished = self.closed = False
 
 
 def status_of(facts: Facts) -> int | None:

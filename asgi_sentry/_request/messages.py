@@ -89,6 +89,7 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
             if kind == "http.response.start":
                 facts.answered = status = _number(message.get("status"))
                 if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
+                    facts.failed = True
                     note_handled(facts, status)
             elif kind == "http.response.body":
                 if not message.get("more_body"):

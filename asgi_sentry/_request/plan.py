@@ -30,6 +30,7 @@ class RootPolicy:
     failed_request_status_codes: Container[int] = range(500, 600)
     websockets: str = "handshake"
     name: NameStyle = "route"
+    report_failed_responses: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,7 +19,7 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._request import decision
 from asgi_sentry._request.ending import end_root
 from asgi_sentry._request.error_policy import is_cancellation
-from asgi_sentry._request.facts import Facts
+from asgi_sentry._request.facts import Facts, scope_for
 from asgi_sentry._request.messages import overheard, tapped, watched
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
 from asgi_sentry._request.report import Report
@@ -266,6 +266,8 @@ class RequestRecord(Facts):
         try:
             if self.failure is not None or self.handled is not None:
                 self._report_failures()
+            elif self.failed:
+                self._count_failed_response()
             try:
                 if not self.finished:
                     self._finish(self.failure)
@@ -296,6 +298,26 @@ class RequestRecord(Facts):
             raise
         except BaseException as exc:
             faults.note("reporting an error", exc, "it is lost")
+
+    def _count_failed_response(self) -> None:
+        """A failed response, and no exception in sight: the framework answered after its `except` block, or meant it.
+
+        A bare 500 is what a framework answers when nobody handles an exception. Other statuses are meant.
+        """
+        try:
+            status = self.answered
+            if status is None or any(
+                rules.policy.ignored(None, scope_for(self, rules), status) for rules in self.plan.errors
+            ):
+                return
+            if (self.plan.root or DEFAULT_ROOT).report_failed_responses and not self.told:
+                sdk.capture_response(self.view, self.report().named(None, None)[0], status)
+            if status == 500 and not self.ignored:
+                self.scopes.crash_session()
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
+            faults.note("reporting a failed response", exc, "it is in no session")
 
     def _finish(self, failure: BaseException | None) -> None:
         """End the root span, once; what comes later on behalf of the request still belongs to its trace."""

@@ -15,6 +15,7 @@ from asgi_sentry._counters import count_error
 from asgi_sentry._request.facts import scope_for, status_of
 from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header
 from asgi_sentry._request.kinds import place_of
+from asgi_sentry._request.logged import is_unhandled
 from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
 from asgi_sentry._request.tag import Clean, Tag
@@ -91,6 +92,8 @@ class Report:
         Not if a rule ignores it, and not twice by one client, as when it was logged in a thread and then raised.
         """
         exc = (hint.get("exc_info") or (None, None))[1]
+        if exc is not None or event.get("level") in {"error", "fatal"}:
+            self._facts.told = True
         if exc is not None:
             if any(exc is reported and view.client is client for reported, client in self._reported):
                 count_error("repeated")
@@ -99,12 +102,15 @@ class Report:
         for rules in self._facts.plan.errors:
             ignored = rules.policy.ignored(exc, scope_for(self._facts, rules), status_of(self._facts))
             if ignored is not None:
+                self._facts.ignored = True
                 count_error(ignored)
                 return False
             if exc is not None and not event.get("fingerprint"):
                 fingerprint = rules.policy.fingerprint(exc)
                 if fingerprint is not None:
                     event["fingerprint"] = fingerprint
+        if exc is not None and is_unhandled(exc, hint.get("log_record")):
+            _mark_unhandled(event)
         return True
 
     def forget_errors(self) -> None:
@@ -379,6 +385,13 @@ class Report:
             )
             self._body_size = copy.length
         return self._body
+
+
+def _mark_unhandled(event: dict[str, Any]) -> None:
+    """Let an exception that was logged count as one that nobody handled: the session is counted by it."""
+    values = (event.get("exception") or {}).get("values") or []
+    if values and isinstance(values[-1], dict):
+        values[-1]["mechanism"] = {"type": "asgi", "handled": False}
 
 
 def _user_attribute(field: str) -> str:

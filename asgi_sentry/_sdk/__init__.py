@@ -6,7 +6,7 @@ package needs. `names` holds each name that is not public.
 """
 
 from asgi_sentry._sdk.client_view import ClientView, view
-from asgi_sentry._sdk.errors import capture_error
+from asgi_sentry._sdk.errors import capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports
 from asgi_sentry._sdk.root import Root
@@ -26,6 +26,7 @@ __all__ = [
     "Scopes",
     "TraceContext",
     "capture_error",
+    "capture_response",
     "default_transport",
     "fork_scope",
     "framework_integrations",

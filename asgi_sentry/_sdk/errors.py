@@ -42,3 +42,15 @@ def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bo
         options["client_options"] = {**view.client.options, "add_full_stack": False}
         event, hint = event_from_exception(exc, mechanism=mechanism, **options)
     sentry_sdk.capture_event(event, hint=hint)
+
+
+def capture_response(view: ClientView, name: str, status: int) -> None:
+    """Report a failed response, behind which no error is known.
+
+    Args:
+        view: the client's.
+        name: of the request.
+        status: of the response.
+    """
+    message = f"{name} answered {status}"
+    sentry_sdk.capture_event({"level": "error", "logentry": {"message": message}})

@@ -119,6 +119,13 @@ class Scopes:
         if self.displaced is not None:
             self._around[1]._session = None
 
+    def crash_session(self) -> None:
+        """Count the session as crashed, where no error says so."""
+        session = self.isolation._session
+        if session is not None and session.status == "ok":
+            session.status = "crashed"
+            session.errors += 1
+
     def end_session(self, view: ClientView) -> None:
         """Count the session that `start_session` began; one that the surroundings began is theirs to end."""
         session = self.isolation._session
