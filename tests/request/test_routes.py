@@ -20,7 +20,6 @@ pytest.importorskip("starlette")
 from fastapi import APIRouter, FastAPI
 from fastapi import WebSocket as FastAPIWebSocket
 from litestar import Controller, Litestar, Router, get
-from litestar.params import FromPath
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -257,6 +256,15 @@ async def test_fastapi_answers_that_no_handler_gives() -> None:
 
 
 # --- Litestar -----------------------------------------------------------------------------------------------------
+
+
+try:
+    from litestar.params import FromPath
+except ImportError:  # before 2.20 a parameter of the path is one by its name alone
+
+    class FromPath:  # type: ignore[no-redef]
+        def __class_getitem__(cls, kind: Any) -> Any:
+            return kind
 
 
 class Items(Controller):
