@@ -252,3 +252,20 @@ def reference_of_long(rule: str, path: str) -> bool:
         "/{n:float}": path == "/" + "1" * 1_000_000,
         "/{a}/*b/{rest:path}/b*a/**": False,
     }[rule]
+
+
+@pytest.mark.parametrize(
+    ("rules", "first"),
+    [
+        (["/a/**", re.compile("/a/b")], 0),
+        ([re.compile("/a/b"), "/a/**"], 0),
+        (["/x", "/a/*", re.compile("/a/.")], 1),
+        ([re.compile("/x"), re.compile("/a/."), "/a/b"], 1),
+        (["/{x}/b", lambda scope: True], 0),
+        ([lambda scope: False, "/a/b", re.compile(".*")], 1),
+        (["POST /a/**", re.compile("/a/b"), "/a/b"], 1),
+    ],
+)
+def test_the_first_match_wins_whatever_kind_of_rule_it_is(rules: list[Any], first: int) -> None:
+    """The kinds are looked up each in its own way: by name, by prefix, by expression, by call."""
+    assert PathRules([(rule, at) for at, rule in enumerate(rules)]).match(scope("/a/b", "GET")) == first

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._paths import PathRules
-from asgi_sentry._request.decision import Decision, decide
-from asgi_sentry._request.plan import FilterPolicy, Plan
+from asgi_sentry._request.decision import Decision, decide, revise
+from asgi_sentry._request.plan import Allowance, FilterPolicy, Plan
 from asgi_sentry._sampling.sampler import PathSampler
 from asgi_sentry._sdk import TraceContext
 
@@ -114,3 +114,60 @@ def test_a_higher_rate_samples_what_a_lower_one_does(low: float, high: float, ra
 def test_a_rate_that_is_none_samples_nothing(rate: Any) -> None:
     assert not decided(Plan(), View(rate=rate), trace(0.0)).sampled
     assert not decided(Plan(), View(sampler=lambda _: rate), trace(0.0)).sampled
+
+
+class Tokens:
+    """A budget with so many left."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def budgeted(left: int, **parts: Any) -> Plan:
+    return Plan(budgets=(Allowance(gate=Tokens(left)),), **parts)
+
+
+def rated(rate: float) -> Plan:
+    return Plan(samplers=(PathSampler({"/p": rate}),))
+
+
+def revised(before: Decision, layer: Plan, outer: Plan) -> Decision:
+    return revise(before, layer, outer.joined(layer), View(rate=1.0), trace(0.5), SCOPE)  # type: ignore[arg-type]
+
+
+def test_what_a_spent_budget_refused_a_layer_further_in_does_not_allow() -> None:
+    outer = budgeted(0)
+    refused = decided(outer, View(rate=1.0), trace(0.5))
+    assert (refused.sampled, refused.by) == (False, "budget")
+    for layer, by in ((rated(1.0), "budget"), (rated(0.0), "excluded"), (budgeted(5), "budget"), (Plan(), "budget")):
+        anew = revised(refused, layer, outer)
+        assert (anew.sampled, anew.by) == (False, by)
+    assert outer.budgets[0].gate.left == -1  # type: ignore[attr-defined] # it is not asked twice
+    assert revised(refused, rated(0.1), outer).by != "budget"  # then its dice say no
+
+
+def test_a_budget_further_in_is_asked_once_for_what_is_sampled() -> None:
+    sampled = decided(Plan(), View(rate=1.0), trace(0.5))
+    layer = budgeted(1)
+    assert revised(sampled, layer, Plan()).sampled
+    assert (revised(sampled, layer, Plan()).sampled, revised(sampled, layer, Plan()).by) == (False, "budget")
+    assert layer.budgets[0].gate.left == -2  # type: ignore[attr-defined]
+
+
+def test_a_budget_further_out_is_asked_for_what_a_layer_further_in_samples() -> None:
+    outer = budgeted(1)
+    unsampled = decided(outer, View(rate=0.1), trace(0.5))
+    assert (unsampled.sampled, outer.budgets[0].gate.left) == (False, 1)  # type: ignore[attr-defined]
+    assert revised(unsampled, rated(1.0), outer).sampled
+    anew = revised(unsampled, rated(1.0), outer)
+    assert (anew.sampled, anew.by) == (False, "budget")
+
+
+def test_a_rate_found_further_out_stands() -> None:
+    outer = rated(1.0)
+    sampled = decided(outer, View(), trace(0.5))
+    assert revised(sampled, rated(0.1), outer) == sampled

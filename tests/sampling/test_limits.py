@@ -146,3 +146,29 @@ def test_a_child_forked_while_the_lock_is_held_goes_on() -> None:
     assert not alive
     assert answers.get() is True
     answers.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, SLOTS - 1, SLOTS, SLOTS + 1, 2 * SLOTS - 1, 2 * SLOTS, 2 * SLOTS + 1])
+def test_a_bucket_gives_its_count_at_once_to_the_last(count: int) -> None:
+    """The last batch of a large one is smaller than the others, unless they come out even."""
+    clock = Clock()
+    bucket = TokenBucket(Limit(count=count, seconds=60.0), clock=clock)
+    for _ in range(2):
+        assert sum(bucket.take() for _ in range(count + 10)) == count
+        clock.now += 59.9
+        assert not bucket.take()
+        clock.now += 0.1
+
+
+def test_a_reservoir_lacks_until_it_has_enough_in_this_period() -> None:
+    clock = Clock()
+    reservoir = Reservoir(Limit(count=2, seconds=10.0), clock=clock)
+    for _ in range(3):
+        assert reservoir.lacks()
+        reservoir.note()
+        assert reservoir.lacks()
+        reservoir.note()
+        assert not reservoir.lacks()
+        clock.now += 9.9 - clock.now % 10
+        assert not reservoir.lacks()
+        clock.now += 0.1
