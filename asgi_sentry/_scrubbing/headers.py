@@ -108,7 +108,7 @@ def _value_scrubbed(name: str, value: str, ruleset: Ruleset) -> str:
         return FILTERED
     if "%" in value or "+" in value:
         plain = unquote_plus(value)
-        if plain != value and FILTERED not in plain and ruleset.texts.redacted(plain)[1]:
+        if plain != value and FILTERED not in plain and ruleset.texts.scrubbed(plain)[1]:
             return FILTERED
     return value
 

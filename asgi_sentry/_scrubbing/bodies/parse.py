@@ -11,14 +11,13 @@ import re
 import zlib
 from codecs import lookup
 from dataclasses import dataclass
-from email.message import Message
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from asgi_sentry._scrubbing.bodies.multipart import parse_multipart
 
-_MAX_UNPACKED = 1 << 20  # bytes of a compressed body that are looked at
+_MAX_UNPACKED = 1 << 16  # bytes of a compressed body that are looked at, whatever they were packed into
 _MAX_FIELDS = 1000
 _SNIFFED = 512
 _SNIFFED_JSON = 16  # characters of JSON that must have had something in them
@@ -192,26 +191,31 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*("?)|[{}\[\],]', re.DOTALL)
 def _completed(text: str) -> Any:
     """The value of JSON that was cut off: open strings and containers are closed; None if that does not help."""
     closers: list[str] = []
-    safe, safe_closers = 0, ""  # up to here, what is open can be closed
+    safe, safe_closers = 0, ""  # up to here, what is open can be closed; the closers are told when they change
     in_string = False
+    changed = True
     for token in _JSON_TOKEN.finditer(text):
         char = token[0][0]
         if char == '"':
             in_string = not token[1]
-        elif char == ",":
-            safe, safe_closers = token.start(), "".join(reversed(closers))
-        elif char in "{[":
+            continue
+        if char in "{[":
             closers.append("}" if char == "{" else "]")
-            safe, safe_closers = token.end(), "".join(reversed(closers))
+            changed = True
             if len(closers) > _MAX_JSON_DEPTH:
                 return None
-        elif closers:
+        elif char in "}]" and closers:
             closers.pop()
-            safe, safe_closers = token.end(), "".join(reversed(closers))
+            changed = True
+        elif char != ",":
+            continue
+        safe = token.start() if char == "," else token.end()
+        if changed:
+            safe_closers, changed = "".join(reversed(closers)), False
     tail = "".join(reversed(closers))
     # First with what stands at the cut, a string say; then without, from the last place where one could stop.
-    ending = _CUT_ESCAPE.sub("", text) + '"' if in_string else text
-    for attempt in (ending + tail, text[:safe] + safe_closers):
+    ending = _CUT_ESCAPE.sub("", text[-_LONGEST_CUT:]) + '"' if in_string else text[-_LONGEST_CUT:]
+    for attempt in (text[:-_LONGEST_CUT] + ending + tail, text[:safe] + safe_closers):
         try:
             return json.loads(attempt)
         except (ValueError, RecursionError):
@@ -219,6 +223,7 @@ def _completed(text: str) -> Any:
     return None
 
 
+_LONGEST_CUT = 256  # characters at the end in which an escape may be cut
 _CUT_ESCAPE = re.compile(r"(?:(?<!\\)(?:\\\\){0,99})?\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 
 
@@ -321,18 +326,32 @@ def _decoded(raw: bytes, charset: str) -> str:
         return raw.decode("utf-8", "replace") if exc.start >= len(raw) - 3 else raw.decode("latin-1")
 
 
+_LONGEST_HEADER, _MOST_PARAMETERS = 2048, 16
+# A parameter of a media type (RFC 9110, 5.6.6): its name, and a quoted or a bare value.
+_PARAMETER = re.compile(
+    r";[ \t]{0,16}([\w!#$%&'*+.^`|~-]{1,64})=(?:\"((?:[^\"\\]|\\.){0,256})\"|([^\s;\"]{0,256}))", re.DOTALL
+)
+
+
 def _content_type(header: str | None) -> tuple[str, str, str | None]:
-    """The media type, the charset and the boundary of a Content-Type header."""
+    """The media type, the charset and the boundary of a Content-Type header.
+
+    Its first 2048 characters are looked at, for 16 parameters at most. The one of the standard library is quadratic.
+    """
     if not header:
         return "", "utf-8", None
-    message = Message()
-    try:
-        message["content-type"] = header.replace("\r", " ").replace("\n", " ")
-        media = header.partition(";")[0].strip().lower()
-        charset, boundary = message.get_param("charset"), message.get_param("boundary")
-    except Exception:
-        return header.partition(";")[0].strip().lower(), "utf-8", None
-    return media, _codec(charset), boundary if isinstance(boundary, str) else None
+    header = header[:_LONGEST_HEADER]
+    found: dict[str, str] = {}
+    for number, match in enumerate(_PARAMETER.finditer(header)):
+        if number >= _MOST_PARAMETERS:
+            break
+        value = match[3] if match[2] is None else _QUOTED_PAIR.sub(r"\1", match[2])
+        found.setdefault(match[1].lower().removesuffix("*"), value)
+    media = header.partition(";")[0].strip().lower()
+    return media, _codec(found.get("charset")), found.get("boundary")
+
+
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _codec(name: object) -> str:

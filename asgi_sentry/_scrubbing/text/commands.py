@@ -79,6 +79,7 @@ PROGRAMS = frozenset(_PROGRAMS)
 _ONLY_LOGIN = frozenset({"docker", "podman", "nerdctl", "helm", "oc", "cf", "az", "skopeo", "buildah", "crane"})
 _NAMES = "|".join(sorted(map(re.escape, _PROGRAMS), key=len, reverse=True))
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
+_MOST, _DENSEST = 200, 100  # commands of a text, and characters for each beyond
 _LONGEST = 2000  # characters of a command
 _ARGUMENT = re.compile(r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])")
 _LISTED = re.compile(r"[\"'],\s?")
@@ -95,7 +96,10 @@ def command_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         keys: what the names of settings mean.
     """
     stop = 0
-    for match in _COMMAND.finditer(text):
+    for number, match in enumerate(_COMMAND.finditer(text)):
+        if number > _MOST + match.start() // _DENSEST:  # nobody writes so many: the rest goes as a whole
+            yield match.start(), len(text)
+            return
         if match.start() < stop:
             continue
         arguments, stop = _arguments(text, match.start(), match.end())

@@ -74,6 +74,7 @@ _LISTED = re.compile(r"\s{0,4}[^\s,&;]{1,60}(?:,\s?[^\s,&;]{1,60}){0,20}")
 _OTHER_ADDRESSES = re.compile(r"\"(?:,\s?\"?\[?[0-9A-Fa-f:.]{3,45}\]?(?::\d{1,5})?\"?){1,20}")
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
 _LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")  # where a validator says that a value stood
+_BRACKETS = frozenset("{[(<")
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SCHEME = re.compile(
     r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk|key|dpop|ssws)\b"
@@ -137,11 +138,8 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
         if start < redacted:
             continue
         verdict = meaning(text[start:at])
-        if verdict in (PLAIN, MAYBE):  # with the word or the escape in front of it, it may still be one
-            before = text[start - 1 : start]
-            is_second = before == " " and (verdict == MAYBE or lower[stem.start() : at] == "code")
-            if not is_second and before not in _ESCAPES:
-                continue
+        if verdict in (PLAIN, MAYBE) and not _may_be_second(text, start, at, verdict):
+            continue
         named = _named(text, start, at, verdict, keys)
         if named is None or text.startswith(FILTERED, named.end):
             continue
@@ -166,10 +164,20 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
     return spans
 
 
+def _may_be_second(text: str, start: int, end: int, verdict: int) -> bool:
+    """Whether a name that says nothing may be one with the word or the escape in front of it: "api key: ..."."""
+    before = text[start - 1 : start]
+    if before != " ":
+        return before in _ESCAPES
+    if text[end : end + 1] == " " and text[end + 1 : end + 2].isalnum():
+        return False  # no separator follows
+    return verdict == MAYBE or text[start:end].lower().endswith("code")
+
+
 def _stays(value: str, named: _Name, keys: Keys) -> bool:
     """Whether a value is no secret though its name is one's, because of what it looks like."""
     if named.verdict == LOOKED:
-        return not looks_random(value)
+        return not looks_random(value[:_BEGINNING])
     if value[:1].isdigit() and _NUMBER.fullmatch(value) is not None:
         return keys.counts(named.name)
     if value in _AUTH_KINDS and named.name.lower().endswith(("auth", "authentication", "authn")):
@@ -284,9 +292,11 @@ def _unquoted(text: str, gap: int, named: _Name, quote: str, keys: Keys) -> tupl
     braced = _BRACED.match(text, gap) if first == "{" else None
     if braced is not None and separator == "=" and not braced[1].isdigit() and keys.meaning(braced[1]) == PLAIN:
         return braced.span(1)
+    if first in _BRACKETS and separator == ":" and named.spaces and not closing:
+        return None  # what follows a colon in prose is in brackets for other reasons
     shaped = bracketed(text, gap)
     if shaped is not None:
-        return checked(text, shaped) if closing or separator != ":" or not named.spaces else None
+        return checked(text, shaped)
     return _bare(text, gap, named, keys)
 
 
@@ -297,6 +307,10 @@ def _bare(text: str, gap: int, named: _Name, keys: Keys) -> tuple[int, int] | No
         return _constructed(text, built.end())
     beginning = BARE.match(text, gap, gap + _BEGINNING)  # a long value is not gone through for each name within it
     if beginning is None or is_code(beginning[0]):
+        return None
+    if named.verdict == LOOKED and not looks_random(beginning[0]):
+        return None
+    if named.name in _DIRECTORIES and is_path(beginning[0]):
         return None
     bare = BARE.match(text, gap) or beginning
     value, end = bare[0], bare.end()

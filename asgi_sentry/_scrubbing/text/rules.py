@@ -2,7 +2,7 @@
 
 Every pattern is linear: a lookbehind lets it start at the head of a run only, or its repeats are bounded. Most texts
 are told to be harmless by *gates*, literals that every match has; they are looked for in all texts at once, as they
-are or through a mask that makes classes of characters one (see `texts.py`).
+are or through a mask that makes classes of characters one (see `gates.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.text.gates import Gate
 from asgi_sentry._scrubbing.text.linear import check_linear
 from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans, pair_spans
 from asgi_sentry._scrubbing.text.tokens import HASHES, TOKENS
@@ -26,17 +27,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.keys import Keys
     from asgi_sentry._scrubbing.text.pairs import Span
 
-__all__ = ["BY_ID", "DEFAULT_RULES", "FILTERED", "IP", "Gate", "Rule"]
-
-
-class Gate(NamedTuple):
-    """A literal that every match of a rule has in it, as seen through a mask."""
-
-    # "text": as it is; "lower"; "shape": A, a, 0 for a capital, a letter, a digit; "run": a for what tokens are made of
-    # "pair": as "lower", and only where a separator stands somewhere in the text
-    mask: str
-    literal: bytes
-    verify: re.Pattern[bytes] | None = None  # on the masked text, where the literal was found
+__all__ = ["BY_ID", "DEFAULT_RULES", "FILTERED", "IP", "Rule"]
 
 
 class Rule:
@@ -46,8 +37,7 @@ class Rule:
         id: names the rule in `_meta` remarks and to `on_redact`, such as `"@creditcard"`.
         pattern: what to look for, at a cost linear in the text. A group named `secret` is replaced alone; without one,
             the whole match.
-        validate: gets what would be replaced and says whether it is one, of the same text always the same, since texts
-            that were found harmless are remembered. What it raises counts as yes.
+        validate: gets what would be replaced and says whether it is one. What it raises counts as yes.
         literals: texts of which every match contains at least one; others are then passed over quickly.
 
     Raises:
@@ -423,7 +413,7 @@ def _built_in(
 
 # Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has none is no key.
 _BEHIND = (
-    rb"[a-z0-9_.\-?\x80-\xff]{0,80}[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
     rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]|\\[rnt])"
 )
 _KV_STEMS = _split(
@@ -437,7 +427,7 @@ _CODE_KINDS = "|".join(
 )
 # These stand in so many texts that a separator has to follow.
 _STRICTLY_BEHIND = (
-    rb"[a-z0-9_.\-?\x80-\xff]{0,40}[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"[a-z0-9_.\-?\x80-\xff]{0,40}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
     rb"(?:[\s\xa0]{0,40}(?:[:=,>}|]|%3[ad]|[+.?]=)|\t)"
 )
 _RARER = {
@@ -519,7 +509,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         [
             *(Gate("pair", literal, re.compile(rb"(?:" + stem + rb")" + _BEHIND)) for literal, stem in _KV_GATES),
             *(Gate("pair", literal, re.compile(stem + _STRICTLY_BEHIND)) for literal, stem in _RARER.items()),
-            Gate("text", b"??", re.compile(rb"\?{2,12}" + _STRICTLY_BEHIND)),  # other alphabets
+            Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),  # other alphabets
             *(Gate("text", literal) for literal in _SAID),
             Gate("text", b"login ", re.compile(rb"login \S{1,100}\s{1,20}password\s")),  # .netrc
             Gate("shape", b"0.0", _ADDRESS_VERIFY),

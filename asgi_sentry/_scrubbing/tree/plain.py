@@ -167,13 +167,21 @@ def plain_key(key: Any, target: dict[Any, Any]) -> Any:
     return unused(type_name(key), target)
 
 
-def unused(name: str, target: dict[Any, Any]) -> str:
-    """The name, with a number where the target has it already."""
-    number = 2
+def unused(name: str, target: dict[Any, Any], taken: dict[str, int] | None = None) -> str:
+    """The name, with a number where the target has it already.
+
+    Args:
+        name: which is wanted.
+        target: whose keys are taken.
+        taken: the numbers that names have got so far, for many names that are alike.
+    """
+    number = 2 if taken is None else taken.get(name, 2)
     found = name
     while found in target:
         found = f"{name} {number}"
         number += 1
+    if taken is not None:
+        taken[name] = number
     return found
 
 
@@ -187,7 +195,8 @@ def rename_keys(value: Any, renamed: dict[Any, str]) -> None:
             if not renamed.keys().isdisjoint(value):
                 items = list(value.items())
                 value.clear()
+                taken: dict[str, int] = {}
                 for key, inner in items:
-                    value[unused(renamed[key], value) if key in renamed else key] = inner
+                    value[unused(renamed[key], value, taken) if key in renamed else key] = inner
         elif isinstance(value, (list, tuple)):
             stack.extend(value)

@@ -218,8 +218,6 @@ class Walk:
             for text, number, key in decisions.late:
                 if text in late and not decisions.is_cut_off(number):
                     self._put(late[text], tree.containers[number], tree.place(number), key)
-        if not decisions.cut:
-            rules.remember(look, decisions.gone)
 
     def _texts(self, tree: Tree, decisions: Decisions, firm: set[int]) -> dict[int, set[str]]:
         """All texts to look at, by how sure it must be that a value in them is a secret."""
@@ -306,9 +304,10 @@ def _merge(source: dict[Any, Any], holder: dict[Any, Any], renamed: dict[Any, st
         return
     for value in source.values():
         rename_keys(value, renamed)
+    taken: dict[str, int] = {}
     for old, value in source.items():
         name = renamed.get(old, old)
         if name != old:
             del holder[old]
-            name = unused(name, holder)
+            name = unused(name, holder, taken)
         holder[name] = value
