@@ -9,12 +9,14 @@ that can't be seen from above (behind a router, or in a closure) joins when the 
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._middleware.shutdown import flushing
 from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
+from asgi_sentry._request.reported import LIFESPAN, reported, watch_lifespan
 
 if TYPE_CHECKING:
     from asgi_sentry._request.plan import Plan
@@ -38,8 +40,8 @@ class Layer:
         __tracebackhide__ = True  # the SDK leaves our frame out of the app's tracebacks
         if scope.get("type") not in ("http", "websocket"):
             say_at_start(self._plan)
-            if scope.get("type") == "lifespan":
-                send = flushing(send)
+            if scope.get("type") == "lifespan" and LIFESPAN.get() is None:
+                return await self._live(scope, receive, flushing(send))
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
         if type(record) is not RequestRecord:
@@ -70,6 +72,21 @@ class Layer:
         finally:
             record.close()
 
+    async def _live(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the lifespan, and report once what it fails with."""
+        __tracebackhide__ = True
+        lifespan, token = watch_lifespan()
+        try:
+            return await self.app(scope, receive, send)
+        except Exception as exc:
+            lifespan.logged = exc
+            raise
+        finally:
+            if lifespan.logged is not None:
+                _report_lifespan(lifespan.logged)
+            with suppress(ValueError):  # it ends in another context
+                LIFESPAN.reset(token)
+
     def _opened(self, scope: Scope) -> RequestRecord | None:
         """The record of a new request; None where Sentry is off."""
         try:  # not where the app is called, or a fault of ours would become the context of its exceptions
@@ -84,6 +101,18 @@ class Layer:
         except BaseException as exc:
             faults.note("opening a request", exc, "the request is served without Sentry")
             return None
+
+
+def _report_lifespan(exc: BaseException) -> None:
+    try:
+        view = sdk.view()
+        if view is not None:
+            reported.note(exc)
+            sdk.capture_error(view, exc, handled=False)
+    except faults.SIGNALS:
+        raise
+    except BaseException as fault:
+        faults.note("reporting an error of the lifespan", fault, "it is lost")
 
 
 def say_at_start(plan: Plan) -> None:

@@ -23,6 +23,7 @@ from asgi_sentry._request.facts import Facts, scope_for
 from asgi_sentry._request.messages import overheard, tapped, watched
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
 from asgi_sentry._request.report import Report
+from asgi_sentry._request.reported import reported
 from asgi_sentry._request.routes import unrouted_name
 
 if TYPE_CHECKING:
@@ -290,6 +291,7 @@ class RequestRecord(Facts):
         try:
             failure, handled = self.failure, self.handled
             if failure is not None:
+                reported.note(failure)  # before a rule may ignore it: the server's log of it is ignored as well
                 sdk.capture_error(self.view, failure, handled=False)
             # One that was handled and raised again is the same failure.
             if handled is not None and handled.info[1] is not failure:

@@ -12,7 +12,7 @@ from asgi_sentry._sdk.options import default_transport, framework_integrations, 
 from asgi_sentry._sdk.root import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
 from asgi_sentry._sdk.scopes import OWNER, Scopes, is_last_processor, processors
-from asgi_sentry._sdk.senders import guard_by, sender, sending_client
+from asgi_sentry._sdk.senders import guard_by, sender, sending_client, watch_events
 from asgi_sentry._sdk.serializer import PlainEvent, serialized
 from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
@@ -43,4 +43,5 @@ __all__ = [
     "streams",
     "supports",
     "view",
+    "watch_events",
 ]

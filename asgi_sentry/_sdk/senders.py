@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FRAMES = 12  # between an event processor and the client are three to five
 
 _set_door: Callable[[Any, Any], None] | None = None
-_watching = False
+_watching: set[Callable[..., Any]] = set()
 
 
 def sending_client() -> Any:
@@ -59,12 +59,17 @@ def guard_by(set_door: Callable[[Any, Any], None]) -> None:
     Args:
         set_door: takes the client, and the door of the one that was made with it.
     """
-    global _set_door, _watching  # noqa: PLW0603 - one SDK a process
+    global _set_door  # noqa: PLW0603 - one SDK a process
     _set_door = set_door
-    if not _watching:
-        _watching = True
+    watch_events(_watch)
+
+
+def watch_events(look: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]) -> None:
+    """Have an event processor see each event of the process, of every client, before all others; once."""
+    if look not in _watching:
+        _watching.add(look)
         if add_global_event_processor is not None:
-            add_global_event_processor(_watch)  # type: ignore[arg-type]  # its events are TypedDicts
+            add_global_event_processor(look)  # type: ignore[arg-type]  # its events are TypedDicts
 
 
 def guard(client: Any, door: Any) -> None:
