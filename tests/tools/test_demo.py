@@ -9,7 +9,11 @@ import io
 import json
 import os
 import random
+import re
+import signal
+import subprocess
 import sys
+import urllib.request
 from collections import Counter
 from urllib.parse import quote_plus
 
@@ -26,7 +30,7 @@ from asgi_sentry.tools.demo.planting import Planter, search
 from asgi_sentry.tools.demo.routes import APPS, DEFAULT_RATE, RATES, ROUTES, excluded, route_of
 from asgi_sentry.tools.demo.run import run
 from asgi_sentry.tools.demo.tally import settle
-from asgi_sentry.tools.demo.traffic import Driven, plan
+from asgi_sentry.tools.demo.traffic import Driven, plan, plan_twice
 from asgi_sentry.tools.sink import Envelope, Item, Received, Sink
 
 ENCODINGS = {
@@ -309,6 +313,55 @@ def test_with_a_dsn_everything_is_sent_on_to_it():
         assert {(received.prefix, received.project) for received in target.received} == {("", "1")}
     assert f"items arrived: {', '.join(f'{kind} {count}' for kind, count in kinds.most_common())}" in lines
     assert min(kinds["transaction"], kinds["event"], kinds["client_report"]) >= 1
+
+
+def test_served_it_leaves_a_page_on_what_was_sent_and_on_what_the_sdk_alone_sends():
+    command = [sys.executable, "-m", "asgi_sentry.tools.cli", "demo", "--serve", "--requests", "40"]
+    # A shell that starts the tests in the background has them, and so what they start, ignore an interrupt.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    def page(path: str) -> str:
+        with urllib.request.urlopen(url + path) as answer:
+            return answer.read().decode()
+
+    try:
+        line = next(line for line in process.stdout if "the page on all this" in line)
+        url = re.search(r"(http://127\.0\.0\.1:\d+)/", line)[1]
+        overview, compared = page("/"), page("/compare")
+        pairs = re.findall(r"/compare/(\d+)", compared)
+        # Each app is asked for 10 routes and fails in 5; of the SDK alone 15 transactions and 6 errors come of it.
+        assert len(pairs) == 3 * 21
+        assert compared.count(">not sent<") == 3 * 3  # what is excluded
+        sides = page(f"/compare/{pairs[0]}").split('data-side="ours"')
+        assert "zqplant" in "".join(sides)
+        assert all("zqplant" not in side.split("data-side")[0] for side in sides[1:])
+        for route in ("GET /health", "POST /api/chat", "WS /ws"):
+            assert route in overview
+        assert "transactions: excluded" in overview
+        for kind in ("error", "transaction", "session", "report"):
+            assert "/items/" in page(f"/items?kind={kind}")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_is_served_and_not_does_not_change_the_questions():
+    def questions(twice: bool) -> list[str]:
+        dice = random.Random(3)
+        planter = Planter(dice)
+        requests = plan(30, dice, planter)
+        return [str(r) for r in requests] + ([str(r) for r in plan_twice(dice, planter)] if twice else [])
+
+    alone, more = questions(twice=False), questions(twice=True)
+    assert more[:30] == alone
+    assert len(more) == 30 + 15
+    assert len({re.search(r"'sentry-trace': '(\w{32})-\w{16}-1'", one)[1] for one in more[30:]}) == 15
 
 
 def test_an_app_that_does_not_start_is_told_with_its_log(tmp_path, monkeypatch):

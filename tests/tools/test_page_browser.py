@@ -53,6 +53,14 @@ def desktop(browser):
     browser.get_log("browser")
 
 
+@pytest.fixture
+def fresh(browser):
+    """A sink of one's own; the browser leaves it before it stops, since its pages go on asking."""
+    with serving() as server:
+        yield server
+        browser.get("about:blank")
+
+
 def event(text: str, number: int = 0) -> dict:
     frame = {"filename": "shop.py", "function": f"pay {text}", "lineno": 3, "in_app": True, "pre_context": ["a", text],
              "context_line": f"    pay({text})", "post_context": [text],
@@ -131,18 +139,17 @@ def wait(browser, until, seconds: float = 15):
 
 
 @pytest.mark.parametrize("number", range(len(PLANTED)))
-def test_nothing_that_was_sent_runs(browser, number):
-    with serving() as server:
-        fill(server, [PLANTED[number]])
-        for path in [*PAGES, *(f"/items/{one}" for one in ids(server)), "/compare/1", f"/traces/{0:032x}"]:
-            open_page(browser, server, path)
-            state = browser.execute_script(
-                "return [window.planted, document.scripts.length, document.querySelectorAll('iframe, base, img')"
-                ".length,"
-                " location.host, getComputedStyle(document.body).display]"
-            )
-            assert state == [None, 1, 0, f"127.0.0.1:{server.port}", "block"], path
-            assert complaints(browser) == [], path
+def test_nothing_that_was_sent_runs(browser, number, fresh):
+    fill(fresh, [PLANTED[number]])
+    for path in [*PAGES, *(f"/items/{one}" for one in ids(fresh)), "/compare/1", f"/traces/{0:032x}"]:
+        open_page(browser, fresh, path)
+        state = browser.execute_script(
+            "return [window.planted, document.scripts.length, document.querySelectorAll('iframe, base, img')"
+            ".length,"
+            " location.host, getComputedStyle(document.body).display]"
+        )
+        assert state == [None, 1, 0, f"127.0.0.1:{fresh.port}", "block"], path
+        assert complaints(browser) == [], path
 
 
 def test_the_policy_stops_what_would_get_past_the_escaping(browser, filled):
@@ -178,15 +185,14 @@ def test_every_page_can_be_read_and_fits(browser, filled, width, dark):
         assert complaints(browser) == [], path
 
 
-def test_an_empty_sink_says_what_to_do(browser):
-    with serving() as server:
-        for path in PAGES:
-            open_page(browser, server, path)
-            assert browser.find_element(By.TAG_NAME, "h1").text
-            assert complaints(browser) == []
-        open_page(browser, server, "/")
-        assert "Point an SDK at this sink" in browser.find_element(By.TAG_NAME, "main").text
-        assert server.dsn in browser.find_element(By.TAG_NAME, "main").text
+def test_an_empty_sink_says_what_to_do(browser, fresh):
+    for path in PAGES:
+        open_page(browser, fresh, path)
+        assert browser.find_element(By.TAG_NAME, "h1").text
+        assert complaints(browser) == []
+    open_page(browser, fresh, "/")
+    assert "Point an SDK at this sink" in browser.find_element(By.TAG_NAME, "main").text
+    assert fresh.dsn in browser.find_element(By.TAG_NAME, "main").text
 
 
 def test_every_page_has_one_name_and_what_can_be_pressed_has_one_too(browser, filled):
@@ -267,51 +273,48 @@ def test_the_first_stop_skips_to_the_content(browser, filled):
 
 
 @pytest.mark.parametrize("path", ["/", "/items", "/items?kind=error", "/suspects"])
-def test_what_arrives_shows_up_without_reloading(browser, path):
-    with serving() as server:
-        fill(server, ["first"])
-        open_page(browser, server, path)
-        browser.execute_script("window.same = true")
-        if path == "/suspects":
-            send(server, ("event", {"extra": {"fresh_voucher": "k9Xw2Lq8ZpT4vB7nR3mCx5Yd"}}))
-            expected = "fresh_voucher"
-        else:
-            send(server, ("event", event("second", 9)))
-            expected = "POST /pay second"
-        wait(browser, lambda b: expected in b.find_element(By.TAG_NAME, "main").text)
-        assert browser.execute_script("return window.same") is True
-        assert complaints(browser) == []
+def test_what_arrives_shows_up_without_reloading(browser, path, fresh):
+    fill(fresh, ["first"])
+    open_page(browser, fresh, path)
+    browser.execute_script("window.same = true")
+    if path == "/suspects":
+        send(fresh, ("event", {"extra": {"fresh_voucher": "k9Xw2Lq8ZpT4vB7nR3mCx5Yd"}}))
+        expected = "fresh_voucher"
+    else:
+        send(fresh, ("event", event("second", 9)))
+        expected = "POST /pay second"
+    wait(browser, lambda b: expected in b.find_element(By.TAG_NAME, "main").text)
+    assert browser.execute_script("return window.same") is True
+    assert complaints(browser) == []
 
 
-def test_what_somebody_types_or_holds_is_left_alone(browser):
-    with serving() as server:
-        fill(server, ["first"])
-        open_page(browser, server, "/items")
-        held = browser.find_elements(By.CSS_SELECTOR, ".items a")[2].get_attribute("id")
-        search = browser.find_element(By.ID, "search")
-        search.send_keys("half a wo")
-        browser.execute_script("document.getElementById(arguments[0]).focus()", held)
-        send(server, ("event", event("second", 9)))
-        wait(browser, lambda b: "PayError second" in b.find_element(By.ID, "list").text)
-        assert browser.switch_to.active_element.get_attribute("id") == held
-        assert search.get_attribute("value") == "half a wo"
+def test_what_somebody_types_or_holds_is_left_alone(browser, fresh):
+    fill(fresh, ["first"])
+    open_page(browser, fresh, "/items")
+    held = browser.find_elements(By.CSS_SELECTOR, ".items a")[2].get_attribute("id")
+    search = browser.find_element(By.ID, "search")
+    search.send_keys("half a wo")
+    browser.execute_script("document.getElementById(arguments[0]).focus()", held)
+    send(fresh, ("event", event("second", 9)))
+    wait(browser, lambda b: "PayError second" in b.find_element(By.ID, "list").text)
+    assert browser.switch_to.active_element.get_attribute("id") == held
+    assert search.get_attribute("value") == "half a wo"
 
 
-def test_following_can_be_paused(browser):
-    with serving() as server:
-        open_page(browser, server, "/items")
-        button = browser.find_element(By.ID, "live")
-        button.click()
-        assert button.get_attribute("aria-pressed") == "false"
-        send(server, ("event", event("later", 9)))
-        server.state.store.settle()
-        before = time.monotonic()
-        # Two rounds of asking would have passed; the clock is the page's own, counted by its timers.
-        browser.execute_async_script("const done = arguments[0]; setTimeout(done, 2500)")
-        assert time.monotonic() - before > 2
-        assert "later" not in browser.find_element(By.TAG_NAME, "main").text
-        button.click()
-        wait(browser, lambda b: "later" in b.find_element(By.TAG_NAME, "main").text)
+def test_following_can_be_paused(browser, fresh):
+    open_page(browser, fresh, "/items")
+    button = browser.find_element(By.ID, "live")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    send(fresh, ("event", event("later", 9)))
+    fresh.state.store.settle()
+    before = time.monotonic()
+    # Two rounds of asking would have passed; the clock is the page's own, counted by its timers.
+    browser.execute_async_script("const done = arguments[0]; setTimeout(done, 2500)")
+    assert time.monotonic() - before > 2
+    assert "later" not in browser.find_element(By.TAG_NAME, "main").text
+    button.click()
+    wait(browser, lambda b: "later" in b.find_element(By.TAG_NAME, "main").text)
 
 
 def test_a_line_of_configuration_is_copied_with_one_click(browser, filled):
@@ -361,17 +364,16 @@ def test_a_comparison_shows_what_differs_and_on_demand_the_rest(browser, filled)
     assert all(row.is_displayed() for row in hidden)
 
 
-def test_an_outage_is_begun_and_ended_by_hand(browser):
-    with serving() as server:
-        open_page(browser, server, "/backoff")
-        browser.find_element(By.NAME, "times").send_keys("3")
-        browser.find_element(By.XPATH, "//button[text()='Begin']").click()
-        wait(browser, lambda b: server.state.outages.now is not None)
-        assert server.state.outages.now == Outage(times=3)
-        wait(browser, lambda b: b.find_elements(By.CSS_SELECTOR, ".notice"))
-        browser.find_element(By.XPATH, "//button[text()='Answer as usual']").click()
-        wait(browser, lambda b: server.state.outages.now is None)
-        assert complaints(browser) == []
+def test_an_outage_is_begun_and_ended_by_hand(browser, fresh):
+    open_page(browser, fresh, "/backoff")
+    browser.find_element(By.NAME, "times").send_keys("3")
+    browser.find_element(By.XPATH, "//button[text()='Begin']").click()
+    wait(browser, lambda b: fresh.state.outages.now is not None)
+    assert fresh.state.outages.now == Outage(times=3)
+    wait(browser, lambda b: b.find_elements(By.CSS_SELECTOR, ".notice"))
+    browser.find_element(By.XPATH, "//button[text()='Answer as usual']").click()
+    wait(browser, lambda b: fresh.state.outages.now is None)
+    assert complaints(browser) == []
 
 
 def test_pages_work_without_the_script(browser, filled):
