@@ -54,6 +54,8 @@ class HostGuard:
 
     def __init__(self, app: ASGIApp, *, allowed: Collection[str] = ()) -> None:
         self.app, self._allowed = app, frozenset(name.lower() for name in allowed)
+        self._last: bytes | None = None
+        """The name that was let in last: a sender asks for the same one thousands of times."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or not."""
@@ -61,7 +63,10 @@ class HostGuard:
             await self.app(scope, receive, send)
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) == 1 and host_is_known(hosts[0].decode("latin-1"), self._allowed):
+        known = len(hosts) == 1 and hosts[0] == self._last
+        if not known and len(hosts) == 1 and host_is_known(hosts[0].decode("latin-1"), self._allowed):
+            known, self._last = True, hosts[0]
+        if known:
             await self.app(scope, receive, send)
             return
         headers = [

@@ -33,12 +33,12 @@ _TICKS_KEPT = 8_640  # a day of them
 _BATCH = 1_000  # envelopes
 _BATCH_BYTES = 16 * 1024 * 1024
 _PATIENCE = 0.1  # seconds that the writer waits for a batch to fill
-_QUEUE_BYTES = 64 * 1024 * 1024  # beyond them senders have to wait
+_QUEUE_BYTES = 24 * 1024 * 1024  # beyond them senders have to wait
 _MOST_ROUTES = 2_000
 _MOST_SENDERS = 50
 _MOST_NAMES = 500  # of releases, rules, reasons
 _OTHERS = "(others)"
-_ROW_BYTES = 400  # what an entry costs beside its payload, about
+_ROW_BYTES, _ENVELOPE_BYTES = 700, 700  # what an entry and an envelope cost beside the payload
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS envelopes (
@@ -229,7 +229,7 @@ class Store:
         for received in batch:
             first_id += 1
             arrived = received.arrived
-            sender, cost = self._sender(received.prefix), 0
+            sender, cost = self._sender(received.prefix), _ENVELOPE_BYTES
             for item in received.envelope.items:
                 self._last_payload += 1
                 found = entries_of(received.envelope, item)
@@ -327,6 +327,8 @@ class Store:
 def _opened(path: str | Path | None) -> sqlite3.Connection:
     database = sqlite3.connect(":memory:" if path is None else path, check_same_thread=False, timeout=10)
     database.row_factory = sqlite3.Row
+    # Payloads are some kilobytes: of pages of 4 KB, which hold one of them, half would be empty.
+    database.execute("PRAGMA page_size = 16384")
     if path is not None:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
