@@ -17,8 +17,10 @@ _faults: defaultdict[str, int] = defaultdict(int)
 state.register("_counters: faults", _faults.clear)
 _MOST = 256  # parts that may fail: they are few, and named by us
 state.register("_counters: decisions about transactions", _transactions.clear)
+_lanes: defaultdict[str, int] = defaultdict(int)
 state.register("_counters: what became of errors", _errors.clear)
 state.register("_counters: what was too much to be looked at", _cut.clear)
+state.register("_counters: which way transactions took", _lanes.clear)
 
 
 def count_transaction(reason: str) -> None:
@@ -42,6 +44,11 @@ def count_fault(what: str) -> None:
         _faults[what] += 1
 
 
+def count_lane(lane: str) -> None:
+    """Count a transaction by the way it took from its end to the transport."""
+    _lanes[lane] += 1
+
+
 def counters() -> dict[str, dict[str, int]]:
     """What became of each request's transaction and of each error, in this process since its start.
 
@@ -53,12 +60,19 @@ def counters() -> dict[str, dict[str, int]]:
         Under `cut`: what requests held beyond the bounds of what is looked at, and is described in place of being
         shown: `headers`, `cookies`, a text's `length`, `secrets` that are not all known by value.
         Under `faults`: what failed, of ours or of your callbacks, such as `resolve`.
+        Under `lanes`: how many transactions went the `direct` way to the transport, and how many the SDK's (`general`).
     """
-    return {"transactions": dict(_transactions), "errors": dict(_errors), "cut": dict(_cut), "faults": dict(_faults)}
+    return {
+        "transactions": dict(_transactions),
+        "errors": dict(_errors),
+        "cut": dict(_cut),
+        "faults": dict(_faults),
+        "lanes": dict(_lanes),
+    }
 
 
 def _begin_child() -> None:
-    for each in (_transactions, _errors, _cut, _faults):
+    for each in (_transactions, _errors, _cut, _faults, _lanes):
         each.clear()
 
 

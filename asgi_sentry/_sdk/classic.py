@@ -6,7 +6,8 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.names import Baggage, Transaction
+from asgi_sentry._sdk.lane import DirectTransaction
+from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
 from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN
 from asgi_sentry._sdk.unsent import silence
@@ -40,7 +41,7 @@ class TransactionRoot:
     ) -> None:
         self._ended: float | None = None
         baggage = context.baggage_for_root()
-        transaction = Transaction(
+        transaction = DirectTransaction(
             op=op,
             name=name,
             source="url",  # of low quality until the route is known: keeps the name out of the baggage
@@ -52,6 +53,7 @@ class TransactionRoot:
             same_process_as_parent=False,
             sampled=sampled,
         )
+        transaction.view = view
         self._transaction, self._view, self._reason = transaction, view, reason
         if not sampled or not view.profiled:
             # All that `start_transaction` would do yet, at a quarter of its cost. One that is not sampled, but may be

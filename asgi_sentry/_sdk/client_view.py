@@ -9,7 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
-from asgi_sentry._sdk import frames
+from asgi_sentry._sdk import frames, lane
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
@@ -49,6 +49,7 @@ class ClientView:
     hooked: frozenset[str | None]  # the types of events (`transaction`; None: errors) that a hook of the user's sees
     scrubs: bool  # a scrubber of the user's goes over events before they are serialized
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
+    direct: bool  # its transactions may take the direct lane
     unsampled: dict[str, Root] = field(default_factory=dict)  # the roots of what is not sampled, by reason
 
     @property
@@ -117,6 +118,7 @@ def view_of(client: Any) -> ClientView:
         faults.once(text)
     frames.install()
     streaming = has_span_streaming_enabled(options)
+    door = getattr(client.transport, "asgi_sentry_door", None)
     whole = has("scopes", "traces", "spans" if streaming else "transactions")
     return ClientView(
         client=client,
@@ -129,11 +131,12 @@ def view_of(client: Any) -> ClientView:
         sessions=bool(has("scopes", "sessions") and options.get("auto_session_tracking") and options.get("release")),
         org=getattr(getattr(client, "parsed_dsn", None), "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
-        door=getattr(client.transport, "asgi_sentry_door", None),
+        door=door,
         profiled=_may_profile(options),
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
         hooked=frozenset(kind for kind, hook in _HOOKS.items() if options.get(hook) is not None),
         scrubs=bool(options.get("event_scrubber")),
+        direct=not streaming and lane.is_open(client, scrubs=bool(options.get("event_scrubber")), door=door),
         patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),
     )
 

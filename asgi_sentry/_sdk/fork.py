@@ -124,5 +124,5 @@ def _fork(scope: Scope) -> Scope:
 
 _new = object.__new__
 # A release of the SDK whose scopes hold anything else gets its own, slower fork.
-_known = {*_BY_REFERENCE, *_COPIED} == {*getattr(Scope, "__slots__", ())}
-fork_scope: Callable[[Scope], Scope] = _fork if _known else getattr(Scope, "__copy__", _fork)
+has_known_slots = {*_BY_REFERENCE, *_COPIED} == {*getattr(Scope, "__slots__", ())}
+fork_scope: Callable[[Scope], Scope] = _fork if has_known_slots else getattr(Scope, "__copy__", _fork)

@@ -33,6 +33,7 @@ LOST: dict[str, str] = {
     "serializer": "events are serialized by the SDK, which takes longer",
     "sessions": "there are no sessions of release health",
     "errors": "errors are reported by public calls, without `mechanism`",
+    "lane": "transactions are prepared by the SDK, which takes longer",
     "frames": "stack frames are made by the SDK, which takes longer",
     "options": "options are read by rules of our own",
     "clients": "a second client is told by the scopes alone, or not noticed",
@@ -93,11 +94,17 @@ if TYPE_CHECKING:
     from sentry_sdk import traces, transport
     from sentry_sdk import utils as sdk_utils
     from sentry_sdk._types import AnnotatedValue
-    from sentry_sdk.client import NonRecordingClient
+    from sentry_sdk.client import SDK_INFO, Client, NonRecordingClient
     from sentry_sdk.consts import DEFAULT_OPTIONS
     from sentry_sdk.integrations import DidNotEnable
     from sentry_sdk.integrations.asgi import _asgi_middleware_applied
-    from sentry_sdk.scope import Scope, _current_scope, _isolation_scope, add_global_event_processor
+    from sentry_sdk.scope import (
+        Scope,
+        _current_scope,
+        _isolation_scope,
+        add_global_event_processor,
+        global_event_processors,
+    )
     from sentry_sdk.serializer import (
         CYCLE_MARKER,
         MAX_DATABAG_BREADTH,
@@ -108,7 +115,7 @@ if TYPE_CHECKING:
     )
     from sentry_sdk.session import Session
     from sentry_sdk.traces import NoOpStreamedSpan, StreamedSpan
-    from sentry_sdk.tracing import NoOpSpan, Transaction, _SpanRecorder
+    from sentry_sdk.tracing import NoOpSpan, Span, Transaction, _SpanRecorder
     from sentry_sdk.tracing_utils import (
         SENTRY_TRACE_REGEX,
         Baggage,
@@ -122,6 +129,7 @@ if TYPE_CHECKING:
         disable_capture_event,
         event_from_exception,
         format_timestamp,
+        handle_in_app,
         safe_repr,
     )
 else:
@@ -179,6 +187,13 @@ else:
     _find("frames", _UTILS, "filename_for_module", None)
     _find("frames", _UTILS, "has_data_collection_enabled", None)
 
+    SDK_INFO = (
+        _find("lane", "sentry_sdk.consts", "SDK_INFO", {}) if VERSION_3 else _find("lane", _CLIENT, "SDK_INFO", {})
+    )
+    Span = _find("lane", "sentry_sdk.tracing", "Span") if not VERSION_3 else Absent
+    global_event_processors = _find("lane", _SCOPE, "global_event_processors", [])
+    handle_in_app = _find("lane", _UTILS, "handle_in_app", None)
+
     Session = _find("sessions", "sentry_sdk.session", "Session")
 
     event_from_exception = _find("errors", _UTILS, "event_from_exception", None)
@@ -195,7 +210,9 @@ else:
     _find("transports", _TRANSPORT, "Http2Transport", None)
 
 # By its code the frame of a client that sends an event is recognised. Without it, the client of the scopes is taken.
-prepares_event = getattr(_find("clients", _CLIENT, "Client", None), "_prepare_event", None)
+if not TYPE_CHECKING:
+    Client = _find("clients", _CLIENT, "Client")
+prepares_event = getattr(Client, "_prepare_event", None)
 prepares_event = getattr(prepares_event, "__code__", None)
 if prepares_event is None:
     missing.setdefault("clients", []).append(f"{_CLIENT}.Client._prepare_event")
@@ -214,11 +231,13 @@ __all__ = [
     "LOST",
     "MAX_DATABAG_BREADTH",
     "MAX_DATABAG_DEPTH",
+    "SDK_INFO",
     "SENTRY_TRACE_REGEX",
     "VERSION_3",
     "Absent",
     "AnnotatedValue",
     "Baggage",
+    "Client",
     "DidNotEnable",
     "NoOpSpan",
     "NoOpStreamedSpan",
@@ -226,6 +245,7 @@ __all__ = [
     "PropagationContext",
     "Scope",
     "Session",
+    "Span",
     "StreamedSpan",
     "Transaction",
     "_SpanRecorder",
@@ -238,7 +258,9 @@ __all__ = [
     "disable_capture_event",
     "event_from_exception",
     "format_timestamp",
+    "global_event_processors",
     "global_repr_processors",
+    "handle_in_app",
     "has",
     "has_span_streaming_enabled",
     "has_tracing_enabled",

@@ -1,0 +1,384 @@
+"""A transaction that takes the direct lane is the one that the SDK's own way would have sent."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import os
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import pytest
+import sentry_sdk
+from sentry_sdk import scope as sdk_scope
+from sentry_sdk.integrations.argv import ArgvIntegration
+from sentry_sdk.integrations.modules import ModulesIntegration
+from sentry_sdk.integrations.stdlib import StdlibIntegration
+from sentry_sdk.scope import Scope, global_event_processors
+
+import asgi_sentry
+from asgi_sentry import _sdk as sdk
+from asgi_sentry._sdk import client_view, lane
+from asgi_sentry.testing import RecordingTransport, request
+from tests.conftest import DSN
+
+pytestmark = pytest.mark.skipif(sentry_sdk.VERSION.startswith("3"), reason="version 3 has no transactions")
+
+REQUESTS = int(os.environ.get("ASGI_SENTRY_LANE_REQUESTS") or (10_000 if os.environ.get("CI") else 1_000))
+VOLATILE = {"event_id", "timestamp", "start_timestamp", "span_id", "parent_span_id", "sent_at", "thread.id"}
+SECRET = "Tr0ub4dor-3xyz-9917"
+
+
+def stable(value: Any) -> Any:
+    """The same without what differs from one run to the next."""
+    if isinstance(value, dict):
+        return {key: stable(each) for key, each in value.items() if key not in VOLATILE}
+    return [stable(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(autouse=True)
+def _own_processors() -> Iterator[None]:
+    before = list(global_event_processors)
+    yield
+    global_event_processors[:] = before
+
+
+def init(transport: RecordingTransport, **options: Any) -> None:
+    asgi_sentry.init(
+        asgi_sentry.Settings(dsn=DSN, release="app@1", traces_sample_rate=1.0),
+        transport=transport,
+        default_integrations=False,
+        include_local_variables=False,
+        integrations=[ArgvIntegration(), ModulesIntegration(), StdlibIntegration()],
+        **options,
+    )
+
+
+def by_both(
+    app: Callable[..., Any], options: dict[str, Any], scope: dict[str, Any]
+) -> list[tuple[list[Any], list[Any], str]]:
+    """What is sent and lost, and what was raised, by each way."""
+    found = []
+    for direct in (True, False):
+        transport = RecordingTransport()
+        sdk_scope._global_scope = None
+        init(transport, **options)
+        view = sdk.view()
+        assert view is not None
+        assert view.direct
+        client_view._last_view = view = _with(view, direct=direct)
+        raised = ""
+        try:
+            anyio.run(lambda: request(asgi_sentry.wrap(app), **copy.deepcopy(scope)))
+        except Exception as exc:
+            raised = repr(exc)
+        items = [
+            (item.type, stable(item.payload.json), stable(envelope.headers))
+            for envelope in transport.envelopes
+            for item in envelope.items
+        ]
+        found.append((items, sorted(transport.lost, key=repr), raised))
+    return found
+
+
+def _with(view: Any, **changes: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(view, **changes)
+
+
+# --- generated requests ------------------------------------------------------------------------------------------
+
+WORDS = ("plan", "region", "token", "user_name", "password", "cart", "x", "Ünï", "api-key", "")
+VALUES: tuple[Callable[[random.Random], Any], ...] = (
+    lambda dice: dice.choice(WORDS),
+    lambda dice: dice.randrange(10**6),
+    lambda dice: dice.random(),
+    lambda dice: None,
+    lambda dice: dice.random() < 0.5,
+    lambda dice: f"Bearer {dice.getrandbits(128):032x}",
+    lambda dice: SECRET,
+    lambda dice: f"user{dice.randrange(99)}@example.com",
+    lambda dice: float("nan"),
+    lambda dice: object,
+    lambda dice: b"\xff bytes",
+    lambda dice: dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc),
+    lambda dice: {1, 2},
+    lambda dice: ("a", 1),
+)
+
+
+def value(dice: random.Random, depth: int = 3) -> Any:
+    if depth and dice.random() < 0.3:
+        if dice.random() < 0.5:
+            return [value(dice, depth - 1) for _ in range(dice.randrange(12))]
+        return {dice.choice(WORDS): value(dice, depth - 1) for _ in range(dice.randrange(12))}
+    return dice.choice(VALUES)(dice)
+
+
+def deed(dice: random.Random) -> Callable[[], Any]:
+    """Something that an app does within a request."""
+    name, given = dice.choice(WORDS), value(dice)
+    scope = dice.choice((sentry_sdk.get_isolation_scope, sentry_sdk.get_current_scope, sentry_sdk.get_global_scope))
+    kind = dice.randrange(16)
+    if kind == 0:
+        return lambda: scope().set_tag(name, given)
+    if kind == 1:
+        return lambda: scope().set_context(name or "c", {"value": given})
+    if kind == 2:
+        return lambda: scope().set_extra(name, given)
+    if kind == 3:
+        return lambda: scope().set_user({"id": "7", "email": "a@example.com", "custom": given})
+    if kind == 4:
+        return lambda: setattr(scope(), "fingerprint", ["{{ default }}", str(name)])
+    if kind == 5:
+        return lambda: scope().set_level(dice.choice(("info", "warning")))
+    if kind == 6:
+        return lambda: scope().set_transaction_name(name or "named", source=dice.choice((None, "route", "custom")))
+    if kind == 7:
+        return lambda: sentry_sdk.add_breadcrumb(message=str(name), data={"value": given})
+    if kind == 8:
+        return lambda: sentry_sdk.get_current_span().set_data(name, given)  # type: ignore[union-attr]
+    if kind == 9:
+        return lambda: sentry_sdk.get_current_span().containing_transaction.set_context(name or "c", {"v": given})  # type: ignore[union-attr]
+    if kind == 10:
+        return lambda: asgi_sentry.set_user_context(dice.randrange(99), plan=given)
+    if kind == 11:
+
+        def spans() -> None:
+            with sentry_sdk.start_span(op="db", name=f"SELECT {name} = '{SECRET}'") as span:
+                span.set_data("rows", given)
+                span.set_tag("t", str(given)[:20])
+                sentry_sdk.start_span(op="open", name="never ended").__enter__()
+
+        return spans
+    if kind == 12:
+        return lambda: sentry_sdk.get_current_span().set_status("aborted")  # type: ignore[union-attr]
+    if kind == 13:
+        return lambda: scope().add_attachment(bytes=b"text", filename="f.txt", add_to_transactions=dice.random() < 0.5)
+    if kind == 14:
+        return lambda: sentry_sdk.capture_message("from within")
+    return lambda: scope().add_event_processor(processor(random.Random(dice.randrange(10**9))))
+
+
+def processor(dice: random.Random) -> Callable[[Any, Any], Any]:
+    kind, name, given = dice.randrange(7), dice.choice(WORDS), value(dice)
+
+    def process(event: dict[str, Any], hint: dict[str, Any]) -> Any:
+        if kind == 0:
+            event.setdefault("extra", {})[name] = given
+        elif kind == 1:
+            event["spans"] = [span for span in event.get("spans", []) if span["op"] == "db"][:1]
+        elif kind == 2:
+            raise ValueError("a processor that fails")
+        elif kind == 3:
+            return None if event.get("type") == "transaction" and dice.random() < 0.5 else event
+        elif kind == 4:
+            event.setdefault("request", {})["note"] = f"{SECRET} and {name}"
+        elif kind == 5:
+            return {**event, "tags": {**(event.get("tags") or {}), "added": given}}
+        return event
+
+    return process
+
+
+def options(dice: random.Random) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    if dice.random() < 0.3:
+        chosen["before_send_transaction"] = processor(random.Random(dice.randrange(10**9)))
+    if dice.random() < 0.1:
+        chosen["trace_ignore_status_codes"] = {404}
+    if dice.random() < 0.2:
+        chosen["max_value_length"] = dice.choice((64, 100))
+    if dice.random() < 0.1:
+        chosen["_experiments"] = {"max_spans": 2}
+    if dice.random() < 0.2:
+        chosen["dist"] = " dist "
+    return chosen
+
+
+def scope_of(dice: random.Random) -> dict[str, Any]:
+    headers = [
+        (b"sentry-trace", b"%032x-%016x-1" % (dice.getrandbits(128) | 1, dice.getrandbits(64) | 1)),
+        (b"host", b"example.com"),
+        (b"cookie", b"sid=%032x; theme=dark" % dice.getrandbits(128)),
+        (b"x-api-key", SECRET.encode()),
+    ]
+    return {
+        "method": dice.choice(("GET", "POST")),
+        "path": f"/items/{dice.randrange(10**6)}",
+        "query": b"page=%d&token=abcdef123456" % dice.randrange(99),
+        "body": b'{"password": "hunter2hunter2", "n": 1}',
+        "headers": headers,
+    }
+
+
+def app_of(seed: int) -> Callable[..., Any]:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        dice = random.Random(seed)
+        await receive()
+        for _ in range(dice.randrange(6)):
+            act = deed(dice)
+            try:
+                act()
+            except Exception:  # a deed that the SDK refuses, in both ways alike
+                continue
+        if dice.random() < 0.1:
+            raise LookupError(SECRET)
+        await send({"type": "http.response.start", "status": dice.choice((200, 404, 503)), "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+def test_both_ways_send_the_same() -> None:
+    """One request in three is set up with options of its own; the others share a client, as in production."""
+    sent = 0
+    for batch in range(0, REQUESTS, 50):
+        dice = random.Random(batch)
+        chosen = options(dice)
+        transports = {}
+        apps = {}
+        for direct in (True, False):
+            transports[direct] = RecordingTransport()
+            again = random.Random(batch)
+            init(transports[direct], **options(again))
+            view = sdk.view()
+            assert view is not None
+            apps[direct] = _with(view, direct=direct and view.direct)
+
+        async def run(numbers: range, dice: random.Random = dice) -> list[Any]:
+            seen = []
+            for seed in numbers:
+                app, scope = asgi_sentry.wrap(app_of(seed)), scope_of(random.Random(seed))
+                try:
+                    await request(app, **scope)
+                    seen.append("")
+                except Exception as exc:
+                    seen.append(repr(exc))
+            return seen
+
+        results = []
+        for direct in (True, False):
+            sdk_scope._global_scope = None
+            sentry_sdk.get_global_scope().set_client(apps[direct].client)
+            client_view._last_view = apps[direct]
+            random.seed(batch)
+            raised = anyio.run(run, range(batch, min(batch + 50, REQUESTS)))
+            items = [
+                (item.type, stable(item.payload.json), stable(dict(envelope.headers)))
+                for envelope in transports[direct].envelopes
+                for item in envelope.items
+            ]
+            results.append((raised, items, transports[direct].lost))
+        assert results[0] == results[1], (batch, chosen)
+        sent += sum(kind == "transaction" for kind, _, _ in results[0][1])
+        assert SECRET not in repr(results[0][1])
+    lanes = asgi_sentry.counters()["lanes"]
+    assert sent > REQUESTS * 0.3
+    assert lanes["direct"] > REQUESTS * 0.3
+
+
+# --- the order ---------------------------------------------------------------------------------------------------
+
+
+def test_processors_and_hooks_are_called_in_the_sdks_order_with_such_an_event() -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def noting(name: str) -> Callable[[Any, Any], Any]:
+        def process(event: dict[str, Any], hint: dict[str, Any]) -> Any:
+            if event.get("type") == "transaction":
+                seen.append((name, (sorted(event), {k: type(v).__name__ for k, v in event.items()}, sorted(hint))))
+            return event
+
+        return process
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for name, get in (
+            ("current", sentry_sdk.get_current_scope),
+            ("isolation", sentry_sdk.get_isolation_scope),
+            ("global scope", sentry_sdk.get_global_scope),
+        ):
+            get().add_event_processor(noting(name))
+        sentry_sdk.set_tag("a", "b")
+        with sentry_sdk.start_span(op="db", name="SELECT 1"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    sentry_sdk.scope.add_global_event_processor(noting("process"))
+    by_both(app, {"before_send_transaction": noting("hook")}, {"path": "/a"})
+    half = len(seen) // 2
+    names = [name for name, _ in seen[:half]]
+    assert names == ["process", "global scope", "isolation", "current", "hook"]
+    assert [name for name, _ in seen[:half]] == [name for name, _ in seen[half:]]
+    assert seen[:half] == seen[half:]
+
+
+# --- what goes the general way -----------------------------------------------------------------------------------
+
+
+async def fine(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def lanes_of(app: Any = fine, **options: Any) -> dict[str, int]:
+    transport = RecordingTransport()
+    init(transport, **options)
+    anyio.run(lambda: request(asgi_sentry.wrap(app)))
+    lanes: dict[str, int] = asgi_sentry.counters()["lanes"]
+    assert len(transport.items("transaction")) == sum(lanes.values())
+    return lanes
+
+
+def test_the_counters_tell_the_ways() -> None:
+    assert lanes_of() == {"direct": 1}
+
+
+def test_an_attachment_goes_the_general_way() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        sentry_sdk.get_isolation_scope().add_attachment(bytes=b"a", filename="f", add_to_transactions=True)
+        await fine(scope, receive, send)
+
+    assert lanes_of(app) == {"general": 1}
+
+
+def test_a_scrubber_of_the_users_goes_the_general_way() -> None:
+    class Scrubbing:
+        def scrub_event(self, event: Any) -> None: ...
+
+    assert lanes_of(event_scrubber=Scrubbing()) == {"general": 1}
+
+
+def test_a_function_of_the_sdks_that_was_replaced_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    own = Scope.capture_event
+
+    def replaced(self: Scope, event: Any, *args: Any, **kwargs: Any) -> Any:
+        called.append(event["type"])
+        return own(self, event, *args, **kwargs)
+
+    monkeypatch.setattr(Scope, "capture_event", replaced)
+    assert lanes_of() == {"general": 1}
+    assert called == ["transaction"]
+
+
+@pytest.mark.parametrize("fault", ["_Merged", "_processed", "serialized", "_complete"])
+def test_a_fault_is_counted_and_never_the_apps(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> Any:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(lane, fault, fail)
+    transport = RecordingTransport()
+    init(transport)
+    assert anyio.run(lambda: request(asgi_sentry.wrap(fine))).status == 200
+    if fault == "_Merged":  # before anything was called
+        assert len(transport.items("transaction")) == 1
+        assert asgi_sentry.counters()["lanes"] == {"general": 1}
+    else:
+        assert transport.items("transaction") == []
+        assert ("internal_sdk_error", "transaction", 1) in transport.lost
+        assert ("internal_sdk_error", "span", 1) in transport.lost
