@@ -9,7 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
-from asgi_sentry._sdk import frames, lane
+from asgi_sentry._sdk import frames
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
@@ -22,6 +22,7 @@ from asgi_sentry._sdk.names import (
     sdk_scope,
 )
 from asgi_sentry._sdk.options import FRAMEWORK_INTEGRATIONS
+from asgi_sentry._sdk.usual import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,7 +137,7 @@ def view_of(client: Any) -> ClientView:
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
         hooked=frozenset(kind for kind, hook in _HOOKS.items() if options.get(hook) is not None),
         scrubs=bool(options.get("event_scrubber")),
-        direct=not streaming and lane.is_open(client, scrubs=bool(options.get("event_scrubber")), door=door),
+        direct=not streaming and is_open(client, scrubs=bool(options.get("event_scrubber")), door=door),
         patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),
     )
 

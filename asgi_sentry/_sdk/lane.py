@@ -19,7 +19,6 @@ from sentry_sdk.envelope import Envelope
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_lane
-from asgi_sentry._sdk.fork import has_known_slots
 from asgi_sentry._sdk.names import (
     SDK_INFO,
     AnnotatedValue,
@@ -33,7 +32,6 @@ from asgi_sentry._sdk.names import (
     format_timestamp,
     global_event_processors,
     handle_in_app,
-    has,
     sdk_scope,
 )
 from asgi_sentry._sdk.serializer import serialized
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
 
     from asgi_sentry._sdk.client_view import ClientView
 
-_SHORTEST = 64  # of `max_value_length`; below that, the SDK cuts the event's own type and ids
 _OPTIONS = ("release", "environment", "server_name", "dist")
 _WITH_STACKS = ("stacktrace", "threads", "exception")
 # What the lane stands for. One that was replaced, by a test or by another tool, is to be called.
@@ -57,22 +54,6 @@ _KNOWN = tuple(
         (Client, "_prepare_event"),
     )
 )
-
-
-def is_open(client: Any, *, scrubs: bool, door: Any) -> bool:
-    """Whether transactions of this client can take the lane at all.
-
-    Args:
-        client: the SDK's.
-        scrubs: a scrubber of the user's goes over its events.
-        door: of its transport; None with a plain `sentry_sdk.init`.
-    """
-    whole = has("lane", "scopes", "traces", "transactions", "serializer", "frames")
-    usual = type(client) is Client and "capture_event" not in vars(client)
-    limit = client.options.get("max_value_length")
-    if limit is not None and limit < _SHORTEST:
-        return False
-    return whole and usual and has_known_slots and not scrubs and door is not None and client.spotlight is None
 
 
 class _Merged(NamedTuple):
