@@ -39,9 +39,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "_sampling/limits.py": ("tests/sampling/test_limits.py",),
     "_sampling/budgets.py": ("tests/sampling/test_budgets.py",),
     "_scrubbing/keys.py": ("tests/scrubbing/test_keys.py",),
-    "_scrubbing/taint/taint.py": ("tests/scrubbing/taint",),
-    "_scrubbing/taint/strength.py": ("tests/scrubbing/taint",),
-    "_scrubbing/tree/walk.py": ("tests/scrubbing/test_properties.py", "tests/scrubbing/sentry"),
+    "_scrubbing/taint.py": ("tests/scrubbing/test_taint.py",),
+    "_scrubbing/tree/walk.py": ("tests/scrubbing/tree", "tests/scrubbing/test_properties.py"),
     "_exit/door.py": ("tests/exit/test_door.py", "tests/exit/test_transport.py"),
 }
 """What is mutated, and the tests that mirror it."""

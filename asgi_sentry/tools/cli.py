@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code: 0 for good, 1 for bad news, 2 for a wrong call."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     try:
         return cast("int", options.run(options))
     except KeyboardInterrupt:
@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Of all commands, each with the function that runs it as `run`."""
     parser = argparse.ArgumentParser(prog="asgi-sentry", description=asgi_sentry.__doc__)
     parser.add_argument("--version", action="version", version=f"asgi-sentry {version('asgi-sentry')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
