@@ -51,10 +51,13 @@ class Door:
 
     Args:
         scrubber: for everything that no layer has a scrubber of its own for.
+        attachments: `"text"`: text is scrubbed, what can't be read is not sent; `"none"`: none is sent; `"all"`: what
+            can't be read is sent as it is.
     """
 
-    def __init__(self, scrubber: Scrubber) -> None:
+    def __init__(self, scrubber: Scrubber, *, attachments: str = "text") -> None:
         self.scrubber = scrubber
+        self.attachments = attachments
 
     def scrub(self, envelope: Envelope, lose: Callable[..., None]) -> Envelope | None:
         """A new envelope with each item scrubbed; None if nothing is left of it. Never raises.
@@ -92,7 +95,7 @@ class Door:
             elif item.type in _EVENTS and unscrubbed(item.payload.json):
                 lose("internal_sdk_error", item=item)
             elif self._admits(item):
-                passed = self._scrub_item(item)
+                passed = self._scrub_item(item, lose)
             else:  # what its processor would have counted, had it known then what it knows after the hooks
                 lose("event_processor", item=item)
         except faults.SIGNALS:
@@ -118,10 +121,13 @@ class Door:
         record = current()  # a hook made the event anew, in the request's context all the same
         return record is None or record.report().admits(event)
 
-    def _scrub_item(self, item: Item) -> _Passed:
+    def _scrub_item(self, item: Item, lose: Callable[..., None]) -> _Passed:
         kind, content = item.type or "", item.payload.json
         if content is None:
-            return _Passed(self._scrub_bytes(item))
+            left = self._scrub_bytes(item)
+            if left is None:
+                lose("internal_sdk_error", item=item)
+            return _Passed(left)
         name = scrubbed_name = None
         if kind in _EVENTS:
             name = content.get("transaction")
@@ -158,10 +164,23 @@ class Door:
         scrubbed: dict[str, Any] = payload["items"][0]
         return scrubbed
 
-    def _scrub_bytes(self, item: Item) -> Item:
-        """An attachment, or an item of a kind that the SDK did not have when this was written."""
-        scrubbed = self.scrubber.scrub_item(item.type or "", item.get_bytes(), taint=_taint_around())
-        return Item(payload=PayloadRef(bytes=scrubbed), headers=item.headers)
+    def _scrub_bytes(self, item: Item) -> Item | None:
+        """An attachment, or an item of a kind that the SDK did not have when this was written; None: it is not sent."""
+        if item.type == "attachment" and self.attachments == "none":
+            return None
+        raw, taint = item.get_bytes(), _taint_around()
+        scrubbed = self.scrubber.scrub_item(item.type or "", raw, taint=taint)
+        if scrubbed is None and self.attachments != "all":
+            faults.once(
+                "An attachment that is no text is not sent: nobody can tell what is in it. "
+                'Settings(attachments="all") sends such ones as they are.'
+            )
+            return None
+        headers = dict(item.headers)
+        for name in ("filename", "content_type"):
+            if isinstance(headers.get(name), str):
+                headers[name] = self.scrubber.scrub_item("header", headers[name], taint=taint)
+        return Item(payload=PayloadRef(bytes=raw if scrubbed is None else scrubbed), headers=headers)
 
     def _scrub_trace(self, trace: dict[str, Any], passed: list[_Passed]) -> dict[str, Any]:
         name = trace.get("transaction")

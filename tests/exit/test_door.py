@@ -130,3 +130,32 @@ def test_a_tag_is_its_text():
     tag = Tag("abc", None)  # type: ignore[arg-type]
     assert (tag, hash(tag), json.dumps(tag)) == ("abc", hash("abc"), '"abc"')
     assert type(tag.plain()) is str
+
+
+UNREADABLE = b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 4
+
+
+@pytest.mark.parametrize(("policy", "sent"), [("text", ["log"]), ("none", []), ("all", ["log", "picture"])])
+def test_attachments_go_by_the_policy(policy, sent):
+    lost: list[Any] = []
+    items = []
+    for name, raw in (("log", b"all is well"), ("picture", UNREADABLE)):
+        attachment = item("attachment", raw=raw)
+        attachment.headers["filename"] = name
+        items.append(attachment)
+    envelope = Envelope(items=items)
+    cleaned = Door(asgi_sentry.Scrubber(), attachments=policy).scrub(
+        envelope, lambda *args, **named: lost.append((args, named))
+    )
+    left = [] if cleaned is None else [each.headers["filename"] for each in cleaned.items]
+    assert left == sent
+    assert [named["item"].headers["filename"] for _, named in lost] == [
+        name for name in ("log", "picture") if name not in sent
+    ]
+
+
+def test_the_name_of_a_file_is_scrubbed():
+    attachment = item("attachment", raw=b"x")
+    attachment.headers["filename"] = f"password={SECRET}.txt"
+    cleaned, _ = through(attachment)
+    assert SECRET not in cleaned.items[0].headers["filename"]

@@ -346,8 +346,8 @@ def test_sessions_keep_their_ids():
 def test_attachments():
     assert SCRUBBER.scrub_item("attachment", b"x password=hunter2\n") == b"x password=[Filtered]\n"
     assert SCRUBBER.scrub_item("attachment", "token: abc123x") == f"token: {F}"
-    image = b"\x89PNG\0password=hunter2"
-    assert SCRUBBER.scrub_item("attachment", image) == image
+    image = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1password=hunter2\0\1\2\3"
+    assert SCRUBBER.scrub_item("attachment", image) is None
     assert SCRUBBER.scrub_item("client_report", {"discarded_events": []}) == {"discarded_events": []}
 
 
