@@ -9,7 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
-from asgi_sentry._sdk import frames
+from asgi_sentry._sdk import after_fork, frames
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
@@ -117,6 +117,7 @@ def view_of(client: Any) -> ClientView:
     experiments = options.get("_experiments") or {}
     for text in losses():
         faults.once(text)
+    after_fork.clients.add(client)
     frames.install()
     streaming = has_span_streaming_enabled(options)
     door = getattr(client.transport, "asgi_sentry_door", None)
