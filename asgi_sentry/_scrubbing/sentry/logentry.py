@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing.keys import DENIED
 from asgi_sentry._scrubbing.sentry.schema import DATA, TEXT, WORDS, add
+from asgi_sentry._scrubbing.taint.strength import WEAK, strength
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 
 if TYPE_CHECKING:
@@ -16,23 +17,54 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(
     r"%(?:\((\w+)\))?[-#0 +]{0,5}\d{0,5}(?:\.\d{0,5})?([diouxXeEfFgGcrsa%])|\{(\w*)(?:![rsa])?(?::[^{}]{0,40})?\}"
 )
-_KEY_BEFORE = re.compile(r"([\w.\-]{1,80})\\{0,3}[\"']?\]?\s{0,4}(?:=>|[:=])\s{0,4}b?\\{0,3}[\"']?\Z")
+# `password=%s`, `Authorization: Bearer %s`
+_KEY_BEFORE = re.compile(
+    r"([\w.\-]{1,80})\\{0,3}[\"']?\]?\s{0,4}(?:=>|[:=])\s{0,4}b?\\{0,3}[\"']?"
+    r"(?:(?i:bearer|basic|token|digest|apikey|negotiate)\s{1,4})?\Z"
+)
+_WORD_BEFORE = re.compile(r"([\w.\-]{1,80})\s{1,2}[\"'(]?\Z")  # `with password %s`
+_LOOKED_AT = 120  # characters in front of a parameter
 
 
-def secret_parameters(template: str, ruleset: Ruleset) -> set[int | str]:
-    """Which parameters of a log message fill in the value of a sensitive key, by number or by name."""
-    found: set[int | str] = set()
+class Parameter(NamedTuple):
+    """A parameter of a log message that is secret, by number or by name.
+
+    Attributes:
+        which: its number or its name.
+        surely: whether it is one whatever its value; else it has to look like one.
+    """
+
+    which: int | str
+    surely: bool
+
+
+def secret_parameters(template: str, ruleset: Ruleset) -> list[Parameter]:
+    """Which parameters of a log message are secret, by what stands in front of them, or by their own name."""
+    found: list[Parameter] = []
     count = 0
+    denied = ruleset.keys.meaning
     for match in _PLACEHOLDER.finditer(template):
         if match[2] == "%":
             continue
         name = match[1] or match[3]
-        place: int | str = count if not name else int(name) if name.isdecimal() else name
+        which: int | str = count if not name else int(name) if name.isdecimal() else name
         count += 1
-        before = _KEY_BEFORE.search(template[max(0, match.start() - 100) : match.start()])
-        if before is not None and ruleset.keys[before[1]] == DENIED:
-            found.add(place)
+        before = template[max(0, match.start() - _LOOKED_AT) : match.start()]
+        key, word = _KEY_BEFORE.search(before), _WORD_BEFORE.search(before)
+        if (key is not None and denied(key[1]) == DENIED) or (name and denied(name) == DENIED):
+            found.append(Parameter(which, surely=True))
+        elif word is not None and denied(word[1]) == DENIED:
+            found.append(Parameter(which, surely=False))
     return found
+
+
+def is_secret(value: Any, parameter: Parameter) -> bool:
+    """Whether what a parameter is given is to be redacted."""
+    if value is None or isinstance(value, bool) or value == FILTERED:
+        return False
+    if parameter.surely:
+        return True
+    return isinstance(value, str) and " " not in value and strength(value) != WEAK
 
 
 def logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
@@ -42,13 +74,14 @@ def logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
         return
     here = (place, key)
     message, params = value.get("message"), value.get("params")
-    secret = secret_parameters(message, walk.ruleset) if isinstance(message, str) and params else set()
-    if isinstance(params, (list, dict)):
-        for which in secret:
+    if isinstance(message, str) and isinstance(params, (list, dict)) and params:
+        for parameter in secret_parameters(message, walk.ruleset):
+            which: Any = parameter.which
             try:
-                given: Any = params[which]  # type: ignore[index]
-                if given is not None and not isinstance(given, bool) and given != FILTERED:
-                    params[which] = FILTERED  # type: ignore[index]
+                given = params[which]
+                if is_secret(given, parameter):
+                    params[which] = FILTERED
+                    walk.secrets.append(given)
                     walk.notes.add((here, "params"), which, PASSWORD)
             except (LookupError, TypeError):
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.sentry.logentry import secret_parameters
+from asgi_sentry._scrubbing.sentry.logentry import is_secret, secret_parameters
 from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, add, add_fixed
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 from asgi_sentry._scrubbing.tree.notes import Redaction, place_of
@@ -41,12 +41,13 @@ def _scrub_parameters(walk: Walk, attributes: dict[str, Any], place: Any) -> Non
     """Redact the parameters of a log message that fill in the value of a sensitive key."""
     template = attributes.get(_TEMPLATE)
     text = template.get("value") if isinstance(template, dict) else None
-    for which in secret_parameters(text, walk.ruleset) if isinstance(text, str) else ():
-        parameter = f"sentry.message.parameter.{which}"
-        held = attributes.get(parameter)
-        if isinstance(held, dict) and held.get("value") not in (None, FILTERED):
+    for parameter in secret_parameters(text, walk.ruleset) if isinstance(text, str) else ():
+        name = f"sentry.message.parameter.{parameter.which}"
+        held = attributes.get(name)
+        if isinstance(held, dict) and is_secret(held.get("value"), parameter):
+            walk.secrets.append(held["value"])
             held.update(value=FILTERED, type="string")
-            walk.notes.add((place, parameter), "value", PASSWORD)
+            walk.notes.add((place, name), "value", PASSWORD)
 
 
 def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Callable[[], None]:

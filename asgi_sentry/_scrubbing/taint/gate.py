@@ -8,6 +8,7 @@ one, which is fastest; many together by the letters they begin with.
 from __future__ import annotations
 
 import binascii
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,9 @@ class Gate:
             else:
                 self._awkward = True
                 cores.add(value)
-            encoded.update(_of_base64(value))
+            encoded.update(_of_base64(run if len(run) > _SHORTEST else value))
+            if len(run) <= _SHORTEST:
+                encoded.update(_of_base64(json.dumps(value)[1:-1]))
         self._base64 = _Cores(encoded)
         self._cores = _Cores(cores | encoded)
 
@@ -108,7 +111,10 @@ def _longest_run(text: str) -> str:
 
 
 def _of_base64(value: str) -> Iterator[str]:
-    """Two pieces of the value's base64 for each way it can lie in a longer one: a line may end within one."""
+    """Two pieces of the base64 of a value, or of the run in it that no escape within changes, for each way it can lie.
+
+    A line may end within one of the two.
+    """
     raw = value.encode("utf-8", "surrogatepass")
     for before, first in _ALIGNMENTS:
         # The last character holds bits of the neighbour behind.

@@ -19,7 +19,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED, MAYBE
-from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, strength
+from asgi_sentry._scrubbing.taint.strength import STRONG, WEAK, strength
 from asgi_sentry._scrubbing.taint.taint import MAX_VALUES, MIN_LENGTH, Taint
 from asgi_sentry._scrubbing.text.pairs import PASSWORD, pair_spans
 
@@ -289,7 +289,7 @@ _PLAIN, _SECRET, _WITHIN = range(3)
 
 
 def _of_text(value: str, how: int, keys: Ruleset, depth: int) -> Iterator[str]:
-    if how == _SECRET or (how == _WITHIN and strength(value) >= MEDIUM and len(value) >= MIN_LENGTH):
+    if how == _SECRET or (how == _WITHIN and strength(value) == STRONG):
         yield value
     if value[:1] in {"{", "["}:
         yield from _of_json(value, keys, depth)

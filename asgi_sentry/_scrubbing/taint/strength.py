@@ -16,11 +16,11 @@ from asgi_sentry._scrubbing.look import looks_random
 WEAK, MEDIUM, STRONG = range(3)
 
 _HEX = re.compile(r"(?=[0-9-]*[a-fA-F])(?=[a-fA-F-]*[0-9])(?:[0-9a-f-]{16,}|[0-9A-F-]{16,})\Z")
-_PART = r"(?:[^\W\d_]+|v?\d{1,4}|\d+)"  # a word, a version, a number
-# Words and numbers with anything between them that URLs, hosts, time zones, locales, dates and phrases have.
-_JOINT = r"[-_./:+,;!?&= '\u2019]"
-_WORDS = re.compile(rf"(?:[a-z]{{2,10}}://)?[/.~]*{_PART}(?:{_JOINT}{{1,3}}{_PART})*{_JOINT}*\Z")
-_LONG_NUMBER = re.compile(r"\d{5,}")
+# Words, versions and numbers with anything between them that URLs, hosts, time zones, slugs and phrases have.
+_SCHEME = re.compile(r"[a-z]{2,10}://")
+_JOINTS = re.compile(r"[-_./:+,;!?&=~ '\u2019]{1,3}")
+_LONGEST_MIXED, _LONGEST_NUMBER = 4, 4  # characters of a part with letters and digits, as in `gpt-4o`; of a number
+_SHORTEST_WORD = 3
 _LONGEST = 4096
 _FEWEST_LETTERS = 4  # different ones in a credential; the size of a screen has one
 
@@ -31,8 +31,18 @@ def strength(value: str) -> int:
         return STRONG
     if _HEX.match(value) or (looks_random(value) and len(set(filter(str.isalpha, value))) >= _FEWEST_LETTERS):
         return STRONG
-    if value.isdigit():
-        return WEAK
-    if _WORDS.match(value) and _LONG_NUMBER.search(value) is None:
-        return WEAK
-    return MEDIUM
+    return WEAK if value.isdigit() or _is_of_words(value) else MEDIUM
+
+
+def _is_of_words(value: str) -> bool:
+    scheme = _SCHEME.match(value)
+    parts = [part for part in _JOINTS.split(value[scheme.end() :] if scheme else value) if part]
+    if not parts or (len(parts) == 1 and not parts[0].isalpha()):
+        return False
+    has_word = False
+    for part in parts:
+        if part.isalpha():
+            has_word = has_word or len(part) >= _SHORTEST_WORD
+        elif not (len(part) <= _LONGEST_MIXED and part.isalnum()) and not (part[:1] == "v" and part[1:].isdigit()):
+            return False
+    return has_word or all(map(str.isdigit, parts))

@@ -63,12 +63,14 @@ class Decisions:
         gone: texts that were redacted.
         late: addresses were taken out of these texts, so that the rules look at them once more: each with the
             number of its container, and its key there.
+        secrets: texts that were redacted because of what they stood under.
+        whole: containers that were redacted as a whole.
         cut: whether containers were redacted as a whole.
     """
 
     __slots__ = (
         "_alive", "_dead", "_filtered", "_hot", "_notes", "_read", "_ruleset", "_standing", "_tree",
-        "cut", "gone", "late",
+        "cut", "gone", "late", "secrets", "whole",
     )  # fmt: skip
 
     def __init__(self, ruleset: Ruleset, tree: Tree, notes: Notes, hot: dict[Any, int]) -> None:
@@ -83,6 +85,8 @@ class Decisions:
         self._filtered = 0
         self.gone: set[str] = set()
         self.late: list[tuple[str, int, Any]] = []
+        self.secrets: list[str] = []
+        self.whole: list[Any] = []
         self.cut = False
 
     def decide(self) -> None:
@@ -287,8 +291,12 @@ class Decisions:
                 return
             self.gone.add(value)
             self._filtered += 1
+            self.secrets.append(value)
+        elif value.__class__ is bytes:
+            self.secrets.append(value.decode("latin-1"))
         elif value.__class__ not in SCALARS:
             self.cut = True
+            self.whole.append(value)
         self._tree.containers[number][key] = FILTERED
         self._notes.add(self._tree.place(number), key, PASSWORD)
 

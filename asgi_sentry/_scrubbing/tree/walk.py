@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
-from asgi_sentry._scrubbing.taint.taint import REQUEST
+from asgi_sentry._scrubbing.taint.taint import REQUEST, Taint
 from asgi_sentry._scrubbing.text.commands import PROGRAMS
 from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
+from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
 from asgi_sentry._scrubbing.tree.notes import Notes
 from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, NotPlainError, Rebuilt, rename_keys, unused
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
-    from asgi_sentry._scrubbing.taint import Taint
     from asgi_sentry._scrubbing.text.texts import Hits
     from asgi_sentry._scrubbing.tree.notes import Place
 
+DISCOVERED = "@discovered"  # the id for what was redacted in another place by its key or by a rule
 LENGTH = "@length"  # the id for what is too long to be looked at
 _STRINGS = frozenset({str})
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
@@ -45,15 +46,17 @@ class Walk:
     Attributes:
         notes: what was redacted.
         renamed: keys that held a secret, and what became of them.
+        secrets: texts that whoever calls redacted, and when the walk is finished all credentials that were redacted.
     """
 
-    __slots__ = ("_firm", "_fixed", "_given", "_longest", "_roots", "notes", "renamed", "ruleset")
+    __slots__ = ("_firm", "_fixed", "_given", "_longest", "_roots", "notes", "renamed", "ruleset", "secrets")
 
     def __init__(self, ruleset: Ruleset, *, longest: int | None = None) -> None:
         self.ruleset = ruleset
         self._longest = longest
         self.notes = Notes()
         self.renamed: dict[Any, str] = {}
+        self.secrets: list[str] = []
         self._roots: list[Root] = []
         self._given: list[tuple[Any, Any, Any, Place | None, int]] = []
         self._firm: list[Any] = []
@@ -188,9 +191,9 @@ class Walk:
     ) -> None:
         """Have rules and taint look at all texts, and at keys."""
         rules = self.ruleset.texts
-        firm = {tree.numbers[id(value)] for value in self._firm if id(value) in tree.numbers} if taint else set()
-        texts = self._texts(tree, decisions, firm)
+        firm = {tree.numbers[id(value)] for value in self._firm if id(value) in tree.numbers}
         tags = set().union(*[tree.containers[number] for number in firm if tree.containers[number].__class__ is dict])
+        texts = self._texts(tree, decisions, firm)
         if taint and taint.in_keys:
             texts[MEDIUM].update(_texts_of(names - tags))
         found = {least: taint.found_in(some, least=least) for least, some in texts.items()} if taint else {}
@@ -200,6 +203,13 @@ class Walk:
             looked_at |= (some - tainted.keys()) | set(tainted.values()) if tainted else some
         look = rules.look(looked_at, new_keys=_texts_of(fresh))
         hits = {least: _joined(found.get(least, {}), look.hits) for least in texts}
+        if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
+            decisions.read_options()
+        self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
+        if self.secrets:
+            names = names.union(*[source for source in tree.containers if source.__class__ is dict])
+            texts[MEDIUM].update(_texts_of(names - tags))
+            hits = _with(Taint(self.secrets), texts, hits)
         if hits[MEDIUM]:
             self.renamed = {
                 name: hit[0]
@@ -208,8 +218,6 @@ class Walk:
             }
         self.ruleset.keys.remember(fresh - hot.keys() - self.renamed.keys())
         self.ruleset.keys.keep({key: hot[key] for key in fresh if key in hot and key not in self.renamed})
-        if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
-            decisions.read_options()
         self._replace(tree, decisions, hits, firm)
         if decisions.late:
             again = {text for text, _, _ in decisions.late}
@@ -270,6 +278,19 @@ class Walk:
                 if text in hits:
                     self._put(hits[text], holder, place, key)
             self.ruleset.lines.keep_all(texts - hits.keys(), value=True)
+
+
+def _with(taint: Taint, texts: dict[int, set[str]], hits: dict[int, Hits]) -> dict[int, Hits]:
+    """What becomes of texts if what was redacted in other places is redacted in them, too."""
+    joined = {}
+    for least, some in texts.items():
+        joined[least] = own = dict(hits[least])
+        for text in taint.found_in(some, least=least):
+            before, rules = own.get(text, (text, []))
+            left, hit = taint.replace(before, least=least)
+            if hit:
+                own[text] = (left, [*rules, DISCOVERED])
+    return joined
 
 
 def _joined(tainted: dict[str, str], hits: Hits) -> Hits:

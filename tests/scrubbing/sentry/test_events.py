@@ -170,9 +170,15 @@ def test_parts_are_decided_by_others():
 
 
 def test_parameters_of_log_messages():
-    assert secret_parameters("password=%s for %s at {}", SCRUBBER.ruleset) == {0}
-    assert secret_parameters("%(user)s: token: %(token)r", SCRUBBER.ruleset) == {"token"}
-    assert secret_parameters("100%% of {0}, secret='{1}'", SCRUBBER.ruleset) == {1}
+    for template, which, surely in (
+        ("password=%s for %s at {}", 0, True),
+        ("%(user)s: token: %(token)r", "token", True),
+        ("100%% of {0}, secret='{1}'", 1, True),
+        ("%s sends Authorization: Bearer %s", 1, True),
+        ("calls with %(api_key)s", "api_key", True),
+        ("login %s with password %s", 1, False),
+    ):
+        assert secret_parameters(template, SCRUBBER.ruleset) == [(which, surely)]
     event = {
         "logentry": {
             "message": "user %s has password=%s",

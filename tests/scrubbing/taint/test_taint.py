@@ -108,7 +108,7 @@ def collected(**parts) -> list[str]:
         ({"headers": [(b"user-agent", b"a long and ordinary header value")]}, set()),
         ({"query": b"token=q%2Fw+e12&page=abcdefgh"}, {"q/w e12"}),
         ({"body": {"user": {"password": "hunter22", "pin": 123456, "name": "someone"}}}, {"hunter22", "123456"}),
-        ({"body": {"credentials": {"a": ["deep-one1"], "b": "realtime", "pin": "abcdef"}}}, {"deep-one1", "abcdef"}),
+        ({"body": {"credentials": {"a": ["9f86d081884c7d65"], "b": "gpt-4o-realtime", "pin": "abcdef"}}}, {"9f86d081884c7d65", "abcdef"}),
         ({"body": {"passwords": ["deep-one", "deep-two"]}}, {"deep-one", "deep-two"}),
         ({"body": [["password", "pair-value"]]}, {"pair-value"}),
         ({"body": '<a password="xml-value"/> {"token": "cut-off'}, {"xml-value", "cut-off"}),
