@@ -63,8 +63,8 @@ class Decisions:
         gone: texts that were redacted.
         late: addresses were taken out of these texts, so that the rules look at them once more: each with the
             number of its container, and its key there.
-        secrets: texts that were redacted because of what they stood under.
-        whole: containers that were redacted as a whole.
+        secrets: texts that were redacted because of their names.
+        whole: containers that were redacted as a whole, and texts that were because of their look and place.
         cut: whether containers were redacted as a whole.
     """
 
@@ -182,7 +182,7 @@ class Decisions:
                     and _looks_random(value)
                     and not any(map(source.__contains__, _BESIDE_NAMES))
                 ):
-                    self._filter(number, key, value)
+                    self._filter(number, key, value, by_name=False)
             elif verdict and not (verdict == COOKIES and value.__class__ in TEXTS and not value):
                 self._under(verdict, number, key, value, todo)
 
@@ -237,9 +237,9 @@ class Decisions:
                 todo.append((self._child(value), IN_COOKIES))
         elif verdict == LOOKED:
             if is_text and _is_random(value):
-                self._filter(number, key, value)
+                self._filter(number, key, value, by_name=False)
         elif is_text and len(value) >= _LONGEST_COOKIE:
-            self._filter(number, key, value)
+            self._filter(number, key, value, by_name=False)
 
     def _child(self, value: Any) -> int:
         return self._tree.numbers[id(value)]
@@ -285,15 +285,16 @@ class Decisions:
                 return
         self._filter(number, key, value)
 
-    def _filter(self, number: int, key: Any, value: Any) -> None:
+    def _filter(self, number: int, key: Any, value: Any, *, by_name: bool = True) -> None:
+        """Redact a value, because its name says what it is, or else because of its look and place."""
         if value.__class__ is str:
             if value == FILTERED:
                 return
             self.gone.add(value)
             self._filtered += 1
-            self.secrets.append(value)
+            (self.secrets if by_name else self.whole).append(value)
         elif value.__class__ is bytes:
-            self.secrets.append(value.decode("latin-1"))
+            (self.secrets if by_name else self.whole).append(value.decode("latin-1"))
         elif value.__class__ not in SCALARS:
             self.cut = True
             self.whole.append(value)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._scrubbing.text.texts import Hits
 
-_MOST = 64  # of one item
+_MOST = 32  # of one item
 _SHORTEST, _LONGEST = 6, 4096
 _MOST_MEMBERS = 200  # of containers that were redacted as a whole
 _PERSONAL = frozenset({"@email", "@ip"})  # rules for what is no credential
