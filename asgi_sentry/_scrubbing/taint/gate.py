@@ -84,14 +84,18 @@ class Gate:
         self._base64 = _Cores(encoded)
         self._cores = _Cores(cores | encoded)
 
-    def let_through(self, texts: Sequence[str]) -> list[str]:
-        """The texts that may hold a value."""
+    def let_through(self, texts: Sequence[str], joined: str) -> list[str]:
+        """The texts that may hold a value.
+
+        Args:
+            texts: each once.
+            joined: all of them in one.
+        """
         cores = self._cores
         if self._awkward:
             return [text for text in texts if _is_escaped(text) or cores.are_in(text)]
         if not cores.few:
             return [text for text in texts if cores.are_in(text)] if cores.grams else []
-        joined = "\0".join(texts)
         present = [core for core in cores.few if core in joined]
         return [text for text in texts if any(core in text for core in present)] if present else []
 

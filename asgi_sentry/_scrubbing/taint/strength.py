@@ -19,7 +19,7 @@ _HEX = re.compile(r"(?=[0-9-]*[a-fA-F])(?=[a-fA-F-]*[0-9])(?:[0-9a-f-]{16,}|[0-9
 # Words, versions and numbers with anything between them that URLs, hosts, time zones, slugs and phrases have.
 _SCHEME = re.compile(r"[a-z]{2,10}://")
 _JOINTS = re.compile(r"[-_./:+,;!?&=~ '\u2019]{1,3}")
-_LONGEST_MIXED, _LONGEST_NUMBER = 4, 4  # characters of a part with letters and digits, as in `gpt-4o`; of a number
+_MIXED = re.compile(r"(?:[a-z]{1,3}\d{1,3}|\d{1,4}[a-z]{0,2}|v\d{1,6})\Z", re.IGNORECASE)  # as in `gpt-4o`, `v2`, `rc1`
 _SHORTEST_WORD = 3
 _LONGEST = 4096
 _FEWEST_LETTERS = 4  # different ones in a credential; the size of a screen has one
@@ -43,6 +43,6 @@ def _is_of_words(value: str) -> bool:
     for part in parts:
         if part.isalpha():
             has_word = has_word or len(part) >= _SHORTEST_WORD
-        elif not (len(part) <= _LONGEST_MIXED and part.isalnum()) and not (part[:1] == "v" and part[1:].isdigit()):
+        elif _MIXED.match(part) is None:
             return False
     return has_word or all(map(str.isdigit, parts))

@@ -169,8 +169,9 @@ class Taint:
         if least > self._strongest and not self.unknown:
             return {}
         each = list(texts)
-        chosen = each if self.unknown else self._gate.let_through(each)
-        if not self.unknown and self._heads:
+        joined = "\0".join(each)
+        chosen = each if self.unknown else self._gate.let_through(each, joined)
+        if not self.unknown and self._heads and ("..." in joined or "\u2026" in joined):
             chosen += [text for text in each if text.endswith(_CUT_ENDS)]
         found = {}
         for text in chosen:

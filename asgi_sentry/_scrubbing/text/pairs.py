@@ -205,7 +205,7 @@ def _named(text: str, start: int, end: int, verdict: int, keys: Keys) -> _Name |
         return None
     begin, dashes = head.end(), head[2][len(head[2].rstrip("-")) :]
     if head[1]:  # what looks like an escape may be part of the name
-        verdict = keys.meaning(text[begin:end]) or verdict
+        verdict = keys.meaning(text[begin:end]) or (PLAIN if verdict == LOOKED else verdict)
     if (tail is None or not tail[3]) and not dashes:  # names of two words: "session id: ...", ...
         if tail is not None and (text[end : end + 2].strip()[:1] in _QUOTES or text[start - 1 : start] in _ELEMENTS):
             pass

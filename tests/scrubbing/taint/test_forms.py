@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import FILTERED, Scrubber, collect_taint
 from asgi_sentry._scrubbing.taint.normal import normal
+from asgi_sentry._scrubbing.taint.strength import WEAK, strength
 from tests.strategies import awkward_secrets, secret_values
 
 RULES = Scrubber().ruleset
@@ -94,6 +95,8 @@ def test_the_tail_of_a_long_value_goes_with_its_head():
 @given(st.one_of(awkward_secrets(), secret_values()), st.lists(st.sampled_from(sorted(FORMS)), min_size=1, max_size=2))
 def test_forms_of_forms_are_found(secret, forms):
     secret = secret.strip()
+    if strength(secret) == WEAK:  # found as a whole word only
+        return
     taint = collect_taint(headers=[(b"x-api-key", secret.encode("utf-8"))], keys=RULES)
     written = secret
     for form in forms:

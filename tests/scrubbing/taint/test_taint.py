@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint, collect_taint
+from asgi_sentry._scrubbing.taint.strength import WEAK, strength
 from tests.strategies import awkward_secrets, harmless_text, secret_values
 
 SCRUBBER = Scrubber()
@@ -55,7 +56,7 @@ def _pieces(text: str) -> list[str]:
 def test_a_secret_is_found_in_every_form(form, secret, before, after):
     secret = secret.strip()
     taint = collect_taint(body={"password": secret}, keys=SCRUBBER.ruleset)
-    if not taint:  # a common word
+    if not taint or strength(secret) == WEAK:  # a common word, or one that is found as a whole word only
         return
     written = WRITTEN[form](secret)
     text, hit = taint.replace(f"{before} {written} {after}")
