@@ -101,6 +101,8 @@ def _is_kept(facts: Facts, root: sdk.Root, decided: Decision, failure: BaseExcep
     weight = None if late.rate is None else facts.plan.afford_late(spent=root.sampled)
     if late.rate is None or weight is None:
         return False
+    if not root.sampled:
+        root.set_attributes({"asgi_sentry.kept": late.rule})  # why it is there, for whoever looks at it
     root.keep(late.rate / weight)
     return True
 

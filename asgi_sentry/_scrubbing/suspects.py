@@ -29,6 +29,7 @@ _MOST, _NODES, _LONGEST = 200, 100_000, 20_000  # findings, values, characters o
 _CANDIDATE = re.compile(r"[A-Za-z0-9][\w+/=~.!@#%^*-]{14,2000}", re.ASCII)
 _QUOTED = re.compile(r"b?['\"]([^'\"]{1,80})['\"]")  # a header's name as a frame shows it
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_OF_HTTP = re.compile(r"boundary=|[0-9a-f]{32}-[0-9a-f]{16}(?:-[01])?\Z")  # a body's mark, a trace
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:[./\\-][A-Za-z_]\w*)+")
 _PREFIX = re.compile(r"[A-Za-z]{2,12}[_-](?:(?:live|test|prod|dev|pat|key|v\d)[_-])?")
@@ -49,7 +50,7 @@ _PROTOCOL = frozenset(
     modules debug_meta _meta fingerprint checksum instruction_addr image_addr type platform
     transaction logger server_name environment module abs_path filename function lineno version
     packages origin op level timestamp start_timestamp segment_id sentry_trace baggage
-    sample_rand public_key"""
+    sample_rand public_key content_type sec_websocket_key sec_websocket_accept traceparent"""
     )
 )
 _OF_IDS = frozenset(
@@ -108,11 +109,12 @@ def find_suspects(payload: Any) -> list[Suspect]:
     """
     found: list[Suspect] = []
     for path, value in _texts(payload):
-        reason = _told(path, value)
+        name = _paired(payload, path) or _name(path)
+        reason = _told(name, value)
         if reason is not None:
-            found.append(Suspect(path, _masked(value), reason, _deny(path)))
-        elif not _is_protocol(path):
-            found.extend(_within(path, value))
+            found.append(Suspect(path, _masked(value), reason, _deny(name)))
+        elif not _is_protocol(path, name):
+            found.extend(_within(path, name, value))
         if len(found) >= _MOST:
             break
     return found[:_MOST]
@@ -217,8 +219,9 @@ def _remarks(meta: Any) -> Iterator[tuple[tuple[str, ...], str]]:
                 todo.append(((*path, str(step)), inner))
 
 
-def _is_protocol(path: Path) -> bool:
-    return any(step in _PROTOCOL for step in path)
+def _is_protocol(path: Path, name: str) -> bool:
+    folded = name.lower().replace("-", "_")
+    return folded in _PROTOCOL or any(step in _PROTOCOL for step in path)
 
 
 def _name(path: Path) -> str:
@@ -228,26 +231,26 @@ def _name(path: Path) -> str:
 # --- what tells -------------------------------------------------------------------------------------------------------
 
 
-def _told(path: Path, value: str) -> str | None:
+def _told(name: str, value: str) -> str | None:
     """Why the name of a value makes it personal; None if it does not."""
     if not value or FILTERED in value or value.isspace():
         return None
-    parts = words(_name(path)[-80:])
+    parts = words(name[-80:])
     return _PERSONAL.get("".join(parts)) or _PERSONAL.get("".join(parts[-2:])) or _PERSONAL.get("".join(parts[-1:]))
 
 
-def _within(path: Path, text: str) -> Iterator[Suspect]:
-    is_id = not _OF_IDS.isdisjoint(words(_name(path)[-80:]))
+def _within(path: Path, name: str, text: str) -> Iterator[Suspect]:
+    is_id = not _OF_IDS.isdisjoint(words(name[-80:]))
     for match in _CANDIDATE.finditer(text):
         token = match[0].rstrip(".!=-")
         reason = _suspicion(token, is_id=is_id)
         if reason is not None:
             whole = len(token) * 2 > len(text)
-            yield Suspect(path, _masked(token), reason, _deny(path) if whole else _rule(token))
+            yield Suspect(path, _masked(token), reason, _deny(name) if whole else _rule(token))
     for match in _PHONE.finditer(text):
         whole = len(match[0]) * 2 > len(text)
         rule = r'Scrubber(rules=(*DEFAULT_RULES, Rule("@phone", r"\+\d[\d ()/-]{7,20}\d", literals=("+",))))'
-        yield Suspect(path, _masked(match[0]), "a telephone number by its shape", _deny(path) if whole else rule)
+        yield Suspect(path, _masked(match[0]), "a telephone number by its shape", _deny(name) if whole else rule)
     for start, end in address_spans(text):
         address = text[start:end]
         if _PRIVATE.match(address) is None and address.count(".") != 2:
@@ -255,7 +258,7 @@ def _within(path: Path, text: str) -> Iterator[Suspect]:
 
 
 def _suspicion(token: str, *, is_id: bool) -> str | None:
-    if _UUID.search(token) or _DOTTED.fullmatch(token):
+    if _UUID.search(token) or _DOTTED.fullmatch(token) or _OF_HTTP.match(token):
         return None
     if _HEX.fullmatch(token):
         is_key = len(token) >= _SHORTEST_KEY and not is_id and not token.isdigit()
@@ -276,9 +279,8 @@ def _entropy(text: str) -> float:
 # --- what to do -------------------------------------------------------------------------------------------------------
 
 
-def _deny(path: Path) -> str:
-    name = _name(path)[:60] or "name"
-    return f"Scrubber(deny=({name!r},))"
+def _deny(name: str) -> str:
+    return f"Scrubber(deny=({name[:60] or 'name'!r},))"
 
 
 def _rule(token: str) -> str:

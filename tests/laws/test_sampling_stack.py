@@ -365,6 +365,8 @@ def test_statuses_are_kept(start, code, kept):
     transport = start()
     drive(keeping(status(429, "5xx"))(answering(code)), [trace(1)])
     assert [root["status"] for root in transactions(transport)] == [code] * kept
+    data = [each["contexts"]["trace"]["data"] for each in transport.items("transaction")]
+    assert [each["asgi_sentry.kept"] for each in data] == ["status(429, 5xx)"] * kept  # and says why
 
 
 @pytest.fixture

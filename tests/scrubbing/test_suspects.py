@@ -91,3 +91,18 @@ def test_the_result_and_the_depth_are_bounded():
         deep = [deep]
     assert find_suspects(deep) == []
     assert len(find_suspects([drawn(str(number)) for number in range(1000)])) == 200
+
+
+def test_of_a_pair_it_is_the_name_that_counts_and_not_the_list_it_stands_in():
+    pairs = [
+        ["b'x-voucher'", f"b'{drawn('a')}'"],
+        ["content-type", f"multipart/form-data; boundary={drawn('b')}"],
+        ["sentry-trace", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"],
+        ["Sec-WebSocket-Key", drawn("c")],
+    ]
+    (found,) = find_suspects({"vars": {"headers": pairs}})
+    assert (found.path, found.suggestion) == (("vars", "headers", 0, 1), "Scrubber(deny=('x-voucher',))")
+    event: dict[str, Any] = {"extra": {"headers": [["session-colour", "blue"]]}}
+    Scrubber().scrub_event(event)
+    (alarm,) = find_false_alarms(event)
+    assert alarm.suggestion == "Scrubber(allow=('session-colour',))"

@@ -96,8 +96,13 @@ def compare(plain: Any, ours: Any) -> Compared:
     cut = len(first) >= MOST_VALUES or len(second) >= MOST_VALUES
     sections: dict[str, list[Value]] = {}
     counts = dict.fromkeys(("redacted", "missing", "added", "other", "same"), 0)
+    whole = {place for place, value in second.items() if value == FILTERED and place not in first}
     for place in list(dict.fromkeys([*first, *second])):
         one, two = first.get(place), second.get(place)
+        if two is None and (above := _above(place, whole)) is not None:
+            two = second[above]  # a container that was redacted as a whole stands for what is in it
+        elif one is None and place in whole and any(inner[: len(place)] == place for inner in first):
+            continue
         what = _what(one, two)
         counts[what] += 1
         sections.setdefault(place[0], []).append(Value(_written(place), one, two, what))
@@ -114,9 +119,16 @@ def _what(one: str | None, two: str | None) -> str:
         return "same"
     if two is None:
         return "missing"
-    if FILTERED in two and (one is None or FILTERED not in one or len(one) != len(two)):
-        return "redacted"
-    return "added" if one is None else "other"
+    if one is None:
+        return "added"
+    return "redacted" if FILTERED in two and one.count(FILTERED) < two.count(FILTERED) else "other"
+
+
+def _above(place: tuple[str, ...], whole: set[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """The redacted container that a place is in."""
+    if not whole:
+        return None
+    return next((place[:end] for end in range(len(place) - 1, 0, -1) if place[:end] in whole), None)
 
 
 def _flat(payload: Any) -> Iterator[tuple[tuple[str, ...], str]]:
