@@ -66,6 +66,7 @@ def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
     settings = Settings.from_env() if settings is None else settings
     _start(sentry_sdk.init, settings, sdk_options)
     _started = settings
+    sdk.offer_trace_meta()
     client = sentry_sdk.get_client()
     announce(settings, None if client.transport is None else client.options)
     return settings

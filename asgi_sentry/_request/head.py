@@ -36,6 +36,10 @@ def describe_head(scope: Mapping[str, Any]) -> dict[str, Any]:
 def attributes_of(section: Mapping[str, Any]) -> dict[str, Any]:
     """The request section as attributes: https://opentelemetry.io/docs/specs/semconv/http/http-spans/."""
     attributes: dict[str, Any] = {"url.full": section["url"]}
+    attributes["url.path"] = "/" + section["url"].partition("://")[2].partition("/")[2]
+    agent = section.get("headers", {}).get("user-agent")
+    if agent is not None:
+        attributes["user_agent.original"] = agent
     if "query_string" in section:
         attributes["url.query"] = section["query_string"]
     for name, value in section.get("headers", {}).items():

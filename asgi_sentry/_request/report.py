@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
 _REMEMBERED = 8
 _REQUEST = ("request",)
+_CLIENT = "client.address"
 _SCRUBBER = Scrubber()  # where the SDK was started without us
 
 
@@ -155,7 +156,13 @@ class Report:
             info = event.get("transaction_info") or {}
             name, source = self.named(event.get("transaction"), info.get("source"))
             event["transaction"], event["transaction_info"] = name, {"source": source}
-        elif kind != "transaction":
+            status = status_of(self._facts)
+            if status is not None:
+                contexts = event["contexts"] = {**(event.get("contexts") or {})}
+                contexts["response"] = {**(contexts.get("response") or {}), "status_code": status}
+        elif kind == "transaction":
+            event["tags"] = {"asgi.type": self._facts.scope["type"], **(event.get("tags") or {})}
+        else:
             return None  # a check-in has no request
         section = self._request(error=kind is None)
         # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not asked for.
@@ -240,8 +247,12 @@ class Report:
         if whole:
             section = self._cleaned(self._request(error=False), self.scrubber).request
             attributes.update(attributes_of(section))
+            attributes["network.protocol.name"] = facts.scope["type"]  # as the SDK has it
             if "data" in section:
                 attributes["http.request.body.size"] = self._body_length()
+            address = self._describe_user(None).get("ip_address")
+            if facts.plan.user is not None and address is not None:
+                attributes[_CLIENT] = address
         return attributes
 
     def enrich(self, attributes: MutableMapping[str, Any]) -> None:
@@ -274,7 +285,7 @@ class Report:
                 body=body.value if body is not None else None,
                 truncated=body is not None and body.truncated,
                 path=facts.scope.get("path") or "",
-                route=route_template(facts.scope) or "",
+                route=route_template(facts.scope, facts.app) or "",
                 path_params=facts.scope.get("path_params"),
                 keys=(self._own_of_headers() or self.scrubber).ruleset,
                 body_keys=(self._own_of_bodies() or self.scrubber).ruleset,
@@ -344,8 +355,9 @@ class Report:
         decided = {}
         for field, value in self._user.items():
             name = _user_attribute(field)
-            if name in attributes and attributes[name].get("value") == value:
-                decided[name] = attributes.pop(name)
+            for each in (name, _CLIENT) if field == "ip_address" else (name,):
+                if each in attributes and attributes[each].get("value") == value:
+                    decided[each] = attributes.pop(each)
         payload = scrubber.scrub_item(kind, {"items": [entry]}, taint=self.taint())
         cleaned: dict[str, Any] = payload["items"][0]
         if decided:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
+from asgi_sentry import _sdk as sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,11 +26,24 @@ _SOURCES: dict[str, tuple[str, ...]] = {
 
 
 def user_in_scope(scope: Mapping[str, Any]) -> Any:
-    """The default of `resolve`: `scope["user"]`, unless it says that nobody is authenticated."""
+    """The default of `resolve`: `scope["user"]`, or `request.user` of Django's, unless nobody is authenticated."""
     user = scope.get("user")
+    if user is None and "django" in sys.modules:
+        user = _user_of_django()
     if getattr(user, "is_authenticated", True) is False:
         return None
     return user
+
+
+def _user_of_django() -> Any:
+    """The user on Django's request, if the app has asked for it: a lazy one would ask the database now."""
+    known = getattr(sdk.django_request(), "__dict__", {})
+    for name in ("_cached_user", "_acached_user"):  # once its session was read
+        if known.get(name) is not None:
+            return known[name]
+    user = known.get("user")
+    lazy = object.__getattribute__(user, "__dict__") if hasattr(user, "__dict__") else {}
+    return None if type(lazy.get("_wrapped")) is object else user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -11,11 +11,12 @@ from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports
 from asgi_sentry._sdk.root import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
-from asgi_sentry._sdk.scopes import OWNER, Scopes, is_last_processor, processors
+from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
 from asgi_sentry._sdk.senders import guard_by, sender, sending_client, watch_events
 from asgi_sentry._sdk.serializer import PlainEvent, serialized
 from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
+from asgi_sentry._sdk.templates import offer_trace_meta
 from asgi_sentry._sdk.trace import TraceContext
 
 __all__ = [
@@ -28,11 +29,13 @@ __all__ = [
     "capture_error",
     "capture_response",
     "default_transport",
+    "django_request",
     "fork_scope",
     "framework_integrations",
     "guard_by",
     "guard_spotlight",
     "is_last_processor",
+    "offer_trace_meta",
     "processors",
     "sender",
     "sending_client",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -207,3 +208,19 @@ def _displace_sdk_middleware() -> TraceContext:
     elif span is not None:
         silence(span.containing_transaction)
     return TraceContext.of(Scope.get_isolation_scope().get_active_propagation_context())
+
+
+def django_request() -> Any:
+    """The request of Django's, on whose behalf the caller runs; None where there is none.
+
+    The SDK's integration keeps it in an event processor, which takes the user from it if personal data may be sent.
+    """
+    for scope in (Scope.get_isolation_scope(), Scope.get_current_scope()):
+        for each in reversed(processors(scope)):
+            if getattr(each, "__name__", "") in {"asgi_request_event_processor", "wsgi_request_event_processor"}:
+                for cell in each.__closure__ or ():
+                    held = cell.cell_contents
+                    found = held() if isinstance(held, weakref.ref) else held
+                    if hasattr(found, "META"):
+                        return found
+    return None

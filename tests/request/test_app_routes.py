@@ -243,6 +243,47 @@ def test_django(start, django, integrations):
     }
 
 
+class _Somebody:
+    is_authenticated = True
+    pk = 7
+
+
+@pytest.mark.parametrize("pii", [False, True])
+@pytest.mark.parametrize("asked", [False, True])
+def test_djangos_user_is_found_if_the_app_asked_for_it(start, django, monkeypatch, asked, pii):
+    """A lazy one that nobody asked for would ask the database now."""
+    from django.utils.functional import SimpleLazyObject
+
+    found = []
+
+    def look_up() -> _Somebody:
+        found.append(1)
+        return _Somebody()
+
+    def show_item(request: Any, item: int) -> Any:
+        from django.http import JsonResponse
+
+        request.user = SimpleLazyObject(look_up)
+        if asked:
+            assert request.user.is_authenticated
+        asgi_sentry.capture_message("here")
+        return JsonResponse({})
+
+    from django.urls import clear_url_caches, path
+
+    monkeypatch.setattr(sys.modules["shop_urls"], "urlpatterns", [path("items/<int:item>", show_item)])
+    clear_url_caches()
+    transport = start(send_default_pii=pii) if pii else start()
+    anyio.run(partial(request, asgi_sentry.wrap(Listening(django)), path="/items/7", headers=HOST), backend="asyncio")
+    clear_url_caches()
+    (event,) = transport.items("event")
+    if not pii:  # with it, the SDK's integration asks by itself
+        assert found == [1] * asked
+        assert event.get("user") == ({"id": "7"} if asked else None)
+    else:
+        assert event["user"] == {"id": "7"}
+
+
 @pytest.mark.parametrize(
     ("route", "template"),
     [
