@@ -64,6 +64,8 @@ class Settings:
         budget: how many transactions are sent in all, such as `"10000/month"`.
         error_budget: how many errors of requests are sent in all, such as `"5000/month"`.
         workers: how many processes there are, for the equal parts.
+        attachments: `"text"`: text is scrubbed, and what can't be read is dropped and counted; `"none"`: none is sent;
+            `"all"`: what can't be read is sent as it is.
 
     Raises:
         SettingsError: a value has the wrong type or range. All of them are named.
@@ -85,6 +87,7 @@ class Settings:
     budget: str | None = None
     error_budget: str | None = None
     workers: int = 1
+    attachments: str = "text"
 
     def __post_init__(self) -> None:
         problems = []
@@ -276,6 +279,16 @@ def _workers(value: object) -> int:
     return _size(value)
 
 
+_ATTACHMENTS = ("text", "none", "all")
+
+
+def _attachments(value: object) -> str:
+    text = _text(value)
+    if text not in _ATTACHMENTS:
+        raise ValueError("it is none of these")
+    return text
+
+
 def _read_rules(text: str) -> tuple[str, ...]:
     return tuple(rule for part in text.split(",") if (rule := part.strip()))
 
@@ -390,4 +403,5 @@ _FIELDS: tuple[_Field, ...] = (
     _Field("budget", "ASGI_SENTRY_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),
     _Field("error_budget", "ASGI_SENTRY_ERROR_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),
     _Field("workers", "ASGI_SENTRY_WORKERS", "a whole number of processes, 1 or more", _read_size, _workers),
+    _Field("attachments", "ASGI_SENTRY_ATTACHMENTS", "text, none or all", str.lower, _attachments),
 )

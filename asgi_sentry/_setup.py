@@ -5,7 +5,8 @@ from __future__ import annotations
 import atexit
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
 import sentry_sdk
 
@@ -19,12 +20,13 @@ from asgi_sentry._middleware.body import BodyScrubbingMiddleware
 from asgi_sentry._middleware.errors import ErrorPolicyMiddleware
 from asgi_sentry._middleware.filter import TransactionFilterMiddleware
 from asgi_sentry._middleware.headers import HeaderScrubbingMiddleware
-from asgi_sentry._middleware.layer import check_app
+from asgi_sentry._middleware.layer import Layer, check_app, look_down_again
 from asgi_sentry._middleware.root import SentryMiddleware
 from asgi_sentry._middleware.sampling import PathSamplingMiddleware
 from asgi_sentry._middleware.user import UserContextMiddleware
 from asgi_sentry._paths import DEFAULT_EXCLUDE
 from asgi_sentry._sampling.redis.shared import SharedLimits
+from asgi_sentry._sampling.spending import forget_budget
 from asgi_sentry._scrubbing import Scrubber
 from asgi_sentry._settings import Settings
 
@@ -67,6 +69,7 @@ def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
     _start(sentry_sdk.init, settings, sdk_options)
     _started = settings
     sdk.offer_trace_meta()
+    _bind(settings)
     client = sentry_sdk.get_client()
     announce(settings, None if client.transport is None else client.options)
     return settings
@@ -136,7 +139,7 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         options["event_scrubber"] = False
     elif scrubber:
         options["event_scrubber"] = UsersScrubber(scrubber)
-    options["transport"] = guarded(own.get("transport"), options, door_scrubber)
+    options["transport"] = guarded(own.get("transport"), options, door_scrubber, settings.attachments)
     add_hooks(options, own)
     return options
 
@@ -188,19 +191,56 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
 
     Args:
         app: an ASGI3 app.
-        settings: the default is those of the last `init`, else `Settings.from_env()`.
+        settings: the default is those of the last `init`, also of one that is called later; `Settings.from_env()`
+            until then.
 
     Raises:
         SettingsError: the environment is read and a setting in it is wrong.
         TypeError: `app` is no ASGI3 app.
     """
-    if settings is None:
-        settings = _started or Settings.from_env()
+    if settings is not None:
+        return _stack(app, settings)[0]
+    settings = _started or Settings.from_env()
+    stack, sharing = _stack(app, settings)
+    _late[stack] = _Late(app, settings, sharing)
+    return stack
+
+
+class _Late(NamedTuple):
+    """What a stack was made of that goes by the last `init`."""
+
+    app: ASGIApp
+    settings: Settings
+    sharing: SharedLimits | None
+
+
+_late: WeakKeyDictionary[Layer, _Late] = WeakKeyDictionary()
+
+
+def _bind(settings: Settings) -> None:
+    """Have each stack that `wrap` made without settings of its own go by these, though it was made before."""
+    for stack, late in list(_late.items()):
+        if late.settings == settings:
+            continue
+        if late.sharing is not None:
+            atexit.unregister(late.sharing.close)
+            late.sharing.close()
+        for what in ("budget", "error_budget"):
+            forget_budget(what)
+        fresh, sharing = _stack(late.app, settings)
+        vars(stack).clear()
+        vars(stack).update(vars(fresh))
+        _late[stack] = _Late(late.app, settings, sharing)
+    look_down_again()
+
+
+def _stack(app: ASGIApp, settings: Settings) -> tuple[Layer, SharedLimits | None]:
+    """The default production stack."""
     shared: dict[str, Any] = {"workers": settings.workers}
     sharing = _sharing(settings)
     if sharing is not None:
         shared["sharing"] = sharing
-    return compose(
+    stack = compose(
         app,
         SentryMiddleware,
         partial(TransactionFilterMiddleware, exclude=(*DEFAULT_EXCLUDE, *settings.exclude)),
@@ -210,6 +250,7 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
         HeaderScrubbingMiddleware,
         partial(BodyScrubbingMiddleware, max_bytes=settings.max_body_bytes),
     )
+    return cast("Layer", stack), sharing
 
 
 def _sharing(settings: Settings) -> SharedLimits | None:

@@ -102,6 +102,7 @@ def settings_values() -> st.SearchStrategy[dict[str, object]]:
             "budget": st.builds("{}/{}".format, st.integers(1, 10**9), st.sampled_from(["second", "day", "month"])),
             "error_budget": st.builds("{}/{}".format, st.integers(1, 10**9), st.sampled_from(["minute", "hour"])),
             "workers": st.integers(1, 10**4),
+            "attachments": st.sampled_from(["text", "none", "all"]),
             "redis_url": st.builds("redis://:{}@cache:6379/{}".format, credentials(), st.integers(0, 15)),
         },
     )

@@ -32,6 +32,7 @@ VARIABLES = {
     "budget": "ASGI_SENTRY_BUDGET",
     "error_budget": "ASGI_SENTRY_ERROR_BUDGET",
     "workers": "ASGI_SENTRY_WORKERS",
+    "attachments": "ASGI_SENTRY_ATTACHMENTS",
 }
 
 

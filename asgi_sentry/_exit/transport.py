@@ -20,21 +20,23 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing import Scrubber
 
 
-def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber) -> Any:
+def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber, attachments: str = "text") -> Any:
     """The `transport` option for `sentry_sdk.init`, with the door in front of what the user's would have been.
 
     Args:
         transport: the user's option: None, a class, an instance, or (deprecated) a function of events.
         options: all options, which decide what the SDK takes for None.
         scrubber: of the door.
+        attachments: as `Settings` has it.
     """
+    door = Door(scrubber, attachments=attachments)
     if transport is None:
         transport = sdk.default_transport(options)
     if transport is None:
-        return _behind_the_sdks_own(scrubber)
+        return _behind_the_sdks_own(door)
     if inspect.isclass(transport):
-        return _subclass(transport, scrubber)
-    return GuardedInstance(transport, scrubber)
+        return _subclass(transport, door)
+    return GuardedInstance(transport, door)
 
 
 def set_door(client: Any, made: Door) -> None:
@@ -47,7 +49,7 @@ def set_door(client: Any, made: Door) -> None:
         made: the door of the client that `asgi_sentry.init` made.
     """
     transport, options = client.transport, client.options
-    door = Door(made.scrubber)
+    door = Door(made.scrubber, attachments=made.attachments)
     hand_on = transport.capture_envelope
 
     def capture_envelope(envelope: Envelope) -> None:
@@ -85,9 +87,8 @@ def _send(envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], l
                 lose("internal_sdk_error", item=item)
 
 
-def _subclass(base: type, scrubber: Scrubber) -> type:
+def _subclass(base: type, door: Door) -> type:
     """A subclass, not a wrapper: the SDK asks what kind of transport it has."""
-    door = Door(scrubber)
 
     class GuardedTransport(base):  # type: ignore[misc]
         asgi_sentry_door = door
@@ -99,12 +100,14 @@ def _subclass(base: type, scrubber: Scrubber) -> type:
     return GuardedTransport
 
 
-def _behind_the_sdks_own(scrubber: Scrubber) -> type:
+def _behind_the_sdks_own(door: Door) -> type:
     """For an SDK whose transports are not where they were: the door before whatever it makes itself."""
 
     class GuardedDefault(GuardedInstance):
+        asgi_sentry_door = door
+
         def __init__(self, options: dict[str, Any]) -> None:
-            super().__init__(make_transport({**options, "transport": None}), scrubber)
+            super().__init__(make_transport({**options, "transport": None}), door)
 
     return GuardedDefault
 
@@ -112,11 +115,11 @@ def _behind_the_sdks_own(scrubber: Scrubber) -> type:
 class GuardedInstance(Transport):
     """A door before a transport that exists already, or before a plain function."""
 
-    def __init__(self, inner: Any, scrubber: Scrubber) -> None:
+    def __init__(self, inner: Any, door: Door) -> None:
         super().__init__(getattr(inner, "options", None))
         self.inner = inner
         self.parsed_dsn = getattr(inner, "parsed_dsn", None)
-        self.asgi_sentry_door = Door(scrubber)
+        self.asgi_sentry_door = door
 
     def capture_envelope(self, envelope: Envelope) -> None:
         """Scrub the envelope and hand it on."""

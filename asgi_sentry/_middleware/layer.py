@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asgi_sentry._request.plan import Plan
     from asgi_sentry.types import ASGIApp, Scope
 
+_layers: WeakSet[Layer] = WeakSet()
 _DEEPEST = 64  # middlewares looked through; a stack is a dozen
 
 
@@ -32,6 +34,10 @@ class Layer:
         check_app(app, type(self).__name__)
         self.app = app
         self._own = own
+        _layers.add(self)
+        self._look_down()
+
+    def _look_down(self) -> None:
         self._plan, self._target = survey(self)
         self._has_say_at_the_end = self._plan.late is not None or any(each.statuses for each in self._plan.filters)
 
@@ -113,6 +119,12 @@ def _report_lifespan(exc: BaseException) -> None:
         raise
     except BaseException as fault:
         faults.note("reporting an error of the lifespan", fault, "it is lost")
+
+
+def look_down_again() -> None:
+    """Have each layer see the ones below it anew: some of them want something else now."""
+    for layer in list(_layers):
+        layer._look_down()  # noqa: SLF001 - of this module
 
 
 def say_at_start(plan: Plan) -> None:

@@ -40,6 +40,11 @@ def budget(
     return made
 
 
+def forget_budget(what: str) -> None:
+    """Show a budget no more: whatever spent of it is gone."""
+    _made.pop(what, None)
+
+
 def budgets() -> dict[str, BudgetStatus]:
     """What is left of each budget (`budget` of transactions, `error_budget` of errors), as far as this process knows.
 
