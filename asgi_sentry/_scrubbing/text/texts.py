@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from asgi_sentry._scrubbing.text.fast import FastGates, is_installed
 from asgi_sentry._scrubbing.text.gates import Gates
 from asgi_sentry._scrubbing.text.rules import FILTERED, Rule, gates_of
 
@@ -60,7 +61,7 @@ class TextRules:
                 self._always |= 1 << number
             for gate in own:
                 gates[gate] = gates.get(gate, 0) | 1 << number
-        self._gates = Gates(gates)
+        self._gates = FastGates(gates) if is_installed() else Gates(gates)
 
     def look(self, texts: set[str], *, new_keys: Collection[str] = ()) -> Look:
         """Apply the rules to texts, each once.

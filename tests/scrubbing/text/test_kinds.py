@@ -8,82 +8,11 @@ from random import Random
 import pytest
 
 from asgi_sentry._scrubbing import FILTERED, Scrubber
+from tests.scrubbing.samples import MIXED
 
 SCRUBBER = Scrubber()
 ALNUM = string.ascii_letters + string.digits
 S = "{}"  # where the secret stands
-
-MIXED = {
-    "a list of arguments in an exception": [
-        "Command '['mysql', '-uroot', '-p{}', 'shop']' returned non-zero exit status 1.",
-        "Command '['redis-cli', '-h', 'cache', '-a', '{}', 'ping']' timed out",
-        "Command '['curl', '-s', '-u', 'bob:{}', 'https://x.org']' returned",
-        "Command '['sshpass', '-p', '{}', 'ssh', 'deploy@web1']' returned",
-    ],
-    "a command": [
-        "mysqldump -ubackup -p{} shop > dump.sql",
-        "curl -sS -u bob:{} https://x.org",
-        "docker login -u ci -p {} registry.x.org",
-        "az login --service-principal -u 0a13 -p {} --tenant f3ba",
-        "sqlcmd -S db -U sa -P {}",
-        "htpasswd -b -c .htpasswd ann {}",
-        "ldapsearch -x -D cn=admin -w {} -b dc=x",
-        "aws configure set aws_secret_access_key {}",
-        "smbclient //host/share -U bob%{}",
-        "keytool -list -keystore k.jks -storepass {}",
-        "rabbitmqctl add_user bob {}",
-    ],
-    "parameters of SQL": [
-        "[SQL: INSERT INTO users (name, password) VALUES (?, ?)]\n[parameters: ('ann', '{}')]",
-        "[SQL: UPDATE users SET api_key=$1 WHERE users.id = $2]\n[parameters: ('{}', 3)]",
-        "[SQL: UPDATE users SET secret=%s, name=%s]\n[parameters: ('{}', 'ann')]",
-        "[SQL: UPDATE users SET token=%(param_1)s]\n[parameters: {{'param_1': '{}'}}]",
-        "[SQL: INSERT INTO users (name, password) VALUES (?, ?), (?, ?)]\n[parameters: ('ann', 'x', 'bob', '{}')]",
-        "DETAIL:  Failing row contains (1, ann, {}, null).",
-        "invalid input for query argument $2: '{}' (expected str, got int)",
-    ],
-    "commands of Redis": ["HSET user:1 name ann password {}", "HMSET s token {} n 1", "AUTH {}", "AUTH ann {}"],
-    "an assignment without a usual separator": [
-        "BILLING_TOKEN {}",
-        "billing token is {}",
-        'KIOSK_TOKEN += "{}"',
-        'KIOSK_TOKEN ::= "{}"',
-        '$kioskToken .= "{}";',
-        '#define BILLING_TOKEN "{}"',
-        "| billing_token | {} |",
-        "kiosk_token\t{}",
-        "setenv BILLING_TOKEN {}",
-        "machine x.org login ci password {}",
-        "define('AUTH_KEY',             '{}');",
-    ],
-    "a typed declaration": [
-        'let token: &str = "{}";',
-        "api_key: str = '{}'",
-        "password: SecretStr = '{}'",
-        "DECLARE @password NVARCHAR(50) = N'{}'",
-        'Dim password As String = "{}"',
-        "password VARCHAR(20) := '{}'",
-    ],
-    "a key of a maker's": [
-        "twilio_key={}",
-        "Client(openai_key='{}')",
-        '{{"server_key": "{}"}}',
-        "asana_pat: {}",
-        "remember_me={}",
-        '{{"refresh": "{}"}}',
-    ],
-    "a word of another language": ["kennwort={}", "contrase\u00f1a={}", "senha: {}"],
-    "a word of another alphabet": ["\u043f\u0430\u0440\u043e\u043b\u044c={}"],
-    "a plural": ["encryption_keys={}", "api_keys='{}'", '{{"signatures": "{}"}}', "otps={}"],
-    "a link that lets in": [
-        "https://x.org/magic/{}",
-        "https://x.org/invite/{}",
-        "https://x.org/auth/callback?code={}&page=1",
-    ],
-    "a key in JSON": ['{{"kty":"EC","crv":"P-256","x":"abc","d":"{}"}}'],
-    "what a sentence says": ["invalid literal for int(): '{}' in field password", 'expect: send "{}\\r" for password'],
-}  # fmt: skip
-
 
 @pytest.mark.parametrize("form", [form for forms in MIXED.values() for form in forms])
 def test_a_secret_of_letters_and_digits_is_gone(form):

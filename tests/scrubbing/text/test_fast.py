@@ -1,0 +1,81 @@
+"""With Hyperscan the same texts are suspected of the same as without it, only sooner."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from random import Random
+from threading import Thread
+
+import pytest
+
+from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber
+from asgi_sentry._scrubbing.text.fast import FastGates
+from asgi_sentry._scrubbing.text.gates import Gates
+from tests.scrubbing.samples import MIXED, PIECES
+from tests.strategies import FORMS
+
+pytest.importorskip("hyperscan")
+
+RULES = (*DEFAULT_RULES, "@ip")
+TEXTS = [*PIECES, *(form for forms in MIXED.values() for form in forms), *FORMS, "aB1cD2eF3gH4iJ5k", "\xff\u1234 x"]
+EXAMPLES = 10_000
+
+
+@pytest.fixture(scope="module")
+def gates() -> FastGates:
+    found = Scrubber(rules=RULES, deny=("x-internal",)).ruleset.texts._gates
+    assert isinstance(found, FastGates)
+    assert found.ready()
+    return found
+
+
+def drawn(dice: Random) -> list[str]:
+    """A few texts that differ, each put together of a few others."""
+    made = {"".join(dice.choices(TEXTS, k=dice.randint(1, 4))) for _ in range(dice.randint(1, 8))}
+    return sorted(text.replace("\0", "") for text in made)
+
+
+def test_the_same_is_suspected_both_ways(gates):
+    plain, dice = Gates(gates.all), Random(5)
+    for _ in range(EXAMPLES):
+        texts = drawn(dice)
+        data = "\0".join(texts).encode("latin-1", "replace")
+        assert gates.suspects(texts, data) == plain.suspects(texts, data), texts
+
+
+def test_what_is_dense_takes_the_way_without_it(gates):
+    plain = Gates(gates.all)
+    for piece in PIECES:
+        texts = [piece * 2000, "x", piece]
+        data = "\0".join(texts).encode("latin-1", "replace")
+        assert gates.suspects(texts, data) == plain.suspects(texts, data)
+
+
+def test_a_fault_takes_the_way_without_it(gates, monkeypatch):
+    broken = FastGates(gates.all)
+    assert broken.ready()
+    monkeypatch.setattr(FastGates, "_scratch", lambda *_: 1 / 0)
+    texts = ["password=hunter2 and so on, " * 4]
+    data = texts[0].encode()
+    assert broken.suspects(texts, data) == Gates(gates.all).suspects(texts, data)
+    assert broken.suspects(texts, data) == Gates(gates.all).suspects(texts, data)
+
+
+def test_each_thread_scans_for_itself(gates):
+    texts = ["password=hunter2 and so on, " * 4]
+    data = texts[0].encode()
+    expected = Gates(gates.all).suspects(texts, data)
+    found: list[dict[int, int]] = []
+    threads = [Thread(target=lambda: found.extend(gates.suspects(texts, data) for _ in range(200))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 800
+
+
+def test_it_can_be_copied(gates):
+    for other in (copy.deepcopy(gates), pickle.loads(pickle.dumps(gates))):
+        assert other.all.keys() == gates.all.keys()
+        assert other.ready()
