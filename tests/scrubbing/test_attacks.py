@@ -1,4 +1,4 @@
-# ruff: noqa: E501, Q003 - tables read best one case a line
+# ruff: noqa: E501 - tables read best one case a line
 """Nobody stalls it: whatever a text or a body holds, its cost grows with its length and no faster.
 
 Measured by processor time, the least of a few turns, as growth from one length to twice that: a quadratic cost quadruples.

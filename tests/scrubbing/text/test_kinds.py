@@ -14,6 +14,7 @@ SCRUBBER = Scrubber()
 ALNUM = string.ascii_letters + string.digits
 S = "{}"  # where the secret stands
 
+
 @pytest.mark.parametrize("form", [form for forms in MIXED.values() for form in forms])
 def test_a_secret_of_letters_and_digits_is_gone(form):
     dice = Random(form)
