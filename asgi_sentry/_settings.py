@@ -36,7 +36,7 @@ class SettingsError(ValueError):
     """One or more settings are wrong; `problems` has one line for each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
         count = len(self.problems)
         head = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
         super().__init__(head + "".join(f"\n  {problem}" for problem in self.problems))

@@ -108,8 +108,8 @@ class Adaptive:
     )
 
     def __init__(self, target: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.target = target.per_second
-        self.unseen = UNSEEN
+        self.target: float = target.per_second
+        self.unseen: float = UNSEEN
         self._clock = clock
         now = clock()
         self._rest = _Template(1.0, now)

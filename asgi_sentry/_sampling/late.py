@@ -93,7 +93,7 @@ class LateDecisions:
         workers: int = 1,
         sharing: Sharing | None = None,
     ) -> None:
-        self.rules = tuple(rules)
+        self.rules: tuple[KeepRule, ...] = tuple(rules)
         for rule in self.rules:
             if not isinstance(rule, KeepRule):
                 raise TypeError(f"keep takes errors(), slower_than(seconds) and status(code, ...), got {rule!r}")

@@ -13,7 +13,7 @@ from asgi_sentry._scrubbing import terms
 from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 # What a key says about its value.
 PLAIN = 0
@@ -114,13 +114,14 @@ class Keys:
         self._denied = dict.fromkeys(_DEFAULT, _NO_TERM)
         self._denied.update(dict.fromkeys(own, _OWN_TERM))
         self._allowed = frozenset(compact(term) for term in allow)
-        self.own_stems = tuple(sorted({max(parts, key=len) for parts in own.values()}))
+        self.own_stems: tuple[str, ...] = tuple(sorted({max(parts, key=len) for parts in own.values()}))
         stems = {*_STEMS, *self.own_stems}
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
         everything = not all(stem.isascii() for stem in self.own_stems)
         self._find_term = re.compile(trie(sorted(self._denied))).search
         written = f"{trie(sorted(stems))}|{_STEM_ENDS}"
-        self._find = self.find_stem = re.compile(r"[^\W_]" if everything else written).search
+        self.find_stem: Callable[..., re.Match[str] | None] = re.compile(r"[^\W_]" if everything else written).search
+        self._find = self.find_stem
         # The same in bytes and without digits, for many keys at once; "cc" is a word there, or begins "ccnum".
         self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
         plain = {stem for stem in stems if stem.isascii()}

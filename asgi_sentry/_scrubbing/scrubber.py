@@ -58,7 +58,7 @@ class Scrubber:
             name: several if isinstance(several, (str, bytes)) else tuple(several)
             for name, several in (("rules", rules), ("deny", deny), ("allow", allow))
         }
-        self.ruleset = Ruleset.make(**given)
+        self.ruleset: Ruleset = Ruleset.make(**given)
         self._on_redact = on_redact
         self._given = given
 

@@ -37,7 +37,7 @@ class SharedTarget:
     ) -> None:
         self.name = name
         self.limit = limit
-        self.conflict = False
+        self.conflict: bool = False
         self._adaptive = adaptive
         self._clock = clock
         self._workers = self._told_workers = workers
@@ -92,9 +92,9 @@ class SharedReservoir:
     __slots__ = ("_clock", "_next", "_offset", "_others", "_own", "_sent", "_seq", "conflict", "limit", "name")
 
     def __init__(self, name: str, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.name = name
-        self.limit = limit
-        self.conflict = False
+        self.name: str = name
+        self.limit: Limit = limit
+        self.conflict: bool = False
         self._clock = clock
         self._offset = 0.0
         self._own = (0.0, 0)  # the number of the period, and the requests that this process kept in it,

@@ -58,10 +58,10 @@ class Leased(Locked):
 
     def __init__(self, name: str, limit: Limit, *, workers: int, clock: Callable[[], float]) -> None:
         super().__init__()
-        self.name = name
-        self.limit = limit
+        self.name: str = name
+        self.limit: Limit = limit
         self.wake: Callable[[], object] = _nothing
-        self.conflict = False  # whether another process gave another limit under this name
+        self.conflict: bool = False  # whether another process gave another limit under this name
         self._clock = clock
         self._told_workers = workers  # by the user
         self._begin()

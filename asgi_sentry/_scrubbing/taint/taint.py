@@ -91,7 +91,7 @@ class Taint:
                 unknown = True
                 break
             raw[text] = is_in_path
-        self.unknown = unknown
+        self.unknown: bool = unknown
         self._raw = tuple(raw)
         self._gate = Gate(raw)
         found: dict[str, _Value] = {}

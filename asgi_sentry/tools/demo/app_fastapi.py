@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from asgi_sentry.tools.demo import shop
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 
 @router.get("/health")

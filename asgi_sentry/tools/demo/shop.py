@@ -14,7 +14,7 @@ from typing import Any
 
 import asgi_sentry
 
-logger = logging.getLogger("shop")
+logger: logging.Logger = logging.getLogger("shop")
 
 
 @dataclass

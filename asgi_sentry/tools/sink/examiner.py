@@ -56,7 +56,7 @@ class Examiner:
         self._through = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.examined = 0
+        self.examined: int = 0
 
     @property
     def suspects(self) -> list[Group]:

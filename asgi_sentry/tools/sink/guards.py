@@ -53,7 +53,8 @@ class HostGuard:
     """Answers 421 to whoever asks for a name that is not ours."""
 
     def __init__(self, app: ASGIApp, *, allowed: Collection[str] = ()) -> None:
-        self.app, self._allowed = app, frozenset(name.lower() for name in allowed)
+        self.app: ASGIApp = app
+        self._allowed = frozenset(name.lower() for name in allowed)
         self._last: bytes | None = None
         """The name that was let in last: a sender asks for the same one thousands of times."""
 
@@ -113,7 +114,7 @@ class Forms:
     """The token that a form of ours carries."""
 
     def __init__(self) -> None:
-        self.token = secrets.token_urlsafe(24)
+        self.token: str = secrets.token_urlsafe(24)
 
     def ours(self, request: Request, token: object) -> bool:
         """Whether a form was sent by a page of ours."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry.tools.sink.protocol import Received, Target
     from asgi_sentry.tools.sink.state import State
+    from asgi_sentry.tools.sink.store import Store
     from asgi_sentry.types import ASGIApp, Receive, Scope, Send
 
 _LARGE = 256 * 1024  # bytes from which on a body is unpacked beside the loop
@@ -69,7 +70,9 @@ class Ingestion:
         seconds: float = 30.0,
         on_received: Callable[[Received], object] | None = None,
     ) -> None:
-        self.pages, self.state, self.store = pages, state, state.store
+        self.pages: ASGIApp = pages
+        self.state: State = state
+        self.store: Store = state.store
         self._max_body_bytes, self._seconds = max_body_bytes, seconds
         self._on_received = on_received
 

@@ -124,7 +124,7 @@ class Outages:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now: Outage | None = None
-        self.answered = 0
+        self.answered: int = 0
         """Requests that an outage has answered."""
 
     @property

@@ -73,7 +73,8 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{status} {detail}")
-        self.status, self.detail = status, detail
+        self.status: int = status
+        self.detail: str = detail
 
     @property
     def answer(self) -> Answer:

@@ -73,15 +73,15 @@ class Sink:
         # Whoever forwards must speak with the key of the target, since its answer depends on it.
         self._key = secrets.token_hex(16) if forward_to is None else urlsplit(forward_to).username
         self._project = "1" if forward_to is None else urlsplit(forward_to).path.rsplit("/", 1)[-1]
-        self.outages = Outages()
+        self.outages: Outages = Outages()
         """Rate limits and failures on demand."""
-        self.dropped = 0
+        self.dropped: int = 0
         self.refused: list[str] = []
         """Why requests were refused, the last 1,000."""
         self.answers: list[tuple[int, str]] = []
         """Status and detail of what the target of `forward_to` answered, the last 1,000."""
         self._server = _Server((host, port), self)
-        self.port = self._server.server_address[1]
+        self.port: int = self._server.server_address[1]
         self._address = f"[{host}]" if ":" in host else host
 
     # -- life ------------------------------------------------------------------------------------------------------

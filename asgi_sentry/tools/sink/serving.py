@@ -59,7 +59,7 @@ class SinkServer:
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # how it is reached
-        self.state = State(
+        self.state: State = State(
             store=store,
             examiner=Examiner(store),
             address=f"[{shown}]:{self.port}" if ":" in shown else f"{shown}:{self.port}",

@@ -116,7 +116,7 @@ class Store:
         self._writing = False
         self._awaited = 0
         self._closed = False
-        self.version = 0
+        self.version: int = 0
         """Grows with each change of what a page shows."""
         row = self._database.execute(
             "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(id), 0) FROM envelopes"

@@ -80,7 +80,7 @@ class Pages:
             file.name: (file.read_bytes(), mimetypes.guess_type(file.name)[0] or "text/plain")
             for file in sorted((_HERE / "static").iterdir())
         }
-        self.app = Starlette(
+        self.app: Starlette = Starlette(
             routes=[
                 Route("/", self._overview),
                 Route("/items", self._items),
