@@ -16,6 +16,7 @@ from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._exit.scrubber import unscrubbed
+from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.tag import Tag
 
@@ -148,7 +149,7 @@ class Door:
             return
         record = current()
         if record is None:
-            self.scrubber.scrub_event(event)
+            self.scrubber.scrub_event(event, taint=lately.taint())
         else:  # a hook made the event anew; it was made in the request's context all the same
             record.report().clean_event(event, scrubber=self.scrubber)
 
@@ -160,7 +161,7 @@ class Door:
             entry = {**entry, "attributes": attributes}
         if isinstance(tag, Tag):
             return tag.report.clean_telemetry(kind, entry, scrubber=self.scrubber)
-        payload = self.scrubber.scrub_item(kind, {"items": [entry]})
+        payload = self.scrubber.scrub_item(kind, {"items": [entry]}, taint=lately.taint())
         scrubbed: dict[str, Any] = payload["items"][0]
         return scrubbed
 
@@ -204,7 +205,7 @@ def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> N
 def _taint_around() -> Taint | None:
     """What is secret of the request on whose behalf an item is sent that has no room for a tag."""
     record = current()
-    return record.report().taint() if record is not None else None
+    return record.report().taint() if record is not None else lately.taint()
 
 
 def telemetry_hook(user_hook: Hook | None) -> Hook:

@@ -8,8 +8,8 @@ it, from a child task, a worker thread or a background task; and it goes when th
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
@@ -20,15 +20,18 @@ from asgi_sentry._request import decision
 from asgi_sentry._request.ending import end_root
 from asgi_sentry._request.error_policy import is_cancellation
 from asgi_sentry._request.facts import Facts, scope_for
+from asgi_sentry._request.lately import SECONDS, Bystander, lately, owner_of_orphan
 from asgi_sentry._request.messages import overheard, tapped, watched
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.reported import reported
 from asgi_sentry._request.routes import unrouted_name
+from asgi_sentry._request.tag import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from asgi_sentry._scrubbing import Taint
     from asgi_sentry.types import Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
@@ -38,13 +41,28 @@ def current() -> RequestRecord | None:
     """The record of the request on whose behalf the caller runs, if there is one."""
     owner = sdk.OWNER.get(False)
     if type(owner) is RequestRecord:
-        return owner
+        # What goes on for a minute after its request is a worker's, who may work for others by then.
+        return None if owner.closed and monotonic() - owner.returned > SECONDS else owner
     # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to it.
     for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
         owner = getattr(processor, "__self__", None)
         if isinstance(owner, RequestRecord):
-            return owner
+            return None if owner.closed else owner  # a thread that outlives its request is a worker at once
     return None
+
+
+def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An event processor for all events of the process: those that asyncio complains by find their request."""
+    try:
+        if event.get("type") is None and sdk.OWNER.get(False) is False:
+            owner = owner_of_orphan(event)
+            if type(owner) is RequestRecord:
+                return owner.report().process(event, hint)
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note("looking for an event's request", exc, "it goes without it")
+    return event
 
 
 class RequestRecord(Facts):
@@ -68,6 +86,7 @@ class RequestRecord(Facts):
         except BaseException:
             self._restore()
             raise
+        lately.alive[id(self)] = self._taint
 
     # --- the surroundings ----------------------------------------------------------------------------------------
 
@@ -262,8 +281,7 @@ class RequestRecord(Facts):
         if self.closed:
             return
         self.closed = True
-        if self.ended is not None:
-            self.returned = time.monotonic()
+        self.returned = monotonic()
         try:
             if self.failure is not None or self.handled is not None:
                 self._report_failures()
@@ -279,7 +297,9 @@ class RequestRecord(Facts):
                 faults.note("ending a transaction", exc, "it is lost")
         finally:
             self._restore()
+            lately.alive.pop(id(self), None)
             if self._report is not None:  # an item that waits in a batch keeps it
+                self._note_failed(self._report)
                 self._report.forget_errors()
             # What is sent later for this request has no need of these. With them a record would be part of a circle,
             # and its body would stay until the garbage collector comes to it, which is rarely after a long request.
@@ -300,6 +320,17 @@ class RequestRecord(Facts):
             raise
         except BaseException as exc:
             faults.note("reporting an error", exc, "it is lost")
+
+    def _note_failed(self, report: Report) -> None:
+        """What is logged of a failure later, by a server say, is scrubbed by this request's secrets."""
+        if self.told or self.failed:
+            try:
+                lately.note_failed(report.taint())
+            except Exception as exc:
+                faults.note("keeping a failed request's secrets", exc, "late logs of it are not scrubbed by them")
+
+    def _taint(self) -> Taint:
+        return self.report().taint()
 
     def _count_failed_response(self) -> None:
         """A failed response, and no exception in sight: the framework answered after its `except` block, or meant it.
@@ -347,8 +378,18 @@ class RequestRecord(Facts):
             self._report = Report(self, self.process)
         return self._report
 
+    def _of_worker(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event of a worker that this request started, and that may have worked for another's since."""
+        for part in ("user", "request", "breadcrumbs"):  # breadcrumbs are of all that it worked for
+            event.pop(part, None)
+        if sdk.sender(self.view).door is not None:
+            event["event_id"] = Tag(event["event_id"], Bystander(self._taint()))
+        return event
+
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
         """The event processor. The record's bound method, by which `current` finds the record from a plain thread."""
+        if self.closed and current() is not self:
+            return self._of_worker(event)
         return self.report().process(event, hint)
 
 
@@ -371,3 +412,6 @@ class ReadTwice(list[Any]):
         if self._left is None:
             self._left = iter(self)
         return next(self._left)
+
+
+sdk.watch_events(find_request)

@@ -134,6 +134,16 @@ class Taint:
                         break
             grams.setdefault(text[best : best + _GRAM], []).append((value, best))
 
+    @classmethod
+    def joined(cls, taints: Iterable[Taint]) -> Taint:
+        """What is secret of any of these, and looks like it: for what may be about each of them.
+
+        A word that one client sent must not be replaced in what is about another's request, or about none.
+        """
+        raw = (taint._raw for taint in taints)  # noqa: SLF001 - of the same class
+        values = dict.fromkeys(value for each in raw for value in each if strength(value) != WEAK)
+        return cls(values).known
+
     @property
     def known(self) -> Taint:
         """Only the values that are known."""

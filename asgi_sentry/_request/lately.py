@@ -1,0 +1,140 @@
+"""The requests that are alive, and the secrets of those that failed in the last minute.
+
+Something about a request may be captured outside of its context: by asyncio's "never retrieved", by a server's log, by
+a worker that serves many requests. If its request can't be found, then what leaves is scrubbed by the secrets of all
+requests that it may be about. Only of such secrets as look like one: a client's word must not blank what the app says.
+
+Of a request that is over, only what failed is kept, for a minute; a loop that runs forgets it then by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry import _sdk as sdk
+from asgi_sentry import _state as state
+from asgi_sentry._scrubbing import Scrubber, Taint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SECONDS = 60.0
+_MOST_ALIVE = 32  # the newest
+_MOST_FAILED = 64
+_DEEPEST = 40  # frames between asyncio's handler and an event processor
+
+
+class Lately:
+    """Whose secrets may be in what nobody's request is known for; safe between threads.
+
+    Args:
+        clock: in seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.alive: dict[int, Callable[[], Taint]] = {}  # by the record's id; in the order of their beginning
+        self._failed: deque[tuple[float, Taint]] = deque(maxlen=_MOST_FAILED)
+        self._timer = False
+
+    def note_failed(self, taint: Taint) -> None:
+        """Keep the secrets of a request that failed, for a minute."""
+        if not taint:
+            return
+        with self._lock:
+            self._failed.append((self._clock() + SECONDS, taint))
+            waiting, self._timer = self._timer, True
+        if not waiting:
+            try:
+                asyncio.get_running_loop().call_later(SECONDS + 1, self._on_time)
+            except RuntimeError:  # another loop than asyncio's, or none
+                self._timer = False
+
+    def taint(self, *own: Taint) -> Taint | None:
+        """The secrets of all of them, and of those that are given; None if there are none."""
+        self._forget_old()
+        makers = list(self.alive.values())[-_MOST_ALIVE:]
+        taints = [*own, *(make() for make in makers), *(taint for _, taint in list(self._failed))]
+        joined = Taint.joined(taints)
+        return joined or None
+
+    def _on_time(self) -> None:
+        self._forget_old()
+        with self._lock:
+            self._timer = False
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        with self._lock:
+            while self._failed and self._failed[0][0] <= now:
+                self._failed.popleft()
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self.alive.clear()
+            self._failed.clear()
+
+
+class Bystander:
+    """What a tag leads to in place of a report, where an event may be about another's request than its context's.
+
+    Args:
+        own: the secrets of the request that the context is of.
+    """
+
+    __slots__ = ("_own",)
+
+    def __init__(self, own: Taint) -> None:
+        self._own = own
+
+    def admits(self, event: dict[str, Any]) -> bool:
+        """No rule of a request's is asked."""
+        return True
+
+    def clean_event(self, event: dict[str, Any], clean: Any = None, *, scrubber: Scrubber | None = None) -> None:
+        """Scrub an event in place, by the secrets of all requests that it may be about."""
+        (scrubber or _SCRUBBER).scrub_event(event, taint=lately.taint(self._own))
+
+    def clean_telemetry(self, kind: str, entry: dict[str, Any], *, scrubber: Scrubber | None = None) -> dict[str, Any]:
+        """The same for a log, a metric or a span."""
+        payload = (scrubber or _SCRUBBER).scrub_item(kind, {"items": [entry]}, taint=lately.taint(self._own))
+        scrubbed: dict[str, Any] = payload["items"][0]
+        return scrubbed
+
+
+_SCRUBBER = Scrubber()
+lately = Lately()
+state.register("_request.lately: requests alive and failed of late", lately.clear)
+
+
+def owner_of_orphan(event: Mapping[str, Any]) -> Any:
+    """What `OWNER` holds in the task or future that asyncio complains of by this event; None if it is not known."""
+    if event.get("logger") != "asyncio":
+        return None
+    frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no other way to who calls
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return None
+        if frame.f_code.co_name == "call_exception_handler":
+            told = frame.f_locals.get("context") or {}
+            return _owner_within(told.get("task") or told.get("future"))
+        frame = frame.f_back
+    return None
+
+
+def _owner_within(task: Any) -> Any:
+    if task is None:
+        return None
+    if hasattr(task, "get_context"):  # from Python 3.12 on
+        return task.get_context().get(sdk.OWNER)
+    found = (each for each in gc.get_referents(task) if isinstance(each, contextvars.Context))
+    return next((context.get(sdk.OWNER) for context in found), None)
