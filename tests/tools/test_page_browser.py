@@ -400,3 +400,13 @@ def test_a_page_of_a_strangers_can_not_read_or_change_anything(browser, filled, 
     browser.find_element(By.TAG_NAME, "button").click()
     wait(browser, lambda b: "did not come from a page of this sink" in b.page_source)
     assert filled.state.outages.now is None
+
+
+def test_the_pictures_of_the_readme_can_be_taken_anew(browser, filled, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    from tests.tools.screenshots import take
+
+    for file in take(browser, filled, tmp_path):
+        with image.open(file) as picture:
+            assert picture.width in {1180, 390}
+            assert len(picture.getcolors(1 << 24)) > 100  # something is on it
