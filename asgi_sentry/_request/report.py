@@ -7,6 +7,7 @@ user, and knows the request's secrets by value, so that they can be found wherev
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
@@ -215,7 +216,8 @@ class Report:
             body = self._parsed_body()
             if body is not None and body.kind != "empty":
                 section["data"] = body.value
-        return section
+        collection = facts.view.collection
+        return section if collection.everything else collection.limit(section)
 
     def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> Clean:
         """A request section as the door with this scrubber would scrub it."""
@@ -230,7 +232,10 @@ class Report:
         bound = {**(given or {}), **facts.bound_user}
         if facts.plan.user is None and not facts.bound_user:
             return bound
-        self._user = (facts.plan.user or NOBODY_ASKED).describe(facts.scope, given=bound)
+        asked = facts.plan.user or NOBODY_ASKED
+        if not facts.view.collection.user:  # then it is what the app says, and nothing that is found
+            asked = replace(asked, resolve=None, client_ip="drop")
+        self._user = asked.describe(facts.scope, given=bound)
         return self._user
 
     def root_attributes(self, *, whole: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sentry_sdk
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
 from asgi_sentry._sdk import after_fork, frames
+from asgi_sentry._sdk.collection import Collection, collection_of
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
@@ -51,6 +52,7 @@ class ClientView:
     scrubs: bool  # a scrubber of the user's goes over events before they are serialized
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
     direct: bool  # its transactions may take the direct lane
+    collection: Collection  # what the options let be collected of a request
     unsampled: dict[str, Root] = field(default_factory=dict)  # the roots of what is not sampled, by reason
 
     @property
@@ -140,6 +142,7 @@ def view_of(client: Any) -> ClientView:
         scrubs=bool(options.get("event_scrubber")),
         direct=not streaming and is_open(client, scrubs=bool(options.get("event_scrubber")), door=door),
         patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),
+        collection=collection_of(options),
     )
 
 

@@ -1,0 +1,116 @@
+"""What the SDK's options switch off stays off, whichever layers are there."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+import sentry_sdk
+
+import asgi_sentry
+from asgi_sentry._sdk.collection import Collection, collection_of
+from asgi_sentry.testing import RecordingTransport, request
+from tests.conftest import DSN, mode_options
+
+V3 = sentry_sdk.VERSION.startswith("3")
+OFF = {"mode": "off"}
+HEADERS = [("host", "h"), ("x-note", "n"), ("cookie", "theme=dark"), ("content-type", "application/json")]
+
+
+def sent(mode: str, **options: Any) -> list[dict[str, Any]]:
+    """The request and the user of an error, and of its transaction in classic mode."""
+    transport = RecordingTransport()
+    settings = asgi_sentry.Settings(dsn=DSN, traces_sample_rate=1.0)
+    asgi_sentry.init(settings, transport=transport, **mode_options(mode), **options)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["user"] = {"id": "7"}
+        await receive()
+        raise RuntimeError("boom")
+
+    stack = asgi_sentry.compose(
+        app,
+        partial(asgi_sentry.UserContextMiddleware, client_ip="keep"),
+        asgi_sentry.HeaderScrubbingMiddleware,
+        partial(asgi_sentry.BodyScrubbingMiddleware, attach="always"),
+    )
+    with pytest.raises(RuntimeError, match="boom"):
+        anyio.run(partial(request, stack, "POST", "/boom", headers=HEADERS, body=b'{"a":"b"}', query=b"q=1&r=2"))
+    sentry_sdk.flush()
+    if mode == "stream":
+        assert transport.items("span")
+    events = [*transport.items("event"), *transport.items("transaction")]
+    return [{**event["request"], "user": event.get("user")} for event in events]
+
+
+def test_all_is_there_by_default(mode):
+    for each in sent(mode):
+        assert each["headers"]["x-note"] == "n"
+        assert each["cookies"] == {"theme": "dark"}
+        assert (each["query_string"], each["data"]) == ("q=1&r=2", {"a": "b"})
+        assert each["user"] == {"id": "7", "ip_address": "127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "gone"),
+    [
+        ("cookies", OFF, ["dark", "cookie"]),
+        ("http_headers", {"request": OFF}, ["x-note"]),
+        ("url_query_params", OFF, ["q=1", "query_string"]),
+        ("http_bodies", [], ['"data"']),
+        ("user_info", False, ['"id"', "127.0.0.1"]),
+    ],
+)
+def test_each_part_that_is_off_stays_off_and_no_other(mode, part, value, gone):
+    all_marks = ["dark", "x-note", "q=1", '"data"', '"id"']
+    for each in sent(mode, data_collection={part: value}):
+        shown = json.dumps(each)
+        assert not [mark for mark in gone if mark in shown]
+        kept = [mark for mark in all_marks if mark not in gone]
+        assert all(mark in shown for mark in kept), shown
+
+
+@pytest.mark.skipif(V3, reason="version 3 has no such option")
+@pytest.mark.filterwarnings("ignore:.*send_default_pii.*:DeprecationWarning")
+def test_no_pii_by_hand_is_no_cookie_and_no_user(mode):
+    for each in sent(mode, send_default_pii=False):
+        shown = json.dumps(each)
+        assert "dark" not in shown
+        assert each["user"] is None
+        assert each["headers"]["x-note"] == "n"
+
+
+def test_what_the_app_says_itself_is_sent(mode):
+    transport = RecordingTransport()
+    options = {"data_collection": {"user_info": False}}
+    asgi_sentry.init(asgi_sentry.Settings(dsn=DSN), transport=transport, **mode_options(mode), **options)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asgi_sentry.set_user_context(9)
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        anyio.run(request, asgi_sentry.wrap(app))
+    (event,) = transport.items("event")
+    assert event["user"] == {"id": "9"}
+
+
+def test_terms_decide_which_values_are_shown():
+    given = {"http_headers": {"request": {"mode": "allowlist", "terms": ["note"]}}}
+    given["url_query_params"] = {"mode": "denylist", "terms": ["q"]}
+    collection = collection_of({"data_collection": {**given, "provided_by_user": True}})
+    section = {"headers": {"x-note": "n", "host": "h"}, "query_string": "q=1&r=2&r=3", "method": "GET"}
+    assert collection.limit(section) == {
+        "headers": {"x-note": "n", "host": "[Filtered]"},
+        "query_string": "q=[Filtered]&r=2&r=3",
+        "method": "GET",
+    }
+
+
+@pytest.mark.parametrize("options", [{}, {"send_default_pii": True}, {"data_collection": None}])
+def test_nothing_is_off_unless_somebody_says_so(options):
+    assert collection_of(options) == Collection()
+    assert Collection().everything
