@@ -19,10 +19,12 @@ from asgi_sentry._exit.scrubber import unscrubbed
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.tag import Tag
+from asgi_sentry._scrubbing.sentry.trace import scrub_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asgi_sentry._request.tag import Reporter
     from asgi_sentry._scrubbing import Scrubber, Taint
 
     Hook = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
@@ -135,7 +137,7 @@ class Door:
             self._scrub_event(content)
             scrubbed_name = content.get("transaction")
         elif kind in _BATCHED:
-            content = {**content, "items": [self._scrub_entry(kind, entry) for entry in content["items"]]}
+            content = {**content, "items": self._scrub_entries(kind, content["items"])}
         else:
             content = self.scrubber.scrub_item(kind, content, taint=_taint_around())
         left = Item(payload=PayloadRef(json=content), headers=item.headers)
@@ -153,17 +155,28 @@ class Door:
         else:  # a hook made the event anew; it was made in the request's context all the same
             record.report().clean_event(event, scrubber=self.scrubber)
 
-    def _scrub_entry(self, kind: str, entry: dict[str, Any]) -> dict[str, Any]:
-        tag = None
-        if ATTRIBUTE in (entry.get("attributes") or {}):
-            attributes = dict(entry["attributes"])
-            tag = (attributes.pop(ATTRIBUTE) or {}).get("value")
-            entry = {**entry, "attributes": attributes}
-        if isinstance(tag, Tag):
-            return tag.report.clean_telemetry(kind, entry, scrubber=self.scrubber)
-        payload = self.scrubber.scrub_item(kind, {"items": [entry]}, taint=lately.taint())
-        scrubbed: dict[str, Any] = payload["items"][0]
-        return scrubbed
+    def _scrub_entries(self, kind: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Entries of a batch; those of one request together."""
+        groups: dict[int, tuple[Reporter | None, list[int]]] = {}
+        own: list[dict[str, Any]] = []
+        for number, entry in enumerate(entries):
+            tag = None
+            if ATTRIBUTE in (entry.get("attributes") or {}):
+                attributes = dict(entry["attributes"])
+                tag = (attributes.pop(ATTRIBUTE) or {}).get("value")
+                entry = {**entry, "attributes": attributes}  # noqa: PLW2901 - the batch's own is left as it is
+            own.append(entry)
+            report = tag.report if isinstance(tag, Tag) else None
+            groups.setdefault(id(report), (report, []))[1].append(number)
+        for report, members in groups.values():
+            some = [own[number] for number in members]
+            if report is None:
+                some = self.scrubber.scrub_item(kind, {"items": some}, taint=lately.taint())["items"]
+            else:
+                some = report.clean_telemetry(kind, some, scrubber=self.scrubber)
+            for number, scrubbed in zip(members, some, strict=True):
+                own[number] = scrubbed
+        return own
 
     def _scrub_bytes(self, item: Item) -> Item | None:
         """An attachment, or an item of a kind that the SDK did not have when this was written; None: it is not sent."""
@@ -183,12 +196,12 @@ class Door:
                 headers[name] = self.scrubber.scrub_item("header", headers[name], taint=taint)
         return Item(payload=PayloadRef(bytes=raw if scrubbed is None else scrubbed), headers=headers)
 
-    def _scrub_trace(self, trace: dict[str, Any], passed: list[_Passed]) -> dict[str, Any]:
-        name = trace.get("transaction")
-        if not isinstance(name, str):
-            return trace
-        scrubbed = next((each.scrubbed_name for each in passed if each.name == name), None)
-        return {**trace, "transaction": self.scrubber.scrub_text(name) if scrubbed is None else scrubbed}
+    def _scrub_trace(self, trace: Any, passed: list[_Passed]) -> dict[str, Any]:
+        names = {each.name: each.scrubbed_name for each in passed if each.name is not None}
+        scrub = self.scrubber.scrub_text
+        if not isinstance(trace, dict):
+            return {}
+        return scrub_trace(trace, lambda text: names[text] if text in names else scrub(text))
 
 
 def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:
@@ -220,9 +233,14 @@ def telemetry_hook(user_hook: Hook | None) -> Hook:
         if not isinstance(sent, dict) or record is None:
             return sent
         try:
+            report = record.report()
             attributes = sent.setdefault("attributes", {})
-            record.report().enrich(attributes)
-            attributes[ATTRIBUTE] = Tag("", record.report())
+            attributes[ATTRIBUTE] = Tag("", report)
+        except Exception as exc:
+            faults.note("telling whose request it is", exc, "an item is not sent, since its secrets are not known")
+            return None
+        try:
+            report.enrich(attributes)
         except Exception as exc:
             faults.note("describing the request", exc, "an item goes without it")
         return sent

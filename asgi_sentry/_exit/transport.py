@@ -73,17 +73,18 @@ def add_hooks(options: dict[str, Any], own: Mapping[str, Any]) -> None:
 
 def _send(envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], lose: Callable[..., None]) -> None:
     """Through the door to a transport of the user's. What that raises, the SDK would pass on to the app at times."""
-    scrubbed = door.scrub(envelope, lose)
-    if scrubbed is None:
-        return
+    items = envelope.items
     try:
-        hand_on(scrubbed)
+        scrubbed = door.scrub(envelope, lose)
+        if scrubbed is not None:
+            items = scrubbed.items
+            hand_on(scrubbed)
     except faults.SIGNALS:
         raise
     except BaseException as exc:
         faults.note("the transport", exc, "an envelope is lost")
         with suppress(Exception):
-            for item in scrubbed.items:
+            for item in items:
                 lose("internal_sdk_error", item=item)
 
 

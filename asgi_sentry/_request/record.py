@@ -299,8 +299,11 @@ class RequestRecord(Facts):
             self._restore()
             lately.alive.pop(id(self), None)
             if self._report is not None:  # an item that waits in a batch keeps it
-                self._note_failed(self._report)
-                self._report.forget_errors()
+                try:
+                    self._note_failed(self._report)
+                    self._report.forget_errors()
+                except Exception as exc:
+                    faults.note("forgetting a request's errors", exc, "they stay as long as what waits to be sent")
             # What is sent later for this request has no need of these. With them a record would be part of a circle,
             # and its body would stay until the garbage collector comes to it, which is rarely after a long request.
             self.failure = self.handled = self.entered_with = self.root = None

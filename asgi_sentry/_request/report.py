@@ -21,7 +21,7 @@ from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
 from asgi_sentry._request.tag import Clean, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
-from asgi_sentry._scrubbing import Scrubber, Taint, collect_taint, parse_body
+from asgi_sentry._scrubbing import Scrubber, Taint, basic_users, collect_taint, parse_body
 from asgi_sentry._scrubbing.sentry.events import KEEP
 
 if TYPE_CHECKING:
@@ -34,13 +34,24 @@ if TYPE_CHECKING:
 _REMEMBERED = 8
 _REQUEST = ("request",)
 _CLIENT = "client.address"
+_LEARNED = 64  # secrets of what was sent that are known in what is sent later
 _SCRUBBER = Scrubber()  # where the SDK was started without us
 
 
 class Report:
     """What is sent of one request. Caches what it made."""
 
-    __slots__ = ("_body", "_body_size", "_facts", "_processor", "_reported", "_taint", "_taint_size", "_user")
+    __slots__ = (
+        "_body",
+        "_body_size",
+        "_facts",
+        "_learned",
+        "_processor",
+        "_reported",
+        "_taint",
+        "_taint_size",
+        "_user",
+    )
 
     def __init__(self, facts: Facts, processor: Any) -> None:
         self._facts = facts
@@ -49,6 +60,7 @@ class Report:
         self._user: dict[str, Any] = {}
         self._body: Body | None = None
         self._body_size = -1
+        self._learned: dict[str, None] = {}  # secrets that were redacted in what was sent before
         self._taint: Taint | None = None
         self._taint_size = -1
 
@@ -236,7 +248,21 @@ class Report:
         if not facts.view.collection.user:  # then it is what the app says, and nothing that is found
             asked = replace(asked, resolve=None, client_ip="drop")
         self._user = asked.describe(facts.scope, given=bound)
+        if asked.key is None and "id" in self._user:
+            self._check_identity()
         return self._user
+
+    def _check_identity(self) -> None:
+        """Drop the user's id if it is a secret itself, such as the request's API key, or an e-mail address."""
+        identity = str(self._user["id"])
+        if identity in basic_users(self._facts.scope.get("headers") or ()):
+            return  # who calls by name and password is known by the name
+        if self.scrubber.scrub(identity, taint=self.taint()) != identity:
+            self._user = {field: value for field, value in self._user.items() if field != "id"}
+            faults.once(
+                "A user's id is not sent: it is an e-mail address or a secret of the request. "
+                "UserContextMiddleware(pseudonymize_with=KEY) sends a keyed hash in its place."
+            )
 
     def root_attributes(self, *, whole: bool) -> dict[str, Any]:
         """The request as attributes of the root span.
@@ -292,6 +318,7 @@ class Report:
                 path=facts.scope.get("path") or "",
                 route=route_template(facts.scope, facts.app) or "",
                 path_params=facts.scope.get("path_params"),
+                more=self._learned,
                 keys=(self._own_of_headers() or self.scrubber).ruleset,
                 body_keys=(self._own_of_bodies() or self.scrubber).ruleset,
             )
@@ -319,7 +346,9 @@ class Report:
         untouched = clean is not None and clean.taint is taint and event.get("request") == clean.request
         if untouched:
             sections = {_REQUEST: KEEP}
-        scrubber.scrub_event(event, taint=taint, sections=sections)
+        secrets: list[str] = []
+        scrubber.scrub_event(event, taint=taint, sections=sections, secrets=secrets)
+        self._learn(secrets)
         if clean is not None and clean.meta and untouched:
             event.setdefault("_meta", {})["request"] = clean.meta
         if decided:
@@ -347,27 +376,40 @@ class Report:
         read = 0 if copy is None else copy.length
         return max(read, int(announced)) if announced.isdecimal() and len(announced) < 20 else read
 
-    def clean_telemetry(self, kind: str, entry: dict[str, Any], *, scrubber: Scrubber | None = None) -> dict[str, Any]:
-        """One log, metric or streamed span of this request, scrubbed, in its wire form.
+    def clean_telemetry(
+        self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
+    ) -> list[dict[str, Any]]:
+        """Logs, metrics or streamed spans of this request, scrubbed, in their wire form.
 
         Args:
             kind: the type of the envelope item.
-            entry: of the item's batch.
-            scrubber: of the door that it leaves by; the default is that of the request's own client.
+            entries: of the item's batch.
+            scrubber: of the door that they leave by; the default is that of the request's own client.
         """
         scrubber = self.scrubber if scrubber is None else scrubber
-        attributes = entry.get("attributes") or {}
-        decided = {}
-        for field, value in self._user.items():
-            name = _user_attribute(field)
-            for each in (name, _CLIENT) if field == "ip_address" else (name,):
-                if each in attributes and attributes[each].get("value") == value:
-                    decided[each] = attributes.pop(each)
-        payload = scrubber.scrub_item(kind, {"items": [entry]}, taint=self.taint())
-        cleaned: dict[str, Any] = payload["items"][0]
-        if decided:
-            cleaned["attributes"] = {**cleaned.get("attributes", {}), **decided}
+        decided: list[dict[str, Any]] = []
+        for entry in entries:
+            attributes = entry.get("attributes") or {}
+            names = [(_user_attribute(field), value) for field, value in self._user.items()]
+            if "ip_address" in self._user:
+                names.append((_CLIENT, self._user["ip_address"]))
+            kept = {name: attributes.pop(name) for name, value in names if _holds(attributes.get(name), value)}
+            decided.append(kept)
+        secrets: list[str] = []
+        payload = scrubber.scrub_item(kind, {"items": entries}, taint=self.taint(), secrets=secrets)
+        self._learn(secrets)
+        cleaned: list[dict[str, Any]] = payload["items"]
+        for entry, kept in zip(cleaned, decided, strict=True):
+            if kept:
+                entry["attributes"] = {**entry.get("attributes", {}), **kept}
         return cleaned
+
+    def _learn(self, secrets: list[str]) -> None:
+        """Know what was redacted in one item by its value in those that are sent later."""
+        new = [secret for secret in secrets if secret not in self._learned]
+        if new and len(self._learned) < _LEARNED:
+            self._learned.update(dict.fromkeys(new))
+            self._taint = None
 
     def _sections(self, scrubber: Scrubber) -> dict[tuple[str, ...], Any]:
         """Which parts of an event a layer's own scrubber decides about, and not this one."""
@@ -409,6 +451,10 @@ def _mark_unhandled(event: dict[str, Any]) -> None:
     values = (event.get("exception") or {}).get("values") or []
     if values and isinstance(values[-1], dict):
         values[-1]["mechanism"] = {"type": "asgi", "handled": False}
+
+
+def _holds(attribute: Any, value: Any) -> bool:
+    return isinstance(attribute, dict) and attribute.get("value") == value
 
 
 def _user_attribute(field: str) -> str:

@@ -19,8 +19,10 @@ class Reporter(Protocol):
     ) -> None:
         """Scrub an event in place."""
 
-    def clean_telemetry(self, kind: str, entry: dict[str, Any], *, scrubber: Scrubber | None = None) -> dict[str, Any]:
-        """One log, metric or streamed span, scrubbed."""
+    def clean_telemetry(
+        self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
+    ) -> list[dict[str, Any]]:
+        """Logs, metrics or streamed spans, scrubbed."""
 
 
 class Clean(NamedTuple):

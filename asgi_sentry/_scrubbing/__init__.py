@@ -3,7 +3,18 @@
 from asgi_sentry._scrubbing.bodies.parse import parse_body
 from asgi_sentry._scrubbing.scrubber import Redaction, Scrubber
 from asgi_sentry._scrubbing.sentry.events import KEEP
-from asgi_sentry._scrubbing.taint import Taint, collect_taint
+from asgi_sentry._scrubbing.taint import Taint, basic_users, collect_taint
 from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, FILTERED, Rule
 
-__all__ = ["DEFAULT_RULES", "FILTERED", "KEEP", "Redaction", "Rule", "Scrubber", "Taint", "collect_taint", "parse_body"]
+__all__ = [
+    "DEFAULT_RULES",
+    "FILTERED",
+    "KEEP",
+    "Redaction",
+    "Rule",
+    "Scrubber",
+    "Taint",
+    "basic_users",
+    "collect_taint",
+    "parse_body",
+]

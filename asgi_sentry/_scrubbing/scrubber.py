@@ -103,6 +103,7 @@ class Scrubber:
         taint: Taint | None = None,
         sections: Mapping[tuple[str, ...], Any] | None = None,
         found: list[Redaction] | None = None,
+        secrets: list[str] | None = None,
     ) -> None:
         """Scrub an event, transaction or check-in in place, and say so in its `_meta`.
 
@@ -114,9 +115,10 @@ class Scrubber:
             taint: what else is secret; it never touches the protocol's own fields.
             sections: other scrubbers, or `KEEP`, for parts of it by path, such as `("request", "headers")`.
             found: takes what was redacted.
+            secrets: takes the credentials that were redacted.
         """
         wanted = self._wanted(found)
-        scrub_fields(self.ruleset, event, EVENT, taint, sections or {}, wanted).remark(event)
+        scrub_fields(self.ruleset, event, EVENT, taint, sections or {}, wanted, secrets).remark(event)
         self._report(wanted, found)
 
     def scrub_part(
@@ -149,6 +151,7 @@ class Scrubber:
         taint: Any = None,
         sections: Mapping[tuple[str, ...], Any] | None = None,
         found: list[Redaction] | None = None,
+        secrets: list[str] | None = None,
     ) -> Any:
         """The payload of an envelope item without secrets.
 
@@ -158,9 +161,10 @@ class Scrubber:
             taint: what else is secret; for batches also a callable that gives it for each entry.
             sections: as for `scrub_event`.
             found: takes what was redacted.
+            secrets: takes the credentials that were redacted in an event or a batch.
         """
         wanted = self._wanted(found)
-        scrubbed = scrub_item(self.ruleset, kind, payload, taint, sections or {}, wanted)
+        scrubbed = scrub_item(self.ruleset, kind, payload, taint, sections or {}, wanted, secrets)
         self._report(wanted, found)
         return scrubbed
 

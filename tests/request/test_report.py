@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,13 +106,43 @@ async def test_what_a_hook_adds_to_the_user_is_scrubbed(start: Start) -> None:
     transport = start(before_send=before_send)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        scope["user"] = {"id": "b@example.org"}
+        scope["user"] = {"id": "user-7"}
         sentry_sdk.capture_message("hello")
 
     await request(compose(app, UserContextMiddleware))
     (event,) = transport.items("event")
-    assert event["user"]["id"] == "b@example.org"  # the team's decision: it is the id
+    assert event["user"]["id"] == "user-7"
     assert "a@example.org" not in str(event["user"])
+
+
+@pytest.mark.parametrize("identity", ["b@example.org", "k3y-of-the-request"])
+async def test_an_id_that_is_a_secret_is_sent_as_a_hash_or_not_at_all(start: Start, identity: str) -> None:
+    transport = start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["user"] = {"id": identity}
+        sentry_sdk.capture_message("hello")
+
+    headers = [("x-api-key", "k3y-of-the-request")]
+    await request(compose(app, UserContextMiddleware), headers=headers)
+    await request(compose(app, partial(UserContextMiddleware, pseudonymize_with="a key of sixteen bytes or more")), headers=headers)
+    plain, hashed = transport.items("event")
+    assert "id" not in plain.get("user", {})
+    assert len(hashed["user"]["id"]) == 64
+    assert identity not in str(plain) + str(hashed)
+
+
+async def test_what_was_redacted_once_is_redacted_in_what_is_sent_later(start: Start) -> None:
+    transport = start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with sentry_sdk.new_scope() as inner:
+            inner.set_extra("api_key", "mad3ByTheApp9q")
+            sentry_sdk.capture_message("first")
+        sentry_sdk.capture_message("then mad3ByTheApp9q")
+
+    await request(wrap(app))
+    assert [event["message"] for event in transport.items("event")] == ["first", "then [Filtered]"]
 
 
 async def test_more_of_a_body_taints_more(start: Start) -> None:

@@ -101,8 +101,8 @@ def parse_body(
         parsed = _parse(
             content, media, charset, boundary, truncated=truncated or cut, part_end=part_end if content is raw else None
         )
-    except Exception:  # RecursionError among them; what can't be read is described
-        return _binary(length, media, truncated=truncated)
+    except Exception:  # RecursionError among them; what can't be read is described, and nothing in it is known
+        return _binary(length, media, truncated=True)
     if parsed.kind == "binary" and content is raw:
         return _binary(length, parsed.value["type"], truncated=truncated)
     return parsed

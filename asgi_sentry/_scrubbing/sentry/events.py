@@ -81,7 +81,7 @@ EVENT: dict[str, Action] = {
     **dict.fromkeys(("event_id", "type", "level", "platform", "timestamp", "start_timestamp", "received"), ID),
     **dict.fromkeys(("check_in_id", "status", "duration", "version", "_meta", "client_sample_rate"), ID),
     **dict.fromkeys(("release", "dist", "environment", "server_name", "logger", "sdk", "modules", "debug_meta"), FIXED),
-    **dict.fromkeys(("monitor_slug", "monitor_config", "transaction_info", "measurements", "errors", "project"), FIXED),
+    **dict.fromkeys(("monitor_slug", "transaction_info", "measurements", "errors", "project"), FIXED),
     "transaction": _transaction,
     "culprit": WORDS,
     "fingerprint": each(WORDS),
@@ -95,6 +95,7 @@ EVENT: dict[str, Action] = {
     "user": DATA,
     "contexts": _CONTEXTS,
     "spans": each(_SPAN),
+    "monitor_config": DATA,
     "tags": _tags,
     "extra": DATA,
 }
@@ -143,6 +144,7 @@ def scrub_fields(
     taint: Taint | None,
     sections: Sections,
     found: list[Redaction] | None,
+    secrets: list[str] | None = None,
 ) -> Notes:
     """Scrub an object in place: its fields are replaced, and what they held is not changed.
 
@@ -151,9 +153,12 @@ def scrub_fields(
     """
     try:
         try:
-            fields, notes = _scrubbed(ruleset, payload, schema, taint, sections, exact=False)
+            fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, exact=False)
         except NotPlainError:
-            fields, notes = _scrubbed(ruleset, payload, schema, taint, sections, exact=True)
+            fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, exact=True)
+        notes = walk.notes
+        if secrets is not None:
+            secrets.extend(walk.secrets)
     except Exception:  # RecursionError and MemoryError among them: it can't be told what is in it
         notes = Notes()
         fields = dict(payload)
@@ -171,7 +176,7 @@ def scrub_fields(
 
 def _scrubbed(
     ruleset: Ruleset, payload: dict[str, Any], schema: Schema, taint: Taint | None, sections: Sections, *, exact: bool
-) -> tuple[dict[str, Any], Notes]:
+) -> tuple[dict[str, Any], Walk]:
     copier = Copier(lenient=True)
     fields: dict[str, Any] = {}
     for field, value in payload.items():
@@ -200,7 +205,7 @@ def _scrubbed(
         holder[path[-1]] = value
     if walk.renamed and isinstance(fields.get("_meta"), dict):
         rename_keys(fields["_meta"], walk.renamed)
-    return fields, walk.notes
+    return fields, walk
 
 
 def _is_long(data: Any) -> bool:

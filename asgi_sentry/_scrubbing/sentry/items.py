@@ -19,18 +19,24 @@ _BATCHED = frozenset({"span", "log", "trace_metric"})
 
 
 def scrub_item(
-    ruleset: Ruleset, kind: str, payload: Any, taint: Any, sections: Sections, found: list[Redaction] | None
+    ruleset: Ruleset,
+    kind: str,
+    payload: Any,
+    taint: Any,
+    sections: Sections,
+    found: list[Redaction] | None,
+    secrets: list[str] | None = None,
 ) -> Any:
     """The payload of an envelope item without secrets; None for bytes that can't be read, which must not be sent."""
     if kind == "client_report":
         return payload
     if kind in _BATCHED and isinstance(payload, dict) and isinstance(payload.get("items"), list):
-        return scrub_batch(ruleset, payload, taint, found)
+        return scrub_batch(ruleset, payload, taint, found, secrets)
     if callable(taint):
         taint = None
     schema = SCHEMAS.get(kind)
     if schema is not None and isinstance(payload, dict):
-        notes = scrub_fields(ruleset, payload, schema, taint, sections, found)
+        notes = scrub_fields(ruleset, payload, schema, taint, sections, found, secrets)
         if schema is EVENT:
             notes.remark(payload)
         return payload

@@ -126,7 +126,13 @@ def _copied(value: Any, holder: Any, key: Any, copier: Copier, *, exact: bool) -
     return holder[key]
 
 
-def scrub_batch(ruleset: Ruleset, payload: dict[str, Any], taint: Any, found: list[Redaction] | None) -> dict[str, Any]:
+def scrub_batch(
+    ruleset: Ruleset,
+    payload: dict[str, Any],
+    taint: Any,
+    found: list[Redaction] | None,
+    secrets: list[str] | None = None,
+) -> dict[str, Any]:
     """A batch without secrets. Entries of one taint are scrubbed together, which is what makes a batch cheap.
 
     Args:
@@ -134,6 +140,7 @@ def scrub_batch(ruleset: Ruleset, payload: dict[str, Any], taint: Any, found: li
         payload: with `items`.
         taint: what else is secret, or a function that tells it for each entry.
         found: takes what was redacted.
+        secrets: takes the credentials that were redacted.
     """
     entries = payload["items"]
     groups: dict[int, tuple[Taint | None, list[int]]] = {}
@@ -144,9 +151,12 @@ def scrub_batch(ruleset: Ruleset, payload: dict[str, Any], taint: Any, found: li
     for of, members in groups.values():
         try:
             try:
-                notes = _scrub_entries(ruleset, entries, members, items, of, exact=False)
+                walk = _scrub_entries(ruleset, entries, members, items, of, exact=False)
             except NotPlainError:
-                notes = _scrub_entries(ruleset, entries, members, items, of, exact=True)
+                walk = _scrub_entries(ruleset, entries, members, items, of, exact=True)
+            notes: Iterable[Redaction] = walk.notes.redactions()
+            if secrets is not None:
+                secrets.extend(walk.secrets)
         except Exception:
             notes = [Redaction(("items", index), "@error") for index in members]
             for index in members:
@@ -160,7 +170,7 @@ def scrub_batch(ruleset: Ruleset, payload: dict[str, Any], taint: Any, found: li
 
 def _scrub_entries(
     ruleset: Ruleset, entries: list[Any], members: list[int], items: list[Any], taint: Taint | None, *, exact: bool
-) -> Iterable[Redaction]:
+) -> Walk:
     walk, copier = Walk(ruleset), Copier(lenient=True)
     endings = []
     for index in members:
@@ -178,4 +188,4 @@ def _scrub_entries(
     for write_back in endings:
         write_back()
     copier.restore()
-    return walk.notes.redactions()
+    return walk

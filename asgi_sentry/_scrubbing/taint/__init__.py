@@ -1,6 +1,6 @@
 """Request taint: the secrets that one request came with, known by value wherever they turn up again."""
 
-from asgi_sentry._scrubbing.taint.sources import collect_taint
+from asgi_sentry._scrubbing.taint.sources import basic_users, collect_taint
 from asgi_sentry._scrubbing.taint.taint import REQUEST, Taint
 
-__all__ = ["REQUEST", "Taint", "collect_taint"]
+__all__ = ["REQUEST", "Taint", "basic_users", "collect_taint"]

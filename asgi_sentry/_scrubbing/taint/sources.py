@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 import re
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, unquote_to_bytes
 
@@ -58,6 +58,7 @@ def collect_taint(
     path: str = "",
     route: str = "",
     path_params: Mapping[str, Any] | None = None,
+    more: Iterable[str] = (),
     keys: Ruleset,
     body_keys: Ruleset | None = None,
 ) -> Taint:
@@ -71,6 +72,7 @@ def collect_taint(
         path: of the request, decoded.
         route: its template.
         path_params: what stands in the path in place of the template's parameters.
+        more: what else is known to be secret.
         keys: whose key terms tell which headers, cookies and query fields are secret.
         body_keys: the same for the body; `keys` if None.
     """
@@ -95,7 +97,7 @@ def collect_taint(
     if unknown and not truncated:
         count_cut("secrets")
     return Taint(
-        (value for value in values if not _is_own(value, path, route)),
+        chain((value for value in values if not _is_own(value, path, route)), more),
         in_path=(value for value in in_path if value not in route),
         unknown=unknown,
     )
@@ -153,6 +155,16 @@ def _of_authorization(text: str) -> Iterator[str]:
             user, _, password = pair.partition(":")
             yield password
             yield user
+
+
+def basic_users(headers: Iterable[tuple[bytes, bytes]]) -> set[str]:
+    """The names in Basic credentials."""
+    found: set[str] = set()
+    for name, raw in headers:
+        if name.lower() == b"authorization" and raw[:6].lower() == b"basic ":
+            *_, user = ("", *_of_authorization(raw.decode("latin-1")))
+            found.add(user)
+    return found
 
 
 def _of_cookies(text: str, keys: Ruleset) -> Iterator[str]:

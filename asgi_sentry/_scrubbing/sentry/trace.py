@@ -1,0 +1,59 @@
+"""The dynamic sampling context in an envelope's header: what came in by `baggage`, and so may be anything.
+
+Source: https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/. Each field is checked by its type and
+range; one that is not what it has to be is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_ID = re.compile(r"[0-9a-f]{32}\Z")
+_NAME = re.compile(r"[\w.@+/ -]{1,200}\Z")
+_KEY = re.compile(r"[\w-]{1,64}\Z")
+_PATTERNS = {
+    "trace_id": _ID,
+    "replay_id": _ID,
+    "public_key": _KEY,
+    "org_id": _KEY,
+    "sampled": re.compile(r"(?:true|false)\Z"),
+    "release": _NAME,
+    "environment": _NAME,
+}
+_RATES = frozenset({"sample_rate", "sample_rand"})
+_LONGEST = 32  # characters of a number within [0, 1], and some to spare
+_TEXTS = frozenset({"transaction", "release", "environment"})
+
+
+def scrub_trace(trace: Mapping[str, Any], scrub_text: Callable[[str], str]) -> dict[str, Any]:
+    """The trace header without what does not belong in it.
+
+    Args:
+        trace: as the SDK has it.
+        scrub_text: takes secrets out of a text.
+    """
+    left: dict[str, Any] = {}
+    for field, value in trace.items():
+        if value is None:
+            continue
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if field in _RATES:
+            if _is_rate(text):
+                left[field] = value
+        elif field in _PATTERNS:
+            if _PATTERNS[field].match(text):
+                left[field] = scrub_text(text) if field in _TEXTS else value
+        elif field == "transaction" and isinstance(value, str):
+            left[field] = scrub_text(value)
+    return left
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        return len(text) <= _LONGEST and 0 <= float(text) <= 1
+    except ValueError:
+        return False
