@@ -104,10 +104,12 @@ class Bystander:
         """Scrub an event in place, by the secrets of all requests that it may be about."""
         (scrubber or _SCRUBBER).scrub_event(event, taint=lately.taint(self._own))
 
-    def clean_telemetry(self, kind: str, entry: dict[str, Any], *, scrubber: Scrubber | None = None) -> dict[str, Any]:
-        """The same for a log, a metric or a span."""
-        payload = (scrubber or _SCRUBBER).scrub_item(kind, {"items": [entry]}, taint=lately.taint(self._own))
-        scrubbed: dict[str, Any] = payload["items"][0]
+    def clean_telemetry(
+        self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
+    ) -> list[dict[str, Any]]:
+        """The same for logs, metrics or spans."""
+        payload = (scrubber or _SCRUBBER).scrub_item(kind, {"items": entries}, taint=lately.taint(self._own))
+        scrubbed: list[dict[str, Any]] = payload["items"]
         return scrubbed
 
 

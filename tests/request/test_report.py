@@ -125,7 +125,10 @@ async def test_an_id_that_is_a_secret_is_sent_as_a_hash_or_not_at_all(start: Sta
 
     headers = [("x-api-key", "k3y-of-the-request")]
     await request(compose(app, UserContextMiddleware), headers=headers)
-    await request(compose(app, partial(UserContextMiddleware, pseudonymize_with="a key of sixteen bytes or more")), headers=headers)
+    await request(
+        compose(app, partial(UserContextMiddleware, pseudonymize_with="a key of sixteen bytes or more")),
+        headers=headers,
+    )
     plain, hashed = transport.items("event")
     assert "id" not in plain.get("user", {})
     assert len(hashed["user"]["id"]) == 64
