@@ -36,7 +36,11 @@ VALUE_KEYS = (
     "Value",
     "input",
 )  # under these stands what another key, such as "name", tells the name of
-BESIDE = ("kty", "logprob")  # which say something about their neighbours: members of a JWK, a token of a model's
+BESIDE = (
+    "kty",
+    "logprob",
+    "parameters",
+)  # which say something about their neighbours: members of a JWK, a token of a model's
 JWK_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k", "oth")
 
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.

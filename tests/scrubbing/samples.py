@@ -41,6 +41,7 @@ MIXED = {
         "[SQL: UPDATE users SET secret=%s, name=%s]\n[parameters: ('{}', 'ann')]",
         "[SQL: UPDATE users SET token=%(param_1)s]\n[parameters: {{'param_1': '{}'}}]",
         "[SQL: INSERT INTO users (name, password) VALUES (?, ?), (?, ?)]\n[parameters: ('ann', 'x', 'bob', '{}')]",
+        "BindParameter('%(140295780187472 param)s', '{}', type_=NullType())",
         "DETAIL:  Failing row contains (1, ann, {}, null).",
         "invalid input for query argument $2: '{}' (expected str, got int)",
     ],

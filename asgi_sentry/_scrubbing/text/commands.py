@@ -82,6 +82,8 @@ _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
 _MOST, _DENSEST = 200, 100  # commands of a text, and characters for each beyond
 _LONGEST = 2000  # characters of a command
 _ARGUMENT = re.compile(r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])")
+# One of these stands in every command with a secret.
+_OPTION = re.compile(r"[ \"']-{1,2}[A-Za-z]|add_user|change_password|authenticate_user|/p:|sqlplus|sqlldr|\bset\b")
 _LISTED = re.compile(r"[\"'],\s?")
 _NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
 
@@ -95,6 +97,8 @@ def command_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         text: may hold several commands, as a shell or the repr of a list of arguments has them.
         keys: what the names of settings mean.
     """
+    if _OPTION.search(text) is None:
+        return
     stop = 0
     for number, match in enumerate(_COMMAND.finditer(text)):
         if number > _MOST + match.start() // _DENSEST:  # nobody writes so many: the rest goes as a whole

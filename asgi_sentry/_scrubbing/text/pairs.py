@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Span = tuple[int, int, str]  # start, end, rule id
 
-__all__ = ["FILTERED", "PASSWORD", "address_spans", "pair_spans"]
+__all__ = ["FILTERED", "PASSWORD", "address_spans", "lowered", "pair_spans"]
 
 PASSWORD = "@password"  # noqa: S105 - the id for what is redacted because of its key
 
@@ -121,12 +121,18 @@ class _Name(NamedTuple):
     end: int  # behind the separator
 
 
+def lowered(text: str) -> str:
+    """A text in lower case, of the same length: a letter that is two in lower case would move the places."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(small if len(small := char.lower()) == 1 else char for char in text)
+    return lower
+
+
 def pair_spans(text: str, keys: Keys) -> list[Span]:
     """Where the values of sensitive keys stand in a text."""
     spans: list[Span] = []
-    lower = text.lower()
-    if len(lower) != len(text):  # a letter that is two in lower case would move the places
-        lower = "".join(small if len(small := char.lower()) == 1 else char for char in text)
+    lower = lowered(text)
     find, meaning = keys.find_stem, keys.meaning
     at = redacted = listed = met = 0
     while (stem := find(lower, at)) is not None:

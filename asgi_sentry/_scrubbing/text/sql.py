@@ -40,6 +40,7 @@ _LITERAL = re.compile(r"b?'((?:[^'\\]|\\.)*)'?|b?\"((?:[^\"\\]|\\.)*)\"?|([^\s,(
 _NAMED = re.compile(r"[\"'](\w{1,100})[\"']:\s{0,4}(?=b?[\"'])")
 _ROW = re.compile(r"Failing row contains \(")
 _ARGUMENT = re.compile(r"query argument \$\d{1,5}: (?:'([^'\n]{1,2000})'|\"([^\"\n]{1,2000})\")")
+_BOUND = re.compile(r"BindParameter\(\\{0,3}'([^'\n]{1,200}?)\\{0,3}', b?\\{0,3}'([^'\n\\]{1,2000})")
 _HASH = re.compile(
     r"\b(?:HSET|HMSET|HSETNX)\s{1,4}[\"']?[^\s\"']{1,300}[\"']?((?:\s{1,4}(?:\"[^\"\n]*\"|'[^'\n]*'|\S+))+)"
 )
@@ -139,6 +140,9 @@ def sql_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         group = 1 if match[1] is not None else 2
         if looks_random(match[group]):
             yield match.span(group)
+    for match in _BOUND.finditer(text):
+        if keys.meaning(match[1]) == DENIED or looks_random(match[2]):
+            yield match.span(2)
     given = _GIVEN.search(text)
     if given is None:
         return

@@ -25,6 +25,7 @@ from asgi_sentry._scrubbing.keys import (
 from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.commands import argument_spans
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, address_spans
+from asgi_sentry._scrubbing.text.sql import secret_parameters
 from asgi_sentry._scrubbing.tree.gather import TEXTS
 from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
@@ -247,6 +248,8 @@ class Decisions:
     def _named(self, source: dict[Any, Any]) -> dict[str, int]:
         """What `{"name": ..., "value": ...}` says of the value, and a validator's `{"loc": [...], "input": ...}`."""
         named: dict[str, int] = {}
+        if "parameters" in source:
+            self._read_parameters(source)
         if "kty" in source:
             named.update(dict.fromkeys(JWK_MEMBERS, DENIED))
         where = source.get("loc")
@@ -259,6 +262,28 @@ class Decisions:
                 named.update(dict.fromkeys(_BESIDE_NAMES, self._verdict_of_name(given)))
                 break
         return named
+
+    def _read_parameters(self, source: dict[Any, Any]) -> None:
+        """Redact what a statement's parameters stand for, as they are beside it in a frame of SQLAlchemy's."""
+        statement = source.get("statement")
+        if statement.__class__ is not str:
+            return
+        secret = secret_parameters(statement, self._ruleset.keys)
+        rows = [source["parameters"]]
+        while rows and secret.width:
+            row = rows.pop()
+            if row.__class__ not in _CONTAINERS or id(row) not in self._tree.numbers:
+                continue
+            number = self._child(row)
+            for key, value in list(row.items() if row.__class__ is dict else enumerate(row)):
+                if value.__class__ in _CONTAINERS:
+                    rows.append(value)
+                elif key in secret.names or (row.__class__ is not dict and key % secret.width in secret.positions):
+                    self._deny_value(number, key, value)
+
+    def _deny_value(self, number: int, key: Any, value: Any) -> None:
+        if value is not None and value is not True and value is not False:
+            self._filter(number, key, value)
 
     def _verdict_of_name(self, name: Any) -> int:
         return self._ruleset.keys.of_shown(name) if name.__class__ in TEXTS else PLAIN

@@ -62,6 +62,19 @@ def test_a_list_of_arguments_is_a_command(arguments, secret):
     assert sum(a != b for a, b in zip(arguments, scrubbed, strict=True)) == 1
 
 
+@pytest.mark.parametrize("quote", ["{}", "'{}'"])
+def test_parameters_beside_their_statement_take_its_columns_names(quote):
+    statement = quote.format("INSERT INTO keys (owner, token) VALUES (?, ?)")
+    rows = [("bob", "swordfish"), ("ann", "tuna")]
+    scrubbed = SCRUBBER.scrub({"statement": statement, "parameters": rows})
+    assert scrubbed["parameters"] == [("bob", FILTERED), ("ann", FILTERED)]
+    named = {"statement": "UPDATE keys SET token=%(param_1)s WHERE id = %(id_1)s"}
+    scrubbed = SCRUBBER.scrub({**named, "parameters": {"param_1": "swordfish", "id_1": 3}})
+    assert scrubbed["parameters"] == {"param_1": FILTERED, "id_1": 3}
+    plain = {"statement": "SELECT 1 WHERE name = ?", "parameters": ["bob"]}
+    assert SCRUBBER.scrub(plain) == plain
+
+
 HASHES = [
     "$2b$12$" + "R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
     "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
