@@ -14,6 +14,7 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry import _state as state
 from asgi_sentry._announcement import announce
+from asgi_sentry._exit.encoding import lightly_compressed
 from asgi_sentry._exit.scrubber import UsersScrubber
 from asgi_sentry._exit.transport import add_hooks, guarded, set_door
 from asgi_sentry._middleware.body import BodyScrubbingMiddleware
@@ -139,6 +140,7 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         options["event_scrubber"] = False
     elif scrubber:
         options["event_scrubber"] = UsersScrubber(scrubber)
+    options["_experiments"] = lightly_compressed(own.get("_experiments"))
     options["transport"] = guarded(own.get("transport"), options, door_scrubber, settings.attachments)
     add_hooks(options, own)
     return options

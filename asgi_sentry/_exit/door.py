@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from asgi_sentry import _faults as faults
+from asgi_sentry._exit.encoding import payload
 from asgi_sentry._exit.scrubber import unscrubbed
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
@@ -140,7 +141,7 @@ class Door:
             content = {**content, "items": self._scrub_entries(kind, content["items"])}
         else:
             content = self.scrubber.scrub_item(kind, content, taint=_taint_around())
-        left = Item(payload=PayloadRef(json=content), headers=item.headers)
+        left = Item(payload=payload(content), headers=item.headers)
         return _Passed(left, name, str(scrubbed_name)) if isinstance(name, str) else _Passed(left)
 
     def _scrub_event(self, event: dict[str, Any]) -> None:

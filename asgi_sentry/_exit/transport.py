@@ -11,6 +11,7 @@ from sentry_sdk.transport import Transport, make_transport
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.door import Door, telemetry_hook
+from asgi_sentry._exit.lean import LeanPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,12 +25,16 @@ def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber, atta
     """The `transport` option for `sentry_sdk.init`, with the door in front of what the user's would have been.
 
     Args:
-        transport: the user's option: None, a class, an instance, or (deprecated) a function of events.
+        transport: the user's option: `"lean"`, None, a class, an instance, or (deprecated) a function of events.
         options: all options, which decide what the SDK takes for None.
         scrubber: of the door.
         attachments: as `Settings` has it.
     """
     door = Door(scrubber, attachments=attachments)
+    if isinstance(transport, str):
+        if transport != "lean":
+            raise ValueError(f'transport must be "lean", or as sentry_sdk.init takes it, got {transport!r}')
+        transport = sdk.transport_by(LeanPool)
     if transport is None:
         transport = sdk.default_transport(options)
     if transport is None:

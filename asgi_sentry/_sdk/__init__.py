@@ -8,7 +8,7 @@ package needs. `names` holds each name that is not public.
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.errors import capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
-from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports
+from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports, transport_by
 from asgi_sentry._sdk.root import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
 from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
@@ -45,6 +45,7 @@ __all__ = [
     "start_unsampled",
     "streams",
     "supports",
+    "transport_by",
     "view",
     "watch_events",
 ]

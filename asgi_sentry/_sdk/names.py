@@ -37,6 +37,7 @@ LOST: dict[str, str] = {
     "frames": "stack frames are made by the SDK, which takes longer",
     "options": "options are read by rules of our own",
     "clients": "a second client is told by the scopes alone, or not noticed",
+    "pools": "the lean transport is not to be had",
     "transports": "the transport is made by the SDK and set behind the door afterwards",
 }
 """What is lost with each group."""
@@ -208,6 +209,9 @@ else:
     transport = _find("transports", "sentry_sdk", "transport", None)
     _find("transports", _TRANSPORT, "HttpTransport", None)
     _find("transports", _TRANSPORT, "Http2Transport", None)
+    for _method in ("_make_pool", "_get_pool_options", "_request"):
+        if not hasattr(getattr(transport, "HttpTransport", None), _method):
+            missing.setdefault("pools", []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
 
 # By its code the frame of a client that sends an event is recognised. Without it, the client of the scopes is taken.
 if not TYPE_CHECKING:

@@ -6,6 +6,8 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import urllib3
+
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     DidNotEnable,
@@ -15,7 +17,7 @@ from asgi_sentry._sdk.names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 ORIGIN = "auto.http.asgi_sentry"  # https://develop.sentry.dev/sdk/telemetry/traces/trace-origin/
@@ -56,6 +58,33 @@ def default_transport(options: Mapping[str, Any]) -> type[Any] | None:
     if experiments.get("transport_async") and _can_send_async(options):
         return transport.AsyncHttpTransport
     return transport.Http2Transport if experiments.get("transport_http2") else transport.HttpTransport
+
+
+def transport_by(make_pool: Callable[..., Any]) -> type[Any]:
+    """The SDK's transport in all but the HTTP. With a proxy it is the SDK's own in that too.
+
+    Args:
+        make_pool: is called with the pool that the SDK would send by, and as keywords with `ca_certs`, `cert_file`,
+            `key_file` and `socket_options`; what it returns has a method `request`, as that pool.
+
+    Raises:
+        ValueError: the installed SDK has no such transport.
+    """
+    if not has("transports", "pools"):
+        raise ValueError('transport="lean" is not to be had with this version of sentry-sdk: leave it out')
+
+    class LeanHttpTransport(transport.HttpTransport):
+        """Sends by a pool of ours."""
+
+        def _make_pool(self) -> Any:
+            usual = super()._make_pool()
+            if type(usual) is not urllib3.PoolManager:  # a proxy's
+                return usual
+            known = super()._get_pool_options()
+            own = ("ca_certs", "cert_file", "key_file", "socket_options")
+            return make_pool(usual, **{name: known[name] for name in own if name in known})
+
+    return LeanHttpTransport
 
 
 def _can_send_async(options: Mapping[str, Any]) -> bool:
