@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,18 @@ if TYPE_CHECKING:
 # Who looks after the request. With True the SDK's own ASGI middleware says that it does, and one that stands further in
 # starts nothing where there is anything true: so our record stands here, and has no need of a variable of its own.
 OWNER: ContextVar[Any] = _asgi_middleware_applied
+
+
+def _own_wsgi(*, owned: bool) -> None:
+    """Tell the SDK's WSGI middleware, of an app that is mounted within ours, whether the request is looked after.
+
+    It has a variable of its own for that. Without it a mounted Flask app makes a transaction that no filter, rate or
+    budget knows of, beside ours.
+    """
+    wsgi = sys.modules.get("sentry_sdk.integrations.wsgi")  # loaded where an integration has need of it
+    applied = getattr(wsgi, "_wsgi_middleware_applied", None)
+    if applied is not None:
+        applied.set(owned)
 
 
 class Scopes:
@@ -76,12 +89,14 @@ class Scopes:
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         OWNER.set(owner)
+        _own_wsgi(owned=True)
 
     def leave(self) -> None:
         """Restore the surroundings' scopes. By value, not by token: the context may not be the one of the start."""
         _current_scope.set(self._outer_current)
         _isolation_scope.set(self._outer_isolation)
         OWNER.set(self._entered)
+        _own_wsgi(owned=not isinstance(self._entered, bool))
 
     def release(self) -> None:
         """Let go of all scopes but those that surround every request; call nothing else afterwards."""
@@ -153,10 +168,12 @@ class PublicScopes(Scopes):
         self.isolation.add_event_processor(processor)  # type: ignore[arg-type]  # its events are TypedDicts
         self.current = sentry_sdk.get_current_scope()
         OWNER.set(owner)
+        _own_wsgi(owned=True)
 
     def leave(self) -> None:
         """Restore the surroundings."""
         OWNER.set(self._entered)
+        _own_wsgi(owned=not isinstance(self._entered, bool))
         self._way_back.__exit__(None, None, None)
 
     def release(self) -> None:
