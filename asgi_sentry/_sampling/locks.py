@@ -25,6 +25,11 @@ class Locked:
 _live: weakref.WeakSet[Locked] = weakref.WeakSet()
 
 
+def live_locks() -> int:
+    """How many there are."""
+    return len(_live)
+
+
 def _renew() -> None:
     for each in list(_live):
         each._lock = threading.Lock()  # noqa: SLF001  # this module's own class
