@@ -6,6 +6,7 @@ import difflib
 import itertools
 import json
 import logging
+import random
 import re
 import uuid
 from functools import partial
@@ -265,3 +266,28 @@ def test_where_the_root_stands_is_all_the_same(start, mode, websockets):
     for between in ([], [apps.hiding]):
         stacks = ((at, placed(at, between)) for at in range(6))
         assert differing(transport, stacks, [*SHORT, ("GET", "/teapot", [], b"")], sockets=True) == []
+
+
+def seven() -> list[tuple[type, dict[str, Any]]]:
+    """All layers: the five, the root, and the policy of errors, which refuses one of them and groups another."""
+    policy = {
+        "ignore_paths": ("/http-500",),
+        "fingerprints": {"builtins.RuntimeError": ["boom"]},
+        "per_fingerprint": "9/hour",
+    }
+    root = {"websockets": "lifetime", "failed_request_status_codes": {500}}
+    return [*layers(), (asgi_sentry.ErrorPolicyMiddleware, policy), (asgi_sentry.SentryMiddleware, root)]
+
+
+def some_orders(count: int) -> list[tuple[int, ...]]:
+    """Of the 5,040: each layer at each place once, and so many by fixed dice."""
+    turned = [tuple((at + by) % 7 for at in range(7)) for by in range(7)]
+    dice = random.Random(7)
+    return [*turned, *(tuple(dice.sample(range(7), 7)) for _ in range(count))]
+
+
+def test_all_seven_layers_send_the_same_in_orders_of_a_sample(start, mode):
+    transport = start(enable_logs=True, include_local_variables=False, include_source_context=False)
+    app = apps.starlette_app(work=work)
+    stacks = ((order, outside(app, [seven()[at] for at in order])) for order in some_orders(40))
+    assert differing(transport, stacks, [*SHORT, ("GET", "/http-500", [], b"")], sockets=True) == []
