@@ -103,7 +103,13 @@ class Shown:
             how = self._kinds[kind] = _known_way_of(kind)
         if how == _ASK:
             how = _way(value)
-        if how == _REPR or depth <= 0:
+        if how == _REPR:
+            return self._leaf(value)
+        if depth <= 0:
+            if how != _OWN:  # the SDK looks for circles first, and for the depth afterwards
+                self._met.add(id(value))
+                if id(value) in self._above:
+                    return CYCLE_MARKER
             return self._leaf(value)
         if how == _OWN:
             return kind.__sentry_repr__(value)

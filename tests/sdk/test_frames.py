@@ -235,6 +235,12 @@ def test_every_event_is_made_as_by_the_sdk(value: Any, options: dict[str, Any]) 
     assert plain(ours) == plain(theirs)
 
 
+def test_a_circle_at_the_last_depth_is_told_as_by_the_sdk() -> None:
+    for value in (PARENT, PARENT["child"], CYCLE, LOOP, [[[PARENT]]], {"a": [{"b": LOOP}]}):
+        ours, theirs = both(raised(value))
+        assert plain(ours) == plain(theirs)
+
+
 def chained() -> list[BaseException]:
     def caused() -> None:
         try:
