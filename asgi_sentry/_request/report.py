@@ -44,6 +44,7 @@ class Report:
     __slots__ = (
         "_body",
         "_body_size",
+        "_checked",
         "_facts",
         "_learned",
         "_processor",
@@ -60,6 +61,7 @@ class Report:
         self._user: dict[str, Any] = {}
         self._body: Body | None = None
         self._body_size = -1
+        self._checked: tuple[Taint, str] | None = None  # a user's id that is none of these secrets
         self._learned: dict[str, None] = {}  # secrets that were redacted in what was sent before
         self._taint: Taint | None = None
         self._taint_size = -1
@@ -254,15 +256,27 @@ class Report:
 
     def _check_identity(self) -> None:
         """Drop the user's id if it is a secret itself, such as the request's API key, or an e-mail address."""
-        identity = str(self._user["id"])
+        identity, taint = str(self._user["id"]), self.taint()
+        if self._checked is not None and self._checked[0] is taint and self._checked[1] == identity:
+            return  # for an item that was sent before
         if identity in basic_users(self._facts.scope.get("headers") or ()):
             return  # who calls by name and password is known by the name
-        if self.scrubber.scrub(identity, taint=self.taint()) != identity:
+        if self._is_harmless(identity, taint) or self.scrubber.scrub(identity, taint=taint) == identity:
+            self._checked = taint, identity
+        else:
             self._user = {field: value for field, value in self._user.items() if field != "id"}
             faults.once(
                 "A user's id is not sent: it is an e-mail address or a secret of the request. "
                 "UserContextMiddleware(pseudonymize_with=KEY) sends a keyed hash in its place."
             )
+
+    def _is_harmless(self, text: str, taint: Taint) -> bool:
+        """Whether neither a secret nor a rule may be in a text; False: the whole of a scrubber has to say."""
+        try:
+            return not taint.found_in((text,)) and not self.scrubber.ruleset.texts.suspects((text,))
+        except Exception as exc:
+            faults.note("looking at a user's id", exc, "it is scrubbed as any value")
+            return False
 
     def root_attributes(self, *, whole: bool) -> dict[str, Any]:
         """The request as attributes of the root span.

@@ -107,6 +107,19 @@ def test_a_transactions_name_is_scrubbed_in_the_trace_header_too():
     assert cleaned.headers["trace"]["trace_id"] == "b" * 32
 
 
+@pytest.mark.parametrize("release", ["shop@1.0.0", f"token={SECRET}", "ann@example.org"])
+def test_a_trace_header_is_scrubbed_alike_whether_its_texts_have_been_met_or_not(release):
+    scrubber = asgi_sentry.Scrubber()
+    seen = []
+    for content in ({}, {"release": release}, {}):
+        cleaned, _ = through(
+            item("event", {"event_id": "a" * 32, **content}), scrubber=scrubber, trace={"release": release}
+        )
+        seen.append(cleaned.headers["trace"])
+    assert seen[0] == seen[1] == seen[2]
+    assert (seen[0] == {"release": release}) == (release == "shop@1.0.0")
+
+
 def test_headers_of_the_envelope_stay():
     cleaned, _ = through(item("event", {"event_id": "a" * 32}), event_id="a" * 32, sent_at="now", sdk={"name": "x"})
     assert cleaned.headers == {"event_id": "a" * 32, "sent_at": "now", "sdk": {"name": "x"}}

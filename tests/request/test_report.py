@@ -11,7 +11,9 @@ import sentry_sdk
 from asgi_sentry import Scrubber, SentryMiddleware, Settings, UserContextMiddleware, compose, wrap
 from asgi_sentry._exit.door import ATTRIBUTE
 from asgi_sentry._request.record import current
+from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
+from asgi_sentry._scrubbing import Taint
 from asgi_sentry.testing import request
 from tests.conftest import DSN, Start, transactions
 
@@ -133,6 +135,41 @@ async def test_an_id_that_is_a_secret_is_sent_as_a_hash_or_not_at_all(start: Sta
     assert "id" not in plain.get("user", {})
     assert len(hashed["user"]["id"]) == 64
     assert identity not in str(plain) + str(hashed)
+
+
+async def test_an_id_that_is_harmless_at_first_is_looked_at_again_by_each_secret(start: Start) -> None:
+    transport = start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["user"] = {"id": "Zk3yOfLater91"}
+        sentry_sdk.capture_message("before")
+        sentry_sdk.capture_message("there it is", extras={"api_key": "Zk3yOfLater91"})
+        sentry_sdk.capture_message("after")
+
+    await request(compose(app, UserContextMiddleware))
+    before, _, after = transport.items("event")
+    assert before["user"] == {"id": "Zk3yOfLater91"}
+    assert "id" not in after.get("user", {})
+
+
+@pytest.mark.parametrize("identity", ["user-7", "b@example.org"])
+async def test_an_id_is_judged_by_the_whole_scrubber_where_the_quick_look_fails(
+    start: Start, monkeypatch: pytest.MonkeyPatch, identity: str
+) -> None:
+    transport = start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["user"] = {"id": identity}
+        sentry_sdk.capture_message("hello")
+
+    def broken(self: Report, text: str, taint: Taint) -> bool:
+        return quick(self, text, None)  # type: ignore[arg-type]
+
+    quick = Report._is_harmless
+    monkeypatch.setattr(Report, "_is_harmless", broken)
+    await request(compose(app, UserContextMiddleware))
+    (event,) = transport.items("event")
+    assert event.get("user", {}).get("id") == (identity if identity == "user-7" else None)
 
 
 async def test_what_was_redacted_once_is_redacted_in_what_is_sent_later(start: Start) -> None:
