@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MEMBERS = object()  # in place of a root's key: the value is some members of the holder
 TEXTS = frozenset({str, bytes})
+_STRINGS = frozenset({str})
 _MAX_COPIES = 10_000  # of shared containers, when they are written out in each of their places
 
 
@@ -110,13 +111,17 @@ class Tree:
             NotPlainError: there is what JSON does not have, a container within itself, or too many copies of one.
         """
         work, above, texts, ends = self.containers, self.above, self.texts, self.ends
-        push, note, append = work.append, above.append, texts.append
+        push, note, append, extend = work.append, above.append, texts.append, texts.extend
         odd, shared, met, size = self.odd, self.shared, self.numbers.setdefault, len(work)
-        say_nothing = plain.issuperset
+        say_nothing, only_texts = plain.issuperset, _STRINGS.issuperset
         for number, source in enumerate(work):  # which grows meanwhile
             if source.__class__ is dict:
                 if not say_nothing(source):
                     odd.append(number)
+                if only_texts(map(type, source.values())):
+                    extend(source.values())
+                    ends.append(len(texts))
+                    continue
                 for key, value in source.items():
                     cls = value.__class__
                     if cls is str:
@@ -131,6 +136,8 @@ class Tree:
                         size += 1
                     elif cls not in SCALARS:
                         size = self._rarer(cls, value, number, key, size)
+            elif only_texts(map(type, source)):
+                extend(source)
             else:
                 for key, value in enumerate(source):
                     cls = value.__class__

@@ -71,14 +71,19 @@ class Notes:
         if not isinstance(meta, dict):
             meta = payload["_meta"] = {}
         made: dict[int, dict[str, Any]] = {}  # by the id of a place, which the notes keep alive
+        # What is said of one redaction is the same object for all by a rule: nothing is added to it later.
+        said: dict[str, dict[str, Any]] = {}
         for place, key, rule in self._made:
-            found = _node(meta, made, place)
+            found = made.get(id(place)) or _node(meta, made, place)
             name = key if key.__class__ is str else _meta_name(key)
             inner = found.get(name)
             if inner.__class__ is dict:
                 _add_remark(inner, rule)
             else:
-                found[name] = {"": {"rem": [[rule, "x"]]}}
+                own = said.get(rule)
+                if own is None:
+                    own = said[rule] = {"rem": [[rule, "x"]]}
+                found[name] = {"": own}
         for (above, key), first in reversed(self._aliases):  # what lies deeper was met later
             told = made.get(id(first))
             if told is not None:
@@ -108,10 +113,11 @@ def _meta_name(step: Any) -> str:
 
 
 def _add_remark(meta: dict[str, Any], rule: str) -> None:
-    own = meta.setdefault("", {})
-    remarks = own.setdefault("rem", []) if isinstance(own, dict) else None
+    """Add to what is said of a value; what was said so far may be said of others, too, and stays as it is."""
+    own = meta.get("", {})
+    remarks = own.get("rem", []) if isinstance(own, dict) else None
     if isinstance(remarks, list) and [rule, "x"] not in remarks:
-        remarks.append([rule, "x"])
+        meta[""] = {**own, "rem": [*remarks, [rule, "x"]]}
 
 
 def path_of(place: Place | None) -> tuple[Any, ...]:

@@ -256,11 +256,17 @@ class Walk:
                 self._put(hit, holder, place, key)
 
     def _replace_in(self, source: Any, place: Place | None, hits: Hits) -> None:
-        for key, value in list(source.items() if source.__class__ is dict else enumerate(source)):
-            if value.__class__ in TEXTS:
-                hit = hits.get(_text_of(value))
-                if hit is not None:
-                    self._put(hit, source, place, key)
+        find = hits.get
+        # What stands under a key is replaced meanwhile, but no key comes or goes.
+        for key, value in source.items() if source.__class__ is dict else enumerate(source):
+            if value.__class__ is str:
+                hit = find(value)
+            elif value.__class__ is bytes:
+                hit = find(value.decode("latin-1"))
+            else:
+                continue
+            if hit is not None:
+                self._put(hit, source, place, key)
 
     def _put(self, hit: tuple[str, Iterable[str]], holder: Any, place: Place | None, key: Any) -> None:
         text, rules = hit
