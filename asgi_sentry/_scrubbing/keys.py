@@ -65,13 +65,18 @@ def compact(term: str) -> str:
 
 def trie(stems: Iterable[str]) -> str:
     """An alternation of literals that looks at each character once."""
+    parts = _branches(stems)
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+
+
+def _branches(stems: Iterable[str]) -> list[str]:
+    """The same as its branches. Only where each of them begins with a letter does a search skip all others."""
     branches: dict[str, set[str]] = {}
     for stem in stems:
         if not stem:
-            return ""  # whatever follows, this branch has matched
+            return [""]  # whatever follows, this branch has matched
         branches.setdefault(stem[0], set()).add(stem[1:])
-    parts = [re.escape(first) + trie(sorted(rest)) for first, rest in sorted(branches.items())]
-    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+    return [re.escape(first) + trie(sorted(rest)) for first, rest in sorted(branches.items())]
 
 
 _TERMS = frozenset(terms.TERMS.split())
@@ -123,13 +128,13 @@ class Keys:
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
         everything = not all(stem.isascii() for stem in self.own_stems)
         self._find_term = re.compile(trie(sorted(self._denied))).search
-        written = f"{trie(sorted(stems))}|{_STEM_ENDS}"
+        written = "|".join((*_branches(sorted(stems)), _STEM_ENDS))
         self.find_stem: Callable[..., re.Match[str] | None] = re.compile(r"[^\W_]" if everything else written).search
         self._find = self.find_stem
         # The same in bytes and without digits, for many keys at once; "cc" is a word there, or begins "ccnum".
         self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
         plain = {stem for stem in stems if stem.isascii()}
-        without_digits = f"{trie(sorted({*plain, 'ccn'} - {'cc'}))}|cc(?![a-z])|{_STEM_ENDS}"
+        without_digits = "|".join((*_branches(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS))
         without_digits = "" if everything else without_digits
         self._find_stem = re.compile(without_digits.encode()).search
         self._met: dict[str, int] = {}
