@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._sdk.lane import DirectTransaction
 from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
-from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN
+from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, on_the_spans_clock
 from asgi_sentry._sdk.unsent import silence
 
 if TYPE_CHECKING:
@@ -104,14 +104,16 @@ class TransactionRoot:
     def ended(self, at: float, until: float, failure: BaseException | None) -> None:
         self._ended = at
         transaction = self._transaction
-        so_far = (time.perf_counter_ns() - transaction._start_timestamp_monotonic_ns) / 1e9
-        now = transaction.start_timestamp + timedelta(seconds=so_far)
-        end = now - timedelta(seconds=time.monotonic() - at)
+        at_ns = on_the_spans_clock(at)
+        so_far = (at_ns - transaction._start_timestamp_monotonic_ns) / 1e9
+        end = transaction.start_timestamp + timedelta(seconds=so_far)
         recorder = transaction._span_recorder
         later = [
             span
             for span in (recorder.spans if recorder is not None else ())
-            if span is not transaction and span.start_timestamp >= end and span.parent_span_id == transaction.span_id
+            if span is not transaction
+            and span._start_timestamp_monotonic_ns >= at_ns
+            and span.parent_span_id == transaction.span_id
         ]
         if until - at < WORTH_A_SPAN and failure is None and not later:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -64,3 +65,16 @@ BACKGROUND = "asgi.background"
 
 WORTH_A_SPAN = 0.005
 """Seconds that it takes at least. Frameworks return within some tenths of a millisecond."""
+
+
+_SAME_CLOCK = time.get_clock_info("monotonic").implementation == time.get_clock_info("perf_counter").implementation
+
+
+def on_the_spans_clock(at: float) -> int:
+    """A reading of the monotonic clock, in seconds, as nanoseconds of the one that the SDK times spans by.
+
+    Where both are one clock, as on Linux, it is exact: two readings of it would be apart by whatever came between them,
+    and a span that ended just before would be taken for a later one.
+    """
+    at_ns = int(at * 1e9)
+    return at_ns if _SAME_CLOCK else at_ns + time.perf_counter_ns() - time.monotonic_ns()

@@ -26,7 +26,7 @@ from tests.conftest import DSN
 
 pytestmark = pytest.mark.skipif(sentry_sdk.VERSION.startswith("3"), reason="version 3 has no transactions")
 
-REQUESTS = int(os.environ.get("ASGI_SENTRY_LANE_REQUESTS") or (10_000 if os.environ.get("CI") else 1_000))
+REQUESTS = int(os.environ.get("ASGI_SENTRY_LANE_REQUESTS") or (2_000 if os.environ.get("CI") else 500))
 VOLATILE = {"event_id", "timestamp", "start_timestamp", "span_id", "parent_span_id", "sent_at", "thread.id"}
 SECRET = "Tr0ub4dor-3xyz-9917"
 
