@@ -193,7 +193,9 @@ class Taint:
     def replace(self, text: str, *, least: int = WEAK) -> tuple[str, bool]:
         """The text with every value replaced in whatever form, and whether there was one."""
         before = text
-        for _ in range(3):  # what is left may join to another
+        for number in range(3):  # what is left may join to another
+            if number and not self.unknown and not self._may_hold(text):
+                break
             spans = self._spans(text, least)
             if self.unknown and least < STRONG:
                 spans += _opaque(text)
@@ -201,6 +203,10 @@ class Taint:
                 break
             text = _replaced(text, spans)
         return text, text != before
+
+    def _may_hold(self, text: str) -> bool:
+        """Whether a value, or a part of one that was cut off, may be in a text."""
+        return "..." in text or "\u2026" in text or bool(self._gate.let_through((text,), text))
 
     # --- where they are ------------------------------------------------------------------------------------------
 
