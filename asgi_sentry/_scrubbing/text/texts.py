@@ -34,10 +34,12 @@ class Look(NamedTuple):
     Attributes:
         hits: the texts with something to redact, with what becomes of them.
         dashed: whether a text may be a command-line option.
+        fixed: the same as `hits` for texts that were given beside the others.
     """
 
     hits: Hits
     dashed: bool
+    fixed: Hits
 
 
 class TextRules:
@@ -63,17 +65,23 @@ class TextRules:
                 gates[gate] = gates.get(gate, 0) | 1 << number
         self._gates = FastGates(gates) if is_installed() else Gates(gates)
 
-    def look(self, texts: set[str], *, new_keys: Collection[str] = ()) -> Look:
+    def look(self, texts: set[str], *, new_keys: Collection[str] = (), fixed: Collection[str] = ()) -> Look:
         """Apply the rules to texts, each once.
 
         Args:
             texts: values.
             new_keys: of containers, as far as nobody has met them, so that the rules have not seen them yet.
+            fixed: texts for which the others do not count, and that do not count for the others.
         """
         each = [*texts, *new_keys]
         joined = "\0".join(each)
-        suspects = self._suspects(each, joined)
-        return Look(self._scrubbed(suspects), dashed=joined[:1] == "-" or "\0-" in joined)
+        dashed = joined[:1] == "-" or "\0-" in joined
+        if not fixed:
+            return Look(self._scrubbed(self._suspects(each, joined)), dashed=dashed, fixed={})
+        hits = self._scrubbed(self.suspects([*each, *fixed]))  # one look at all costs less than two
+        names = set(new_keys)
+        own = {text: hit for text, hit in hits.items() if text in texts or text in names}
+        return Look(own, dashed=dashed, fixed={text: hits[text] for text in fixed if text in hits})
 
     def scrubbed(self, text: str) -> tuple[str, list[str]]:
         """One text with its secrets redacted, and the ids of the rules that did it."""

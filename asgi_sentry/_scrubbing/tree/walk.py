@@ -49,7 +49,9 @@ class Walk:
         secrets: texts that whoever calls redacted, and when the walk is finished all credentials that were redacted.
     """
 
-    __slots__ = ("_firm", "_fixed", "_given", "_longest", "_roots", "notes", "renamed", "ruleset", "secrets")
+    __slots__ = (
+        "_firm", "_fixed", "_fixed_hits", "_given", "_longest", "_roots", "notes", "renamed", "ruleset", "secrets",
+    )  # fmt: skip
 
     def __init__(self, ruleset: Ruleset, *, longest: int | None = None) -> None:
         self.ruleset = ruleset
@@ -61,6 +63,7 @@ class Walk:
         self._given: list[tuple[Any, Any, Any, Place | None, int]] = []
         self._firm: list[Any] = []
         self._fixed: list[tuple[str, Any, Any, Place | None]] = []
+        self._fixed_hits: Hits = {}
 
     # --- what goes in --------------------------------------------------------------------------------------------
 
@@ -201,7 +204,8 @@ class Walk:
         for least, some in texts.items():
             tainted = found.get(least, {})
             looked_at |= (some - tainted.keys()) | set(tainted.values()) if tainted else some
-        look = rules.look(looked_at, new_keys=_texts_of(fresh))
+        look = rules.look(looked_at, new_keys=_texts_of(fresh), fixed={fixed[0] for fixed in self._fixed})
+        self._fixed_hits = look.fixed
         hits = {least: _joined(found.get(least, {}), look.hits) for least in texts}
         if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
             decisions.read_options()
@@ -279,7 +283,7 @@ class Walk:
         """The protocol's texts, of which those that are harmless are remembered: they are the same in each event."""
         if self._fixed:
             texts = {fixed[0] for fixed in self._fixed}
-            hits = self.ruleset.texts.look(texts).hits
+            hits = self._fixed_hits
             for text, holder, key, place in self._fixed:
                 if text in hits:
                     self._put(hits[text], holder, place, key)
