@@ -51,7 +51,7 @@ class Layer:
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
         if type(record) is not RequestRecord:
-            record = hidden_record(scope)
+            record = hidden_record(scope) if type(sdk.OWNER.get(False)) is RequestRecord else None
         if record is not None and not record.closed:  # a copy of the scope may outlive its request
             try:
                 if record.meet(self._own, scope):

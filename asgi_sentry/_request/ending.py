@@ -33,7 +33,17 @@ def end_root(facts: Facts, failure: BaseException | None, report: Callable[[], R
     if root is None or decided is None:
         return
     try:
-        became = _end(facts, root, decided, failure, report)
+        if decided.rule is not None and decided.rule.adaptive is not None:
+            template = template_below(facts.scope, facts.ruled_below, facts.app)
+            if template is not None:
+                decided.rule.learn(template)
+        if root.recording:
+            became = _end_recorded(facts, root, decided, failure, report)
+        else:
+            became = decided.by
+            root.finish(failure)
+        if root.hides_its_trace:
+            facts.scopes.go_on(facts.view, facts.context, root)
     except Exception as exc:
         became = decided.by
         if root.may_be_decided_late:
@@ -44,27 +54,6 @@ def end_root(facts: Facts, failure: BaseException | None, report: Callable[[], R
             faults.note("ending a transaction", exc, "it goes without its description")
             root.finish(failure)
     count_transaction(became)
-
-
-def _end(
-    facts: Facts,
-    root: sdk.Root,
-    decided: Decision,
-    failure: BaseException | None,
-    report: Callable[[], Report],
-) -> str:
-    if decided.rule is not None and decided.rule.adaptive is not None:
-        template = template_below(facts.scope, facts.ruled_below, facts.app)
-        if template is not None:
-            decided.rule.learn(template)
-    if root.recording:
-        became = _end_recorded(facts, root, decided, failure, report)
-    else:
-        became = decided.by
-        root.finish(failure)
-    if root.hides_its_trace:
-        facts.scopes.go_on(facts.view, facts.context, root)
-    return became
 
 
 def _end_recorded(

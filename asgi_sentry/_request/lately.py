@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asgi_sentry import _sdk as sdk
 from asgi_sentry import _state as state
@@ -31,6 +31,13 @@ _MOST_FAILED = 64
 _DEEPEST = 40  # frames between asyncio's handler and an event processor
 
 
+class Alive(Protocol):
+    """A request that is being served."""
+
+    def taint(self) -> Taint:
+        """Its secrets by value; asked only where something is sent."""
+
+
 class Lately:
     """Whose secrets may be in what nobody's request is known for; safe between threads.
 
@@ -41,7 +48,7 @@ class Lately:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self.alive: dict[int, Callable[[], Taint]] = {}  # by the record's id; in the order of their beginning
+        self.alive: dict[Alive, None] = {}  # in the order of their beginning
         self._failed: deque[tuple[float, Taint]] = deque(maxlen=_MOST_FAILED)
         self._timer = False
 
@@ -61,8 +68,8 @@ class Lately:
     def taint(self, *own: Taint) -> Taint | None:
         """The secrets of all of them, and of those that are given; None if there are none."""
         self._forget_old()
-        makers = list(self.alive.values())[-_MOST_ALIVE:]
-        taints = [*own, *(make() for make in makers), *(taint for _, taint in list(self._failed))]
+        requests = list(self.alive)[-_MOST_ALIVE:]
+        taints = [*own, *(request.taint() for request in requests), *(taint for _, taint in list(self._failed))]
         joined = Taint.joined(taints)
         return joined or None
 
@@ -115,6 +122,7 @@ class Bystander:
 
 _SCRUBBER = Scrubber()
 lately = Lately()
+alive = lately.alive  # for the path of every request, which has two looks to spare and no more
 state.register("_request.lately: requests alive and failed of late", lately.clear)
 
 

@@ -33,24 +33,25 @@ _OTHER_ENDS = {
 _FAULTS = {1011: 500, 1012: 503, 1013: 503, 1014: 502}
 
 
-def _coroutine_marks() -> dict[str, Any]:
-    """The attributes by which a function that returns an awaitable passes for a coroutine function.
+def _coroutine_mark() -> tuple[str, Any]:
+    """The attribute by which a function that returns an awaitable passes for a coroutine function, and its value.
 
     asgiref's adapter for WSGI apps warns of a `send` that does not.
     """
 
     def marked() -> None:
-        """It takes the marks."""
+        """It takes the mark."""
 
     if hasattr(inspect, "markcoroutinefunction"):
         inspect.markcoroutinefunction(marked)
     else:  # before Python 3.12, as asgiref does
         mark = getattr(asyncio.coroutines, "_is_coroutine", None)
         marked._is_coroutine = mark  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
-    return vars(marked)
+    ((name, value),) = vars(marked).items()
+    return name, value
 
 
-_MARKS = _coroutine_marks()
+_MARK, _MARKED = _coroutine_mark()
 
 
 def tapped(facts: Facts, receive: Receive) -> Receive:
@@ -87,7 +88,8 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                facts.answered = status = _number(message.get("status"))
+                status = message.get("status")
+                facts.answered = status = status if status.__class__ is int else _number(status)
                 if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
                     facts.failed = True
                     note_handled(facts, status)
@@ -103,7 +105,7 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
             faults.note("looking at a response", exc, "its status may be missing")
         return send(message)  # for the app to await, without a frame of ours in between
 
-    watch.__dict__.update(_MARKS)
+    setattr(watch, _MARK, _MARKED)
     return watch
 
 
@@ -125,7 +127,7 @@ def overheard(facts: Facts, send: Send) -> Send:
             faults.note("looking at a response", exc, "the error behind it may be missing")
         return send(message)
 
-    overhear.__dict__.update(_MARKS)
+    setattr(overhear, _MARK, _MARKED)
     return overhear
 
 

@@ -20,7 +20,7 @@ from asgi_sentry._request import decision
 from asgi_sentry._request.ending import end_root
 from asgi_sentry._request.error_policy import is_cancellation
 from asgi_sentry._request.facts import Facts, scope_for
-from asgi_sentry._request.lately import SECONDS, Bystander, lately, owner_of_orphan
+from asgi_sentry._request.lately import SECONDS, Bystander, alive, lately, owner_of_orphan
 from asgi_sentry._request.messages import overheard, tapped, watched
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
 from asgi_sentry._request.report import Report
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
+_OPS = ("http.server", "websocket.server")  # of the root span, by whether it is a websocket's
 
 
 def current() -> RequestRecord | None:
@@ -71,7 +72,7 @@ class RequestRecord(Facts):
     __slots__ = ("_outer", "_report", "_watched", "hidden")
 
     def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope, app: Any = None) -> None:
-        super().__init__(plan, view, scope, app)
+        Facts.__init__(self, plan, view, scope, app)  # by its name, which costs less than `super()`
         self.entered_with = sys.exc_info()[1]
         self._watched: Send | None = None
         self._report: Report | None = None
@@ -81,12 +82,15 @@ class RequestRecord(Facts):
         self.scopes = sdk.Scopes(self, self.process, outer)
         self.hidden = False
         try:
-            self._enter(scope)
+            if scope.__class__ is dict and KEY not in scope and type(scope.get("headers")) is list:
+                scope[KEY] = self  # as servers make them
+            else:
+                self._enter(scope)
             self._open(scope)
         except BaseException:
             self._restore()
             raise
-        lately.alive[id(self)] = self._taint
+        alive[self] = None
 
     # --- the surroundings ----------------------------------------------------------------------------------------
 
@@ -148,7 +152,7 @@ class RequestRecord(Facts):
     # --- the head decision ---------------------------------------------------------------------------------------
 
     def _decide(self) -> decision.Decision | None:
-        if self._websockets() == "off":
+        if self.websocket and self._websockets() == "off":
             return decision.EXCLUDED
         if not self.view.tracing:
             if self.plan.samplers:
@@ -157,11 +161,7 @@ class RequestRecord(Facts):
                     "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
                 )
             return decision.EXCLUDED if self.plan.excludes(self.scope) else None
-        return decision.decide(self.plan, self.view, self.context, self.scope, op=self._op())
-
-    def _op(self) -> str:
-        """The op of the root span."""
-        return "websocket.server" if self.websocket else "http.server"
+        return decision.decide(self.plan, self.view, self.context, self.scope, op=_OPS[self.websocket])
 
     def _websockets(self) -> str | None:
         """When a websocket's transaction is sent; None for another request."""
@@ -187,7 +187,7 @@ class RequestRecord(Facts):
             sampled=decided.sampled,
             rate=decided.rate,
             reason=decided.reason,
-            op=self._op(),
+            op=_OPS[self.websocket],
             name=unrouted_name(self.opened_in),
             asgi_scope=self.scope,
             undecided=undecided,
@@ -247,7 +247,7 @@ class RequestRecord(Facts):
 
     def watch(self, send: Send) -> Send:
         """The app's `send`, for the outermost layer."""
-        shaken = self._shaken if self._websockets() == "handshake" else None
+        shaken = self._shaken if self.websocket and self._websockets() == "handshake" else None
         self._watched = watch = watched(self, send, shaken)
         return watch
 
@@ -289,7 +289,8 @@ class RequestRecord(Facts):
                 self._count_failed_response()
             try:
                 if not self.finished:
-                    self._finish(self.failure)
+                    self.finished = True  # as in `_finish`, one call less
+                    end_root(self, self.failure, self.report)
                 self.scopes.end_session(self.view)
             except faults.SIGNALS:
                 raise
@@ -297,7 +298,7 @@ class RequestRecord(Facts):
                 faults.note("ending a transaction", exc, "it is lost")
         finally:
             self._restore()
-            lately.alive.pop(id(self), None)
+            alive.pop(self, None)
             if self._report is not None:  # an item that waits in a batch keeps it
                 try:
                     self._note_failed(self._report)
@@ -332,7 +333,8 @@ class RequestRecord(Facts):
             except Exception as exc:
                 faults.note("keeping a failed request's secrets", exc, "late logs of it are not scrubbed by them")
 
-    def _taint(self) -> Taint:
+    def taint(self) -> Taint:
+        """The secrets that came in with it, by value."""
         return self.report().taint()
 
     def _count_failed_response(self) -> None:
@@ -386,7 +388,7 @@ class RequestRecord(Facts):
         for part in ("user", "request", "breadcrumbs"):  # breadcrumbs are of all that it worked for
             event.pop(part, None)
         if sdk.sender(self.view).door is not None:
-            event["event_id"] = Tag(event["event_id"], Bystander(self._taint()))
+            event["event_id"] = Tag(event["event_id"], Bystander(self.taint()))
         return event
 
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -38,16 +38,17 @@ if TYPE_CHECKING:
 OWNER: ContextVar[Any] = _asgi_middleware_applied
 
 
-def _own_wsgi(*, owned: bool) -> None:
-    """Tell the SDK's WSGI middleware, of an app that is mounted within ours, whether the request is looked after.
+# The same of the SDK's WSGI middleware, of an app that is mounted within ours: it has a variable of its own. Without it
+# a mounted Flask app makes a transaction that no filter, rate or budget knows of, beside ours.
+_WSGI = "sentry_sdk.integrations.wsgi"  # loaded where an integration has need of it
+_wsgi_owned: Any = None  # the variable, once that is loaded
 
-    It has a variable of its own for that. Without it a mounted Flask app makes a transaction that no filter, rate or
-    budget knows of, beside ours.
-    """
-    wsgi = sys.modules.get("sentry_sdk.integrations.wsgi")  # loaded where an integration has need of it
-    applied = getattr(wsgi, "_wsgi_middleware_applied", None)
-    if applied is not None:
-        applied.set(owned)
+
+def _find_wsgi() -> bool:
+    """Look for that variable in the module, which is loaded; whether it is there."""
+    global _wsgi_owned  # noqa: PLW0603 - a name of the process; each finds the same
+    _wsgi_owned = getattr(sys.modules[_WSGI], "_wsgi_middleware_applied", None)
+    return _wsgi_owned is not None
 
 
 class Scopes:
@@ -89,14 +90,16 @@ class Scopes:
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         OWNER.set(owner)
-        _own_wsgi(owned=True)
+        if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
+            _wsgi_owned.set(True)
 
     def leave(self) -> None:
         """Restore the surroundings' scopes. By value, not by token: the context may not be the one of the start."""
         _current_scope.set(self._outer_current)
         _isolation_scope.set(self._outer_isolation)
         OWNER.set(self._entered)
-        _own_wsgi(owned=not isinstance(self._entered, bool))
+        if _wsgi_owned is not None:
+            _wsgi_owned.set(self._entered.__class__ is not bool)
 
     def release(self) -> None:
         """Let go of all scopes but those that surround every request; call nothing else afterwards."""
@@ -168,12 +171,14 @@ class PublicScopes(Scopes):
         self.isolation.add_event_processor(processor)  # type: ignore[arg-type]  # its events are TypedDicts
         self.current = sentry_sdk.get_current_scope()
         OWNER.set(owner)
-        _own_wsgi(owned=True)
+        if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
+            _wsgi_owned.set(True)
 
     def leave(self) -> None:
         """Restore the surroundings."""
         OWNER.set(self._entered)
-        _own_wsgi(owned=not isinstance(self._entered, bool))
+        if _wsgi_owned is not None:
+            _wsgi_owned.set(self._entered.__class__ is not bool)
         self._way_back.__exit__(None, None, None)
 
     def release(self) -> None:
