@@ -15,7 +15,7 @@ from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
 from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, WORDS, add, add_fields, an_object, each
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
-from asgi_sentry._scrubbing.tree.plain import Copier, NotPlainError, quick_copy, rename_keys
+from asgi_sentry._scrubbing.tree.plain import SCALARS, Copier, NotPlainError, quick_copy, rename_keys
 from asgi_sentry._scrubbing.tree.walk import Walk
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class _Keep:
 
 
 _REQUEST = ("request",)
+_UNCHANGING = frozenset({str, *SCALARS})  # needs no copy
 _LONGEST = 65_536  # characters of a text in variables and other data: Sentry shows far fewer
 KEEP = _Keep()
 """In `sections`: this part was decided elsewhere and is left as it is."""
@@ -180,7 +181,10 @@ def _scrubbed(
     copier = Copier(lenient=True)
     fields: dict[str, Any] = {}
     for field, value in payload.items():
-        _put_copy(value, fields, field, copier, exact=exact)
+        if value.__class__ in _UNCHANGING or sections.get((field,)) is KEEP:
+            fields[field] = value
+        else:
+            _put_copy(value, fields, field, copier, exact=exact)
     walk = Walk(ruleset, longest=_LONGEST)
     held: list[tuple[tuple[str, ...], Any]] = []
     for path, other in sections.items():
