@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asgi_sentry import _state as state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    Adapter = Callable[[Any, Mapping[str, Any], str], "Found | None"]
 
 _DEEPEST = 64  # middlewares and adapters looked through
 _WITHIN = ("app", "wsgi_application", "other_asgi_app", "application", "inner")  # how they hold what they wrap
@@ -41,20 +46,26 @@ def route_within(app: Any, scope: Mapping[str, Any], path: str) -> Found | None:
     for _ in range(_DEEPEST):
         if app is None:
             return None
-        for adapter, packages in ADAPTERS:
-            if _is_of(app, packages):
-                try:
-                    found = adapter(app, scope, path)
-                except Exception:  # each has its own for a path that it does not know
-                    found = None
-                if found is not None:
-                    return found
+        kind: Any = type(app)
+        for adapter in _adapters_of(kind):
+            try:
+                found = adapter(app, scope, path)
+            except Exception:  # each has its own for a path that it does not know
+                found = None
+            if found is not None:
+                return found
         app = _inner(app, scope)
     return None
 
 
-def _is_of(app: Any, packages: frozenset[str]) -> bool:
-    return any(cls.__module__.partition(".")[0] in packages for cls in type(app).__mro__)
+@lru_cache(maxsize=256)
+def _adapters_of(kind: type) -> tuple[Adapter, ...]:
+    """Which frameworks' a class of apps may be: the same at each request."""
+    packages = {cls.__module__.partition(".")[0] for cls in kind.__mro__}
+    return tuple(adapter for adapter, own in ADAPTERS if not own.isdisjoint(packages))
+
+
+state.register("_request.app_routes: which frameworks' a class of apps may be", _adapters_of.cache_clear)
 
 
 def _inner(app: Any, scope: Mapping[str, Any]) -> Any:
@@ -158,7 +169,7 @@ def _host(scope: Mapping[str, Any]) -> str | None:
     return None
 
 
-ADAPTERS: tuple[tuple[Callable[[Any, Mapping[str, Any], str], Found | None], frozenset[str]], ...] = (
+ADAPTERS: tuple[tuple[Adapter, frozenset[str]], ...] = (
     (_django, frozenset({"django"})),
     (_werkzeug, frozenset({"flask", "quart"})),
     (_falcon, frozenset({"falcon"})),
