@@ -62,7 +62,9 @@ def tapped(facts: Facts, receive: Receive) -> Receive:
         try:
             if message.get("body"):  # of nothing else do we keep anything; most requests have none
                 if facts.body is None:
-                    facts.body = BodyCopy(facts.plan.bodies[0].max_bytes, partial(_boundary, facts))
+                    # The copy is asked for the boundary by the headers alone: with the facts it would be in a circle.
+                    headers = facts.scope.get("headers") or ()
+                    facts.body = BodyCopy(facts.plan.bodies[0].max_bytes, partial(_boundary, headers))
                 facts.body.feed(message)
         except Exception as exc:
             faults.note("copying the request's body", exc, "events go without it")
@@ -71,8 +73,8 @@ def tapped(facts: Facts, receive: Receive) -> Receive:
     return tap
 
 
-def _boundary(facts: Facts) -> bytes | None:
-    return boundary_of(header(facts.scope, b"content-type") or "")
+def _boundary(headers: Any) -> bytes | None:
+    return boundary_of(header({"headers": headers}, b"content-type") or "")
 
 
 def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send:

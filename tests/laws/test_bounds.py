@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import tracemalloc
 from collections.abc import Mapping
 from functools import partial
@@ -46,7 +47,18 @@ class Silent(RecordingTransport):
 
 
 def traced(work: Any, *, peak: bool = False) -> int:
-    """Bytes that are kept after some work, or held at its peak."""
+    """Bytes that are kept after some work, or held at its peak: the least of three takes of what is soon done.
+
+    What is traced is the process, and a thread of another test's, or of a library's, may allocate meanwhile.
+    """
+    began = time.monotonic()
+    takes = [_traced_once(work, peak=peak)]
+    while len(takes) < 3 and time.monotonic() - began < 0.2:
+        takes.append(_traced_once(work, peak=peak))
+    return min(takes)
+
+
+def _traced_once(work: Any, *, peak: bool) -> int:
     gc.collect()
     tracemalloc.start()
     try:
@@ -305,7 +317,7 @@ class Counts:
             (report_module, "describe_head"),
             (report_module, "parse_body"),
             (report_module, "Report"),
-            (report_module, "transaction_name"),
+            (report_module, "name_of"),
             (content_module, "named_headers"),
         ]:
             monkeypatch.setattr(module, name, self._counting(getattr(module, name)))
