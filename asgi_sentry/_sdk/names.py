@@ -186,11 +186,10 @@ else:
     _find("frames", _UTILS, "exceptions_from_error_tuple", None)
     _find("frames", _UTILS, "get_source_context", None)
     _find("frames", _UTILS, "filename_for_module", None)
-    _find("frames", _UTILS, "has_data_collection_enabled", None)
+    if not VERSION_3:  # whose `data_collection` is always in force, and which makes its frames itself
+        _find("frames", _UTILS, "has_data_collection_enabled", None)
 
-    SDK_INFO = (
-        _find("lane", "sentry_sdk.consts", "SDK_INFO", {}) if VERSION_3 else _find("lane", _CLIENT, "SDK_INFO", {})
-    )
+    SDK_INFO = _find("lane", _CLIENT, "SDK_INFO", {})
     Span = _find("lane", "sentry_sdk.tracing", "Span") if not VERSION_3 else Absent
     global_event_processors = _find("lane", _SCOPE, "global_event_processors", [])
     handle_in_app = _find("lane", _UTILS, "handle_in_app", None)

@@ -21,7 +21,9 @@ import litestar  # noqa: F401
 import sentry_sdk.integrations.fastapi
 import sentry_sdk.integrations.litestar
 import sentry_sdk.traces
-import sentry_sdk.tracing
+
+if not sentry_sdk.VERSION.startswith("3"):  # which has no transactions
+    import sentry_sdk.tracing
 
 SECRET = "correct-horse-battery-staple-7731"
 
