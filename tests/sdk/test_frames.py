@@ -27,6 +27,10 @@ from tests.conftest import DSN, Start
 
 wrapt = pytest.importorskip("wrapt")
 
+pytestmark = pytest.mark.skipif(
+    sentry_sdk.VERSION.startswith("3"), reason="frames of version 3 have another signature, and are left to it"
+)
+
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
@@ -229,8 +233,6 @@ def test_a_value_is_shown_as_by_the_sdk(number: int) -> None:
     ),
 )
 def test_every_event_is_made_as_by_the_sdk(value: Any, options: dict[str, Any]) -> None:
-    if sentry_sdk.VERSION.startswith("3"):
-        options = {}
     ours, theirs = both(raised(value), **options)
     assert plain(ours) == plain(theirs)
 
@@ -292,7 +294,7 @@ def chained() -> list[BaseException]:
 @pytest.mark.parametrize("exc", chained(), ids=lambda exc: type(exc).__name__)
 @pytest.mark.parametrize("full", [False, True])
 def test_chains_groups_and_notes_are_as_by_the_sdk(exc: BaseException, full: bool) -> None:
-    ours, theirs = both(exc, add_full_stack=full) if not sentry_sdk.VERSION.startswith("3") else both(exc)
+    ours, theirs = both(exc, add_full_stack=full)
     assert plain(ours) == plain(theirs)
 
 
