@@ -202,10 +202,11 @@ def test_other_scopes_pass_untouched(start: Start, scope_type: Any, stack: list[
     server = Server([{}])
     receive, send = server.receive, server.send
     assert drive(compose(app, *stack)(scope, receive, send)) == "result"
-    assert seen == [(scope, receive, send)]
+    assert len(seen) == 1
     assert seen[0][0] is scope
     assert seen[0][1] is receive
-    assert seen[0][2] is send
+    if scope["type"] != "lifespan":  # whose last message waits until what is pending was sent
+        assert seen[0][2] is send
     assert list(scope) == ["type"]
 
 
