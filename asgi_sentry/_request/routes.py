@@ -134,6 +134,8 @@ def found_route(scope: Mapping[str, Any], app: Any = None) -> Found | None:
 
 def _below_root_path(scope: Mapping[str, Any]) -> str:
     root_path, path = scope.get("root_path") or "", scope.get("path") or ""
+    if not (isinstance(root_path, str) and isinstance(path, str)):  # which breaks the protocol, and matches no route
+        return ""
     return path[len(root_path) :] if root_path and path.startswith(root_path) else path
 
 
