@@ -106,12 +106,22 @@ def is_told(scope: Mapping[str, Any]) -> bool:
 
 
 def found_route(scope: Mapping[str, Any], app: Any = None) -> Found | None:
-    """The route that matched; None where none did.
+    """The route that matched; None where none did, or where it can't be told: an event is sent without it.
 
     Args:
         scope: as the router left it.
         app: the app that was called, for frameworks that leave nothing in the scope.
     """
+    try:
+        return _found_route(scope, app)
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note("looking for the route", exc, "the request has none")
+        return None
+
+
+def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
     template = scope.get("path_template")
     if isinstance(template, str) and template:  # Litestar's, within its own app
         handler = scope.get("route_handler")
@@ -142,7 +152,9 @@ def _below_root_path(scope: Mapping[str, Any]) -> str:
 def template_below(scope: Mapping[str, Any], root_path: str, app: Any = None) -> str | None:
     """The template of what lies below a mount: what a layer within it, whose `root_path` that is, has rules for."""
     template = route_template(scope, app)
+    if template is None:
+        return None
     above = segments_above(scope, root_path)
-    if template is None or not above:
+    if not above:
         return template
     return "/" + "/".join(template.strip("/").split("/")[above:])
