@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from sentry_sdk.transport import Transport
 
@@ -155,7 +155,7 @@ async def request(
     try:
         await app(full, receive, send)
     finally:
-        client.satisfied.set()
+        client.end()
     return Response(status, answered, b"".join(chunks))
 
 
@@ -168,12 +168,25 @@ class _Client:
 
     _CHECKPOINTS = 3  # before it goes, so that an app may look whether it has, without waiting for it
 
-    def __init__(self, satisfied: Any, checkpoint: Callable[[], Awaitable[object]], tasks: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        satisfied: Any,
+        checkpoint: Callable[[], Awaitable[object]],
+        tasks: Callable[[], Any],
+        crowd: _Crowd | None = None,
+    ) -> None:
         self.answered = False
         self.satisfied = satisfied
         self._checkpoint = checkpoint
         self._tasks = tasks
-        self._before = tasks()
+        self._crowd = crowd
+        self._before = tasks() if crowd is None else crowd.enter()
+
+    def end(self) -> None:
+        """The app has returned."""
+        self.satisfied.set()
+        if self._crowd is not None:
+            self._crowd.leave()
 
     async def leave(self) -> None:
         """Wait for the end of the answer."""
@@ -182,6 +195,34 @@ class _Client:
             return
         for _ in range(self._CHECKPOINTS):
             await self._checkpoint()
+
+
+class _Crowd:
+    """The requests that are under way on one asyncio loop, and the tasks from before each.
+
+    To list all tasks costs as much as there are, which for each of thousands of requests at once, with a task each, is
+    the square of their number, in time and memory. Those of a crowd share a list: that of the one that was last alone
+    enough to make its own.
+    """
+
+    _LISTS = 32
+    of: ClassVar[dict[asyncio.AbstractEventLoop, _Crowd]] = {}
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._size = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def enter(self) -> set[asyncio.Task[Any]]:
+        self._size += 1
+        if self._size <= self._LISTS:
+            self._tasks = asyncio.all_tasks(self._loop)
+        return self._tasks
+
+    def leave(self) -> None:
+        self._size -= 1
+        if not self._size:
+            _Crowd.of.pop(self._loop, None)
 
 
 def _client() -> _Client:
@@ -196,10 +237,11 @@ def _client() -> _Client:
 
             return _Client(trio.Event(), trio.lowlevel.checkpoint, tasks)
     try:
-        asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
     except RuntimeError:
         return _Client(_Nothing(), _Nothing().wait, lambda: None)
-    return _Client(asyncio.Event(), lambda: asyncio.sleep(0), asyncio.all_tasks)
+    crowd = _Crowd.of.get(loop) or _Crowd.of.setdefault(loop, _Crowd(loop))
+    return _Client(asyncio.Event(), lambda: asyncio.sleep(0), asyncio.all_tasks, crowd)
 
 
 class _Nothing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import anyio
@@ -11,7 +12,7 @@ import sentry_sdk
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.transport import HttpTransport
 
-from asgi_sentry.testing import RecordingTransport, request
+from asgi_sentry.testing import RecordingTransport, _Crowd, request
 from tests.conftest import DSN
 
 
@@ -235,6 +236,42 @@ async def test_a_listener_of_an_app_that_fails_is_told_as_well():
             with pytest.raises(RuntimeError, match="boom"):
                 await request(app)
             await heard.wait()
+
+
+@pytest.mark.parametrize("crowd", [1, 31, 32, 33, 500])
+def test_each_of_a_crowd_is_answered_and_the_tasks_are_not_listed_by_each(crowd, monkeypatch):
+    listed = 0
+    all_tasks = asyncio.all_tasks
+
+    def counted(*loop: Any) -> Any:
+        nonlocal listed
+        listed += 1
+        return all_tasks(*loop)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal there
+        there += 1
+        if there == crowd:
+            everyone.set()
+        await everyone.wait()
+        await _answer_in_parts(send)
+
+    async def main() -> list[Any]:
+        nonlocal everyone
+        everyone = asyncio.Event()
+        return await asyncio.gather(*(request(app) for _ in range(crowd)))
+
+    monkeypatch.setattr(asyncio, "all_tasks", counted)
+    for _ in range(2):  # a crowd that has gone leaves nothing behind
+        there, listed, everyone = 0, 0, None
+        loop = asyncio.new_event_loop()
+        try:
+            answers = loop.run_until_complete(main())
+        finally:
+            loop.close()
+        assert [answer.body for answer in answers] == [b"123."] * crowd
+        assert listed == min(crowd, 32)
+        assert not _Crowd.of
 
 
 def test_without_an_event_loop_nobody_waits():
