@@ -378,7 +378,7 @@ def test_what_the_budget_holds_back_is_still_told_by_the_next(start, mode):
     class Closed:
         open = True
 
-        def take(self) -> bool:
+        def take(self, *, ordinary: bool) -> bool:
             return self.open
 
     transport = start()
