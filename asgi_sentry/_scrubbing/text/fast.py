@@ -105,8 +105,13 @@ class FastGates(Gates):
             if self._pid != os.getpid():  # a fork took none of the threads along
                 self._forget()
             if self._thread is None:
-                self._thread = Thread(target=self._compile, name="asgi-sentry-gates", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._compile, name="asgi-sentry-gates", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # too many threads, or the interpreter is about to end
+                    self._failed = True
+                    return
+                self._thread = thread
 
     def _compile(self) -> None:
         try:

@@ -62,6 +62,20 @@ def test_a_fault_takes_the_way_without_it(gates, monkeypatch):
     assert broken.suspects(texts, data) == Gates(gates.all).suspects(texts, data)
 
 
+def test_without_a_thread_to_compile_in_it_takes_the_way_without_it(gates, monkeypatch):
+    """As where there are too many, or while the interpreter ends."""
+
+    def start(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    slow = FastGates(gates.all)
+    monkeypatch.setattr(Thread, "start", start)
+    texts = ["password=hunter2 and so on, " * 4]
+    data = texts[0].encode()
+    assert slow.suspects(texts, data) == Gates(gates.all).suspects(texts, data)
+    assert not slow.ready()
+
+
 def test_each_thread_scans_for_itself(gates):
     texts = ["password=hunter2 and so on, " * 4]
     data = texts[0].encode()
