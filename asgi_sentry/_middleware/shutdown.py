@@ -29,13 +29,13 @@ def flushing(send: Send) -> Send:
     """The same messages; before the last one passes, what is pending is sent."""
 
     async def watched(message: Message) -> None:
-        if message.get("type") in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-            try:
+        try:
+            if message.get("type") in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
                 await _flush()
-            except faults.SIGNALS:
-                raise
-            except Exception as exc:
-                faults.note("flushing at the end", exc, "what was pending may be lost")
+        except faults.SIGNALS:
+            raise
+        except Exception as exc:  # a message that is none is the server's to refuse
+            faults.note("flushing at the end", exc, "what was pending may be lost")
         await send(message)
 
     return watched

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from tests.conversations import Conversation, conversations, hold
 from tests.fuzz import STACKS, differing
 
-SECONDS = 15.0
+SECONDS = float(os.environ.get("ASGI_SENTRY_CONVERSATIONS", "5"))
 """Of processor time; how many conversations fit in is the machine's matter. `python -m tests.fuzz` takes longer."""
+FEWEST = 25  # in a second, on a slow machine
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -26,4 +28,4 @@ def test_many_conversations_at_once_are_as_without_us(start):
     transport = start(traces_sample_rate=0.2, include_source_context=False, include_local_variables=False)
     held, wrong = differing(50_000, SECONDS, time.time_ns() % 10**9, transport)
     assert wrong == []
-    assert held > 400
+    assert held > FEWEST * SECONDS

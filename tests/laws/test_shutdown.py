@@ -133,3 +133,25 @@ def test_a_redis_that_hangs_keeps_no_events(start: Any) -> None:
         sharing.close()
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize("message", [None, True, 7, "lifespan.shutdown.complete", [], {}, {"type": []}])
+def test_a_message_that_is_none_is_the_servers_to_refuse(start, message):
+    """During the lifespan as well: what the server says to it is what the app hears."""
+    start()
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(message)
+
+    async def send(given: Any) -> None:
+        sent.append(given)
+        raise LookupError("refused")
+
+    async def serve() -> None:
+        await asgi_sentry.wrap(app)({"type": "lifespan", "asgi": {"version": "3.0"}}, send, send)
+
+    with pytest.raises(LookupError, match="refused"):
+        anyio.run(serve)
+    assert len(sent) == 1
+    assert sent[0] is message
