@@ -248,6 +248,7 @@ class _Somebody:
     pk = 7
 
 
+@pytest.mark.filterwarnings("ignore:.*send_default_pii.*:DeprecationWarning")
 @pytest.mark.parametrize("pii", [False, True])
 @pytest.mark.parametrize("asked", [False, True])
 def test_djangos_user_is_found_if_the_app_asked_for_it(start, django, monkeypatch, asked, pii):

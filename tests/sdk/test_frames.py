@@ -33,7 +33,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(autouse=True)
-def _installed() -> None:
+def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Once Django is installed, its integration leaves a processor for the whole process.
+    monkeypatch.setattr(frames, "global_repr_processors", [])
     frames.install()
     assert hasattr(utils.serialize_frame, "__wrapped__")
 
