@@ -194,7 +194,8 @@ async def test_a_stream_ends_with_its_last_piece(start, mode):
     found = spans(transport)
     assert length(one(found, "http.server")) + 0.001 >= PAUSE
     assert length(one(found, "asgi.background")) + 0.001 >= PAUSE
-    assert length(one(found, "http.server")) < 2 * PAUSE
+    # By the order and not by the clock: a busy machine makes any of them longer.
+    assert one(found, "http.server")["end"] <= one(found, "asgi.background")["start"] + 0.001
 
 
 async def test_trailers_end_a_response_that_has_them(start, mode):
