@@ -6,14 +6,15 @@ The worker thread shares the interpreter with the app. The standard library's en
 
 from __future__ import annotations
 
+import contextlib
+from importlib import import_module
 from typing import Any
 
 from sentry_sdk.envelope import PayloadRef
 
-try:
-    import orjson
-except ImportError:  # the extra is not installed
-    orjson = None
+orjson: Any = None  # where the extra is not installed
+with contextlib.suppress(ImportError):
+    orjson = import_module("orjson")
 
 # What the standard library refuses, `orjson` is to refuse too.
 _AS_JSON = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
