@@ -94,7 +94,7 @@ def run(script: str, *flags: str, arguments: tuple[str, ...] = ()) -> subprocess
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -134,7 +134,7 @@ if __name__ == "__main__":
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, said(done)) == (0, [])
