@@ -278,8 +278,8 @@ def test_both_ways_send_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         sent += sum(kind == "transaction" for kind, _, _ in results[0][1])
         assert SECRET not in repr(results[0][1])
     lanes = asgi_sentry.counters()["lanes"]
-    assert sent > REQUESTS * 0.3
-    assert lanes["direct"] > REQUESTS * 0.3
+    assert sent > REQUESTS * 0.25
+    assert lanes["direct"] > REQUESTS * 0.25
 
 
 # --- the order ---------------------------------------------------------------------------------------------------
