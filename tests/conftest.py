@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -65,6 +66,16 @@ def mode_options(mode: str) -> dict[str, Any]:
     if sentry_sdk.VERSION.startswith("3") or mode == "classic":
         return {}
     return {"trace_lifecycle": mode}
+
+
+@pytest.fixture(autouse=True)
+def _clean_loggers() -> Iterator[None]:
+    """No server that ran in this process, and no configuration of logging, silences a logger for the next test."""
+    yield
+    for logger in list(logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)
