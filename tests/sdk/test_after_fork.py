@@ -29,7 +29,7 @@ pytestmark = [
 NOTHING = "http://key@127.0.0.1:9/1"  # nobody listens there
 
 
-def in_child(action: Callable[[], str], *, seconds: float = 20.0) -> str:
+def in_child(action: Callable[[], str], *, seconds: float = 60.0) -> str:
     """What an action says in a forked child; `hangs` if it says nothing."""
     read, write = os.pipe()
     pid = os.fork()

@@ -131,7 +131,7 @@ def open_page(browser, server, path: str) -> None:
     browser.get(server.url.rstrip("/") + path)
 
 
-def wait(browser, until, seconds: float = 15):
+def wait(browser, until, seconds: float = 45):
     return WebDriverWait(browser, seconds, poll_frequency=0.05).until(until)
 
 
