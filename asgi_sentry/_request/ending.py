@@ -121,8 +121,12 @@ def _send(facts: Facts, root: sdk.Root, failure: BaseException | None, report: C
             faults.note("describing the request", exc, "its transaction goes without it")
         if facts.ended is not None:
             try:
-                root.ended(facts.ended, facts.returned, failure)
-                failure = None  # it is that of the work behind the response
+                # One that was answered and is raised on, as Starlette does it, is the request's own; any other is that
+                # of the work behind the response.
+                answered = facts.handled is not None and facts.handled.info[1] is failure
+                root.ended(facts.ended, facts.returned, None if answered else failure)
+                if not answered:
+                    failure = None
             except Exception as exc:
                 faults.note("describing what came after a response", exc, "its transaction goes without it")
     root.finish(failure)
