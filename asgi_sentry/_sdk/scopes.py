@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
+from asgi_sentry import _state as state
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
@@ -49,6 +50,14 @@ def _find_wsgi() -> bool:
     global _wsgi_owned  # noqa: PLW0603 - a name of the process; each finds the same
     _wsgi_owned = getattr(sys.modules[_WSGI], "_wsgi_middleware_applied", None)
     return _wsgi_owned is not None
+
+
+def _forget_wsgi() -> None:
+    global _wsgi_owned  # noqa: PLW0603 - the same
+    _wsgi_owned = None
+
+
+state.register("_sdk.scopes: the variable of the WSGI middleware", _forget_wsgi)
 
 
 class Scopes:
