@@ -247,7 +247,7 @@ class RequestRecord(Facts):
 
     def watch(self, send: Send) -> Send:
         """The app's `send`, for the outermost layer."""
-        shaken = self._shaken if self.websocket and self._websockets() == "handshake" else None
+        shaken = self._shaken if self.websocket else None
         self._watched = watch = watched(self, send, shaken)
         return watch
 
@@ -259,7 +259,8 @@ class RequestRecord(Facts):
         return overhear
 
     def _shaken(self) -> None:
-        if not self.finished:
+        # Asked by now, not as the request began: a root further in, out of sight then, has had its say.
+        if not self.finished and self._websockets() == "handshake":
             self._finish(None)
 
     def note_cancelled(self, exc: BaseException) -> None:
