@@ -479,7 +479,7 @@ async def test_a_keep_rule_that_raises_loses_nothing(start: Start, mode: str, fa
 
 async def test_a_fault_at_the_end_of_a_transaction_is_counted(start: Start, mode: str, monkeypatch: Any) -> None:
     transport = start()
-    monkeypatch.setattr("asgi_sentry._request.ending._end", raising(ValueError()))
+    monkeypatch.setattr("asgi_sentry._request.ending._end_recorded", raising(ValueError()))
     before = counters()["transactions"].get("lost", 0)
     await answer(wrap(app))
     if mode == "stream":  # what is on its way is sent, without its description
