@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
-from asgi_sentry._scrubbing.taint.taint import REQUEST, Taint
+from asgi_sentry._scrubbing.taint.taint import REQUEST, UNKNOWN, Taint
 from asgi_sentry._scrubbing.text.commands import PROGRAMS
 from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
 from asgi_sentry._scrubbing.tree.discovery import discovered
@@ -206,7 +206,7 @@ class Walk:
             looked_at |= (some - tainted.keys()) | set(tainted.values()) if tainted else some
         look = rules.look(looked_at, new_keys=_texts_of(fresh), fixed={fixed[0] for fixed in self._fixed})
         self._fixed_hits = look.fixed
-        hits = {least: _joined(found.get(least, {}), look.hits) for least in texts}
+        hits = {least: _joined(taint, found.get(least, {}), look.hits) for least in texts}
         if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
@@ -226,7 +226,7 @@ class Walk:
         if decisions.late:
             again = {text for text, _, _ in decisions.late}
             tainted = taint.found_in(again) if taint else {}
-            late = _joined(tainted, rules.look({*(again - tainted.keys()), *tainted.values()}).hits)
+            late = _joined(taint, tainted, rules.look({*(again - tainted.keys()), *tainted.values()}).hits)
             for text, number, key in decisions.late:
                 if text in late and not decisions.is_cut_off(number):
                     self._put(late[text], tree.containers[number], tree.place(number), key)
@@ -309,14 +309,15 @@ def _with(taint: Taint, texts: dict[int, set[str]], hits: dict[int, Hits]) -> di
     return joined
 
 
-def _joined(tainted: dict[str, str], hits: Hits) -> Hits:
+def _joined(taint: Taint | None, tainted: dict[str, str], hits: Hits) -> Hits:
     """What becomes of texts in which first the request's own secrets were replaced, then what rules found."""
-    if not tainted:
+    if not tainted or taint is None:
         return hits
     joined = dict(hits)
+    known = taint.known.found_in(tainted) if taint.unknown else tainted
     for text, left in tainted.items():
         after, rules = hits.get(left, (left, []))
-        joined[text] = (after, [REQUEST, *rules])
+        joined[text] = (after, [REQUEST if text in known else UNKNOWN, *rules])
     return joined
 
 

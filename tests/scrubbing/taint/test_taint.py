@@ -137,6 +137,18 @@ def test_it_is_bounded_and_says_so():
     assert len(many._raw) <= 512
 
 
+def test_the_rule_says_whether_a_value_was_known():
+    """Where not all of them are known by value, what looks like one goes, too, and by another rule."""
+    secrets = [f"Sec{number}Qx{number * 7919}Zk" for number in range(600)]
+    taint = collect_taint(body={"password": secrets}, keys=SCRUBBER.ruleset)
+    assert taint.unknown
+    event = {"extra": {"known": f"of {secrets[0]}", "new": "of Zx81kQp9Lm3nV7rT", "words": "nothing of 12345"}}
+    SCRUBBER.scrub_event(event, taint=taint)
+    assert event["extra"] == {"known": f"of {FILTERED}", "new": f"of {FILTERED}", "words": "nothing of 12345"}
+    rules = {key: meta[""]["rem"] for key, meta in event["_meta"]["extra"].items()}
+    assert rules == {"known": [["@request", "x"]], "new": [["@unknown", "x"]]}
+
+
 def test_a_word_is_not_replaced_within_another():
     taint = collect_taint(body={"password": "tester"}, keys=SCRUBBER.ruleset)
     assert taint.replace("testers of tester") == (f"testers of {FILTERED}", True)
