@@ -18,11 +18,14 @@ import asgi_sentry
 from asgi_sentry import _sdk as sdk
 from asgi_sentry import _state
 from asgi_sentry.testing import RecordingTransport
+from tests import quick
 
 # What the SDK batches is sent when a test flushes it, and not by a thread of the SDK's at a moment of its own: one that
 # has taken a batch out of the buffer, and not sent it yet, makes a flush come back empty-handed.
 for _batcher in (Batcher, SpanBatcher):
     _batcher._flush_loop = lambda _: None  # type: ignore[method-assign]
+
+quick.remember()
 
 DSN = "http://publickey@localhost/1"
 

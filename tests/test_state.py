@@ -15,6 +15,7 @@ GLOBALS = re.compile(r"^ +global (\w+)", re.MULTILINE)
 CACHES = re.compile(r"^@(?:functools\.)?(?:lru_cache|cache)\b", re.MULTILINE)
 UNLISTED = {
     "_sdk/senders.py",  # how a door is set, which is the same for the whole of a process
+    "_scrubbing/keys.py",  # how the terms that are secret are looked for
     "_scrubbing/text/linear.py",  # what a letter of a pattern stands for
 }
 

@@ -7,6 +7,7 @@ A key is folded (`X-Api-Key`, `x_api_key` and `xApiKey` are the words *x api key
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
@@ -86,8 +87,23 @@ _LOOKED_AT_WHOLE = frozenset(terms.LOOKED_AT_WHOLE.replace("_", "").split())
 _INNOCENT_PAIRS = frozenset(pair.replace("_", "") for pair in terms.INNOCENT_PAIRS)
 _STEMS = tuple(terms.STEMS.split())
 _STEM_ENDS = "|".join(f"{stem}(?![a-z])" for stem in terms.STEM_ENDS.split())
+_ANYTHING, _EVERYWHERE = re.compile(r"[^\W_]"), re.compile(b"")
 # Terms under which a number tells about something: `time_to_first_token`, Ethereum's `nonce`.
 _NUMBERED = frozenset({"token", "nonce", "session", "cookie"})
+
+
+@lru_cache(maxsize=64)  # an app has a few sets of terms, and the default ones most of all: four milliseconds each
+def _patterns(
+    own: frozenset[str], own_stems: tuple[str, ...]
+) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[bytes]]:
+    """What looks for terms in a key, for what any term has in it, and for the latter in bytes without digits."""
+    stems = {*_STEMS, *own_stems}
+    term = trie(sorted({*_DEFAULT, *own}))
+    stem = "|".join((*_branches(sorted(stems)), _STEM_ENDS))
+    # "cc" is a word where there are no digits, or begins "ccnum".
+    plain = {stem for stem in stems if stem.isascii()}
+    without_digits = "|".join((*_branches(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS))
+    return re.compile(term), re.compile(stem), re.compile(without_digits.encode())
 
 
 class Keys:
@@ -124,19 +140,15 @@ class Keys:
         self._denied.update(dict.fromkeys(own, _OWN_TERM))
         self._allowed = frozenset(compact(term) for term in allow)
         self.own_stems: tuple[str, ...] = tuple(sorted({max(parts, key=len) for parts in own.values()}))
-        stems = {*_STEMS, *self.own_stems}
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
         everything = not all(stem.isascii() for stem in self.own_stems)
-        self._find_term = re.compile(trie(sorted(self._denied))).search
-        written = "|".join((*_branches(sorted(stems)), _STEM_ENDS))
-        self.find_stem: Callable[..., re.Match[str] | None] = re.compile(r"[^\W_]" if everything else written).search
-        self._find = self.find_stem
-        # The same in bytes and without digits, for many keys at once; "cc" is a word there, or begins "ccnum".
+        # The same in bytes and without digits, for many keys at once.
         self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
-        plain = {stem for stem in stems if stem.isascii()}
-        without_digits = "|".join((*_branches(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS))
-        without_digits = "" if everything else without_digits
-        self._find_stem = re.compile(without_digits.encode()).search
+        find_term, find_stem, find_in_bytes = _patterns(frozenset(own), self.own_stems)
+        self._find_term = find_term.search
+        self.find_stem: Callable[..., re.Match[str] | None] = _ANYTHING.search if everything else find_stem.search
+        self._find = self.find_stem
+        self._find_stem = _EVERYWHERE.search if everything else find_in_bytes.search
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import types
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,11 @@ import litestar  # noqa: F401
 import sentry_sdk.integrations.fastapi
 import sentry_sdk.integrations.litestar
 import sentry_sdk.traces
+
+from tests import quick
+
+with suppress(ImportError):
+    import hyperscan  # noqa: F401
 
 if not sentry_sdk.VERSION.startswith("3"):  # which has no transactions
     import sentry_sdk.tracing
@@ -107,6 +113,7 @@ def served(mode: str) -> dict[str, Any]:
 
 
 def main(mode: str, *names: str) -> None:
+    quick.remember()
     for full in names:
         module, _, name = full.rpartition(".")
         child = os.fork()
