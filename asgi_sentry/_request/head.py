@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.headers import named_cookies, named_headers, shown
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})  # a proxy stands in between
 
 
 def describe_request(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,20 +39,55 @@ def describe_head(scope: Mapping[str, Any]) -> dict[str, Any]:
 
 def attributes_of(section: Mapping[str, Any]) -> dict[str, Any]:
     """The request section as attributes: https://opentelemetry.io/docs/specs/semconv/http/http-spans/."""
-    attributes: dict[str, Any] = {"url.full": section["url"]}
-    attributes["url.path"] = "/" + section["url"].partition("://")[2].partition("/")[2]
-    agent = section.get("headers", {}).get("user-agent")
-    if agent is not None:
-        attributes["user_agent.original"] = agent
-    if "query_string" in section:
-        attributes["url.query"] = section["query_string"]
+    url, query = section["url"], section.get("query_string")
+    attributes: dict[str, Any] = {"url.full": url}
+    attributes["url.path"] = "/" + url.partition("://")[2].partition("/")[2]
+    if query is not None:
+        attributes["url.full"] = f"{url}?{query}"
+        attributes["url.query"] = attributes["http.query"] = query  # the SDK says it by its older name
     for name, value in section.get("headers", {}).items():
         attributes[f"http.request.header.{name}"] = value
     for name, value in section.get("cookies", {}).items():
         attributes[f"http.request.header.cookie.{name}"] = value
     if "data" in section:
-        attributes["http.request.body.data"] = str(section["data"])
+        attributes["http.request.body.data"] = _as_text(section["data"])
     return attributes
+
+
+def _as_text(data: Any) -> str:
+    """A body as an attribute, which can't be an object: as JSON, so that whoever reads it finds its parts."""
+    if isinstance(data, str):
+        return data
+    try:
+        return json.dumps(data, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):  # keys that JSON has not, or nested too deeply
+        return str(data)
+
+
+def is_local(scope: Mapping[str, Any]) -> bool:
+    """Whether a request comes from the machine itself or from one beside it that calls it local, as developers do.
+
+    Sentry's filter of requests from localhost goes by this. A host's name alone is the client's word, and no stranger
+    is to be filtered out by it: where the client's address is known, it must be none of the internet's; where a proxy
+    has forwarded the request, its own address says nothing.
+    """
+    if any(name in _FORWARDED for name, _ in scope.get("headers") or ()):
+        return False
+    client = (scope.get("client") or (None,))[0]
+    try:
+        address = ip_address(client) if client else None
+    except ValueError:  # a socket's path, or a test's name
+        address = None
+    if address is not None and (address.is_loopback or address.is_global):
+        return address.is_loopback
+    host = header(scope, b"host")
+    if host is None:
+        name = (scope.get("server") or ("",))[0] or ""
+    elif host.startswith("["):  # IPv6
+        name = host[1:].partition("]")[0]
+    else:
+        name = host.partition(":")[0]
+    return name in _LOCAL_NAMES or name.endswith(".localhost")
 
 
 def url_of(scope: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._counters import count_error
 from asgi_sentry._request.facts import scope_for, status_of
-from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header
+from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header, is_local
 from asgi_sentry._request.kinds import place_of
 from asgi_sentry._request.logged import is_unhandled
 from asgi_sentry._request.plan import DEFAULT_ROOT
@@ -22,6 +22,7 @@ from asgi_sentry._request.routes import Name, is_told, name_of, route_template, 
 from asgi_sentry._request.tag import Clean, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
 from asgi_sentry._scrubbing import Scrubber, Taint, basic_users, collect_taint, parse_body
+from asgi_sentry._scrubbing.headers import LONGEST
 from asgi_sentry._scrubbing.sentry.events import KEEP
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Report:
         "_body",
         "_body_size",
         "_checked",
+        "_client",
         "_facts",
         "_learned",
         "_processor",
@@ -61,6 +63,7 @@ class Report:
         self._user: dict[str, Any] = {}
         self._body: Body | None = None
         self._body_size = -1
+        self._client: dict[str, Any] | None = None
         self._checked: tuple[Taint, str] | None = None  # a user's id that is none of these secrets
         self._learned: dict[str, None] = {}  # secrets that were redacted in what was sent before
         self._taint: Taint | None = None
@@ -292,6 +295,7 @@ class Report:
         if whole:
             section = self._cleaned(self._request(error=False), self.scrubber).request
             attributes.update(attributes_of(section))
+            attributes.update(self._client_attributes())
             attributes["network.protocol.name"] = facts.scope["type"]  # as the SDK has it
             if "data" in section:
                 attributes["http.request.body.size"] = self._body_length()
@@ -308,6 +312,20 @@ class Report:
             attributes["sentry.segment.name"] = self.named(None, None)[0]
         for field, value in self._describe_user(None).items():
             attributes.setdefault(_user_attribute(field), value)
+        for name, value in self._client_attributes().items():
+            attributes.setdefault(name, value)
+
+    def _client_attributes(self) -> dict[str, Any]:
+        """What Sentry's filters of local requests, old browsers and crawlers go by, on whatever has no request."""
+        if self._client is None:
+            facts = self._facts
+            self._client = {"sentry.is_localhost": is_local(facts.scope)}
+            agent = header(facts.scope, b"user-agent") if facts.plan.headers else None
+            if agent is not None and len(agent) <= LONGEST:
+                limited = facts.view.collection.limit({"headers": {"user-agent": agent}})
+                if limited.get("headers"):
+                    self._client["user_agent.original"] = limited["headers"]["user-agent"]
+        return self._client
 
     # --- what must not come out ----------------------------------------------------------------------------------
 
