@@ -33,6 +33,7 @@ class Found(NamedTuple):
 
     template: str
     endpoint: Any = None  # the view
+    called: str | None = None  # by the app itself
 
 
 def route_within(app: Any, scope: Mapping[str, Any], path: str) -> Found | None:

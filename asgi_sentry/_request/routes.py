@@ -39,7 +39,8 @@ def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "ro
     """What a request is called.
 
     By route it is method and template, such as `GET /items/{id}`, `WS /chat/{room}` or `GET <unmatched>`. By endpoint
-    it is the function or class that the route leads to, such as `shop.views.show_item`.
+    it is the function or class that the route leads to, such as `shop.views.show_item`, or what a Litestar handler is
+    called by its own `name`.
 
     Args:
         scope: as the router left it.
@@ -57,7 +58,7 @@ def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "ro
                 return Name(made, "custom")
     elif style == "endpoint":
         found = found_route(scope, app)
-        name = None if found is None else _qualified(found.endpoint)
+        name = None if found is None else found.called or _qualified(found.endpoint)
         if name is not None:
             return Name(name, "component")
     return Name(transaction_name(scope, app), "route")
@@ -125,7 +126,9 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
     template = scope.get("path_template")
     if isinstance(template, str) and template:  # Litestar's, within its own app
         handler = scope.get("route_handler")
-        return Found(mounted_at(scope) + template, getattr(handler, "fn", handler))
+        called = getattr(handler, "name", None)  # `@get("/", name="home")`: what the SDK calls its transaction, too
+        called = called if isinstance(called, str) and called else None
+        return Found(mounted_at(scope) + template, getattr(handler, "fn", handler), called)
     route = matched_route(scope)
     if route is None:
         return route_within(app, scope, _below_root_path(scope))

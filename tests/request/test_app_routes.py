@@ -341,6 +341,20 @@ def test_by_endpoint_in_each_framework(start, framework):
     assert name.startswith("tests.apps.")
 
 
+def test_by_the_name_that_a_litestar_handler_gives_itself(start):
+    """As the SDK's integration has it."""
+
+    from litestar import Litestar, get
+
+    @get("/", name="home", sync_to_thread=False)
+    def handler() -> str:
+        return "ok"
+
+    transport = start()
+    app = asgi_sentry.SentryMiddleware(Litestar([handler], openapi_config=None), name="endpoint")
+    assert names(transport, app, "/") == ["home"]
+
+
 def test_by_a_function(start, mode):
     transport = start()
     app = asgi_sentry.SentryMiddleware(shop(), name=lambda scope: f"shop {scope['path_params']['item']}")
