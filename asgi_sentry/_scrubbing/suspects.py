@@ -59,6 +59,8 @@ _OF_IDS = frozenset(
     span fingerprint version build release ref oid nonce integrity cursor"""
     )
 )
+# Texts of the protocol's: no key decides about them, so that only a rule redacts what stands there.
+_OF_TEXTS = frozenset({"message", "formatted", "value", "description", "body", "culprit"})
 _PERSONAL = {
     "phone": "a telephone number by its name",
     "mobile": "a telephone number by its name",
@@ -241,14 +243,15 @@ def _told(name: str, value: str) -> str | None:
 
 def _within(path: Path, name: str, text: str) -> Iterator[Suspect]:
     is_id = not _OF_IDS.isdisjoint(words(name[-80:]))
+    size = len(text) if name not in _OF_TEXTS else _LONGEST * 2  # of what a key may have redacted as a whole
     for match in _CANDIDATE.finditer(text):
         token = match[0].rstrip(".!=-")
         reason = _suspicion(token, is_id=is_id)
         if reason is not None:
-            whole = len(token) * 2 > len(text)
+            whole = len(token) * 2 > size
             yield Suspect(path, _masked(token), reason, _deny(name) if whole else _rule(token))
     for match in _PHONE.finditer(text):
-        whole = len(match[0]) * 2 > len(text)
+        whole = len(match[0]) * 2 > size
         rule = r'Scrubber(rules=(*DEFAULT_RULES, Rule("@phone", r"\+\d[\d ()/-]{7,20}\d", literals=("+",))))'
         yield Suspect(path, _masked(match[0]), "a telephone number by its shape", _deny(name) if whole else rule)
     for start, end in address_spans(text):

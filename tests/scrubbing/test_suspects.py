@@ -47,6 +47,29 @@ def test_each_kind_is_found_and_its_suggestion_redacts_it(kind):
     assert find_suspects(scrubber.scrub(payload)) == []
 
 
+@pytest.mark.parametrize("value", [f"x {drawn('e')}", "call +49 30 901820"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda value: {"message": value},
+        lambda value: {"logentry": {"formatted": value}},
+        lambda value: {"exception": {"values": [{"type": "E", "value": value}]}},
+        lambda value: {"breadcrumbs": {"values": [{"message": value, "data": {"seen": value}}]}},
+        lambda value: {"spans": [{"op": "x", "description": value, "data": {"seen": value}}]},
+        lambda value: {"tags": {"seen": value}, "user": {"nick": value}, "contexts": {"c": {"seen": value}}},
+        lambda value: {"request": {"data": {"seen": value}, "headers": {"X-Seen": value}, "cookies": {"seen": value}}},
+    ],
+)  # fmt: skip
+def test_a_suggestion_redacts_also_what_stands_in_a_field_of_an_event(event, value):
+    payload = event(value)
+    found = find_suspects(payload)
+    assert found
+    for suspect in found:
+        scrubbed = event(value)
+        eval(suspect.suggestion, NAMES).scrub_event(scrubbed)
+        assert suspect.path not in {left.path for left in find_suspects(scrubbed)}
+
+
 ID = "9f86d081884c7d659a2feaa0c55ad015"
 ORDINARY: list[Any] = [
     {"event_id": ID, "contexts": {"trace": {"trace_id": ID}}},

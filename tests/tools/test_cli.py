@@ -13,6 +13,7 @@ import sys
 
 import pytest
 
+import asgi_sentry
 from asgi_sentry._scrubbing import FILTERED
 from asgi_sentry.tools import cli, demo
 from asgi_sentry.tools.sink import Item, Received, Sink, parse_envelope
@@ -143,6 +144,47 @@ def test_several_files_are_printed_one_by_one_and_a_missing_one_is_told(tmp_path
 def test_without_a_file_standard_input_is_read(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"token": "abcdefgh"}')))
     assert json.loads(run(capsys, "scrub")[1]) == {"token": FILTERED}
+
+
+SUSPECT = {
+    "event_id": "0" * 32,
+    "message": "call +49 170 1234567",
+    "extra": {"note": "Zx81kQp9Lm3nV7rTa2B4"},
+    "request": {"headers": {"X-Api-Key": "hunter2hunter2"}},
+}
+
+
+def test_suspects_are_listed_each_with_a_line_to_copy(tmp_path, capsys):
+    (tmp_path / "event.json").write_text(json.dumps(SUSPECT))
+    (tmp_path / "fine.json").write_text(json.dumps({"event_id": "0" * 32, "message": "nothing"}))
+    file = str(tmp_path / "event.json")
+    code, out, err = run(capsys, "scrub", "--suspects", file, str(tmp_path / "fine.json"))
+    assert code == 1
+    lines = out.splitlines()
+    assert lines[0].startswith(f"{file}: message: +49")
+    assert lines[2].startswith(f"{file}: extra.note: Zx81")
+    assert lines[4:] == [f"{tmp_path / 'fine.json'}: nothing looks like a secret or personal data"]
+    for number, wanted in ((1, "message"), (3, "extra.note")):
+        scrubber = eval(lines[number], {name: getattr(asgi_sentry, name) for name in asgi_sentry.__all__})
+        event = json.loads(json.dumps(SUSPECT))
+        scrubber.scrub_event(event)
+        assert FILTERED in str(event["message"] if wanted == "message" else event["extra"]["note"])
+    assert f"{file}: @password redacted; if that is a false alarm: Scrubber(allow=('X-Api-Key',))" in err
+    assert "1234567" not in out + err
+    assert "kQp9Lm3n" not in out + err
+
+
+def test_suspects_as_json_and_their_exit_codes(tmp_path, capsys, monkeypatch):
+    (tmp_path / "event.json").write_text(json.dumps(SUSPECT))
+    code, out, err = run(capsys, "scrub", "--suspects", "--json", str(tmp_path / "event.json"))
+    told = json.loads(out)
+    assert (code, err) == (1, "")
+    assert [suspect["path"] for suspect in told["suspects"]] == ["message", "extra.note"]
+    assert set(told["suspects"][0]) == {"path", "preview", "reason", "suggestion"}
+    assert told["redacted"] == [{"rule": "@password", "suggestion": "Scrubber(allow=('X-Api-Key',))"}]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"a": 1}')))
+    assert run(capsys, "scrub", "--suspects")[0] == 0
+    assert run(capsys, "scrub", "--suspects", str(tmp_path / "none.json"), str(tmp_path / "event.json"))[0] == 2
 
 
 def test_the_module_is_the_command():
