@@ -248,7 +248,7 @@ def test_each_app_answers_every_planned_request_as_planned(app):
 
 
 def shown(**arguments: object) -> tuple[int, list[str]]:
-    console = Console(file=io.StringIO(), width=140)
+    console = Console(file=io.StringIO(), width=80)
     code = run(console=console, **arguments)
     return code, console.file.getvalue().splitlines()
 
@@ -264,6 +264,9 @@ def test_the_demo_shows_that_no_secret_is_sent():
     for app in APPS:
         assert any(app in line for line in table)
     assert any("@password" in line for line in table)
+    assert not [line for line in lines if "\u2026" in line]  # nothing is cut off in a terminal of 80 columns
+    counted = lines[next(n for n, line in enumerate(lines) if line.startswith("What became of transactions")) :]
+    assert next(line for line in counted if "all" in line).split() == ["│", "all", "│", "150", "│"]
 
 
 def test_the_demo_shows_the_same_where_spans_are_streamed(tmp_path, monkeypatch):

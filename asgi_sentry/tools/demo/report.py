@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from rich.console import Console
 
     from asgi_sentry.tools.demo.tally import Result, Row
@@ -20,7 +19,9 @@ _SHOWN_LEAKS = 5
 def show(console: Console, result: Result, *, took: str) -> None:
     """Print everything, the verdict last."""
     console.print(_routes(result.rows))
-    console.print(_counts("What the apps decided", ("reason", "times"), result.decisions))
+    for what in ("transactions", "errors"):
+        reasons = {name.removeprefix(f"{what}: "): n for name, n in result.decisions.items() if name.startswith(what)}
+        console.print(_counts(f"What became of {what}", ("reason", "times"), Counter(reasons)))
     console.print(_counts("What was redacted", ("rule", "redactions"), result.redactions))
     console.print(_places(result))
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in result.kinds.most_common())
@@ -37,9 +38,10 @@ def show(console: Console, result: Result, *, took: str) -> None:
 
 def _routes(rows: tuple[Row, ...]) -> Table:
     table = Table(title="What was asked and what was sent", title_justify="left", show_footer=True)
+    table.pad_edge, table.collapse_padding = False, True  # so that nothing is cut off within 80 columns
     table.add_column("app", footer="all")
-    table.add_column("route", footer="")
-    for position, name in enumerate(("requests", "transactions", "excluded", "sampled out", "errors"), start=2):
+    table.add_column("route", footer="", no_wrap=True)
+    for position, name in enumerate(("requests", "trans-\nactions", "excluded", "sampled\nout", "errors"), start=2):
         total = sum(int(row[position]) for row in rows)
         table.add_column(name, footer=f"{total:,}", justify="right")
     for app, group in groupby(rows, key=lambda row: row.app):
@@ -50,7 +52,7 @@ def _routes(rows: tuple[Row, ...]) -> Table:
 
 
 def _counts(title: str, names: tuple[str, str], counts: Counter[str]) -> Table:
-    table = Table(title=title, title_justify="left", show_footer=True)
+    table = Table(title=title, title_justify="left", show_footer=True, min_width=len(title) + 2)
     table.add_column(names[0], footer="all")
     table.add_column(names[1], footer=f"{counts.total():,}", justify="right")
     for name, count in counts.most_common():

@@ -233,7 +233,8 @@ def _decided(app: _Served) -> Counter[str]:
     """What the app says that it decided, in its last line."""
     line = app.process.stdout.readline() if app.process.stdout else ""
     counted: dict[str, dict[str, int]] = json.loads(line or "{}")
-    return Counter({f"{what}: {reason}": n for what, reasons in counted.items() for reason, n in reasons.items()})
+    decided = ((what, counted.get(what, {})) for what in ("transactions", "errors"))
+    return Counter({f"{what}: {reason}": n for what, reasons in decided for reason, n in reasons.items()})
 
 
 def _end(process: subprocess.Popen[str]) -> None:
