@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from math import log2
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry._scrubbing.keys import words
+from asgi_sentry._scrubbing.keys import ADDRESS, Keys, words
 from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.values import FILTERED
@@ -28,6 +28,7 @@ __all__ = ["Suspect", "false_alarm", "find_false_alarms", "find_suspects"]
 _MOST, _NODES, _LONGEST = 200, 100_000, 20_000  # findings, values, characters of one text
 _CANDIDATE = re.compile(r"[A-Za-z0-9][\w+/=~.!@#%^*-]{14,2000}", re.ASCII)
 _QUOTED = re.compile(r"b?['\"]([^'\"]{1,80})['\"]")  # a header's name as a frame shows it
+_BEFORE = re.compile(r"([\w.-]{1,60})[\"'\]\\]{0,4}\s{0,4}[=:]\s{0,4}[b\"'\\]{0,4}\[Filtered\]")  # a name
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _OF_HTTP = re.compile(r"boundary=|[0-9a-f]{32}-[0-9a-f]{16}(?:-[01])?\Z")  # a body's mark, a trace
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
@@ -59,6 +60,15 @@ _OF_IDS = frozenset(
     span fingerprint version build release ref oid nonce integrity cursor"""
     )
 )
+_KEYS = Keys()
+# What is redacted because something else is.
+_CONSEQUENCES = {
+    "@request": "the request came with this value under a name that is a secret's",
+    "@unknown": "it looks like a credential, and not all secrets of the request are known",
+    "@discovered": "it was redacted in another place of the item by its key or by a rule",
+    "@length": "it is too long to be looked at",
+    "@error": "it could not be looked at",
+}
 # Texts of the protocol's: no key decides about them, so that only a rule redacts what stands there.
 _OF_TEXTS = frozenset({"message", "formatted", "value", "description", "body", "culprit"})
 _PERSONAL = {
@@ -133,7 +143,7 @@ def find_false_alarms(payload: Any) -> list[Suspect]:
     for path, rule in _remarks(meta):
         alarm = false_alarm(payload, path, rule)
         kind = rule, alarm.suggestion
-        if kind not in found and len(found) < _MOST:
+        if alarm.suggestion and kind not in found and len(found) < _MOST:
             found[kind] = alarm
     return list(found.values())
 
@@ -145,35 +155,64 @@ def false_alarm(payload: Any, path: Path, rule: str) -> Suspect:
         payload: in which it stands.
         path: where it stands.
         rule: that redacted it.
+
+    Returns:
+        The suggestion is empty where no line would do it: what is redacted for another redaction's sake goes with that.
     """
-    name = _paired(payload, path) or next((str(s) for s in reversed(path) if not _is_index(s)), "")
+    if rule in _CONSEQUENCES:
+        return Suspect(path, FILTERED, _CONSEQUENCES[rule], "")
+    name = _named_by(payload, path)
     if rule == "@password":
         reason = f"the key {name[:60]!r} is taken for a secret's"
         suggestion = f"Scrubber(allow=({name[:60]!r},))"
-    elif rule == "@request":
-        reason = "the request came with this value under a name that is a secret's"
-        suggestion = f"Scrubber(allow=({tuple(map(str, path[-2:]))!r},))"
+    elif rule == "@ip" and _KEYS.meaning(name) == ADDRESS:
+        reason = f"the key {name[:60]!r} is taken for an address's"
+        suggestion = f"Scrubber(allow=({name[:60]!r},))"
     else:
         reason = f"the rule {rule} takes it for what it looks for"
         suggestion = f"Scrubber(rules=[rule for rule in DEFAULT_RULES if rule.id != {rule!r}])"
     return Suspect(path, FILTERED, reason, suggestion)
 
 
-def _paired(payload: Any, path: Path) -> str | None:
-    """The name in `["name", value]`, where a path leads to the value of such a pair."""
-    if not path or str(path[-1]) != "1":
-        return None
-    for step in path[:-1]:
+def _named_by(payload: Any, path: Path) -> str:
+    """The name for which a value was redacted: in the text itself, beside it, or the key that it stands under."""
+    if not path:
+        return ""
+    value, holder = _at(payload, path), _at(payload, path[:-1])
+    if isinstance(value, str) and value.strip("b'\"") != FILTERED:
+        inner = _BEFORE.search(value[:_LONGEST])
+        if inner is not None:
+            return inner[1]
+    if isinstance(holder, Mapping):
+        beside = next((holder[key] for key in ("name", "key", "field") if isinstance(holder.get(key), str)), None)
+        if beside is not None and path[-1] == "value":
+            return str(beside)
+    elif isinstance(holder, (list, tuple)) and _is_index(path[-1]) and int(path[-1]) > 0:
+        option = holder[int(path[-1]) - 1]
+        if isinstance(option, str) and option.startswith("-") and "=" not in option:
+            return option.lstrip("-")
+    return _paired(payload, path) or next((str(s) for s in reversed(path) if not _is_index(s)), "")
+
+
+def _at(payload: Any, path: Path) -> Any:
+    """What stands there; None where nothing does."""
+    for step in path:
         if isinstance(payload, Mapping):
             payload = payload.get(step)
         elif isinstance(payload, (list, tuple)) and _is_index(step) and int(step) < len(payload):
             payload = payload[int(step)]
         else:
             return None
-    if not isinstance(payload, (list, tuple)) or len(payload) != 2 or not isinstance(payload[0], str):
+    return payload
+
+
+def _paired(payload: Any, path: Path) -> str | None:
+    """The name in `["name", value]`, where a path leads to the value of such a pair."""
+    pair = _at(payload, path[:-1]) if path and str(path[-1]) == "1" else None
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
         return None
-    shown = _QUOTED.fullmatch(payload[0])
-    return shown[1] if shown else payload[0]
+    shown = _QUOTED.fullmatch(pair[0])
+    return shown[1] if shown else pair[0]
 
 
 def _is_index(step: str | int) -> bool:

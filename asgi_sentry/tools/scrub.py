@@ -53,13 +53,12 @@ def scrub_files(options: argparse.Namespace) -> int:
 def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bool) -> int:
     """List what was not redacted and looks as if it should be, and how to undo what was; 1 if there is any."""
     suspects = find_suspects(value)
-    allowed = dict.fromkeys(
-        (redaction.rule, false_alarm(value, redaction.path, redaction.rule).suggestion) for redaction in found
-    )
+    lines = ((redaction.rule, false_alarm(value, redaction.path, redaction.rule).suggestion) for redaction in found)
+    allowed = dict.fromkeys((rule, line) for rule, line in lines if line)
     if as_json:
         rows = [{**suspect._asdict(), "path": _path(suspect.path)} for suspect in suspects]
-        lines = [{"rule": rule, "suggestion": line} for rule, line in allowed]
-        print(json.dumps({"file": name, "suspects": rows, "redacted": lines}))
+        undone = [{"rule": rule, "suggestion": line} for rule, line in allowed]
+        print(json.dumps({"file": name, "suspects": rows, "redacted": undone}))
         return 1 if suspects else 0
     for suspect in suspects:
         print(f"{printable(name)}: {_path(suspect.path)}: {printable(suspect.preview)}: {suspect.reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from random import Random
 from typing import Any
@@ -98,6 +99,39 @@ def test_what_was_redacted_is_shown_with_what_would_leave_it():
         again: dict[str, Any] = {"extra": {"session_colour": "blue", "note": "mail bob@example.com"}}
         scrubber.scrub_event(again)
         assert again["extra"][alarm.path[-1]] in ("blue", "mail bob@example.com")
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ({"request": {"headers": {"referer": "https://a/?reset_token=SECRET"}}}, "Scrubber(allow=('reset_token',))"),
+        ({"request": {"query_string": "token=SECRET&q=1"}}, "Scrubber(allow=('token',))"),
+        ({"request": {"data": {"n": {"auth": {"t": "SECRET"}}}}}, "Scrubber(allow=('auth',))"),
+        ({"request": {"data": [{"name": "password", "value": "SECRET"}]}}, "Scrubber(allow=('password',))"),
+        ({"exception": {"values": [{"type": "E", "value": "with token=SECRET"}]}}, "Scrubber(allow=('token',))"),
+        ({"breadcrumbs": {"values": [{"message": "{'password': 'SECRET'}"}]}}, "Scrubber(allow=('password',))"),
+        ({"extra": {"sys.argv": ["serve", "--api-key", "SECRET"]}}, "Scrubber(allow=('api-key',))"),
+        ({"extra": {"scope": {"client": ["203.0.113.9", 1]}}}, "Scrubber(allow=('client',))"),
+        ({"user": {"ip_address": "203.0.113.9"}}, "Scrubber(allow=('ip_address',))"),
+    ],
+)
+def test_a_false_alarm_is_undone_by_its_line_wherever_the_name_stands(section, line):
+    written = json.dumps(section).replace("SECRET", drawn("f"))
+    event: dict[str, Any] = json.loads(written)
+    Scrubber().scrub_event(event)
+    (alarm,) = find_false_alarms(event)
+    assert alarm.suggestion == line
+    again: dict[str, Any] = json.loads(written)
+    eval(alarm.suggestion, NAMES).scrub_event(again)
+    assert again == json.loads(written)
+
+
+def test_what_goes_with_another_redaction_has_no_line_of_its_own():
+    secret = drawn("g")
+    event: dict[str, Any] = {"extra": {"password": secret, "x": f"it was {secret}", "long": "x y " * 20_000}}
+    Scrubber().scrub_event(event)
+    assert set(event["_meta"]["extra"]) == {"password", "x", "long"}
+    assert [alarm.suggestion for alarm in find_false_alarms(event)] == ["Scrubber(allow=('password',))"]
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,8 @@ class Examiner:
                 )
             for mark in marks:
                 alarm = false_alarm(payload, mark.path, mark.rule)
+                if not alarm.suggestion:
+                    continue
                 place, line = written(_general(mark.path)), _configured(alarm.suggestion)
                 self._add(
                     self._alarms,
