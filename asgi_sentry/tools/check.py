@@ -119,7 +119,8 @@ def _gather(report: _Report, options: argparse.Namespace) -> Settings | None:
         in_code=frozenset(name for name, source in sources.items() if source == "code"),
         layers=layers,
         options=client.options if client.is_active() else {},
-        guarded=getattr(client.transport, "asgi_sentry_door", None) is not None,
+        # Without a DSN there is no transport, and nothing that a door could guard.
+        guarded=client.transport is None or getattr(client.transport, "asgi_sentry_door", None) is not None,
     )
     report.warnings = mistakes.warnings(found)
     return settings
@@ -272,7 +273,8 @@ def _ask_sentry(dsn: str, report: _Report) -> str:
     connection = connect(host, url.port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", f"{url.path.rpartition('/')[0]}/api/0/")
-        return f"answers ({connection.getresponse().status})"
+        connection.getresponse()
+        return "answers"
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         report.problems.append(f"{host} does not answer ({reason}): check the DSN, a proxy or a firewall")

@@ -28,7 +28,7 @@ class Found(NamedTuple):
     options: Mapping[str, Any]
     """Of the SDK's client; empty where none was started."""
     guarded: bool
-    """Whether `asgi_sentry.init` started that client."""
+    """Whether `asgi_sentry.init` started that client, or it sends nothing."""
 
 
 def warnings(found: Found) -> list[str]:

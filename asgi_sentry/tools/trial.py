@@ -48,7 +48,7 @@ def send_test_events(settings: Settings) -> Sent:
             traces_sample_rate=1.0,
         )
         asgi_sentry.init(own, debug=False, auto_session_tracking=False, default_integrations=False)
-        app = asgi_sentry.SentryMiddleware(_failing)
+        app = asgi_sentry.SentryMiddleware(_failing, name=lambda scope: "asgi-sentry check")
         with contextlib.suppress(CheckError):
             asyncio.run(testing.request(app, path="/asgi-sentry-check"))
         sentry_sdk.flush(timeout=_SECONDS)

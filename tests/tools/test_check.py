@@ -155,6 +155,11 @@ def test_the_layers_are_found_in_their_order(monkeypatch, capsys, app):
     assert [warning for warning in report["warnings"] if "release" not in warning] == []
 
 
+def test_without_a_dsn_there_is_nothing_to_warn_of(capsys, app):
+    """As in a developer's environment: the app is the same, and nothing is sent."""
+    assert found(capsys, app(WRAPPED.format(within="")), "--offline")["warnings"] == []
+
+
 def test_a_task_of_its_own_without_a_layer_within_is_warned_of(monkeypatch, capsys, app):
     monkeypatch.setenv("SENTRY_DSN", "http://key@localhost/1")
     base = "Middleware(BaseHTTPMiddleware, dispatch=None)"
@@ -281,7 +286,8 @@ def test_one_error_and_one_transaction_are_sent_and_their_ids_told(monkeypatch, 
     assert report["sent"] == {"error": event.json()["event_id"], "transaction": transaction.json()["event_id"]}
     assert event.json()["environment"] == "production"
     assert event.json()["exception"]["values"][0]["type"] == "CheckError"
-    assert report["reached"]["127.0.0.1"].startswith("answers")
+    assert transaction.json()["transaction"] == "asgi-sentry check"
+    assert report["reached"] == {"127.0.0.1": "answers"}
 
 
 def test_a_refusal_is_told(monkeypatch, capsys):
