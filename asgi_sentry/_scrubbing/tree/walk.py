@@ -210,10 +210,12 @@ class Walk:
         if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
-        if self.secrets:
+        # What came in with the request was looked for everywhere already.
+        new = [secret for secret in self.secrets if not taint.knows(secret)] if taint else self.secrets
+        if new:
             names = names.union(*[source for source in tree.containers if source.__class__ is dict])
             texts[MEDIUM].update(_texts_of(names - tags))
-            hits = _with(Taint(self.secrets), texts, hits)
+            hits = _with(Taint(new), texts, hits)
         if hits[MEDIUM]:
             self.renamed = {
                 name: hit[0]
