@@ -142,7 +142,7 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         options["event_scrubber"] = UsersScrubber(scrubber)
     options["_experiments"] = lightly_compressed(own.get("_experiments"))
     options["transport"] = guarded(own.get("transport"), options, door_scrubber, settings.attachments)
-    add_hooks(options, own)
+    add_hooks(options, own, options["transport"].asgi_sentry_door)
     return options
 
 

@@ -10,6 +10,7 @@ hand it on again: then it is what it became the first time, and spends of no lim
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
@@ -87,6 +88,25 @@ class Door:
             _lost(envelope.items, exc, lose)
             return None
 
+    def settle(self, event: dict[str, Any]) -> None:
+        """Scrub an event before a hook of the user's sees it. What the hook leaves alone is not scrubbed again.
+
+        Args:
+            event: in its wire form.
+        """
+        tag = event.get("event_id")
+        if not isinstance(tag, Tag):
+            return
+        try:
+            tag.settled = tag.report.settle(event, self.scrubber)
+            event["event_id"] = tag  # scrubbed, it is plain
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
+            faults.note("scrubbing before a hook", exc, "the hook does not see whose request it is")
+            event.pop("request", None)
+            event.pop("user", None)
+
     def _pass(self, item: Item, lose: Callable[..., None]) -> _Passed:
         """Let an item pass, or say what became of it before."""
         before = getattr(item, _PASSED, None)
@@ -148,7 +168,8 @@ class Door:
         event_id = event.get("event_id")
         if isinstance(event_id, Tag):
             event["event_id"] = event_id.plain()
-            event_id.report.clean_event(event, event_id.clean, scrubber=self.scrubber)
+            settled = event_id.settled  # else no hook has seen it, and what the SDK made for it is nobody's
+            event_id.report.clean_event(event, settled, scrubber=self.scrubber, owned=settled is None)
             return
         record = current()
         if record is None:
@@ -227,6 +248,17 @@ def _taint_around() -> Taint | None:
     """What is secret of the request on whose behalf an item is sent that has no room for a tag."""
     record = current()
     return record.report().taint() if record is not None else lately.taint()
+
+
+def event_hook(user_hook: Hook, door: Door) -> Hook:
+    """A `before_send` or `before_send_transaction` of the user's, which sees the event as the door scrubs it."""
+
+    @functools.wraps(user_hook, updated=())
+    def hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
+        door.settle(event)
+        return user_hook(event, hint)
+
+    return hook
 
 
 def telemetry_hook(user_hook: Hook | None) -> Hook:

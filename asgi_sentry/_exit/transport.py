@@ -10,7 +10,7 @@ from sentry_sdk.transport import Transport, make_transport
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._exit.door import Door, telemetry_hook
+from asgi_sentry._exit.door import Door, event_hook, telemetry_hook
 from asgi_sentry._exit.lean import LeanPool
 
 if TYPE_CHECKING:
@@ -63,11 +63,15 @@ def set_door(client: Any, made: Door) -> None:
     transport.capture_envelope = capture_envelope
     transport.asgi_sentry_door = door
     sdk.guard_spotlight(client, door)
-    add_hooks(options, options)
+    add_hooks(options, options, door)
 
 
-def add_hooks(options: dict[str, Any], own: Mapping[str, Any]) -> None:
-    """Set our hooks for logs, metrics and streamed spans into `options`, around the user's `own`."""
+def add_hooks(options: dict[str, Any], own: Mapping[str, Any], door: Door) -> None:
+    """Set our hooks for events, logs, metrics and streamed spans into `options`, around the user's `own`."""
+    for option in ("before_send", "before_send_transaction"):
+        hook = own.get(option)
+        if hook is not None:
+            options[option] = event_hook(hook, door)
     experiments = own.get("_experiments") or {}
     for option in ("before_send_log", "before_send_metric"):
         if sdk.supports(option):

@@ -107,9 +107,15 @@ class Bystander:
         """No rule of a request's is asked."""
         return True
 
-    def clean_event(self, event: dict[str, Any], clean: Any = None, *, scrubber: Scrubber | None = None) -> None:
+    def clean_event(
+        self, event: dict[str, Any], settled: Any = None, *, scrubber: Scrubber | None = None, owned: bool = False
+    ) -> None:
         """Scrub an event in place, by the secrets of all requests that it may be about."""
-        (scrubber or _SCRUBBER).scrub_event(event, taint=lately.taint(self._own))
+        (scrubber or _SCRUBBER).scrub_event(event, taint=lately.taint(self._own), owned=owned)
+
+    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> None:
+        """Scrub an event in place; at the door it is looked at once more, since others may have failed meanwhile."""
+        self.clean_event(event, scrubber=scrubber)
 
     def clean_telemetry(
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None

@@ -19,11 +19,12 @@ from asgi_sentry._request.kinds import place_of
 from asgi_sentry._request.logged import is_unhandled
 from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
-from asgi_sentry._request.tag import Clean, Tag
+from asgi_sentry._request.tag import Settled, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
 from asgi_sentry._scrubbing import Scrubber, Taint, basic_users, collect_taint, parse_body
 from asgi_sentry._scrubbing.headers import LONGEST
 from asgi_sentry._scrubbing.sentry.events import KEEP
+from asgi_sentry._scrubbing.tree.plain import NotPlainError, quick_copy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 # Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
 _REMEMBERED = 8
-_REQUEST = ("request",)
+_OF_THE_DOOR = frozenset({"event_id"})  # which it has tagged
+_CUT = ["!limit", "x"]  # the remark of a value that was cut off
 _CLIENT = "client.address"
 _LEARNED = 64  # secrets of what was sent that are known in what is sent later
 _SCRUBBER = Scrubber()  # where the SDK was started without us
@@ -47,6 +49,7 @@ class Report:
         "_body_size",
         "_checked",
         "_client",
+        "_doubted",
         "_facts",
         "_learned",
         "_processor",
@@ -65,6 +68,7 @@ class Report:
         self._body_size = -1
         self._client: dict[str, Any] | None = None
         self._checked: tuple[Taint, str] | None = None  # a user's id that is none of these secrets
+        self._doubted: str | None = None  # the user's id, where it may be a secret itself
         self._learned: dict[str, None] = {}  # secrets that were redacted in what was sent before
         self._taint: Taint | None = None
         self._taint_size = -1
@@ -83,9 +87,8 @@ class Report:
         if kind is None and not self._is_wanted(event, hint, view):
             return None
         event = sdk.PlainEvent(event)
-        clean: Clean | None = None
         try:
-            clean = self._describe(event, kind, view)
+            self._describe(event, kind, view)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
             # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
@@ -93,13 +96,13 @@ class Report:
             event.pop("user", None)
         place = place_of(hint) if kind is None and self._facts.plan.errors else None
         if view.door is not None:
-            event["event_id"] = Tag(event["event_id"], self, clean, place)
+            event["event_id"] = Tag(event["event_id"], self, place)
             return event
         if not self.admits(event, place):
             return None
         try:
             event = sdk.serialized(event)  # as it is sent: the app's own objects may raise when they are looked at
-            self.clean_event(event, clean)
+            self.clean_event(event, owned=True)
         except Exception as exc:
             faults.note("scrubbing", exc, "the event is not sent")
             return None
@@ -164,12 +167,8 @@ class Report:
         count_error("sent")
         return True
 
-    def _describe(self, event: dict[str, Any], kind: str | None, view: sdk.ClientView) -> Clean | None:
-        """Put in what is known of the request; where somebody may look at it before the door, scrubbed.
-
-        Returns:
-            What the door need not scrub again if nobody has touched it; None where it has to in any case.
-        """
+    def _describe(self, event: dict[str, Any], kind: str | None, view: sdk.ClientView) -> None:
+        """Put in what is known of the request; where a processor or a scrubber of others' comes after us, scrubbed."""
         if kind is None:
             info = event.get("transaction_info") or {}
             name, source = self.named(event.get("transaction"), info.get("source"))
@@ -181,21 +180,17 @@ class Report:
         elif kind == "transaction":
             event["tags"] = {"asgi.type": self._facts.scope["type"], **(event.get("tags") or {})}
         else:
-            return None  # a check-in has no request
+            return  # a check-in has no request
         section = self._request(error=kind is None)
         # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not asked for.
         event["request"] = section if view.patched else {**(event.get("request") or {}), **section}
-        user = self._describe_user(event.get("user"))
+        user = self._describe_user(event.get("user"), checked=False)  # whoever scrubs the event checks it
         if user:
             event["user"] = user
         else:
             event.pop("user", None)
-        alone = view.door is None or (sdk.is_last_processor(self._processor) and not view.scrubs)
-        if alone and view.door is not None and kind not in view.hooked:
-            return None
-        clean = self._cleaned(event["request"], view.door.scrubber if view.door is not None else _SCRUBBER)
-        event["request"] = clean.request
-        return clean if alone else None  # others may yet write into it
+        if view.door is not None and (view.scrubs or not sdk.is_last_processor(self._processor)):
+            event["request"] = self._cleaned(event["request"], view.door.scrubber)
 
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
         """The name that the request goes by and its source: the one the user gave it, else its route's."""
@@ -236,15 +231,19 @@ class Report:
         collection = facts.view.collection
         return section if collection.everything else collection.limit(section)
 
-    def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> Clean:
+    def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
         """A request section as the door with this scrubber would scrub it."""
         event = {"request": section}
-        taint = self.taint()
-        scrubber.scrub_event(event, taint=taint, sections=self._sections(scrubber))
-        return Clean(event["request"], event.get("_meta", {}).get("request"), taint)
+        scrubber.scrub_event(event, taint=self.taint(), sections=self._sections(scrubber))
+        return event["request"]
 
-    def _describe_user(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The user to send: of what was given by the SDK's own `set_user`, bound by our helper, or resolved."""
+    def _describe_user(self, given: Mapping[str, Any] | None, *, checked: bool = True) -> dict[str, Any]:
+        """The user to send: of what was given by the SDK's own `set_user`, bound by our helper, or resolved.
+
+        Args:
+            given: by the SDK's own `set_user`.
+            checked: whether an id that is a secret itself is left out; False where it is scrubbed with an event.
+        """
         facts = self._facts
         bound = {**(given or {}), **facts.bound_user}
         if facts.plan.user is None and not facts.bound_user:
@@ -253,33 +252,33 @@ class Report:
         if not facts.view.collection.user:  # then it is what the app says, and nothing that is found
             asked = replace(asked, resolve=None, client_ip="drop")
         self._user = asked.describe(facts.scope, given=bound)
+        self._doubted = None
         if asked.key is None and "id" in self._user:
-            self._check_identity()
+            self._doubted = str(self._user["id"])
+            if checked:
+                self._check_identity(self._doubted)
         return self._user
 
-    def _check_identity(self) -> None:
+    def _check_identity(self, identity: str) -> None:
         """Drop the user's id if it is a secret itself, such as the request's API key, or an e-mail address."""
-        identity, taint = str(self._user["id"]), self.taint()
+        taint = self.taint()
         if self._checked is not None and self._checked[0] is taint and self._checked[1] == identity:
             return  # for an item that was sent before
-        if identity in basic_users(self._facts.scope.get("headers") or ()):
-            return  # who calls by name and password is known by the name
-        if self._is_harmless(identity, taint) or self.scrubber.scrub(identity, taint=taint) == identity:
+        if self._is_basic_user(identity) or self.scrubber.scrub(identity, taint=taint) == identity:
             self._checked = taint, identity
         else:
-            self._user = {field: value for field, value in self._user.items() if field != "id"}
-            faults.once(
-                "A user's id is not sent: it is an e-mail address or a secret of the request. "
-                "UserContextMiddleware(pseudonymize_with=KEY) sends a keyed hash in its place."
-            )
+            self._drop_identity()
 
-    def _is_harmless(self, text: str, taint: Taint) -> bool:
-        """Whether neither a secret nor a rule may be in a text; False: the whole of a scrubber has to say."""
-        try:
-            return not taint.found_in((text,)) and not self.scrubber.ruleset.texts.suspects((text,))
-        except Exception as exc:
-            faults.note("looking at a user's id", exc, "it is scrubbed as any value")
-            return False
+    def _is_basic_user(self, identity: str) -> bool:
+        """Whether it is the name in Basic credentials, by which who calls is known."""
+        return identity in basic_users(self._facts.scope.get("headers") or ())
+
+    def _drop_identity(self) -> None:
+        self._user = {field: value for field, value in self._user.items() if field != "id"}
+        faults.once(
+            "A user's id is not sent: it is an e-mail address or a secret of the request. "
+            "UserContextMiddleware(pseudonymize_with=KEY) sends a keyed hash in its place."
+        )
 
     def root_attributes(self, *, whole: bool) -> dict[str, Any]:
         """The request as attributes of the root span.
@@ -293,7 +292,7 @@ class Report:
         if template is not None:
             attributes["http.route"] = template
         if whole:
-            section = self._cleaned(self._request(error=False), self.scrubber).request
+            section = self._cleaned(self._request(error=False), self.scrubber)
             attributes.update(attributes_of(section))
             attributes.update(self._client_attributes())
             attributes["network.protocol.name"] = facts.scope["type"]  # as the SDK has it
@@ -358,34 +357,70 @@ class Report:
         return self._taint
 
     def clean_event(
-        self, event: dict[str, Any], clean: Clean | None = None, *, scrubber: Scrubber | None = None
+        self,
+        event: dict[str, Any],
+        settled: Settled | None = None,
+        *,
+        scrubber: Scrubber | None = None,
+        owned: bool = False,
     ) -> None:
         """Scrub an event or a transaction of this request in place, by key, by value and by taint.
 
         Args:
-            event: whose every part is scrubbed, but for
-            clean: a request section that was scrubbed before the hooks saw it, where they left it alone.
+            event: whose every part is scrubbed, but for what is as it was when it was
+            settled: scrubbed before.
             scrubber: of the door that it leaves by; the default is that of the request's own client.
+            owned: whether nobody else has it, or anything in it.
         """
         scrubber = self.scrubber if scrubber is None else scrubber
-        user = event.get("user")
-        # What the user layer put there is there by the team's decision; a hook may have added to it.
-        decided = {}
-        if isinstance(user, dict):
-            decided = {field: value for field, value in user.items() if self._user.get(field) == value}
-            event["user"] = {field: value for field, value in user.items() if field not in decided}
-        taint, sections = self.taint(), self._sections(scrubber)
-        untouched = clean is not None and clean.taint is taint and event.get("request") == clean.request
-        if untouched:
-            sections = {_REQUEST: KEEP}
+        sections = self._sections(scrubber)
+        if settled is not None and settled.taint is self.taint() and settled.scrubber is scrubber:
+            kept = {field for field, value in settled.fields.items() if field in event and event[field] == value}
+            if event.keys() - kept <= _OF_THE_DOOR:
+                return
+            sections = {path: other for path, other in sections.items() if path[0] not in kept}
+            sections.update({(field,): KEEP for field in kept})
+        decided, doubted = self._decided(event)
         secrets: list[str] = []
-        scrubber.scrub_event(event, taint=taint, sections=sections, secrets=secrets)
+        scrubber.scrub_event(event, taint=self.taint(), sections=sections, secrets=secrets, owned=owned)
         self._learn(secrets)
-        if clean is not None and clean.meta and untouched:
-            event.setdefault("_meta", {})["request"] = clean.meta
+        if doubted is not None and event["user"].get("id") != doubted:
+            _take_out(event, "user", "id")
+            _take_out(event, "_meta", "user", "id")
+            self._drop_identity()
         if decided:
-            event["user"] = {**decided, **event["user"]}
+            event["user"] = {**decided, **event.get("user", {})}
         self._mark_cut(event)
+
+    def _decided(self, event: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+        """Take out of an event's user what the user layer put there, which is there by the team's decision.
+
+        Returns:
+            What was taken out; and the id if it stays, since nobody knows yet whether it is a secret itself.
+        """
+        user = event.get("user")
+        if not isinstance(user, dict):
+            return {}, None
+        decided = {field: value for field, value in user.items() if self._user.get(field) == value}
+        doubted = decided.get("id")
+        if doubted is not None and doubted == self._doubted and not self._is_basic_user(doubted):
+            del decided["id"]
+        else:
+            doubted = None
+        event["user"] = {field: value for field, value in user.items() if field not in decided}
+        return decided, doubted
+
+    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled | None:
+        """Scrub an event in place, and remember what it looks like then; None if that can't be told."""
+        self.clean_event(event, scrubber=scrubber, owned=True)
+        try:
+            fields = quick_copy({field: value for field, value in event.items() if field not in _OF_THE_DOOR})
+        except NotPlainError:
+            return None
+        trace = (fields.get("contexts") or {}).get("trace")
+        if isinstance(trace, dict):  # the SDK takes it out after the hook
+            trace.pop("dynamic_sampling_context", None)
+        return Settled(fields, self.taint(), scrubber)
 
     def _mark_cut(self, event: dict[str, Any]) -> None:
         """Say of a body that was cut off that it was, and how long it is.
@@ -399,7 +434,8 @@ class Report:
         for key in ("_meta", "request", "data", ""):
             meta = meta.setdefault(key, {})
         meta.setdefault("len", self._body_length())
-        meta["rem"] = [*(meta.get("rem") or ()), ["!limit", "x"]]
+        if _CUT not in (remarks := meta.get("rem") or ()):
+            meta["rem"] = [*remarks, _CUT]
 
     def _body_length(self) -> int:
         """Of the body as the client sent it: what has been read, or what it announced if that is more."""
@@ -438,7 +474,8 @@ class Report:
 
     def _learn(self, secrets: list[str]) -> None:
         """Know what was redacted in one item by its value in those that are sent later."""
-        new = [secret for secret in secrets if secret not in self._learned]
+        taint = self.taint()
+        new = [secret for secret in secrets if secret not in self._learned and not taint.knows(secret)]
         if new and len(self._learned) < _LEARNED:
             self._learned.update(dict.fromkeys(new))
             self._taint = None
@@ -476,6 +513,21 @@ class Report:
             )
             self._body_size = copy.length
         return self._body
+
+
+def _take_out(holder: dict[str, Any], *path: str) -> None:
+    """Take out what stands at a path, and each container that it leaves empty."""
+    above: list[tuple[dict[str, Any], str]] = []
+    for step in path:
+        above.append((holder, step))
+        inner = holder.get(step)
+        if inner is None:
+            return
+        holder = inner
+    for container, step in reversed(above):
+        del container[step]
+        if container:
+            return
 
 
 def _mark_unhandled(event: dict[str, Any]) -> None:

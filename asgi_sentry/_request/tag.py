@@ -15,9 +15,17 @@ class Reporter(Protocol):
         """Whether an event may be sent after all hooks have run."""
 
     def clean_event(
-        self, event: dict[str, Any], clean: Clean | None = None, *, scrubber: Scrubber | None = None
+        self,
+        event: dict[str, Any],
+        settled: Settled | None = None,
+        *,
+        scrubber: Scrubber | None = None,
+        owned: bool = False,
     ) -> None:
-        """Scrub an event in place."""
+        """Scrub an event in place, but for what was scrubbed before and left alone since."""
+
+    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled | None:
+        """Scrub an event in place, and remember what it looks like then."""
 
     def clean_telemetry(
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
@@ -25,12 +33,12 @@ class Reporter(Protocol):
         """Logs, metrics or streamed spans, scrubbed."""
 
 
-class Clean(NamedTuple):
-    """The request section of an event, scrubbed before the user's hooks see it."""
+class Settled(NamedTuple):
+    """What an event looked like when it had been scrubbed, and by what."""
 
-    request: dict[str, Any]
-    meta: dict[str, Any] | None  # the remarks that belong to it
-    taint: Taint  # by which it was scrubbed
+    fields: dict[str, Any]  # not changed by whoever has the event
+    taint: Taint
+    scrubber: Scrubber
 
 
 class Tag(str):
@@ -40,18 +48,18 @@ class Tag(str):
     keeps its request's report alive for just as long as it waits.
     """
 
-    __slots__ = ("clean", "place", "report")
+    __slots__ = ("place", "report", "settled")
     report: Reporter
-    clean: Clean | None
+    settled: Settled | None  # before a hook of the user's saw the event
     place: str | None  # where a message comes from (`kinds.place_of`)
 
     def __new__(  # noqa: PYI034 - typing.Self is newer than 3.10
-        cls, text: str, report: Reporter, clean: Clean | None = None, place: str | None = None
+        cls, text: str, report: Reporter, place: str | None = None
     ) -> Tag:
         """Tag the text."""
         tag = super().__new__(cls, text)
         tag.report = report
-        tag.clean = clean
+        tag.settled = None
         tag.place = place
         return tag
 

@@ -104,6 +104,7 @@ class Scrubber:
         sections: Mapping[tuple[str, ...], Any] | None = None,
         found: list[Redaction] | None = None,
         secrets: list[str] | None = None,
+        owned: bool = False,
     ) -> None:
         """Scrub an event, transaction or check-in in place, and say so in its `_meta`.
 
@@ -116,9 +117,10 @@ class Scrubber:
             sections: other scrubbers, or `KEEP`, for parts of it by path, such as `("request", "headers")`.
             found: takes what was redacted.
             secrets: takes the credentials that were redacted.
+            owned: whether what the fields hold may be changed, since nobody else has it.
         """
         wanted = self._wanted(found)
-        scrub_fields(self.ruleset, event, EVENT, taint, sections or {}, wanted, secrets).remark(event)
+        scrub_fields(self.ruleset, event, EVENT, taint, sections or {}, wanted, secrets, owned=owned).remark(event)
         self._report(wanted, found)
 
     def scrub_part(

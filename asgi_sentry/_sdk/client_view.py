@@ -48,7 +48,6 @@ class ClientView:
     door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
     profiled: bool  # some profiler may want to know when a transaction starts
     max_spans: int  # of a transaction
-    hooked: frozenset[str | None]  # the types of events (`transaction`; None: errors) that a hook of the user's sees
     scrubs: bool  # a scrubber of the user's goes over events before they are serialized
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
     direct: bool  # its transactions may take the direct lane
@@ -71,7 +70,6 @@ class ClientView:
             self.client.transport.record_lost_event(reason, data_category=category, quantity=quantity)
 
 
-_HOOKS: dict[str | None, str] = {None: "before_send", "transaction": "before_send_transaction"}
 _PROFILING = (
     *("profiles_sample_rate", "profiles_sampler", "profile_session_sample_rate", "profile_lifecycle"),
     *("continuous_profiling_auto_start", "profiler_mode"),
@@ -138,7 +136,6 @@ def view_of(client: Any) -> ClientView:
         door=door,
         profiled=_may_profile(options),
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
-        hooked=frozenset(kind for kind, hook in _HOOKS.items() if options.get(hook) is not None),
         scrubs=bool(options.get("event_scrubber")),
         direct=not streaming and is_open(client, scrubs=bool(options.get("event_scrubber")), door=door),
         patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),

@@ -33,12 +33,12 @@ from asgi_sentry._sdk.names import (
     MAX_DATABAG_DEPTH,
     AnnotatedValue,
     disable_capture_event,
-    global_repr_processors,
     has,
     safe_repr,
     sdk_utils,
     sequence_types,
 )
+from asgi_sentry._sdk.repr_processors import pass_over_plain, shown_by_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +98,9 @@ class Shown:
         kind = type(value)
         if kind is str and len(value) < _LONG:
             return self._leaf(value) if self._custom is not None else repr(value)
+        described = shown_by_processors(value, depth)
+        if described is not NotImplemented:
+            return described
         how = self._kinds.get(kind)
         if how is None:
             how = self._kinds[kind] = _known_way_of(kind)
@@ -319,7 +322,7 @@ def install() -> None:
         try:
             if shown is None or not shown.serves(custom_repr):
                 shown = Shown(custom_repr)
-            if shown.is_ours and not global_repr_processors:
+            if shown.is_ours and pass_over_plain():
                 return make_frame(
                     frame,
                     tb_lineno,

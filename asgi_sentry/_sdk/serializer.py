@@ -15,11 +15,11 @@ from asgi_sentry._sdk.names import (
     MAX_DATABAG_BREADTH,
     MAX_DATABAG_DEPTH,
     format_timestamp,
-    global_repr_processors,
     has,
     safe_repr,
     serialize,
 )
+from asgi_sentry._sdk.repr_processors import pass_over_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +73,7 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
     limit = (options.get("max_value_length") or sys.maxsize) // 4  # of bytes, and a character is up to four
     whole_bodies = options.get("max_request_body_size") == "always"
     shares = options.get("before_send") is None  # a hook that changes a variable of one frame means that one alone
+    plain = pass_over_plain()  # else a processor is to see every value of a databag, and of a span's data
     made: dict[str, Any] = {}
     meta: dict[str, Any] = {}
     for key, value in event.items():
@@ -80,7 +81,9 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
             made[str(key)] = value  # a tagged id stays one
             continue
         try:
-            if key == "exception" and shares and not global_repr_processors:
+            if not plain:
+                _add_general_part(made, meta, key, value)
+            elif key == "exception" and shares:
                 made["exception"] = _plain_exception(value, limit)
             else:
                 made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
@@ -120,8 +123,6 @@ def _encodable(value: Any) -> Any:
 
 def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
     """A part of an event; as the SDK has it, what stands at some places is a databag."""
-    if global_repr_processors:  # they are to see every value of a databag, and of a span's data
-        raise _NotPlainError
     if key == "extra":
         return _plain_bag(value, limit, MAX_DATABAG_DEPTH)
     if type(value) is dict:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import json
 from typing import Any
 
 import pytest
+import sentry_sdk
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 import asgi_sentry
+from asgi_sentry import Scrubber, wrap
 from asgi_sentry._exit.door import ATTRIBUTE, Door, telemetry_hook
 from asgi_sentry._request.tag import Tag
+from asgi_sentry._scrubbing import KEEP
+from asgi_sentry.testing import request
+from tests.conftest import Start
 
 SECRET = "qX7mPz41vRt9Kd3w"
 
@@ -146,6 +153,57 @@ def test_a_tag_is_its_text():
 
 
 UNREADABLE = b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 4
+
+
+def test_a_hook_sees_an_event_as_the_door_scrubs_it_and_what_it_adds_is_scrubbed_too(start: Start, mode: str) -> None:
+    seen: list[Any] = []
+
+    def hook(event: Any, hint: Any) -> Any:
+        seen.append(copy.deepcopy(event))
+        event.setdefault("tags", {})["late"] = f"password={SECRET}"
+        event["extra"]["kept"]["more"] = SECRET  # what the request came with
+        return event
+
+    hooks = {"before_send": hook}
+    if mode == "classic":
+        hooks["before_send_transaction"] = hook
+    transport = start(**hooks)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        sentry_sdk.get_isolation_scope().set_extra("kept", {"api_key": "mad3ByTheApp9q", "word": "kept"})
+        sentry_sdk.capture_message("hello")
+
+    asyncio.run(request(wrap(app), headers=[(b"authorization", f"Bearer {SECRET}".encode())]))
+    sent = [*transport.items("event"), *transport.items("transaction")]
+    assert len(sent) == len(seen) == len(hooks)
+    for before, after in zip(seen, sent, strict=True):
+        assert SECRET not in json.dumps([before, after])
+        assert before["extra"]["kept"] == {"api_key": "[Filtered]", "word": "kept"}
+        assert before["request"]["headers"]["authorization"] == "[Filtered]"
+        assert after["tags"]["late"] == "password=[Filtered]"
+        assert after["extra"]["kept"] == {"api_key": "[Filtered]", "word": "kept", "more": "[Filtered]"}
+        assert after["request"] == before["request"]
+        assert after["_meta"]["request"] == before["_meta"]["request"]
+
+
+def test_what_a_hook_leaves_alone_is_not_scrubbed_again(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = start(before_send=lambda event, hint: {**event, "tags": {"late": "word"}})
+    looked: list[set[str]] = []
+    scrub_event = Scrubber.scrub_event
+
+    def noting(self: Scrubber, event: Any, *, sections: Any = None, **further: Any) -> None:
+        looked.append({field for field in event if (sections or {}).get((field,)) is not KEEP})
+        scrub_event(self, event, sections=sections, **further)
+
+    monkeypatch.setattr(Scrubber, "scrub_event", noting)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        sentry_sdk.capture_message("hello")
+
+    asyncio.run(request(wrap(app)))
+    assert len(transport.items("event")) == 1
+    assert "request" in looked[0]
+    assert looked[1] <= {"tags", "event_id"}
 
 
 @pytest.mark.parametrize(("policy", "sent"), [("text", ["log"]), ("none", []), ("all", ["log", "picture"])])

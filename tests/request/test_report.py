@@ -11,9 +11,7 @@ import sentry_sdk
 from asgi_sentry import Scrubber, SentryMiddleware, Settings, UserContextMiddleware, compose, wrap
 from asgi_sentry._exit.door import ATTRIBUTE
 from asgi_sentry._request.record import current
-from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
-from asgi_sentry._scrubbing import Taint
 from asgi_sentry.testing import request
 from tests.conftest import DSN, Start, transactions
 
@@ -152,24 +150,29 @@ async def test_an_id_that_is_harmless_at_first_is_looked_at_again_by_each_secret
     assert "id" not in after.get("user", {})
 
 
-@pytest.mark.parametrize("identity", ["user-7", "b@example.org"])
-async def test_an_id_is_judged_by_the_whole_scrubber_where_the_quick_look_fails(
-    start: Start, monkeypatch: pytest.MonkeyPatch, identity: str
-) -> None:
-    transport = start()
+@pytest.mark.parametrize("identity", ["user-7", "b@example.org", "Zk3yOfTheClient91"])
+@pytest.mark.parametrize("kind", ["event", "log"])
+async def test_an_id_that_is_a_secret_itself_is_not_sent(start: Start, identity: str, kind: str) -> None:
+    transport = start(enable_logs=True)
+    seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         scope["user"] = {"id": identity}
-        sentry_sdk.capture_message("hello")
+        if kind == "log":
+            sentry_sdk.logger.error("hello")
+        else:
+            sentry_sdk.capture_message("hello")
 
-    def broken(self: Report, text: str, taint: Taint) -> bool:
-        return quick(self, text, None)  # type: ignore[arg-type]
-
-    quick = Report._is_harmless
-    monkeypatch.setattr(Report, "_is_harmless", broken)
-    await request(compose(app, UserContextMiddleware))
-    (event,) = transport.items("event")
-    assert event.get("user", {}).get("id") == (identity if identity == "user-7" else None)
+    await request(compose(app, UserContextMiddleware), headers=[(b"x-api-key", b"Zk3yOfTheClient91")])
+    sentry_sdk.flush()
+    (item,) = transport.items(kind)
+    if kind == "log":
+        seen.append(item["attributes"].get("user.id", {}).get("value"))
+    else:
+        seen.append(item.get("user", {}).get("id"))
+        assert item.get("user") != {}
+        assert "user" not in item.get("_meta", {})
+    assert seen == [identity if identity == "user-7" else None]
 
 
 async def test_what_was_redacted_once_is_redacted_in_what_is_sent_later(start: Start) -> None:

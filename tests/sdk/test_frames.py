@@ -21,7 +21,7 @@ from sentry_sdk import utils
 from sentry_sdk.utils import event_from_exception
 
 import asgi_sentry
-from asgi_sentry._sdk import frames, names
+from asgi_sentry._sdk import frames, names, repr_processors
 from asgi_sentry.testing import RecordingTransport
 from tests.conftest import DSN, Start
 
@@ -33,9 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(autouse=True)
-def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Once Django is installed, its integration leaves a processor for the whole process.
-    monkeypatch.setattr(frames, "global_repr_processors", [])
+def _installed() -> None:
     frames.install()
     assert hasattr(utils.serialize_frame, "__wrapped__")
 
@@ -303,10 +301,37 @@ def test_chains_groups_and_notes_are_as_by_the_sdk(exc: BaseException, full: boo
 def test_processors_of_representations_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     held = [lambda value, hint: seen.append(value) or NotImplemented]
-    for module in (frames, sys.modules["sentry_sdk.serializer"]):
+    for module in (repr_processors, sys.modules["sentry_sdk.serializer"]):
         monkeypatch.setattr(module, "global_repr_processors", held)
     both(raised(Model))
     assert Model in seen
+
+
+@pytest.mark.parametrize("made", ["<described>", 7, NotImplemented])
+def test_what_an_integration_of_the_sdks_describes_is_shown_so(monkeypatch: pytest.MonkeyPatch, made: Any) -> None:
+    def describe(value: Any, hint: Any) -> Any:
+        return made if isinstance(value, Model) else NotImplemented
+
+    describe.__module__ = "sentry_sdk.integrations.django"
+    for module in (repr_processors, sys.modules["sentry_sdk.serializer"]):
+        monkeypatch.setattr(module, "global_repr_processors", [describe])
+    monkeypatch.setattr(frames, "make_frame", counted := Counted(frames.make_frame))
+    ours, theirs = both(raised({"models": [Model()], "plain": [1, "a", None]}))
+    assert plain(ours) == plain(theirs)
+    assert counted.calls
+
+
+class Counted:
+    """A function, and how often it did not raise."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+        self.calls = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        made = self.function(*args, **kwargs)
+        self.calls += 1
+        return made
 
 
 def test_an_object_is_shown_once_in_an_event() -> None:

@@ -101,11 +101,9 @@ def test_an_event_in_itself_is_a_cycle() -> None:
 
 def test_processors_of_representations_see_what_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(
-        "sentry_sdk.serializer.global_repr_processors",
-        [lambda value, hints: seen.append(value) or NotImplemented],
-    )
-    monkeypatch.setattr(serializer, "global_repr_processors", [None])
+    held = [lambda value, hints: seen.append(value) or NotImplemented]
+    for module in ("sentry_sdk.serializer", "asgi_sentry._sdk.repr_processors"):
+        monkeypatch.setattr(f"{module}.global_repr_processors", held)
     sentry_sdk.init()
     event = {"extra": {"a": 1}, "spans": [{"data": {"b": 2}}]}
     assert serialize(sdk.PlainEvent(event)) == event

@@ -37,6 +37,7 @@ class _Keep:
         return "KEEP"
 
 
+_AS_IT_IS, _QUICK, _EXACT = range(3)  # how fields are copied; each way takes more than the one before
 _REQUEST = ("request",)
 _UNCHANGING = frozenset({str, *SCALARS})  # needs no copy
 _LONGEST = 65_536  # characters of a text in variables and other data: Sentry shows far fewer
@@ -146,17 +147,31 @@ def scrub_fields(
     sections: Sections,
     found: list[Redaction] | None,
     secrets: list[str] | None = None,
+    *,
+    owned: bool = False,
 ) -> Notes:
     """Scrub an object in place: its fields are replaced, and what they held is not changed.
+
+    Args:
+        ruleset: which decides.
+        payload: the object.
+        schema: its fields.
+        taint: what else is secret.
+        sections: what others decide about.
+        found: takes what was redacted.
+        secrets: takes the credentials that were redacted.
+        owned: whether what is in the fields may be changed, since nobody else has it.
 
     Returns:
         What was redacted.
     """
+    # Parts that others decide about are taken out of what is in a field, and put back.
+    first = _AS_IT_IS if owned and all(len(path) == 1 for path in sections) else _QUICK
     try:
         try:
-            fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, exact=False)
+            fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, first)
         except NotPlainError:
-            fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, exact=True)
+            fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, _EXACT)
         notes = walk.notes
         if secrets is not None:
             secrets.extend(walk.secrets)
@@ -176,15 +191,15 @@ def scrub_fields(
 
 
 def _scrubbed(
-    ruleset: Ruleset, payload: dict[str, Any], schema: Schema, taint: Taint | None, sections: Sections, *, exact: bool
+    ruleset: Ruleset, payload: dict[str, Any], schema: Schema, taint: Taint | None, sections: Sections, copied: int
 ) -> tuple[dict[str, Any], Walk]:
     copier = Copier(lenient=True)
     fields: dict[str, Any] = {}
     for field, value in payload.items():
-        if value.__class__ in _UNCHANGING or sections.get((field,)) is KEEP:
+        if copied == _AS_IT_IS or value.__class__ in _UNCHANGING or sections.get((field,)) is KEEP:
             fields[field] = value
         else:
-            _put_copy(value, fields, field, copier, exact=exact)
+            _put_copy(value, fields, field, copier, exact=copied == _EXACT)
     walk = Walk(ruleset, longest=_LONGEST)
     held: list[tuple[tuple[str, ...], Any]] = []
     for path, other in sections.items():
@@ -193,7 +208,7 @@ def _scrubbed(
     if isinstance(section, dict) and ((taint is not None and taint.unknown) or _is_long(section.get("data"))):
         # What is shown of the request itself was looked at: all that is secret in it is known, and it may be long.
         known = None if taint is None else taint.known
-        part, notes = _part(ruleset, section, known, _REQUEST, REQUEST, exact=exact)
+        part, notes = _part(ruleset, section, known, _REQUEST, REQUEST, exact=copied == _EXACT)
         walk.notes.extend(notes)
         held.append((_REQUEST, part))
         fields["request"] = None
