@@ -180,7 +180,7 @@ def scrub_fields(
         fields = dict(payload)
         for field in payload:
             if schema.get(field) != ID:
-                fields[field] = FILTERED
+                fields[field] = {} if field == "contexts" else FILTERED  # in which the SDK looks for the trace
                 notes.add(None, field, "@error")
     if fields.keys() != payload.keys():
         payload.clear()
@@ -260,7 +260,11 @@ def _hold(
     value, holder[last] = holder[last], None
     if other is not KEEP:
         found: list[Redaction] = []
-        value = other.scrub_part(value, taint=taint, path=path, found=found)
+        try:
+            value = other.scrub_part(value, taint=taint, path=path, found=found)
+        except Exception:
+            value = FILTERED
+            found.append(Redaction(path, "@error"))
         for where, rule in found:
             walk.notes.add(place_of(where[:-1]), where[-1], rule)
     held.append((path, value))
