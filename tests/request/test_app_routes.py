@@ -346,13 +346,13 @@ def test_by_the_name_that_a_litestar_handler_gives_itself(start):
 
     from litestar import Litestar, get
 
-    @get("/", name="home", sync_to_thread=False)
+    @get("/", name="shop.home", sync_to_thread=False)
     def handler() -> str:
         return "ok"
 
     transport = start()
     app = asgi_sentry.SentryMiddleware(Litestar([handler], openapi_config=None), name="endpoint")
-    assert names(transport, app, "/") == ["home"]
+    assert names(transport, app, "/") == ["shop.home"]
 
 
 def test_by_a_function(start, mode):
