@@ -332,7 +332,11 @@ def test_served_it_leaves_a_page_on_what_was_sent_and_on_what_the_sdk_alone_send
             return answer.read().decode()
 
     try:
-        line = next(line for line in process.stdout if "the page on all this" in line)
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "the page on all this" in line:
+                break
         url = re.search(r"(http://127\.0\.0\.1:\d+)/", line)[1]
         overview, compared = page("/"), page("/compare")
         pairs = re.findall(r"/compare/(\d+)", compared)
@@ -348,7 +352,8 @@ def test_served_it_leaves_a_page_on_what_was_sent_and_on_what_the_sdk_alone_send
         for kind in ("error", "transaction", "session", "report"):
             assert "/items/" in page(f"/items?kind={kind}")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        rest, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, "".join(said) + rest
     finally:
         process.kill()
         process.communicate()
