@@ -20,7 +20,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry.tools.sink import Outage, Sink
+from asgi_sentry.tools.sink import Outage, Sink, entries
 from asgi_sentry.tools.sink.entries import KINDS, entries_of
 from asgi_sentry.tools.sink.envelope import Envelope, Item
 from asgi_sentry.tools.sink.guards import host_is_known
@@ -445,6 +445,23 @@ def test_whatever_a_payload_says_it_has_an_entry_that_can_be_kept(type_, payload
         for text in (entry.title, entry.route, entry.user, entry.release, entry.trace, entry.event_id, entry.level):
             assert len(text.encode()) <= 1200
         assert 0 < entry.rate <= 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=6),
+    max_leaves=25,
+)
+
+
+@given(TYPES, st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
+def test_both_readers_of_json_list_the_same(type_, payload):
+    """What the quicker one refuses, as NaN and half a character, the other one reads."""
+    item = Item(headers={"type": type_}, payload=json.dumps(payload).encode())
+    listed = entries_of(Envelope(headers={}, items=(item,)), item)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entries, "_orjson", None)
+        assert repr(entries_of(Envelope(headers={}, items=(item,)), item)) == repr(listed)
 
 
 @given(st.text(max_size=60), st.sampled_from(["GET", "POST", "PUT", "DELETE"]))
