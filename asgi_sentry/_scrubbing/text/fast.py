@@ -28,6 +28,10 @@ _NARROWER = {
     (b"/", "text"): rb"/[\w\-]{1,20}/[\w.~\-]{20}",
     (b" -", "text"): rb"[ ]-[uUapPwkAXNb\-]",
     (b"$", "text"): rb"\$[\w./+=\-]{1,100}[$,]|\$[PHS]\$",
+    (b"0" * 12, "shape"): (rb"(?:^|[^0-9A-Za-z_.+\-]|\\[A-Za-z]|%[0-9][0-9A-Fa-f])[0-9]{12,19}(?:[^0-9A-Za-z_]|$)"),
+    (b"aa00", "shape"): rb"(?:^|[^0-9A-Za-z])[a-z]{2}[0-9]{2}[a-z0-9]{11,27}(?:[^0-9A-Za-z]|$)",
+    (b"AA00", "shape"): rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}[ \-]?[A-Z0-9]{4}",
+    (b"cc", "pair"): rb"[cC][cC][_. \-]?[nN]",
     (b"0.0", "shape"): rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
 }
 _FEWEST, _DENSEST = 256, 24  # matches, and characters for each, beyond which all is looked at without Hyperscan

@@ -197,13 +197,18 @@ class Walk:
         firm = {tree.numbers[id(value)] for value in self._firm if id(value) in tree.numbers}
         tags = set().union(*[tree.containers[number] for number in firm if tree.containers[number].__class__ is dict])
         texts = self._texts(tree, decisions, firm)
-        if taint and taint.in_keys:
-            texts[MEDIUM].update(_texts_of(names - tags))
-        found = {least: taint.found_in(some, least=least) for least, some in texts.items()} if taint else {}
+        found: dict[int, dict[str, str]] = {}
         looked_at: set[str] = set()
         for least, some in texts.items():
-            tainted = found.get(least, {})
-            looked_at |= (some - tainted.keys()) | set(tainted.values()) if tainted else some
+            # Rules have looked at each key when it was met first; taint differs from request to request.
+            keys = _texts_of(names - tags) if taint and taint.in_keys and least == MEDIUM else ()
+            tainted = taint.found_in(some.union(keys), least=least) if taint else {}
+            if tainted:
+                found[least] = tainted
+                looked_at |= (some - tainted.keys()).union(tainted.values())
+            else:
+                looked_at |= some
+            some.update(keys)
         look = rules.look(looked_at, new_keys=_texts_of(fresh), fixed={fixed[0] for fixed in self._fixed})
         self._fixed_hits = look.fixed
         hits = {least: _joined(taint, found.get(least, {}), look.hits) for least in texts}
