@@ -23,7 +23,6 @@ from asgi_sentry._request.tag import Settled, Tag
 from asgi_sentry._request.user import NOBODY_ASKED
 from asgi_sentry._scrubbing import Scrubber, Taint, basic_users, collect_taint, parse_body
 from asgi_sentry._scrubbing.headers import LONGEST
-from asgi_sentry._scrubbing.sentry.events import KEEP
 from asgi_sentry._scrubbing.tree.plain import NotPlainError, quick_copy
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 # Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
 _REMEMBERED = 8
-_OF_THE_DOOR = frozenset({"event_id"})  # which it has tagged
 _CUT = ["!limit", "x"]  # the remark of a value that was cut off
 _CLIENT = "client.address"
 _LEARNED = 64  # secrets of what was sent that are known in what is sent later
@@ -373,15 +371,18 @@ class Report:
             owned: whether nobody else has it, or anything in it.
         """
         scrubber = self.scrubber if scrubber is None else scrubber
-        sections = self._sections(scrubber)
         if settled is not None and settled.taint is self.taint() and settled.scrubber is scrubber:
-            kept = {field for field, value in settled.fields.items() if field in event and event[field] == value}
-            if event.keys() - kept <= _OF_THE_DOOR:
-                return
-            sections = {path: other for path, other in sections.items() if path[0] not in kept}
-            sections.update({(field,): KEEP for field in kept})
+            changed = settled.changed(event)
+            if changed:
+                part = {**changed}
+                self.clean_event(part, scrubber=scrubber)
+                for field in changed.keys() - part.keys():
+                    del event[field]
+                event.update(part)
+            return
         decided, doubted = self._decided(event)
         secrets: list[str] = []
+        sections = self._sections(scrubber)
         scrubber.scrub_event(event, taint=self.taint(), sections=sections, secrets=secrets, owned=owned)
         self._learn(secrets)
         if doubted is not None and event["user"].get("id") != doubted:
@@ -414,7 +415,7 @@ class Report:
         """Scrub an event in place, and remember what it looks like then; None if that can't be told."""
         self.clean_event(event, scrubber=scrubber, owned=True)
         try:
-            fields = quick_copy({field: value for field, value in event.items() if field not in _OF_THE_DOOR})
+            fields = quick_copy({field: value for field, value in event.items() if field != "event_id"})
         except NotPlainError:
             return None
         trace = (fields.get("contexts") or {}).get("trace")

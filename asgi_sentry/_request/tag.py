@@ -36,9 +36,23 @@ class Reporter(Protocol):
 class Settled(NamedTuple):
     """What an event looked like when it had been scrubbed, and by what."""
 
-    fields: dict[str, Any]  # not changed by whoever has the event
+    fields: dict[str, Any]  # not changed by whoever has the event; without its id, which is tagged
     taint: Taint
     scrubber: Scrubber
+
+    def changed(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Those fields of an event that are other than they were, or new, with whatever tells how they are read."""
+        before = self.fields
+        part = {
+            field: value
+            for field, value in event.items()
+            if field != "event_id" and (field not in before or before[field] != value)
+        }
+        if "transaction" in part and "transaction_info" in event:
+            part["transaction_info"] = event["transaction_info"]
+        if part and "_meta" in event:
+            part["_meta"] = event["_meta"]
+        return part
 
 
 class Tag(str):

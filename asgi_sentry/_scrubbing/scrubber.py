@@ -114,7 +114,7 @@ class Scrubber:
             event: in the wire form, or as the SDK has it before it is serialised. Its fields are replaced; what they
                 held is not changed.
             taint: what else is secret; it never touches the protocol's own fields.
-            sections: other scrubbers, or `KEEP`, for parts of it by path, such as `("request", "headers")`.
+            sections: other scrubbers for parts of it by path, such as `("request", "headers")`.
             found: takes what was redacted.
             secrets: takes the credentials that were redacted.
             owned: whether what the fields hold may be changed, since nobody else has it.

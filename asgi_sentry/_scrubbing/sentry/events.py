@@ -28,21 +28,10 @@ if TYPE_CHECKING:
     Sections = Mapping[tuple[str, ...], Any]
 
 
-class _Keep:
-    """Left as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "KEEP"
-
-
 _AS_IT_IS, _QUICK, _EXACT = range(3)  # how fields are copied; each way takes more than the one before
 _REQUEST = ("request",)
 _UNCHANGING = frozenset({str, *SCALARS})  # needs no copy
 _LONGEST = 65_536  # characters of a text in variables and other data: Sentry shows far fewer
-KEEP = _Keep()
-"""In `sections`: this part was decided elsewhere and is left as it is."""
 
 # Where a transaction's name comes from, if the app named it: https://develop.sentry.dev/sdk/telemetry/traces/#transaction-annotations
 _NAMED_BY_THE_APP = frozenset({"route", "component", "view", "task"})
@@ -196,7 +185,7 @@ def _scrubbed(
     copier = Copier(lenient=True)
     fields: dict[str, Any] = {}
     for field, value in payload.items():
-        if copied == _AS_IT_IS or value.__class__ in _UNCHANGING or sections.get((field,)) is KEEP:
+        if copied == _AS_IT_IS or value.__class__ in _UNCHANGING:
             fields[field] = value
         else:
             _put_copy(value, fields, field, copier, exact=copied == _EXACT)
@@ -258,15 +247,14 @@ def _hold(
     if holder.get(last) is None:
         return
     value, holder[last] = holder[last], None
-    if other is not KEEP:
-        found: list[Redaction] = []
-        try:
-            value = other.scrub_part(value, taint=taint, path=path, found=found)
-        except Exception:
-            value = FILTERED
-            found.append(Redaction(path, "@error"))
-        for where, rule in found:
-            walk.notes.add(place_of(where[:-1]), where[-1], rule)
+    found: list[Redaction] = []
+    try:
+        value = other.scrub_part(value, taint=taint, path=path, found=found)
+    except Exception:
+        value = FILTERED
+        found.append(Redaction(path, "@error"))
+    for where, rule in found:
+        walk.notes.add(place_of(where[:-1]), where[-1], rule)
     held.append((path, value))
 
 
