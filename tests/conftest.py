@@ -30,9 +30,9 @@ quick.remember()
 DSN = "http://publickey@localhost/1"
 
 settings.register_profile(
-    "dev", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    "dev", deadline=None, max_examples=quick.examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-settings.register_profile("ci", settings.get_profile("dev"), max_examples=75, derandomize=True)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

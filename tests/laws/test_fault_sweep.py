@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import inspect
 import logging
-import os
 import pkgutil
 import sys
 
@@ -20,6 +19,7 @@ import sentry_sdk
 import asgi_sentry
 from asgi_sentry import Settings
 from asgi_sentry.testing import RecordingTransport, request
+from tests import quick
 
 ROOMS = ("asgi_sentry._scrubbing", "asgi_sentry._exit", "asgi_sentry._request.report", "asgi_sentry._request.head")
 # What the SDK calls itself, and what a thread runs: nothing of ours stands above that could catch what it raises.
@@ -75,7 +75,7 @@ SPARED = {0: "each call", 1: "from the second call", 4: "from the fifth call"}
 def faults():
     """Each function, with how many of its calls are spared."""
     for number, one in enumerate(functions()):
-        chosen = SPARED if os.environ.get("ASGI_SENTRY_SWEEP") == "all" else [list(SPARED)[number % len(SPARED)]]
+        chosen = SPARED if quick.WHOLE else [list(SPARED)[number % len(SPARED)]]
         for spared in chosen:
             yield pytest.param(*one.values, spared, id=f"{one.id}-{SPARED[spared]}")
 

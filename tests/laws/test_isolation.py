@@ -31,6 +31,7 @@ from asgi_sentry import (
 from asgi_sentry._request.record import RequestRecord, current
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import Start, transactions
+from tests.quick import examples
 
 MANY = 400  # requests at a time, of a dozen steps each
 
@@ -445,7 +446,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 @given(actions=actions, rate=st.sampled_from([0.0, 1.0]))
 def test_any_interleaving_keeps_requests_apart(start: Start, actions: list[tuple[int, str]], rate: float) -> None:
     """Four requests, stepped by hand in any order, each in a context of its own, like a server's tasks."""

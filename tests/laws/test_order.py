@@ -6,7 +6,6 @@ import difflib
 import itertools
 import json
 import logging
-import os
 import random
 import re
 import uuid
@@ -21,7 +20,7 @@ import asgi_sentry
 from asgi_sentry import Rate
 from asgi_sentry._sdk import classic, streamed
 from asgi_sentry.testing import RecordingTransport, request
-from tests import apps
+from tests import apps, quick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +66,7 @@ def _no_span_by_the_clock(monkeypatch):
 
 
 ORDERS = list(itertools.permutations(range(5)))
-STEP = 1 if os.environ.get("ALL_ORDERS") else 5  # all of them cost minutes
+STEP = 1 if quick.WHOLE else 8  # all of them cost minutes
 
 
 def _trace(decision: str, rand: float) -> list[tuple[str, str]]:
@@ -299,5 +298,5 @@ def some_orders(count: int) -> list[tuple[int, ...]]:
 def test_all_seven_layers_send_the_same_in_orders_of_a_sample(start, mode):
     transport = start(enable_logs=True, include_local_variables=False, include_source_context=False)
     app = apps.starlette_app(work=work)
-    stacks = ((order, outside(app, [seven()[at] for at in order])) for order in some_orders(40 // STEP))
+    stacks = ((order, outside(app, [seven()[at] for at in order])) for order in some_orders(60 // STEP))
     assert differing(transport, stacks, [*SHORT, ("GET", "/http-500", [], b"")], sockets=True) == []

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import Scrubber, parse_body
+from tests.quick import examples
 from tests.scrubbing.samples import PIECES
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def test_a_text_of_one_piece(piece, shape):
     grows_linearly(lambda length: SHAPES[shape](piece, length), SCRUBBER.scrub_text)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(PIECES), min_size=2, max_size=5), st.sampled_from(PIECES))
 def test_a_text_of_several_pieces(pieces, end):
     unit = "".join(pieces)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import FILTERED, Redaction, Scrubber
+from tests.quick import examples
 from tests.strategies import FORMS, PLAIN_KEYS, SECRET_KEYS, harmless_text, json_like, planted, secret_values
 
 SCRUBBER = Scrubber()
@@ -49,7 +50,7 @@ def test_a_planted_secret_is_gone(case):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=30)
+@settings(max_examples=examples(15))
 @given(
     key=st.sampled_from(SECRET_KEYS),
     secret=secret_values(),
@@ -65,7 +66,7 @@ def test_a_secret_is_gone_however_it_is_written(form, key, secret, around):
 
 @pytest.mark.parametrize("form", FORMS)
 @given(key=st.sampled_from(PLAIN_KEYS), value=secret_values())
-@settings(max_examples=15)
+@settings(max_examples=examples(8))
 def test_what_is_written_under_a_plain_key_stays(form, key, value):
     text = form.format(key=key, value=value)
     assert SCRUBBER.scrub_text(text) == text

@@ -19,6 +19,7 @@ from asgi_sentry.tools.sink.examiner import OF_EACH
 from asgi_sentry.tools.sink.pages import compare, formats, listing, overview, waterfall
 from asgi_sentry.tools.sink.pages.charts import HEIGHT, stacked
 from asgi_sentry.tools.sink.redactions import marks_of, untold_marks
+from tests.quick import examples
 from tests.tools.sinks import ask, newest, page, send, serving
 
 PAGES = ("/", "/items", "/suspects", "/compare", "/backoff")
@@ -167,7 +168,7 @@ JSON = st.recursive(
 SHAPES = sorted(everywhere("x"))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([kind for kind, _ in of_every_kind("x")]), st.dictionaries(st.sampled_from(SHAPES), JSON), JSON)
 def test_whatever_was_sent_can_be_looked_at(sink, kind, payload, value):
     whole = everywhere("x") | payload

@@ -17,6 +17,7 @@ from asgi_sentry._sampling.redis.counted import SharedReservoir, SharedTarget
 from asgi_sentry._sampling.redis.leased_budget import LeasedBudget
 from asgi_sentry._sampling.redis.leased_window import LeasedWindow
 from asgi_sentry._sampling.redis.script import GRACE, HOLD, LEASE_SECONDS, SCRIPTS, Answer
+from tests.quick import examples
 from tests.redis_server import BINARY, Server
 from tests.strategies import Clock
 
@@ -175,7 +176,7 @@ class World:
             self.everyone_calls()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 60), steps)
 def test_windows_are_never_exceeded(lender: Lender, count: int, steps: list[Any]) -> None:
     lender.reset()
@@ -187,7 +188,7 @@ def test_windows_are_never_exceeded(lender: Lender, count: int, steps: list[Any]
         assert sum(start <= time < start + limit.seconds for time in world.taken) <= count
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 60), st.sampled_from([3_600.0, PERIODS["month"]]), steps)
 def test_budgets_are_never_over_and_never_ahead_of_their_line(
     lender: Lender, count: int, seconds: float, steps: list[Any]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import DEFAULT_RULES, FILTERED, Rule, Scrubber
 from asgi_sentry._scrubbing.text.tokens import TOKENS
+from tests.quick import examples
 
 RULES = (*DEFAULT_RULES, "@ip")
 SECRETS = st.one_of(
@@ -28,7 +29,7 @@ AROUND = st.text("0123456789abcdefx:/.-_ =@%+~'\"T\n", max_size=6)
 TEXTS = st.builds("{}{}{}".format, AROUND, st.one_of(SECRETS, st.just("")), AROUND)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 def test_a_scrubber_that_has_met_texts_finds_in_them_what_a_fresh_one_does(texts):
     warm = Scrubber(rules=RULES)
