@@ -62,5 +62,5 @@ def test_uvicorn_shows_it(tmp_path):
     text = f"{START}\nimport os, signal, threading\nthreading.Timer(0, os.kill, (os.getpid(), signal.SIGINT)).start()"
     (tmp_path / "served.py").write_text(text)
     command = [sys.executable, "-m", "uvicorn", "--port", "0", "--app-dir", str(tmp_path), "served:app"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     assert f"INFO:     {LINE}" in done.stderr

@@ -36,6 +36,10 @@ _NARROWER = {
 }
 _FEWEST, _DENSEST = 256, 24  # matches, and characters for each, beyond which all is looked at without Hyperscan
 _SMALLEST = 64  # bytes, below which it does not pay
+# What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A program has a few sets of
+# rules; what comes after these is compiled for itself.
+_COMPILED: dict[tuple[tuple[bytes, bool], ...], Any] = {}
+_MOST_COMPILED = 16
 
 
 class _TooDenseError(Exception):
@@ -108,19 +112,21 @@ class FastGates(Gates):
         with self._lock:
             if self._pid != os.getpid():  # a fork took none of the threads along
                 self._forget()
-            if self._thread is None:
-                thread = Thread(target=self._compile, name="asgi-sentry-gates", daemon=True)
-                try:
+            if self._thread is not None:
+                return
+            try:
+                patterns = tuple(_pattern(gate) for gate, _ in self._numbered)
+                self._compiled = _COMPILED.get(patterns)
+                if self._compiled is None:
+                    thread = Thread(target=self._compile, args=(patterns,), name="asgi-sentry-gates", daemon=True)
                     thread.start()
-                except RuntimeError:  # too many threads, or the interpreter is about to end
-                    self._failed = True
-                    return
-                self._thread = thread
+                    self._thread = thread
+            except Exception:  # too many threads, the interpreter is about to end, or a gate that is no pattern
+                self._failed = True
 
-    def _compile(self) -> None:
+    def _compile(self, patterns: tuple[tuple[bytes, bool], ...]) -> None:
         try:
             hyperscan = _module()
-            patterns = [_pattern(gate) for gate, _ in self._numbered]
             database = hyperscan.Database()
             database.compile(
                 expressions=[pattern for pattern, _ in patterns],
@@ -129,6 +135,8 @@ class FastGates(Gates):
                 flags=[hyperscan.HS_FLAG_CASELESS if caseless else 0 for _, caseless in patterns],
             )
             self._compiled = database
+            if len(_COMPILED) < _MOST_COMPILED:
+                _COMPILED[patterns] = database
         except Exception:
             self._failed = True
 

@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 
 from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber
+from asgi_sentry._scrubbing.text import fast
 from asgi_sentry._scrubbing.text.fast import FastGates
 from asgi_sentry._scrubbing.text.gates import Gates
 from tests.scrubbing.samples import MIXED, PIECES
@@ -68,12 +69,22 @@ def test_without_a_thread_to_compile_in_it_takes_the_way_without_it(gates, monke
     def start(_: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(fast, "_COMPILED", {})
     slow = FastGates(gates.all)
     monkeypatch.setattr(Thread, "start", start)
     texts = ["password=hunter2 and so on, " * 4]
     data = texts[0].encode()
     assert slow.suspects(texts, data) == Gates(gates.all).suspects(texts, data)
     assert not slow.ready()
+
+
+def test_what_was_compiled_is_shared_by_those_that_look_for_the_same(gates, monkeypatch):
+    other = FastGates(gates.all)
+    monkeypatch.setattr(Thread, "start", None)
+    assert other.ready()
+    assert other._compiled is gates._compiled
+    fewer = FastGates(dict(list(gates.all.items())[1:]))
+    assert not fewer.ready()
 
 
 def test_each_thread_scans_for_itself(gates):
