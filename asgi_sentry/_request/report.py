@@ -19,11 +19,10 @@ from asgi_sentry._request.kinds import place_of
 from asgi_sentry._request.logged import is_unhandled
 from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
-from asgi_sentry._request.tag import Settled, Tag
+from asgi_sentry._request.tag import Settled, Tag, image
 from asgi_sentry._request.user import NOBODY_ASKED
 from asgi_sentry._scrubbing import Scrubber, Taint, basic_users, collect_taint, parse_body
 from asgi_sentry._scrubbing.headers import LONGEST
-from asgi_sentry._scrubbing.tree.plain import NotPlainError, quick_copy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -411,17 +410,15 @@ class Report:
         event["user"] = {field: value for field, value in user.items() if field not in decided}
         return decided, doubted
 
-    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled | None:
-        """Scrub an event in place, and remember what it looks like then; None if that can't be told."""
+    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled:
+        """Scrub an event in place, and remember what it looks like then."""
         self.clean_event(event, scrubber=scrubber, owned=True)
-        try:
-            fields = quick_copy({field: value for field, value in event.items() if field != "event_id"})
-        except NotPlainError:
-            return None
-        trace = (fields.get("contexts") or {}).get("trace")
-        if isinstance(trace, dict):  # the SDK takes it out after the hook
-            trace.pop("dynamic_sampling_context", None)
-        return Settled(fields, self.taint(), scrubber)
+        contexts = event.get("contexts") or {}
+        trace = contexts.get("trace")
+        if isinstance(trace, dict) and "dynamic_sampling_context" in trace:  # the SDK takes it out after the hook
+            trace = {key: value for key, value in trace.items() if key != "dynamic_sampling_context"}
+            return Settled(image({**event, "contexts": {**contexts, "trace": trace}}), self.taint(), scrubber)
+        return Settled(image(event), self.taint(), scrubber)
 
     def _mark_cut(self, event: dict[str, Any]) -> None:
         """Say of a body that was cut off that it was, and how long it is.

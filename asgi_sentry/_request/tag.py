@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import marshal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from asgi_sentry._scrubbing import Scrubber, Taint
+
+
+_WITHOUT_REFERENCES = 2  # the version of `marshal` in which what is equal looks the same
 
 
 class Reporter(Protocol):
@@ -36,23 +40,33 @@ class Reporter(Protocol):
 class Settled(NamedTuple):
     """What an event looked like when it had been scrubbed, and by what."""
 
-    fields: dict[str, Any]  # not changed by whoever has the event; without its id, which is tagged
+    fields: dict[str, bytes]  # as `image` has them
     taint: Taint
     scrubber: Scrubber
 
     def changed(self, event: dict[str, Any]) -> dict[str, Any]:
         """Those fields of an event that are other than they were, or new, with whatever tells how they are read."""
-        before = self.fields
+        before, after = self.fields, image(event)
         part = {
-            field: value
-            for field, value in event.items()
-            if field != "event_id" and (field not in before or before[field] != value)
+            field: value for field, value in event.items() if field not in after or after[field] != before.get(field)
         }
+        part.pop("event_id", None)
         if "transaction" in part and "transaction_info" in event:
             part["transaction_info"] = event["transaction_info"]
         if part and "_meta" in event:
             part["_meta"] = event["_meta"]
         return part
+
+
+def image(event: dict[str, Any]) -> dict[str, bytes]:
+    """What the fields of an event look like, to be compared; without those that are not plain, and its tagged id."""
+    looks = {}
+    for field, value in event.items():
+        try:
+            looks[field] = marshal.dumps(value, _WITHOUT_REFERENCES)
+        except ValueError:  # no plain value
+            continue
+    return looks
 
 
 class Tag(str):

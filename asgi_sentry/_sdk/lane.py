@@ -29,12 +29,11 @@ from asgi_sentry._sdk.names import (
     _current_scope,
     _isolation_scope,
     disable_capture_event,
-    format_timestamp,
     global_event_processors,
     handle_in_app,
     sdk_scope,
 )
-from asgi_sentry._sdk.serializer import serialized
+from asgi_sentry._sdk.serializer import serialized, written
 from asgi_sentry._sdk.sessions import RequestSession
 
 if TYPE_CHECKING:
@@ -193,7 +192,7 @@ def _sent(client: Any, event: dict[str, Any], merged: _Merged) -> str | None:
     trace_context = plain.get("contexts", {}).get("trace") or {}
     headers: dict[str, Any] = {
         "event_id": plain["event_id"],
-        "sent_at": format_timestamp(datetime.now(timezone.utc)),
+        "sent_at": written(datetime.now(timezone.utc)),
     }
     sampling = trace_context.pop("dynamic_sampling_context", {})
     if sampling:

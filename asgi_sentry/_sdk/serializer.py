@@ -194,12 +194,18 @@ def _plain(value: Any, limit: int) -> Any:
     if kind is float and math.isfinite(value):
         return value
     if kind is datetime:
-        if value.tzinfo is timezone.utc and value.year >= 1000:  # what `strftime` does not pad
-            return value.isoformat(timespec="microseconds")[:-6] + "Z"  # in the place of +00:00, at a fifth of the cost
-        return format_timestamp(value)
+        return written(value)
     if isinstance(value, str) and not hasattr(kind, "__sentry_repr__"):  # an enumeration's
         return _plain(str.__str__(value), limit)
     raise _NotPlainError
+
+
+def written(at: datetime) -> str:
+    """A time as Sentry reads it, in UTC."""
+    if at.tzinfo is timezone.utc and at.year >= 1000:  # what `strftime` does not pad
+        return at.isoformat(timespec="microseconds")[:-6] + "Z"  # in the place of +00:00, at a fifth of the cost
+    made: str = format_timestamp(at)
+    return made
 
 
 def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:

@@ -35,7 +35,6 @@ _NARROWER = {
     (b"0.0", "shape"): rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
 }
 _FEWEST, _DENSEST = 256, 24  # matches, and characters for each, beyond which all is looked at without Hyperscan
-_SMALLEST = 64  # bytes, below which it does not pay
 # What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A program has a few sets of
 # rules; what comes after these is compiled for itself.
 _COMPILED: dict[tuple[tuple[bytes, bool], ...], Any] = {}
@@ -88,7 +87,7 @@ class FastGates(Gates):
         database = self._compiled
         if database is None:
             self._begin()
-        elif len(data) >= _SMALLEST and data.count(b"\0") == len(texts) - 1:
+        elif data.count(b"\0") == len(texts) - 1:
             try:
                 return self._scan(database, texts, data)
             except _TooDenseError:
