@@ -377,7 +377,7 @@ class Report:
                 self.clean_event(part, scrubber=scrubber)
                 for field in changed.keys() - part.keys():
                     del event[field]
-                event.update(part)
+                _merge(part, event)
             return
         decided, doubted = self._decided(event)
         secrets: list[str] = []
@@ -511,6 +511,22 @@ class Report:
             )
             self._body_size = copy.length
         return self._body
+
+
+def _merge(part: dict[str, Any], event: dict[str, Any]) -> None:
+    """Put the fields of a part back into its event; what was said of others in `_meta` stays."""
+    meta = part.pop("_meta", None)
+    event.update(part)
+    pending = []
+    if meta:
+        pending.append((meta, event.setdefault("_meta", {})))
+    while pending:
+        more, said = pending.pop()
+        for key, value in more.items():
+            if isinstance(value, dict) and isinstance(said.get(key), dict):
+                pending.append((value, said[key]))
+            else:
+                said[key] = value
 
 
 def _take_out(holder: dict[str, Any], *path: str) -> None:

@@ -53,8 +53,6 @@ class Settled(NamedTuple):
         part.pop("event_id", None)
         if "transaction" in part and "transaction_info" in event:
             part["transaction_info"] = event["transaction_info"]
-        if part and "_meta" in event:
-            part["_meta"] = event["_meta"]
         return part
 
 
