@@ -4,8 +4,9 @@ A value that is escaped any number of times, by any mixture of JSON, `repr`, per
 normal form as the value itself, and the texts around it have theirs. So encodings need not be listed: a value is looked
 for in normal form, and each character of the normal form knows where in the text it came from.
 
-Runs of backslashes are one escape, since each level of JSON or `repr` doubles them. A plus counts as a space, which
-is how forms write one.
+Characters beyond latin-1 count as the bytes of their UTF-8, which is how percent-encoding has them. Runs of
+backslashes are one escape, since each level of JSON or `repr` doubles them. A plus counts as a space, which is how
+forms write one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a
 _ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
 _PLUS = str.maketrans("+", " ")
 _HIGHEST = 0x10FFFF
+_WIDE = re.compile(r"[^\x00-\xff\u2026]")  # the dots say that a text was cut off, and stay
 
 
 class Normal(NamedTuple):
@@ -70,7 +72,26 @@ def normal(text: str) -> Normal:
         pieces.append(text[at:])
         places += range(at, len(text) + 1) if origin is None else origin[at:]
         text, origin = "".join(pieces), places
-    return Normal(text, origin)
+    return Normal(text, origin) if text.isascii() else _by_bytes(text, origin)
+
+
+def _by_bytes(text: str, origin: list[int] | None) -> Normal:
+    """With each wide character as the bytes of its UTF-8: so it stands there where it came in percent-encoding."""
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
+    for match in _WIDE.finditer(text):
+        start = match.start()
+        encoded = match[0].encode("utf-8", "surrogatepass").decode("latin-1")
+        pieces += (text[at:start], encoded)
+        places += range(at, start) if origin is None else origin[at:start]
+        places += [start if origin is None else origin[start]] * len(encoded)
+        at = start + 1
+    if not pieces:
+        return Normal(text, origin)
+    pieces.append(text[at:])
+    places += range(at, len(text) + 1) if origin is None else origin[at:]
+    return Normal("".join(pieces), places)
 
 
 def _char(match: re.Match[str]) -> str | None:

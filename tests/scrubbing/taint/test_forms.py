@@ -92,6 +92,15 @@ def test_the_tail_of_a_long_value_goes_with_its_head():
     assert taint.replace(f"it was {secret}.") == (f"it was {FILTERED}.", True)
 
 
+@pytest.mark.parametrize("secret", ["p000000\u00a1\uaaf7w9", "\u00fcber9\u4e2dQz7x", "a7Q\U0001f511z9K\u00e9"])
+def test_characters_of_which_some_are_escaped_and_others_encoded(secret):
+    taint = collect_taint(headers=[(b"x-api-key", secret.encode("utf-8"))], keys=RULES)
+    written = repr(repr(secret))
+    for _ in range(4):
+        assert taint.replace(f"before {written} after")[1]
+        written = quote(written)
+
+
 @given(st.one_of(awkward_secrets(), secret_values()), st.lists(st.sampled_from(sorted(FORMS)), min_size=1, max_size=2))
 def test_forms_of_forms_are_found(secret, forms):
     secret = secret.strip()
