@@ -69,7 +69,7 @@ def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, An
 class RequestRecord(Facts):
     """One request. Opened by the constructor, closed by `close`; has no repr of what it holds."""
 
-    __slots__ = ("_outer", "_report", "_watched", "hidden")
+    __slots__ = ("__weakref__", "_outer", "_report", "_watched", "hidden")
 
     def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope, app: Any = None) -> None:
         Facts.__init__(self, plan, view, scope, app)  # by its name, which costs less than `super()`

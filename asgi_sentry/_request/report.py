@@ -118,6 +118,7 @@ class Report:
                 count_error("repeated")
                 return False
             self._reported.append((exc, view.client))
+            sdk.mark_sent(exc, self._facts, view.client)
         for rules in self._facts.plan.errors:
             ignored = rules.policy.ignored(exc, scope_for(self._facts, rules), status_of(self._facts))
             if ignored is not None:

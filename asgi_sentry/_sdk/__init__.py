@@ -9,6 +9,7 @@ from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.errors import capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports, transport_by
+from asgi_sentry._sdk.repeated import mark_sent
 from asgi_sentry._sdk.root import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
 from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
@@ -35,6 +36,7 @@ __all__ = [
     "guard_by",
     "guard_spotlight",
     "is_last_processor",
+    "mark_sent",
     "offer_trace_meta",
     "processors",
     "sender",
