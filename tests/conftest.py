@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from sentry_sdk import scope as sdk_scope
 from sentry_sdk._batcher import Batcher
 from sentry_sdk._span_batcher import SpanBatcher
+from sentry_sdk.integrations.logging import LoggingIntegration
 
 import asgi_sentry
 from asgi_sentry import _sdk as sdk
@@ -28,6 +29,19 @@ for _batcher in (Batcher, SpanBatcher):
 quick.remember()
 
 DSN = "http://publickey@localhost/1"
+V3 = sentry_sdk.VERSION.startswith("3")
+
+
+def options_of_v3(options: dict[str, Any]) -> dict[str, Any]:
+    """The same options by the names of version 3, where no logged line makes an event unless that is asked for."""
+    given = {"integrations": [LoggingIntegration(event_level=logging.ERROR)], **options}
+    given.pop("enable_logs", None)
+    if given.pop("include_local_variables", True) is False:
+        given["data_collection"] = {"stack_frame_variables": False}
+    if given.pop("include_source_context", True) is False:
+        given["data_collection"] = {**given.get("data_collection", {}), "frame_context_lines": 0}
+    return given
+
 
 settings.register_profile(
     "dev", deadline=None, max_examples=quick.examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -70,13 +84,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["classic", "stream"])
 def mode(request: pytest.FixtureRequest) -> str:
     """How the SDK sends traces: as transactions, or as spans one by one."""
-    if request.param == "classic" and sentry_sdk.VERSION.startswith("3"):
+    if request.param == "classic" and V3:
         pytest.skip("version 3 of the SDK only streams")
     return request.param
 
 
 def mode_options(mode: str) -> dict[str, Any]:
-    if sentry_sdk.VERSION.startswith("3") or mode == "classic":
+    if V3 or mode == "classic":
         return {}
     return {"trace_lifecycle": mode}
 
@@ -112,8 +126,8 @@ def start(mode: str) -> Start:
 
     def start(settings: asgi_sentry.Settings | None = None, /, **options: Any) -> RecordingTransport:
         transport = options.pop("transport", None) or RecordingTransport()
-        if sentry_sdk.VERSION.startswith("3"):  # where these are no options any more
-            options = {key: options[key] for key in options.keys() - {"enable_logs", "include_local_variables"}}
+        if V3:
+            options = options_of_v3(options)
         asgi_sentry.init(
             settings or asgi_sentry.Settings(dsn=DSN, release="app@1", traces_sample_rate=1.0),
             transport=transport,

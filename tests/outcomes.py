@@ -12,7 +12,7 @@ from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 import asgi_sentry
 from asgi_sentry.testing import RecordingTransport, request
 from tests import apps
-from tests.conftest import transactions
+from tests.conftest import V3, transactions
 
 # -- the ways to put it together ------------------------------------------------------------------------------------
 
@@ -83,6 +83,8 @@ def errors(transport: RecordingTransport) -> list[tuple[tuple[str, ...], bool]]:
         kinds = [value["type"] for value in values]
         # Litestar wraps what is raised after the response began in another exception, once for each of its middlewares.
         kept = [kind for at, kind in enumerate(kinds) if kind != "LitestarException" or at == kinds.index(kind)]
+        # Groups of tasks stand in between by the versions of Python, anyio and Starlette.
+        kept = [kind for kind in kept if kind not in {"ExceptionGroup", "CancelledError"}] or kept
         found.append((tuple(kept), values[-1]["mechanism"]["handled"] if values else None))
     return found
 
@@ -141,7 +143,8 @@ def _reported(framework: str, path: str) -> tuple[tuple[str, ...], bool | None]:
         if path == "/background":
             kinds = (*kinds, "LitestarException")
         if path == "/streams":
-            kinds = ("ExceptionGroup", "LitestarException")
+            # What a group holds is shown by version 3.
+            kinds = (*(kinds if V3 else ()), "LitestarException")
     return kinds, handled
 
 

@@ -14,16 +14,15 @@ import sentry_sdk
 
 from asgi_sentry.testing import RecordingTransport
 from tests import apps
-from tests.conftest import DSN, mode_options
+from tests.conftest import DSN, V3, mode_options, options_of_v3
 from tests.outcomes import COUNTED, PLAIN_SETUPS, SETUPS, outcomes, sessions_of
 
 
 def start(mode: str) -> RecordingTransport:
     transport = RecordingTransport()
-    options = mode_options(mode)
-    if not sentry_sdk.VERSION.startswith("3"):  # most of the cost, and nothing that is asked here
-        options |= {"include_local_variables": False, "include_source_context": False}
-    sentry_sdk.init(dsn=DSN, transport=transport, release="app@1", traces_sample_rate=1.0, **options)
+    options: dict[str, Any] = {"release": "app@1", "traces_sample_rate": 1.0, **mode_options(mode)}
+    options |= {"include_local_variables": False, "include_source_context": False}  # most of the cost, and not asked for
+    sentry_sdk.init(dsn=DSN, transport=transport, **(options_of_v3(options) if V3 else options))
     client = sentry_sdk.get_client()
     missing = [name for name in apps.FRAMEWORKS if client.get_integration(name) is None]
     if missing:
@@ -45,6 +44,6 @@ def sessions_without_ours(mode: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    modes = ["stream"] if sentry_sdk.VERSION.startswith("3") else ["classic", "stream"]
+    modes = ["stream"] if V3 else ["classic", "stream"]
     look = sessions_without_ours if sys.argv[1:] == ["sdk"] else with_our_layers
     json.dump({mode: look(mode) for mode in modes}, sys.stdout)

@@ -22,6 +22,8 @@ import litestar  # noqa: F401
 import sentry_sdk.integrations.fastapi
 import sentry_sdk.integrations.litestar
 import sentry_sdk.traces
+from sentry_sdk._batcher import Batcher
+from sentry_sdk._span_batcher import SpanBatcher
 
 from tests import quick
 
@@ -30,6 +32,10 @@ with suppress(ImportError):
 
 if not sentry_sdk.VERSION.startswith("3"):  # which has no transactions
     import sentry_sdk.tracing
+
+# What is batched is sent by the flush, and not meanwhile by a thread that the flush does not wait for (see `conftest`).
+for _batcher in (Batcher, SpanBatcher):
+    _batcher._flush_loop = lambda _: None  # type: ignore[method-assign]
 
 SECRET = "correct-horse-battery-staple-7731"
 
