@@ -21,7 +21,10 @@ from tests.outcomes import COUNTED, PLAIN_SETUPS, SETUPS, outcomes, sessions_of
 def start(mode: str) -> RecordingTransport:
     transport = RecordingTransport()
     options: dict[str, Any] = {"release": "app@1", "traces_sample_rate": 1.0, **mode_options(mode)}
-    options |= {"include_local_variables": False, "include_source_context": False}  # most of the cost, and not asked for
+    options |= {
+        "include_local_variables": False,
+        "include_source_context": False,
+    }  # most of the cost, and not asked for
     sentry_sdk.init(dsn=DSN, transport=transport, **(options_of_v3(options) if V3 else options))
     client = sentry_sdk.get_client()
     missing = [name for name in apps.FRAMEWORKS if client.get_integration(name) is None]
