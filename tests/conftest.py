@@ -55,6 +55,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:Do not use the `random` module inside strategies")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with many variants a part is run, unless somebody asks for it by name."""
+    if config.option.keyword or any("::" in arg for arg in config.args):
+        return
+    functions: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if hasattr(item, "callspec"):
+            functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out = {item for variants in functions.values() for item in set(variants).difference(quick.chosen(variants))}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A worker keeps what stands together: what a module starts once, such as a browser, is not started by each."""
