@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_transaction
 from asgi_sentry._request.facts import status_of
-from asgi_sentry._request.routes import template_below
+from asgi_sentry._request.routes import found_route, template_below
 from asgi_sentry._sampling.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -117,6 +117,10 @@ def _send(facts: Facts, root: sdk.Root, failure: BaseException | None, report: C
             described = report()
             root.name, root.source = described.named(root.name, root.source)
             root.set_attributes(described.root_attributes(whole=not root.has_request_section))
+            if facts.view.profiled:
+                found = found_route(facts.scope, facts.app)
+                if found is not None:
+                    root.ran(found.endpoint)
         except Exception as exc:
             faults.note("describing the request", exc, "its transaction goes without it")
         if facts.ended is not None:

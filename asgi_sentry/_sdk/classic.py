@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._sdk.lane import DirectTransaction
 from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
+from asgi_sentry._sdk.profiles import thread_of
 from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, on_the_spans_clock
 from asgi_sentry._sdk.unsent import silence
 
@@ -101,6 +102,16 @@ class TransactionRoot:
         for key, value in attributes.items():
             self._transaction.set_data(key, value)
 
+    def ran(self, function: Any) -> None:
+        profile = getattr(self._transaction, "_profile", None)
+        # An integration that stays on, such as Django's, may have asked the thread itself.
+        if profile is None or profile.active_thread_id is not None:
+            return
+        thread = thread_of(profile, function)
+        if thread is not None:
+            profile.active_thread_id = int(thread)
+            self._transaction.set_data("thread.id", thread)
+
     def ended(self, at: float, until: float, failure: BaseException | None) -> None:
         self._ended = at
         transaction = self._transaction
@@ -171,6 +182,9 @@ class UnsampledRoot:
 
     def keep(self, rate: float) -> None:
         """Nothing: it was not recorded."""
+
+    def ran(self, function: Any) -> None:
+        """Nothing: it is not sent."""
 
     def ended(self, at: float, until: float, failure: BaseException | None) -> None:
         """Nothing: it is not sent."""

@@ -38,6 +38,9 @@ class Root(Protocol):
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Attach what describes the request."""
 
+    def ran(self, function: Any) -> None:
+        """Say which function served the request: a profile is to show its thread."""
+
     def ended(self, at: float, until: float, failure: BaseException | None) -> None:
         """Say that the request ended before: what has been done since is a child span, `asgi.background`.
 
