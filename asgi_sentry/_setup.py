@@ -24,6 +24,7 @@ from asgi_sentry._middleware.headers import HeaderScrubbingMiddleware
 from asgi_sentry._middleware.layer import Layer, check_app, look_down_again
 from asgi_sentry._middleware.root import SentryMiddleware
 from asgi_sentry._middleware.sampling import PathSamplingMiddleware
+from asgi_sentry._middleware.spans import SpannedLayer, wants_middleware_spans
 from asgi_sentry._middleware.user import UserContextMiddleware
 from asgi_sentry._paths import DEFAULT_EXCLUDE
 from asgi_sentry._sampling.redis.shared import SharedLimits
@@ -166,9 +167,12 @@ def compose(app: ASGIApp, *layers: LayerLike) -> ASGIApp:
         TypeError: `app` is no ASGI3 app, or a layer can't be called or returns none.
     """
     check_app(app, "compose")
+    spans = any(map(wants_middleware_spans, layers))
     for layer in reversed(layers):
         app = _applied(layer, app)
         check_app(app, f"the result of {_name(layer)}")
+        if spans and not isinstance(app, Layer):
+            app = SpannedLayer(app)
     return app
 
 

@@ -35,6 +35,8 @@ class SentryMiddleware(Layer):
             request is routed; where it returns nothing, the name is the route's.
         report_failed_responses: report a response with one of the failed statuses for itself, once, where no error
             was reported or ignored for its request.
+        middleware_spans: have a span, `middleware.asgi`, for each layer of other people's that is given to the same
+            `compose`. Of those within a framework's own stack nobody knows without patching it.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or the status codes are no container.
@@ -49,6 +51,7 @@ class SentryMiddleware(Layer):
         websockets: str = "handshake",
         name: str | Callable[[Mapping[str, Any]], Any] = "route",
         report_failed_responses: bool = False,
+        middleware_spans: bool = False,
     ) -> None:
         if not isinstance(failed_request_status_codes, Container) or isinstance(failed_request_status_codes, str):
             raise TypeError(
@@ -65,4 +68,5 @@ class SentryMiddleware(Layer):
             name=name,
             report_failed_responses=bool(report_failed_responses),
         )
+        self.middleware_spans = bool(middleware_spans)  # `compose` looks for it
         super().__init__(app, Plan(root=policy))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _PARTS = re.compile(r"([&;])")
 # What is shown of a request's head. Servers take 64 KB of headers, some any number; no program needs as much.
 _MOST, _MOST_CHARACTERS = 200, 65_536  # headers, or cookies; characters of all headers
+MOST_LOOKED_AT = 8_192  # headers in which cookies and secrets are looked for
 LONGEST, _LONGEST_NAME = 16_384, 256  # characters of one header, cookie or query; and of a name
 
 
@@ -46,10 +48,11 @@ def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     No more are looked at than any program sends: what is over is left out, and how much that was is told.
     """
     values: dict[str, list[str]] = {}
-    others = size = 0
-    for number, (name, value) in enumerate(pairs):
+    given = list(pairs)
+    others, size = max(len(given) - _MOST, 0), 0
+    for name, value in given[:_MOST]:
         size += len(name) + len(value)
-        if number >= _MOST or (size > _MOST_CHARACTERS and len(value) <= LONGEST):
+        if size > _MOST_CHARACTERS and len(value) <= LONGEST:
             others += 1
             continue
         key = name.decode("latin-1").lower()
@@ -65,7 +68,7 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The cookies among raw ASGI headers by name; no more of them than browsers keep."""
     cookies: dict[str, str] = {}
     others = 0
-    for header, raw in pairs:
+    for header, raw in islice(pairs, MOST_LOOKED_AT):
         if header.lower() == b"cookie":
             if len(raw) > _MOST_CHARACTERS or len(cookies) >= _MOST:
                 others += raw.count(b";") + 1

@@ -18,6 +18,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_cut
+from asgi_sentry._scrubbing.headers import MOST_LOOKED_AT
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED, MAYBE
 from asgi_sentry._scrubbing.taint.strength import STRONG, WEAK, strength
 from asgi_sentry._scrubbing.taint.taint import MAX_VALUES, MIN_LENGTH, Taint
@@ -46,7 +47,7 @@ _NAME_FIELDS = ("name", "key", "field")
 
 
 class TooManyError(Exception):
-    """A body has more members than are looked at."""
+    """There are more headers, fields of a query or members of a body than are looked at."""
 
 
 def collect_taint(
@@ -121,7 +122,9 @@ def _texts_of(raw: bytes) -> list[str]:
 
 def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Ruleset) -> Iterator[str]:
     meaning = keys.keys.meaning
-    for name, raw in headers:
+    for number, (name, raw) in enumerate(headers):
+        if number >= MOST_LOOKED_AT:
+            raise TooManyError
         lower = name.lower()
         if lower in _AUTHORIZATION:
             for text in _texts_of(raw):
