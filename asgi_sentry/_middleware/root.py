@@ -68,5 +68,5 @@ class SentryMiddleware(Layer):
             name=name,
             report_failed_responses=bool(report_failed_responses),
         )
-        self.middleware_spans = bool(middleware_spans)  # `compose` looks for it
+        self.middleware_spans: bool = bool(middleware_spans)  # `compose` looks for it
         super().__init__(app, Plan(root=policy))
