@@ -211,6 +211,7 @@ def _event(random: Random) -> dict:
 def gate(turns: int) -> dict[str, Spread]:
     """What the regression gate looks at: by name, the ratios of the turns. None of Relay where it is not installed."""
     scrubber, sdk, relay = Scrubber(), EventScrubber(recursive=True), _relay()
+    scrubber.ruleset.texts.ready()  # as in a process that has served for a second
     taint, captured = make_taint(scrubber), capture()
     found = {}
     for name, make in (("scrubbing", _event), ("captured", lambda random: another(captured, random))):

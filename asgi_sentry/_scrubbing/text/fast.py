@@ -34,6 +34,8 @@ _NARROWER = {
     (b"cc", "pair"): rb"[cC][cC][_. \-]?[nN]",
     (b"0.0", "shape"): rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
 }
+_RUN = 16  # characters; for runs of so many or more, this is narrower than all runs
+_RUN_PATTERN = rb"(?:^|[^\w\-])(?:[0-9_\-]{0,3}[A-Za-z][\w\-]{12}|[0-9_\-]{4,7}[A-Za-z][\w\-]{8}|[0-9_\-]{8,}[A-Za-z])"
 _FEWEST, _DENSEST = 256, 24  # matches, and characters for each, beyond which all is looked at without Hyperscan
 # What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A program has a few sets of
 # rules; what comes after these is compiled for itself.
@@ -248,6 +250,10 @@ def _pattern(gate: Gate) -> tuple[bytes, bool]:
         return re.escape(literal), True
     if mask == "text":
         return re.escape(literal), False
-    if mask == "run":  # once for each run
+    if (
+        mask == "run"
+    ):  # once for each run that has a letter; what stands behind the first one is as long as it has to be
+        if len(literal) == _RUN:
+            return _RUN_PATTERN, False
         return rb"(?:^|[^\w\-])[\w\-]{%d}" % len(literal), False
     return b"".join(_CLASSES.get(byte) or re.escape(bytes([byte])) for byte in literal), False

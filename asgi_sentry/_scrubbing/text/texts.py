@@ -83,6 +83,10 @@ class TextRules:
         own = {text: hit for text, hit in hits.items() if text in texts or text in names}
         return Look(own, dashed=dashed, fixed={text: hits[text] for text in fixed if text in hits})
 
+    def ready(self) -> bool:
+        """Wait until Hyperscan is ready, where it is installed; whether it is."""
+        return isinstance(self._gates, FastGates) and self._gates.ready()
+
     def scrubbed(self, text: str) -> tuple[str, list[str]]:
         """One text with its secrets redacted, and the ids of the rules that did it."""
         return self._scrubbed(self._suspects([text], text)).get(text, (text, []))
