@@ -51,7 +51,7 @@ class SentryMiddleware(Layer):
         websockets: str = "handshake",
         name: str | Callable[[Mapping[str, Any]], Any] = "route",
         report_failed_responses: bool = False,
-        middleware_spans: bool = False,
+        middleware_spans: bool = False,  # `compose` reads it of the layer that it is given, before there is a root
     ) -> None:
         if not isinstance(failed_request_status_codes, Container) or isinstance(failed_request_status_codes, str):
             raise TypeError(
@@ -68,5 +68,4 @@ class SentryMiddleware(Layer):
             name=name,
             report_failed_responses=bool(report_failed_responses),
         )
-        self.middleware_spans: bool = bool(middleware_spans)  # `compose` looks for it
         super().__init__(app, Plan(root=policy))
