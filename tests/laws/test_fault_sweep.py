@@ -28,6 +28,7 @@ OUTERMOST = {
     "FastGates._compile",
     "GuardedInstance.capture_envelope",
     "GuardedInstance.flush",
+    "GuardedInstance.is_healthy",
 }
 SECRET = "qHd7wLmPz3xVbN5k"
 PASSWORD = "Tr0ub4dor&3x"
