@@ -37,11 +37,21 @@ MODULES: dict[str, tuple[str, ...]] = {
     "_request/user.py": ("tests/request/test_user.py",),
     "_paths.py": ("tests/test_paths.py",),
     "_sampling/limits.py": ("tests/sampling/test_limits.py",),
-    "_sampling/budgets.py": ("tests/sampling/test_budgets.py",),
+    "_sampling/budgets.py": ("tests/sampling/test_budgets.py", "tests/sampling/test_spending.py"),
     "_scrubbing/keys.py": ("tests/scrubbing/test_keys.py",),
-    "_scrubbing/taint.py": ("tests/scrubbing/test_taint.py",),
-    "_scrubbing/tree/walk.py": ("tests/scrubbing/tree", "tests/scrubbing/test_properties.py"),
-    "_exit/door.py": ("tests/exit/test_door.py", "tests/exit/test_transport.py"),
+    "_scrubbing/taint/taint.py": ("tests/scrubbing/taint",),
+    "_scrubbing/taint/finder.py": ("tests/scrubbing/taint",),
+    "_scrubbing/taint/gate.py": ("tests/scrubbing/taint",),
+    "_scrubbing/taint/normal.py": ("tests/scrubbing/taint",),
+    "_scrubbing/taint/sources.py": ("tests/scrubbing/taint",),
+    "_scrubbing/taint/strength.py": ("tests/scrubbing/taint",),
+    "_scrubbing/tree/walk.py": ("tests/scrubbing/tree", "tests/scrubbing/sentry", "tests/scrubbing/test_properties.py"),
+    "_exit/door.py": (
+        "tests/exit/test_door.py",
+        "tests/exit/test_transport.py",
+        "tests/exit/test_attachments.py",
+        "tests/exit/test_clients.py",
+    ),
 }
 """What is mutated, and the tests that mirror it."""
 

@@ -1,0 +1,174 @@
+"""What a key says about its value, told by the words it is made of, however it is asked."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, Keys, compact, trie, words
+from tests.strategies import PLAIN_KEYS, SECRET_KEYS
+
+KEYS = Keys()
+
+TOLD = {
+    DENIED: """password Password userPassword user_password2 X-Api-Key xApiKey accessToken connect.sid PHPSESSID cookie
+        Set-Cookie set_cookies pin pin_code sid card cvv iban signature passphrase credential credentials SECRET_KEY
+        aws_secret_access_key private_key HTTP_AUTHORIZATION refresh-token""",
+    ADDRESS: "client_ip X-Forwarded-For remote_addr ip ips real_ip X-Real-IP server_ipaddress ip_address",
+    COOKIES: "cookies request_cookies",
+    MAYBE: "key Key KEY",
+    PLAIN: """author monkey tokenizer keys primary_key cache_key sort_key token_count max_tokens tokens password_length
+        password_policy auth_type auth_method session_state status version build_version token_version state code
+        otp_attempts gpio_pin spin CallSid card_last4 cvc_check iban_last4 tokens_per_second number_of_tokens
+        tokenExpiresIn 0x12ab34cd 123456 secret_name secret_arn public_key etag url zip ship tip""",
+}
+CASES = [(meaning, key) for meaning, keys in TOLD.items() for key in keys.split()]
+
+
+@pytest.mark.parametrize(("meaning", "key"), CASES)
+def test_a_key_says(meaning: int, key: str) -> None:
+    assert KEYS[key] == meaning
+    assert KEYS[key.encode()] == meaning
+    assert KEYS[f"{'y' * 300}.{key}"] == KEYS[f"y.{key}"]  # what it ends with is what it is about
+
+
+@pytest.mark.parametrize("key", [None, 7, 1.5, True, ("password",), frozenset({"password"})])
+def test_what_is_no_text_says_nothing(key: object) -> None:
+    assert KEYS[key] == PLAIN
+    assert KEYS.told({key}) == {}
+
+
+keys = st.one_of(
+    st.sampled_from([*SECRET_KEYS, *PLAIN_KEYS, *(key for _, key in CASES)]),
+    st.lists(st.sampled_from(["user", "token", "ip", "cookies", "Key", "count", "2", "max", "é"]), max_size=4).map(
+        "_".join
+    ),
+    st.text(max_size=12),
+)
+
+
+@given(st.sets(st.one_of(keys, keys.map(lambda key: key.encode("latin-1", "replace")), st.integers()), max_size=12))
+def test_keys_asked_together_say_what_each_says(asked: set[object]) -> None:
+    assert KEYS.told(asked) == {key: KEYS[key] for key in asked if KEYS[key]}
+
+
+@given(keys)
+def test_a_name_in_a_text_says_what_the_key_does(key: str) -> None:
+    for _ in range(2):  # remembered the second time
+        assert KEYS.meaning(key) == KEYS[key]
+        shown = PLAIN if KEYS[key] == MAYBE else KEYS[key]  # `key` in a list of names stands beside no value
+        assert KEYS.of_shown(key) == shown
+        assert KEYS.of_shown(f"'{key}'") == shown
+        assert KEYS.of_shown(f'b"{key}"') == shown
+
+
+def test_a_name_that_is_far_too_long_says_nothing() -> None:
+    assert KEYS.of_shown("x" * 195 + "_pwd") == DENIED
+    assert KEYS.of_shown("x" * 300 + "_pwd") == PLAIN
+
+
+@given(st.lists(keys, max_size=8), keys)
+def test_what_is_remembered_changes_nothing(others: list[str], key: str) -> None:
+    told = Keys()
+    before = told[key]
+    told.remember({each for each in others if not told[each]})
+    told.keep({each: told[each] for each in others if told[each]})
+    assert told[key] == before == KEYS[key]
+    assert told.plain.isdisjoint(told.special)
+
+
+def test_what_is_remembered_is_bounded_in_number_and_length() -> None:
+    told = Keys()
+    told.remember({f"a{number}" for number in range(5000)})
+    told.remember({"one more"})
+    assert len(told.plain) == 4096
+    assert "one more" not in told.plain
+    told.keep({f"token{number}": DENIED for number in range(5000)})
+    assert len(told.special) == 4096
+    short = Keys()
+    short.remember({"a" * 81, "b" * 80, b"bytes", 7})
+    assert short.plain == {"b" * 80}
+    before = len(short.special)
+    short.keep({"token" * 20: DENIED, 7: DENIED, "token": DENIED, b"token": DENIED})
+    assert len(short.special) == before + 2
+
+
+@pytest.mark.parametrize("spelling", ["customer_no", "customerNo", "X-Customer-No", "CUSTOMER.NO", "my_customer_no_2"])
+def test_own_terms_are_denied_in_every_spelling_and_win(spelling: str) -> None:
+    own = Keys(deny=("customer-no", "max_tokens"))
+    assert own[spelling] == DENIED
+    assert KEYS[spelling] == PLAIN
+    assert own["max_tokens"] == DENIED
+    assert own["customer"] == PLAIN
+    assert own.own_stems == ("customer", "tokens")
+
+
+def test_own_terms_beyond_ascii_and_with_digits_are_found_together_as_alone() -> None:
+    own = Keys(deny=("mot_de_passé", "k8s"))
+    asked: set[object] = {"MOT_DE_PASSÉ", "motDePassé", "k8s", "K8S_x", "k9s", "x"}
+    assert own.told(asked) == dict.fromkeys(asked - {"k9s", "x"}, DENIED)
+
+
+def test_allowed_keys_are_allowed_as_a_whole() -> None:
+    own = Keys(allow=("session-color", "token"))
+    assert [own[key] for key in ("session_color", "sessionColor", "token", "Token")] == [PLAIN] * 4
+    assert [own[key] for key in ("my_token", "session")] == [DENIED] * 2
+
+
+@pytest.mark.parametrize(
+    ("key", "counts"),
+    [
+        ("token_budget", True),
+        ("time_to_first_token", True),
+        ("token_id", True),
+        (b"token_id", True),
+        ("token", False),
+        ("access_token_count", False),
+        ("pin", False),
+        ("api_key", False),
+        (7, False),
+        ("", False),
+    ],
+)
+def test_a_number_under_what_is_counted_is_a_count(key: object, counts: bool) -> None:
+    assert KEYS.counts(key) == counts
+    assert KEYS.spares(key, 512) == counts
+    assert not KEYS.spares(key, None)
+    assert not KEYS.spares(key, b"512")
+
+
+def test_own_terms_hold_no_counts() -> None:
+    assert not Keys(deny=("token_budget",)).counts("token_budget")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stays"),
+    [
+        ("password", "********", True),
+        ("password", "", False),
+        ("PWD", "/srv/app", True),
+        ("pwd", "/srv/app", False),
+        ("PWD", "hunter2", False),
+        ("secrets", "read", True),
+        ("password", "read", False),
+        ("signature", "-----BEGIN PGP SIGNATURE-----", True),
+        ("card", {"brand": "visa"}, True),
+        ("password", {"brand": "visa"}, False),
+        ("card", 4, True),
+        ("card", 4111111111111111, False),
+        ("password", ["This field is required."], True),
+        ("password", ["hunter2"], False),
+        ("password", [], False),
+    ],
+)
+def test_what_says_nothing_stays_under_a_denied_key(key: str, value: object, stays: bool) -> None:
+    assert KEYS.spares(key, value) == stays
+
+
+def test_words_of_a_key() -> None:
+    assert words("userPassword2") == ["user", "password", "2"]
+    assert words("X-HTTPServer_key") == ["x", "http", "server", "key"]
+    assert compact("X-Api-Key") == compact("x_api_key") == compact("xApiKey") == "xapikey"
+    assert trie(["ab", "ac", "b", ""]) == ""
+    assert trie(["ab", "ac", "b"]) == "(?:a(?:b|c)|b)"
