@@ -10,7 +10,7 @@ from asgi_sentry._sdk.lane import DirectTransaction
 from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
 from asgi_sentry._sdk.profiles import thread_of
-from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, on_the_spans_clock
+from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, SpanOfRoot, on_the_spans_clock
 from asgi_sentry._sdk.unsent import silence
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from asgi_sentry._sdk.trace import TraceContext
 
 
-class TransactionRoot:
+class TransactionRoot(SpanOfRoot):
     """Classic mode, sampled, or recorded until its end decides."""
 
-    __slots__ = ("_ended", "_reason", "_transaction", "_view")
+    __slots__ = ("_ended", "_reason", "_view")
     recording = True
     may_be_decided_late = has_request_section = hides_its_trace = True
 
@@ -55,7 +55,7 @@ class TransactionRoot:
             sampled=sampled,
         )
         transaction.view = view
-        self._transaction, self._view, self._reason = transaction, view, reason
+        self._span, self._view, self._reason = transaction, view, reason
         if not sampled or not view.profiled:
             # All that `start_transaction` would do yet, at a quarter of its cost. One that is not sampled, but may be
             # kept at its end, goes on as `-0` to whom it calls, and yet its spans are recorded.
@@ -76,45 +76,36 @@ class TransactionRoot:
 
     @property
     def sampled(self) -> bool:
-        return bool(self._transaction.sampled)
-
-    @property
-    def name(self) -> str:
-        name: str = self._transaction.name
-        return name
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self._transaction.name = name
+        return bool(self._span.sampled)
 
     @property
     def source(self) -> str:
-        return str(getattr(self._transaction.source, "value", self._transaction.source))
+        return str(getattr(self._span.source, "value", self._span.source))
 
     @source.setter
     def source(self, source: str) -> None:
-        self._transaction.source = source
+        self._span.source = source
 
     def set_status(self, status: int) -> None:
-        self._transaction.set_http_status(status)
+        self._span.set_http_status(status)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         for key, value in attributes.items():
-            self._transaction.set_data(key, value)
+            self._span.set_data(key, value)
 
     def ran(self, function: Any) -> None:
-        profile = getattr(self._transaction, "_profile", None)
+        profile = getattr(self._span, "_profile", None)
         # An integration that stays on, such as Django's, may have asked the thread itself.
         if profile is None or profile.active_thread_id is not None:
             return
         thread = thread_of(profile, function)
         if thread is not None:
             profile.active_thread_id = int(thread)
-            self._transaction.set_data("thread.id", thread)
+            self._span.set_data("thread.id", thread)
 
     def ended(self, at: float, until: float, failure: BaseException | None) -> None:
         self._ended = at
-        transaction = self._transaction
+        transaction = self._span
         at_ns = on_the_spans_clock(at)
         so_far = (at_ns - transaction._start_timestamp_monotonic_ns) / 1e9
         end = transaction.start_timestamp + timedelta(seconds=so_far)
@@ -138,29 +129,29 @@ class TransactionRoot:
     def finish(self, exc: BaseException | None) -> None:
         if self._ended is not None:  # it takes its end from this clock
             ago = time.monotonic() - self._ended
-            self._transaction._start_timestamp_monotonic_ns += int(ago * 1e9)
+            self._span._start_timestamp_monotonic_ns += int(ago * 1e9)
         if self.sampled:
-            self._transaction.__exit__(type(exc) if exc is not None else None, exc, None)
+            self._span.__exit__(type(exc) if exc is not None else None, exc, None)
         else:
             self.drop(self._reason)
 
     def keep(self, rate: float) -> None:
-        transaction = self._transaction
+        transaction = self._span
         transaction.sampled, transaction.sample_rate = True, rate
         if transaction._baggage is not None:  # as it was when somebody was called; this is for the envelope
             items = {**transaction._baggage.sentry_items, "sampled": "true", "sample_rate": str(rate)}
             transaction._baggage = Baggage(items, mutable=transaction._baggage.mutable)
 
     def drop(self, reason: str) -> None:
-        recorder = self._transaction._span_recorder
+        recorder = self._span._span_recorder
         spans = len(recorder.spans) if recorder is not None else 0
         self.discard()
         self._view.lose(reason, "transaction")
         self._view.lose(reason, "span", spans + 1)
 
     def discard(self) -> None:
-        silence(self._transaction)
-        self._transaction.__exit__(None, None, None)
+        silence(self._span)
+        self._span.__exit__(None, None, None)
 
 
 class UnsampledRoot:

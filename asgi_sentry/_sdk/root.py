@@ -63,6 +63,23 @@ class Root(Protocol):
         """Take it back as if it had never been started."""
 
 
+class SpanOfRoot:
+    """A root that is a span of the SDK's, which keeps its name."""
+
+    __slots__ = ("_span",)
+    _span: Any
+
+    @property
+    def name(self) -> str:
+        """Of the request, as it stands."""
+        name: str = self._span.name
+        return name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._span.name = name
+
+
 BACKGROUND = "asgi.background"
 """The op of what is done for a request after its response has ended."""
 

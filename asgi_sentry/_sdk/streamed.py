@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._sdk.names import NoOpStreamedSpan, StreamedSpan, traces
 from asgi_sentry._sdk.options import ORIGIN
-from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN
+from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, SpanOfRoot
 from asgi_sentry._sdk.unsent import silence
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from asgi_sentry._sdk.trace import TraceContext
 
 
-class StreamedRoot:
+class StreamedRoot(SpanOfRoot):
     """Streaming mode: the segment, sampled or not."""
 
-    __slots__ = ("_end", "_segment", "sampled")
+    __slots__ = ("_end", "sampled")
     may_be_decided_late = has_request_section = False
     hides_its_trace = True
 
@@ -62,40 +62,31 @@ class StreamedRoot:
         }
         # Built by hand, since the public `start_span` rolls the dice itself and can't be told the decision.
         if sampled:
-            self._segment = StreamedSpan(**shared)
+            self._span = StreamedSpan(**shared)
         else:
             # Without a name: the baggage would carry it, and it is none until the request is routed.
-            self._segment = NoOpStreamedSpan(**{**shared, "name": None}, sampled=False, unsampled_reason=reason)
-
-    @property
-    def name(self) -> str:
-        name: str = self._segment.name
-        return name
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self._segment.name = name
+            self._span = NoOpStreamedSpan(**{**shared, "name": None}, sampled=False, unsampled_reason=reason)
 
     @property
     def source(self) -> str:
-        return str(self._segment._attributes.get("sentry.segment.name.source", "custom"))
+        return str(self._span._attributes.get("sentry.segment.name.source", "custom"))
 
     @source.setter
     def source(self, source: str) -> None:
-        self._segment.set_attribute("sentry.segment.name.source", source)
+        self._span.set_attribute("sentry.segment.name.source", source)
 
     def set_status(self, status: int) -> None:
-        self._segment.set_attribute("http.response.status_code", status)
-        self._segment.status = "error" if status >= 400 else "ok"  # as the SDK maps it
+        self._span.set_attribute("http.response.status_code", status)
+        self._span.status = "error" if status >= 400 else "ok"  # as the SDK maps it
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        self._segment.set_attributes(dict(attributes))
+        self._span.set_attributes(dict(attributes))
 
     def ran(self, function: Any) -> None:
         """Nothing: what is profiled all along has no samples of a request's own."""
 
     def ended(self, at: float, until: float, failure: BaseException | None) -> None:
-        segment: Any = self._segment
+        segment: Any = self._span
         ago = time.monotonic() - at
         so_far = (time.perf_counter_ns() - segment._start_timestamp_monotonic_ns) / 1e9
         self._end = segment._start_timestamp + timedelta(seconds=so_far - ago)
@@ -111,9 +102,9 @@ class StreamedRoot:
 
     def finish(self, exc: BaseException | None) -> None:
         if exc is not None:
-            self._segment.status = "error"
-        self._segment.end(self._end)
-        segment: Any = self._segment
+            self._span.status = "error"
+        self._span.end(self._end)
+        segment: Any = self._span
         segment._scope = None  # its segment is itself, so that it would hold the scope until it is collected
 
     def keep(self, rate: float) -> None:
@@ -124,4 +115,4 @@ class StreamedRoot:
         self.finish(None)
 
     def discard(self) -> None:
-        silence(self._segment)
+        silence(self._span)
