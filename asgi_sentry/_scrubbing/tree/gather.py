@@ -101,7 +101,7 @@ class Tree:
         self.containers.append(value)
         self.above.append((-1, root))
 
-    def gather(self, plain: set[Any]) -> None:  # noqa: C901 - in line is what is usual
+    def gather(self, plain: set[Any]) -> None:
         """Go through all containers.
 
         Args:
@@ -115,46 +115,30 @@ class Tree:
         odd, shared, met, size = self.odd, self.shared, self.numbers.setdefault, len(work)
         say_nothing, only_texts = plain.issuperset, _STRINGS.issuperset
         for number, source in enumerate(work):  # which grows meanwhile
-            if source.__class__ is dict:
-                if not say_nothing(source):
-                    odd.append(number)
-                if only_texts(map(type, source.values())):
-                    extend(source.values())
-                    ends.append(len(texts))
-                    continue
-                for key, value in source.items():
-                    cls = value.__class__
-                    if cls is str:
-                        append(value)
-                    elif cls is dict or cls is list:
-                        at = met(id(value), size)
-                        if at != size:
-                            shared.append((number, key, at))
-                            continue
-                        push(value)
-                        note((number, key))
-                        size += 1
-                    elif cls not in SCALARS:
-                        size = self._rarer(cls, value, number, key, size)
-            elif only_texts(map(type, source)):
-                extend(source)
-            else:
-                for key, value in enumerate(source):
-                    cls = value.__class__
-                    if cls is str:
-                        append(value)
-                    elif cls is dict or cls is list:
-                        at = met(id(value), size)
-                        if at != size:
-                            shared.append((number, key, at))
-                            continue
-                        if cls is list and is_pair(value):
-                            self.pairs.append(size)
-                        push(value)
-                        note((number, key))
-                        size += 1
-                    elif cls not in SCALARS:
-                        size = self._rarer(cls, value, number, key, size)
+            is_dict = source.__class__ is dict
+            if is_dict and not say_nothing(source):
+                odd.append(number)
+            values = source.values() if is_dict else source
+            if only_texts(map(type, values)):
+                extend(values)
+                ends.append(len(texts))
+                continue
+            for key, value in source.items() if is_dict else enumerate(source):
+                cls = value.__class__
+                if cls is str:
+                    append(value)
+                elif cls is dict or cls is list:
+                    at = met(id(value), size)
+                    if at != size:
+                        shared.append((number, key, at))
+                        continue
+                    if cls is list and not is_dict and is_pair(value):
+                        self.pairs.append(size)
+                    push(value)
+                    note((number, key))
+                    size += 1
+                elif cls not in SCALARS:
+                    size = self._rarer(cls, value, number, key, size)
             ends.append(len(texts))
         if shared and not self._is_finite():
             raise NotPlainError
