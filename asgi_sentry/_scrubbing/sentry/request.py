@@ -10,28 +10,30 @@ from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import IN_COOKIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.sentry.schema import Action
     from asgi_sentry._scrubbing.tree.walk import Walk
 
 _URLS = frozenset({"referer", "location", "origin"})  # headers
 
 
-def _query(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
-    if value.__class__ is str:
-        value, hit = query_scrubbed(value, walk.ruleset)
-        holder[key] = value
-        if hit:
-            walk.notes.add(place, key, PASSWORD)
-    walk.add(value, holder, key, place)
+def _scrubbed_by(scrub: Callable[[str, Ruleset], tuple[str, bool]]) -> Action:
+    """An action for a text that is first scrubbed as what it is, which names its parts, and then as any text."""
+
+    def action(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
+        if value.__class__ is str:
+            value, hit = scrub(value, walk.ruleset)
+            holder[key] = value
+            if hit:
+                walk.notes.add(place, key, PASSWORD)
+        walk.add(value, holder, key, place)
+
+    return action
 
 
-def _url(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
-    if value.__class__ is str:
-        value, hit = url_scrubbed(value, walk.ruleset)
-        holder[key] = value
-        if hit:
-            walk.notes.add(place, key, PASSWORD)
-    walk.add(value, holder, key, place)
+_query, _url = _scrubbed_by(query_scrubbed), _scrubbed_by(url_scrubbed)
 
 
 def _cookies(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
