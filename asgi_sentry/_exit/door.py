@@ -247,7 +247,7 @@ def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> N
 def _taint_around() -> Taint | None:
     """What is secret of the request on whose behalf an item is sent that has no room for a tag."""
     record = current()
-    return record.report().taint() if record is not None else lately.taint()
+    return record.report().secrets.taint() if record is not None else lately.taint()
 
 
 def event_hook(user_hook: Hook, door: Door) -> Hook:

@@ -330,13 +330,13 @@ class RequestRecord(Facts):
         """What is logged of a failure later, by a server say, is scrubbed by this request's secrets."""
         if self.told or self.failed:
             try:
-                lately.note_failed(report.taint())
+                lately.note_failed(report.secrets.taint())
             except Exception as exc:
                 faults.note("keeping a failed request's secrets", exc, "late logs of it are not scrubbed by them")
 
     def taint(self) -> Taint:
         """The secrets that came in with it, by value."""
-        return self.report().taint()
+        return self.report().secrets.taint()
 
     def _count_failed_response(self) -> None:
         """A failed response, and no exception in sight: the framework answered after its `except` block, or meant it.

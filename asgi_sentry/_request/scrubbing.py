@@ -1,0 +1,150 @@
+"""How an item of a request is scrubbed: by key, by value, and by the secrets that the request came with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._request.identity import Identity
+from asgi_sentry._request.secrets import Secrets
+from asgi_sentry._request.tag import Settled, image
+
+if TYPE_CHECKING:
+    from asgi_sentry._request.facts import Facts
+    from asgi_sentry._scrubbing import Scrubber
+
+_CUT = ["!limit", "x"]  # the remark of a value that was cut off
+
+
+class Scrubbing:
+    """Scrubs what is sent of one request."""
+
+    __slots__ = ("_identity", "secrets")
+
+    def __init__(self, facts: Facts) -> None:
+        self.secrets = Secrets(facts)
+        self._identity = Identity(facts, self.secrets)
+
+    def clean_event(
+        self,
+        event: dict[str, Any],
+        settled: Settled | None = None,
+        *,
+        scrubber: Scrubber | None = None,
+        owned: bool = False,
+    ) -> None:
+        """Scrub an event or a transaction of this request in place, by key, by value and by taint.
+
+        Args:
+            event: whose every part is scrubbed, but for what is as it was when it was
+            settled: scrubbed before.
+            scrubber: of the door that it leaves by; the default is that of the request's own client.
+            owned: whether nobody else has it, or anything in it.
+        """
+        scrubber = self.secrets.scrubber if scrubber is None else scrubber
+        if settled is not None and settled.taint is self.secrets.taint() and settled.scrubber is scrubber:
+            changed = settled.changed(event)
+            if changed:
+                part = {**changed}
+                self.clean_event(part, scrubber=scrubber)
+                for field in changed.keys() - part.keys():
+                    del event[field]
+                _merge(part, event)
+            return
+        decided, doubted = self._identity.take_out_decided(event)
+        secrets: list[str] = []
+        sections = self.secrets.sections(scrubber)
+        scrubber.scrub_event(event, taint=self.secrets.taint(), sections=sections, secrets=secrets, owned=owned)
+        self.secrets.learn(secrets)
+        if doubted is not None and event["user"].get("id") != doubted:
+            _take_out(event, "user", "id")
+            _take_out(event, "_meta", "user", "id")
+            self._identity.drop_id()
+        if decided:
+            event["user"] = {**decided, **event.get("user", {})}
+        self._mark_cut(event)
+
+    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled:
+        """Scrub an event in place, and remember what it looks like then."""
+        self.clean_event(event, scrubber=scrubber, owned=True)
+        contexts = event.get("contexts") or {}
+        trace = contexts.get("trace")
+        if isinstance(trace, dict) and "dynamic_sampling_context" in trace:  # the SDK takes it out after the hook
+            trace = {key: value for key, value in trace.items() if key != "dynamic_sampling_context"}
+            return Settled(image({**event, "contexts": {**contexts, "trace": trace}}), self.secrets.taint(), scrubber)
+        return Settled(image(event), self.secrets.taint(), scrubber)
+
+    def clean_telemetry(
+        self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
+    ) -> list[dict[str, Any]]:
+        """Logs, metrics or streamed spans of this request, scrubbed, in their wire form.
+
+        Args:
+            kind: the type of the envelope item.
+            entries: of the item's batch.
+            scrubber: of the door that they leave by; the default is that of the request's own client.
+        """
+        scrubber = self.secrets.scrubber if scrubber is None else scrubber
+        decided: list[dict[str, Any]] = []
+        for entry in entries:
+            attributes = entry.get("attributes") or {}
+            names = self._identity.attributes()
+            kept = {name: attributes.pop(name) for name, value in names if _holds(attributes.get(name), value)}
+            decided.append(kept)
+        secrets: list[str] = []
+        payload = scrubber.scrub_item(kind, {"items": entries}, taint=self.secrets.taint(), secrets=secrets)
+        self.secrets.learn(secrets)
+        cleaned: list[dict[str, Any]] = payload["items"]
+        for entry, kept in zip(cleaned, decided, strict=True):
+            if kept:
+                entry["attributes"] = {**entry.get("attributes", {}), **kept}
+        return cleaned
+
+    def _mark_cut(self, event: dict[str, Any]) -> None:
+        """Say of a body that was cut off that it was, and how long it is.
+
+        As Sentry says it of any value: https://develop.sentry.dev/sdk/data-model/event-payloads/#meta-information
+        """
+        body, request = self.secrets.parsed, event.get("request")
+        if body is None or not body.truncated or not isinstance(request, dict) or "data" not in request:
+            return
+        meta = event
+        for key in ("_meta", "request", "data", ""):
+            meta = meta.setdefault(key, {})
+        meta.setdefault("len", self.secrets.body_length())
+        if _CUT not in (remarks := meta.get("rem") or ()):
+            meta["rem"] = [*remarks, _CUT]
+
+
+def _merge(part: dict[str, Any], event: dict[str, Any]) -> None:
+    """Put the fields of a part back into its event; what was said of others in `_meta` stays."""
+    meta = part.pop("_meta", None)
+    event.update(part)
+    pending = []
+    if meta:
+        pending.append((meta, event.setdefault("_meta", {})))
+    while pending:
+        more, said = pending.pop()
+        for key, value in more.items():
+            if isinstance(value, dict) and isinstance(said.get(key), dict):
+                pending.append((value, said[key]))
+            else:
+                said[key] = value
+
+
+def _take_out(holder: dict[str, Any], *path: str) -> None:
+    """Take out what stands at a path, and each container that it leaves empty."""
+    above: list[tuple[dict[str, Any], str]] = []
+    for step in path:
+        above.append((holder, step))
+        inner = holder.get(step)
+        if inner is None:
+            return
+        holder = inner
+    for container, step in reversed(above):
+        del container[step]
+        if container:
+            return
+
+
+def _holds(attribute: Any, value: Any) -> bool:
+    return isinstance(attribute, dict) and attribute.get("value") == value
