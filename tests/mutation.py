@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -66,11 +66,21 @@ class Mutant:
     module: str
     line: int
     change: str
-    tree: ast.Module
+    node: int
+    """The number of the node that is changed, in the order of `ast.walk`."""
+    which: int
+    """The number of the change among those of the node."""
 
     @property
     def name(self) -> str:
         return f"asgi_sentry/{self.module}:{self.line}: {self.change}"
+
+    def tree(self) -> ast.Module:
+        """The module with the change in it; made when it is asked for, since a sample of trees fills a gigabyte."""
+        tree = _numbered(self.module)
+        node = next(node for node in ast.walk(tree) if node._number == self.node)  # type: ignore[attr-defined]
+        _, change = list(changes(node))[self.which]
+        return _with(tree, self.node, change)
 
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -176,18 +186,20 @@ def _decides(tree: ast.Module) -> Iterator[ast.AST]:
                 waiting.append(child)
 
 
-def mutants(module: str) -> list[Mutant]:
-    """All of a module, in the order of its lines."""
+def _numbered(module: str) -> ast.Module:
     tree = ast.parse((ROOT / "asgi_sentry" / module).read_text(encoding="utf-8"))
     for number, node in enumerate(ast.walk(tree)):
         node._number = number  # type: ignore[attr-defined]
+    return tree
+
+
+def mutants(module: str) -> list[Mutant]:
+    """All of a module, in the order of its lines."""
     made = []
-    for node in _decides(tree):
-        for words, change in changes(node):
-            changed = copy.deepcopy(tree)
-            made.append(
-                Mutant(module=module, line=node.lineno, change=words, tree=_with(changed, node._number, change))
-            )  # type: ignore[attr-defined]
+    for node in _decides(_numbered(module)):
+        for which, (words, _) in enumerate(changes(node)):
+            number: int = node._number  # type: ignore[attr-defined]
+            made.append(Mutant(module=module, line=node.lineno, change=words, node=number, which=which))  # type: ignore[attr-defined]
     return sorted(made, key=lambda mutant: (mutant.line, mutant.change))
 
 
@@ -219,7 +231,7 @@ class Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, mutant: Mutant) -> None:
         self._name = "asgi_sentry." + mutant.module.removesuffix(".py").replace("/", ".")
         self._path = str(ROOT / "asgi_sentry" / mutant.module)
-        self._code = compile(mutant.tree, self._path, "exec")
+        self._code = compile(mutant.tree(), self._path, "exec")
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         return importlib.util.spec_from_file_location(name, self._path, loader=self) if name == self._name else None
@@ -271,7 +283,7 @@ def main() -> int:
     else:
         chosen = sample(options.count)
     if options.show is not None:
-        print(ast.unparse(chosen[options.show].tree))
+        print(ast.unparse(chosen[options.show].tree()))
         return 0
 
     os.environ["CI"] = "1"  # hypothesis's fixed examples
@@ -280,6 +292,8 @@ def main() -> int:
         importlib.import_module(name)
     if any(name.partition(".")[0] == "asgi_sentry" for name in sys.modules):
         raise SystemExit("the package is imported already: a mutant would not be")
+
+    gc.freeze()  # what is shared with the forks stays so
 
     limits: dict[str, float] = {}
     failing = []
