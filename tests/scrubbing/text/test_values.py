@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import DEFAULT_RULES, FILTERED, Rule, Scrubber
-from asgi_sentry._scrubbing.text.rules import BY_ID, IP, gates_of, is_card, is_iban, luhn
+from asgi_sentry._scrubbing.text.rules import BY_ID, IP, gates_of
+from asgi_sentry._scrubbing.text.validators import is_card, is_iban, luhn
 from tests.strategies import secret_values
 
 SCRUBBER = Scrubber()

@@ -1,0 +1,197 @@
+"""Finders of what takes more than a pattern to be found: keys, addresses of people, passwords in URLs, tokens."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans, lowered
+from asgi_sentry._scrubbing.text.rule import holds
+from asgi_sentry._scrubbing.text.tokens import TOKENS
+from asgi_sentry._scrubbing.text.validators import is_credential, is_url_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asgi_sentry._scrubbing.keys import Keys
+    from asgi_sentry._scrubbing.text.pairs import Span
+
+
+PEM_BEGIN = re.compile(r"-{4,5} ?BEGIN[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}")
+_PEM_END = re.compile(r"-{4,5} ?END[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}")
+_PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,.%]|-(?!---))*")
+
+
+def pem_spans(text: str) -> Iterable[Span]:
+    """What stands between the marks; where one of them was cut off, as far as it looks like a key."""
+    position = 0
+    ends = [match.start() for match in _PEM_END.finditer(text)]
+    for match in PEM_BEGIN.finditer(text):
+        if match.start() < position:
+            continue
+        yield from _key_between(text, position, match.start(), ends)
+        following = bisect_left(ends, match.end())
+        body = _PEM_BODY.match(text, match.end())
+        position = ends[following] if following < len(ends) else body.end() if body else match.end()
+        if text[match.end() : position].strip(" \\rn\r\n") not in {"", FILTERED}:
+            yield match.end(), position, "@pemkey"
+    yield from _key_between(text, position, len(text), ends)
+
+
+def _key_between(text: str, start: int, stop: int, ends: list[int]) -> Iterable[Span]:
+    """Keys whose beginning was cut off: up to each END that no BEGIN belongs to."""
+    for end in ends[bisect_right(ends, start) : bisect_left(ends, stop)]:
+        body = _PEM_BODY.match(text[start:end][::-1])
+        length = body.end() if body else 0
+        if length >= _SHORTEST_KEY:
+            yield end - length, end, "@pemkey"
+        start = end
+
+
+_SHORTEST_KEY = 16  # characters of a key's last line, below which it says nothing
+_USERINFO = re.compile(r"//[^\s/?#@\"'<>]{0,256}\Z")
+_LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
+_DOMAIN = re.compile(
+    r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[(?:IPv6:)?[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}"
+)
+_NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
+_FILE_ENDINGS = "png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml"
+_FILES = frozenset(_FILE_ENDINGS.split())
+_AT = re.compile(r"@|%40")
+# Users of servers, and workers, whose names are addresses only in their shape: `git@host`, `celery@worker-1.x.org`.
+_PROGRAMS = frozenset({"git", "hg", "svn", "celery", "celeryd", "worker"})
+_REMOTE_PATH = re.compile(r":(?:~?/|[\w.-]{1,100}/|[\w.-]{1,100}\.git\b)")  # of scp, rsync and Git
+
+
+def email_spans(text: str) -> Iterable[Span]:
+    """Addresses, found from the @ outwards, so that what is glued to one does not hide it."""
+    for match in _AT.finditer(text):
+        domain = _DOMAIN.match(text, match.end())
+        if domain is None or (domain[1] or "").lower() in _FILES:
+            continue
+        start = match.start()
+        if text[start - 1 : start] == '"':  # a quoted local part, which may have spaces in it
+            opened = text.rfind('"', max(0, start - 66), start - 1)
+            if opened >= 0 and "\n" not in text[opened:start]:
+                yield opened, domain.end(), "@email"
+            continue
+        before = text[max(0, start - 64) : start]
+        local = _LOCAL_BACKWARDS.match(before[::-1])
+        if local is None:
+            continue
+        name = before[len(before) - local.end() :]
+        if not name.isalnum():
+            for joint in _NO_LOCAL:
+                name = name.rpartition(joint)[2]
+        name = name.lstrip(".-+")
+        first = start - len(name)
+        host = text[match.end() : domain.end()]
+        if name.lower() in _PROGRAMS or name == host or _REMOTE_PATH.match(text, domain.end()):
+            continue
+        if not name or _USERINFO.search(text, max(0, first - 300), first):
+            continue  # a URL's user stays, and its password has a rule of its own
+        yield first, domain.end(), "@email"
+
+
+# Random steps behind such words let in whoever has the link; OAuth's code and state do the same in a query.
+LINK = re.compile(
+    r"(?i:/(?:magic|magic-link|invite|invites|invitation|join|reset|reset-password|password-reset|verify|verification|"
+    r"confirm|confirmation|activate|activation|unsubscribe|share|shared|token|login|signin|sso|auth|callback|webhook|"
+    r"webhooks|hook|hooks)/)([\w.~-]{20,400})|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)=([\w.~%+/-]{16,2048})"
+)
+_HEX = re.compile(r"[0-9a-f]{1,63}")
+
+
+def link_spans(text: str, _: Keys) -> Iterable[Span]:
+    for match in LINK.finditer(text):
+        step = match[1]
+        if step is not None:
+            if looks_random(step) and _UUID.fullmatch(step) is None and _FILE.search(step) is None:
+                yield *match.span(1), "@link"
+        elif looks_random(match[2]):
+            is_sum = text.startswith("hash", match.start()) and _HEX.fullmatch(match[2])
+            if not is_sum and _UUID.fullmatch(match[2]) is None:
+                yield *match.span(2), "@link"
+
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9a-f]{24}")
+_FILE = re.compile(r"\.[a-z][a-z0-9]{1,4}\Z")
+
+URL_USER = re.compile(
+    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])(?=[^\s])"
+)
+_URL_REST = re.compile(r"[^\s/?#\"'<>]{0,512}")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
+_RAW_PASSWORD = re.compile(r"[^\s\"'<>]{1,128}")
+_NO_PASSWORDS = frozenset({"x-oauth-basic", "x-access-token", "X", ""})  # which only fill its place
+_SHORTEST_TOKEN = 16
+
+
+def url_spans(text: str, _: Keys) -> Iterable[Span]:
+    """The password in front of an @. Where it only fills its place, the user is a token."""
+    for match in URL_USER.finditer(text):
+        start = match.end()
+        rest = _URL_REST.match(text, start)
+        front = rest[0] if rest else ""
+        length = max(front.rfind("@"), front.rfind("%40")) if "%" in front else front.rfind("@")
+        if (
+            length < 0
+            and text[start + len(front) : start + len(front) + 1] in {"/", "?", "#"}
+            and not _PORT.match(text, start)
+        ):
+            # It is no port, so it is a password with a slash, a # or a ? as it is.
+            at = text.find("@", start, start + 129)
+            length = at - start if at >= 0 and _RAW_PASSWORD.fullmatch(text, start, at) else -1
+        if length < 0:
+            continue
+        password = text[start : start + length]
+        if password in _NO_PASSWORDS:
+            if len(match[1]) >= _SHORTEST_TOKEN and match[1] != FILTERED:
+                yield *match.span(1), "@urlauth"
+        elif is_url_password(password):
+            yield start, start + length, "@urlauth"
+
+
+def after(inner: str) -> str:
+    """Where a match may begin: not inside a run, but behind an escape, whose last letter looks like one of it."""
+    return rf"(?:(?<![%{inner}])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{{2}}))"
+
+
+def ip_spans(text: str, _: Keys) -> Iterable[Span]:
+    return [(start, end, "@ip") for start, end in address_spans(text)]
+
+
+BEARER = re.compile(
+    rf"(?ia){after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+|(?<=bearer),\s{{0,2}})"
+    r"(?P<secret>(?:[a-z]{2,12}=(?:\"[^\"\r\n]{0,400}\"|[\w./+-]{1,200})(?:,\s{0,3})?){3,20}|[\w.~+/:=\-]{8,8192})"
+)
+_SCHEMES = re.compile("bearer|basic|token|digest|negotiate|apikey|hawk|ntlm")
+
+
+def bearer_spans(text: str, _: Keys) -> Iterable[Span]:
+    """What stands behind the name of a scheme; the names are found first, which is many times as fast."""
+    lower = lowered(text)
+    stop = 0
+    for scheme in _SCHEMES.finditer(lower):
+        match = BEARER.match(text, scheme.start()) if scheme.start() >= stop else None
+        if match is not None:
+            start, stop = match.span("secret")
+            if start < stop and holds(is_credential, text[start:stop]):
+                yield start, stop, "@bearer"
+
+
+TOKEN = re.compile(rf"(?a){after('A-Za-z0-9')}(?:{TOKENS})")
+_CHUNK = re.compile(r"[\w.~%+/=:$|@\\-]{16,}", re.ASCII)  # what tokens are made of
+_PROBABLE = re.compile(r"[\w-]{16}|Q~|whsec_|hooks\.zapier", re.ASCII)
+_TELLING = re.compile(r"[A-Z0-9]")
+
+
+def token_spans(text: str, _: Keys) -> Iterable[Span]:
+    """Tokens, looked for only in what is long enough for one and has more than small letters in it."""
+    for chunk in _CHUNK.finditer(text):
+        start, end = chunk.span()
+        if _PROBABLE.search(text, start, end) and _TELLING.search(text, start, end):
+            for match in TOKEN.finditer(text, start, end):
+                yield *match.span(), "@token"

@@ -1,0 +1,131 @@
+"""What every match of a rule has in it: the literals by which most texts are told to be harmless."""
+
+from __future__ import annotations
+
+import re
+
+from asgi_sentry._scrubbing.text.gates import Gate
+
+
+def _split(text: str) -> list[str]:
+    return text.split()
+
+
+# Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has none is no key.
+BEHIND = (
+    rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]|\\[rnt])"
+)
+_KV_STEMS = _split(
+    """pass pw pswd secr jwt cred auth sso saml assertion srf sess sid cfid symf cook sig hmac otp pin card cvv cvc
+    cvn psk ssn social iban"""
+)
+# A code is a secret by what it is for: the last letters of the words that stand in front of it.
+_CODE_KINDS = "|".join(
+    f"(?<={kind})|(?<={kind}[_. -])"
+    for kind in _split("mfa 2fa sms rity tion time eset ckup very vice cess lock ogin ctor ss vite agic otp")
+)
+# These stand in so many texts that a separator has to follow.
+_STRICTLY_BEHIND = (
+    rb"[a-z0-9_.\-?\x80-\xff]{0,40}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"(?:[\s\xa0]{0,40}(?:[:=,>}|]|%3[ad]|[+.?]=)|\t)"
+)
+_RARER = {
+    b"pat": rb"pats?(?![a-z])",
+    b"tan": rb"(?<![a-z])tan(?![a-z])",
+    **{
+        stem.encode(): stem.encode()
+        for stem in _split(
+            """pepper mnemonic crumb phrase remember magic nonce national medicare nhs licen tax aad account
+            birth dob oidc access refresh kennw contrase senha wachtw parola salasana haslo losenord adgangsk
+            jelsz heslo psw tkn identity birthdate client"""
+        )
+    },
+    b"access": rb"access(?![a-z])",
+    b"refresh": rb"refresh(?![a-z])",
+    b"client": rb"client[_. -]?cert",
+    b"identity": rb"(?<![a-z])identity(?![a-z])",
+    b"account": rb"account(?:[_. -]?(?:number|no|num))?",
+}
+_KV_GATES = (
+    *((stem.encode(), stem.encode()) for stem in _KV_STEMS),
+    (b"key", rb"(?<!public[_-])key"),  # the public key of a DSN is in the baggage of every trace
+    (b"cc", rb"cc[_. -]?n"),
+    (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
+    (b"answer", rb"(?:(?<=y)|(?<=y[_. -]))answer"),
+)
+# On the text itself, once for each run. Digits alone are no token, lower case alone is a name of the program's, and
+# hexadecimal digits an id, unless they stand where tokens have them.
+_RUN_VERIFY = re.compile(
+    rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
+)
+_OPTION_VERIFY = re.compile(rb"[ '\"]-(?:[uUapPwkAXNb]|-(?:proxy-)?user|-auth|-creds|-pass)")
+# What has no separator that tells.
+_SAID = (
+    b"[parameters: ", b"BindParameter(", b"Failing row", b"query argument", b" field ",
+    b" column ", b"HSET", b"HMSET", b"hset", b"AUTH ", b"SETUSER", b"setuser", b" on >",
+    b"add_user", b"sqlplus ", b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
+    b"change_password", b"params=", b"params: ", b"OTP is", b"PIN is", b"passcode",
+)  # fmt: skip
+_ADDRESS_VERIFY = re.compile(rb"0\.0{1,3}\.0{1,3}\.0{1,3}")
+_IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")
+_SMALL_IBAN_VERIFY = re.compile(rb"(?<![Aa0])aa00[a0]{11,27}(?![Aa0])")
+_SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n|\+)")
+# Both are the name of a key and a scheme of authorization: one search for the two rules.
+_BEARER_GATE, _TOKEN_GATE = (
+    Gate("lower", word, re.compile(word + rb"(?:" + BEHIND + rb"|%20|\+)")) for word in (b"bearer", b"token")
+)
+PASSWORD_GATES = (
+    *(Gate("pair", literal, re.compile(rb"(?:" + stem + rb")" + BEHIND)) for literal, stem in _KV_GATES),
+    *(Gate("pair", literal, re.compile(stem + _STRICTLY_BEHIND)) for literal, stem in _RARER.items()),
+    Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),  # other alphabets
+    *(Gate("text", literal) for literal in _SAID),
+    Gate("text", b"login ", re.compile(rb"login [^\s\0]{1,100}\s{1,20}password\s")),  # .netrc
+    Gate("shape", b"0.0", _ADDRESS_VERIFY),
+    Gate("text", b"::"),
+    _BEARER_GATE,
+    _TOKEN_GATE,
+    Gate("lower", b"identified"),
+    Gate("text", b"Duplicate entry"),
+    *(Gate("text", literal, _OPTION_VERIFY) for literal in (b" -", b"'-", b'"-')),
+)
+BEARER_GATES = (
+    _BEARER_GATE,
+    _TOKEN_GATE,
+    *(Gate("lower", s, _SCHEME_VERIFY) for s in (b"basic", b"digest", b"negotiate", b"apikey", b"hawk", b"ntlm")),
+)
+# Cards and social security numbers are in groups of digits: one search finds both.
+_GROUPS = re.compile(rb"00[ \xa0-](?:0000[ \xa0-]0{4}|0{6}[ \xa0-]0{4})|(?<=0[ \xa0-])00[ \xa0-]0000")
+DIGIT_GATES = (
+    Gate("shape", b"0" * 12, re.compile(rb"(?:(?<![0Aa_.+-])|(?<=\\a)|(?<=%00)|(?<=%0[Aa]))0{12,19}(?![0Aa_])")),
+    *(Gate("shape", b"00" + mark + b"0000", _GROUPS) for mark in (b" ", b"-", b"\xa0")),
+)
+
+# Of addresses of people, and of URLs with a user: one search finds both. Behind an encoded @ stands a domain, or any
+# host; in the baggage of every trace it is the version of a release.
+_AT_GATE = Gate("text", b"@")
+EMAIL_GATES = (
+    _AT_GATE,
+    Gate("text", b"%40", re.compile(rb"%40(?:(?:[\w?\x80-\xff-]{1,63}\.){1,8}[A-Za-z\x80-\xff?]{2}|\[|xn--)")),
+)
+URL_GATES = (
+    _AT_GATE,
+    Gate("text", b"%40", re.compile(rb"%40(?![0-9]{1,9}(?:\.[0-9]{1,9}){0,2}(?![\w.]))")),
+)
+
+_LINK_NAMES = (b"code", b"state", b"hash", b"sig", b"ticket", b"key")
+_STEP_VERIFY = re.compile(rb"/[\w-]{1,20}/[\w.~-]{20}")
+_HASH_VERIFY = re.compile(rb"\$[\w./+=-]{1,100}[$,]|\$[PHS]\$")
+LINK_GATES = (
+    Gate("text", b"/", _STEP_VERIFY),
+    *(Gate("text", name + b"=", re.compile(name + rb"=[^&\s\0]{16}")) for name in _LINK_NAMES),
+)
+TOKEN_GATES = (
+    Gate("run", b"a" * 16, _RUN_VERIFY),
+    Gate("text", b"Q~"),
+    Gate("text", b"whsec_"),
+    Gate("text", b"hooks.zapier.com"),
+)
+IBAN_GATES = (Gate("shape", b"AA00", _IBAN_VERIFY), Gate("shape", b"aa00", _SMALL_IBAN_VERIFY))
+HASH_GATES = (Gate("text", b"$", _HASH_VERIFY), Gate("text", b"{S"), Gate("text", b"SCRAM-SHA"))
