@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._scrubbing.ruleset import Ruleset
-from asgi_sentry._scrubbing.sentry.events import EVENT, scrub_fields, scrub_part
+from asgi_sentry._scrubbing.sentry.events import scrub_fields, scrub_part
+from asgi_sentry._scrubbing.sentry.fields import EVENT
 from asgi_sentry._scrubbing.sentry.items import scrub_item
 from asgi_sentry._scrubbing.sentry.telemetry import scrub_attributes
 from asgi_sentry._scrubbing.text.pairs import FILTERED

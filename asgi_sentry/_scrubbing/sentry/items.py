@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.bodies.attachments import read_attachment
-from asgi_sentry._scrubbing.sentry.events import EVENT, SCHEMAS, scrub_fields
+from asgi_sentry._scrubbing.sentry.events import scrub_fields
+from asgi_sentry._scrubbing.sentry.fields import EVENT, SCHEMAS
 from asgi_sentry._scrubbing.sentry.telemetry import scrub_batch
 from asgi_sentry._scrubbing.tree.notes import Redaction
 from asgi_sentry._scrubbing.tree.value import scrub_value
