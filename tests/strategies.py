@@ -428,6 +428,88 @@ def planted(draw: st.DrawFn) -> tuple[Any, str]:
     return value, secret
 
 
+_VALUES_OF_A_TRANSACTION = st.one_of(
+    st.sampled_from(
+        [
+            "dark", "GET", "de-DE", "a b", "", "[Filtered]", "curl", "https", "-v", "--password", "203.0.113.7",
+            "10.0.0.1, 203.0.113.8", "::1", "a@example.com", "see https://x.example/a?b=1#c", "q=blue+socks&page=2",
+            "token=q7w8e9r0t1y2u3i4&x=1", "Bearer q7w8e9r0t1y2u3i4", "sid=q7w8e9r0t1y2u3i4; theme=dark",
+            "q7w8e9r0t1y2u3i4", "cTd3OGU5cjB0MXkydTNpNA==", "AKIAIOSFODNN7EXAMPLE", "4111 1111 1111 1111",
+            "SELECT 1 FROM t WHERE password = 'hunter2'", "/items/7", "it ends with q7w8e9r0...",
+        ]
+    ),
+    harmless_text,
+)  # fmt: skip
+_scalars = st.one_of(st.none(), st.booleans(), st.integers(-9, 10**12), st.floats(allow_nan=False))
+_data_of_a_transaction = st.dictionaries(
+    st.sampled_from(
+        [
+            *("theme", "page", "Cookie", "Authorization", "x-forwarded-for", "client_ip", "twilio_key", "key", "name"),
+            *("value", "loc", "input", "token_budget", "password", "cookies", "q7w8e9r0t1y2u3i4", "note", "referer"),
+        ]
+    ),
+    st.recursive(
+        st.one_of(_VALUES_OF_A_TRANSACTION, _scalars),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(PLAIN_KEYS), inner)),
+        max_leaves=5,
+    ),
+    max_size=5,
+)
+_flat = st.dictionaries(
+    st.sampled_from(
+        [
+            *("accept", "user-agent", "referer", "authorization", "cookie", "x-request-id", "x-forwarded-for", "theme"),
+            *("sid", "csrftoken", "x-api-key", "host", "sessionid", "_ga", "plan", "http.status_code", "x-real-ip"),
+        ]
+    ),
+    _VALUES_OF_A_TRANSACTION,
+    max_size=6,
+)
+
+
+def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+_span = _some(
+    span_id=st.just("a085dbfdd542eb93"), op=st.sampled_from(["db", "http.server", None]), status=st.just("ok"),
+    description=_VALUES_OF_A_TRANSACTION, data=_data_of_a_transaction, tags=_flat, other=_VALUES_OF_A_TRANSACTION,
+)  # fmt: skip
+transactions = st.builds(
+    lambda head, rest: {**head, **rest},
+    st.fixed_dictionaries(
+        {
+            "type": st.just("transaction"),
+            "transaction": _VALUES_OF_A_TRANSACTION,
+            "transaction_info": st.fixed_dictionaries({"source": st.sampled_from(["route", "url", "custom", "task"])}),
+            "event_id": st.just("15f45bd4b9e14a9b8a120b27e001f92f"),
+        }
+    ),
+    _some(
+        request=_some(
+            headers=_flat, cookies=_flat, method=st.just("GET"), query_string=_VALUES_OF_A_TRANSACTION,
+            url=_VALUES_OF_A_TRANSACTION, data=st.one_of(_data_of_a_transaction, _VALUES_OF_A_TRANSACTION, _scalars),
+        ),
+        contexts=st.one_of(
+            st.none(),
+            _some(
+                trace=_span,
+                runtime=_some(name=st.just("CPython"), type=st.just("runtime"), build=_VALUES_OF_A_TRANSACTION),
+                c=_data_of_a_transaction,
+            ),
+        ),
+        tags=_flat,
+        user=_data_of_a_transaction,
+        extra=_data_of_a_transaction,
+        spans=st.lists(_span, max_size=2),
+        release=st.just("app@1"),
+        sdk=st.just({"name": "sentry.python", "packages": [{"name": "pypi:sentry-sdk", "version": "2.0"}]}),
+        level=st.just("info"),
+        fingerprint=st.lists(_VALUES_OF_A_TRANSACTION, max_size=2),
+    ),
+)  # fmt: skip
+"""Transactions in their wire form: most usual in most of their parts, with `q7w8e9r0t1y2u3i4` as a secret."""
+
 # --- traces -----------------------------------------------------------------------------------------------------------
 
 _trace_id = st.integers(0, 2**128 - 1).map("{:032x}".format)

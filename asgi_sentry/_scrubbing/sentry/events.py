@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
 from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields
+from asgi_sentry._scrubbing.sentry.usual import scrub_usual
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS, Copier, NotPlainError, quick_copy, rename_keys
@@ -53,6 +54,15 @@ def scrub_fields(
     Returns:
         What was redacted.
     """
+    if owned and not sections and payload.get("type") == "transaction":
+        try:
+            notes = scrub_usual(ruleset, payload, taint, secrets)
+        except Exception:  # noqa: S110 - it is unusual, or a fault of ours: the walk has it
+            pass
+        else:
+            if found is not None:
+                found.extend(notes.redactions())
+            return notes
     # Parts that others decide about are taken out of what is in a field, and put back.
     first = _AS_IT_IS if owned and all(len(path) == 1 for path in sections) else _QUICK
     try:

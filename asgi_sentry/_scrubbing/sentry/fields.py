@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.tree.walk import Walk
 
 # Where a transaction's name comes from, if the app named it: https://develop.sentry.dev/sdk/telemetry/traces/#transaction-annotations
-_NAMED_BY_THE_APP = frozenset({"route", "component", "view", "task"})
+NAMED_BY_THE_APP = frozenset({"route", "component", "view", "task"})
 
 
 def _transaction(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
@@ -28,7 +28,7 @@ def _transaction(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> N
     source = info.get("source") if isinstance(info, dict) else None
     if value.__class__ is not str or source == "url":
         walk.add(value, holder, key, place)
-    elif source in _NAMED_BY_THE_APP:
+    elif source in NAMED_BY_THE_APP:
         walk.fixed(value, holder, key, place)
     else:
         walk.words(value, holder, key, place)
@@ -40,19 +40,17 @@ def _tags(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
 
 
 _BREADCRUMB = an_object({"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": WORDS, "data": DATA})
-_SPAN = an_object(
-    {
-        **dict.fromkeys(("trace_id", "span_id", "parent_span_id", "segment_id", "profile_id", "hash"), ID),
-        **dict.fromkeys(("start_timestamp", "timestamp", "exclusive_time", "status", "same_process_as_parent"), ID),
-        **dict.fromkeys(("op", "origin", "type"), FIXED),
-        "description": TEXT,
-        "data": DATA,
-        "tags": _tags,
-    }
-)
+SPAN: dict[str, Action] = {
+    **dict.fromkeys(("trace_id", "span_id", "parent_span_id", "segment_id", "profile_id", "hash"), ID),
+    **dict.fromkeys(("start_timestamp", "timestamp", "exclusive_time", "status", "same_process_as_parent"), ID),
+    **dict.fromkeys(("op", "origin", "type"), FIXED),
+    "description": TEXT,
+    "data": DATA,
+    "tags": _tags,
+}
 _IDS: dict[str, Action] = dict.fromkeys(("profile_id", "profiler_id", "replay_id", "trace_id"), ID)
-_CONTEXT = an_object({"type": FIXED, **_IDS})
-_CONTEXTS = an_object({"trace": _SPAN}, rest=_CONTEXT)
+CONTEXT: dict[str, Action] = {"type": FIXED, **_IDS}
+_CONTEXTS = an_object({"trace": an_object(SPAN)}, rest=an_object(CONTEXT))
 EVENT: dict[str, Action] = {
     **dict.fromkeys(("event_id", "type", "level", "platform", "timestamp", "start_timestamp", "received"), ID),
     **dict.fromkeys(("check_in_id", "status", "duration", "version", "_meta", "client_sample_rate"), ID),
@@ -70,7 +68,7 @@ EVENT: dict[str, Action] = {
     "request": REQUEST,
     "user": DATA,
     "contexts": _CONTEXTS,
-    "spans": each(_SPAN),
+    "spans": each(an_object(SPAN)),
     "monitor_config": DATA,
     "tags": _tags,
     "extra": DATA,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.sentry.schema import Action
     from asgi_sentry._scrubbing.tree.walk import Walk
 
-_URLS = frozenset({"referer", "location", "origin"})  # headers
+URLS = frozenset({"referer", "location", "origin"})  # headers
 
 
 def _scrubbed_by(scrub: Callable[[str, Ruleset], tuple[str, bool]]) -> Action:
@@ -48,7 +48,7 @@ def _headers(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     """Headers by name; those that hold URLs are read as URLs."""
     if isinstance(value, dict):
         for name, text in value.items():
-            if text.__class__ is str and isinstance(name, str) and name.lower() in _URLS:
+            if text.__class__ is str and isinstance(name, str) and name.lower() in URLS:
                 scrubbed, hit = url_scrubbed(text, walk.ruleset)
                 if hit:
                     value[name] = scrubbed

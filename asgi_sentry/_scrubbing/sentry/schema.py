@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from asgi_sentry._scrubbing.tree.walk import Walk
 
@@ -34,11 +34,12 @@ def add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, place: An
         walk.add(value, holder, key, place)
     elif action == WORDS:
         walk.words(value, holder, key, place)
-    elif action == FIXED or not _is_id(value):
+    elif action == FIXED or not is_id(value):
         add_fixed(walk, value, holder, key, place)
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Whether a value is as short as ids are, or a number."""
     if isinstance(value, str):
         return len(value) <= _LONGEST_ID
     return not isinstance(value, (bytes, dict, list))
@@ -56,6 +57,16 @@ def add_fixed(walk: Walk, value: Any, holder: Any, key: Any, place: Any, depth: 
             add_fixed(walk, one, value, inner, here, depth + 1)
     elif value is not None and not isinstance(value, (bool, int, float)):
         walk.add(value, holder, key, place)
+
+
+def is_known(value: Any, lines: Container[str], depth: int = 0) -> bool:
+    """Whether all that the protocol has in a value was found harmless before."""
+    if value.__class__ is str:
+        return value in lines
+    if value.__class__ is dict or value.__class__ is list:
+        inner = value.values() if value.__class__ is dict else value
+        return depth < _DEEPEST and all(is_known(one, lines, depth + 1) for one in inner)
+    return value.__class__ in SCALARS
 
 
 def _all_known(walk: Walk, value: dict[Any, Any] | list[Any]) -> bool:
@@ -77,7 +88,7 @@ def add_fields(walk: Walk, schema: Schema, value: dict[Any, Any], here: Any) -> 
         elif inner is None:
             continue
         elif way == ID:
-            if inner.__class__ not in SCALARS and not _is_id(inner):
+            if inner.__class__ not in SCALARS and not is_id(inner):
                 add_fixed(walk, inner, value, field, here)
         elif way in (TEXT, DATA):
             walk.add(inner, value, field, here)

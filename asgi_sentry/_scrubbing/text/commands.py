@@ -7,7 +7,8 @@ one table of programs. Each argument is looked at once, so that the cost is line
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing.keys import DENIED
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._scrubbing.keys import Keys
 
-__all__ = ["PROGRAMS", "argument_spans", "command_spans"]
+__all__ = ["PROGRAMS", "argument_spans", "command_spans", "option_values"]
 
 
 class _Program(NamedTuple):
@@ -126,6 +127,20 @@ def argument_spans(arguments: Sequence[str], keys: Keys) -> Iterator[tuple[int, 
             return
         if first > 3:
             return
+
+
+def option_values(arguments: Sequence[Any], keys: Keys) -> Iterator[int]:
+    """The indices of those arguments that are what an option with a denied name is given: `--password hunter2`."""
+    for index, (option, following) in enumerate(pairwise(arguments), 1):
+        if (
+            option.__class__ is str
+            and option[:1] == "-"
+            and "=" not in option
+            and following.__class__ is str
+            and following[:1] != "-"
+            and keys[option.lstrip("-")] == DENIED
+        ):
+            yield index
 
 
 def _program(argument: str) -> _Program | None:

@@ -6,7 +6,6 @@ What lies above decides first. A container that was redacted as a whole is not l
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.keys import (
@@ -23,7 +22,7 @@ from asgi_sentry._scrubbing.keys import (
     VALUE_KEYS,
 )
 from asgi_sentry._scrubbing.look import looks_random
-from asgi_sentry._scrubbing.text.commands import argument_spans
+from asgi_sentry._scrubbing.text.commands import argument_spans, option_values
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry._scrubbing.text.sql import secret_parameters
 from asgi_sentry._scrubbing.tree.gather import TEXTS
@@ -31,6 +30,8 @@ from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.tree.gather import Tree
     from asgi_sentry._scrubbing.tree.notes import Notes
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 BY_KEYS, IN_COOKIES, IN_ADDRESSES, IN_COOKIE_PAIR, IN_DESCRIBED = range(5)
 _COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
 _UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN, LOOKED)
-_LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
+LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
 
 _NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
 _BESIDE_NAMES = ("value", "val", "Value")
@@ -210,16 +211,8 @@ class Decisions:
                 if _STRINGS.issuperset(map(type, source)):
                     for index, start, end in argument_spans(list(source), self._ruleset.keys):
                         self._filter_within(number, index, source[index], start, end)
-                for index, (value, following) in enumerate(pairwise(list(source)), 1):
-                    if (
-                        value.__class__ is str
-                        and value[:1] == "-"
-                        and "=" not in value
-                        and following.__class__ is str
-                        and following[:1] != "-"
-                        and self._ruleset.keys[value.lstrip("-")] == DENIED
-                    ):
-                        self._filter(number, index, following)
+                for index in option_values(list(source), self._ruleset.keys):
+                    self._filter(number, index, source[index])
 
     def _under(self, verdict: int, number: int, key: Any, value: Any, todo: list[tuple[int, int]]) -> None:
         """A value whose key says something about it."""
@@ -237,9 +230,9 @@ class Decisions:
             elif value.__class__ in _CONTAINERS:
                 todo.append((self._child(value), IN_COOKIES))
         elif verdict == LOOKED:
-            if is_text and _is_random(value):
+            if is_text and is_random(value):
                 self._filter(number, key, value, by_name=False)
-        elif is_text and len(value) >= _LONGEST_COOKIE:
+        elif is_text and len(value) >= LONGEST_COOKIE:
             self._filter(number, key, value, by_name=False)
 
     def _child(self, value: Any) -> int:
@@ -337,20 +330,26 @@ class Decisions:
         if spans:
             self.gone.add(text)
             self._filtered += 1
-            pieces: list[str] = []
-            position = 0
-            for start, end in spans:
-                pieces += (text[position:start], FILTERED)
-                position = end
-            pieces.append(text[position:])
-            text = "".join(pieces)
+            text = without_spans(text, spans)
             self._tree.containers[number][key] = text
             self._notes.add(self._tree.place(number), key, "@ip")
             if text != FILTERED:
                 self.late.append((text, number, key))
 
 
-def _is_random(value: str | bytes) -> bool:
+def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """A text with these parts redacted; they are in order, and none lies in another."""
+    pieces: list[str] = []
+    position = 0
+    for start, end in spans:
+        pieces += (text[position:start], FILTERED)
+        position = end
+    pieces.append(text[position:])
+    return "".join(pieces)
+
+
+def is_random(value: str | bytes) -> bool:
+    """Whether a value, maybe shown as a repr, looks random."""
     text = value.decode("latin-1") if isinstance(value, bytes) else value
     shown = REPR.match(text)
     return looks_random(shown[2] if shown else text)
