@@ -263,7 +263,7 @@ def survives(mutant: Mutant | None, tests: Sequence[str], limit: float) -> bool:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            if code in {4, 5}:
+            if mutant is None and code in {4, 5}:
                 raise SystemExit(f"{' '.join(tests)}: pytest finds no tests there")
             return code == 0
         time.sleep(0.02)
@@ -276,6 +276,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--module", help="all mutants of the modules whose path has this in it")
     parser.add_argument("--count", type=int, default=SAMPLE, help=f"of all modules (default {SAMPLE})")
+    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="go on with this one of them")
     parser.add_argument("--show", type=int, metavar="NUMBER", help="print the source of one of them")
     options = parser.parse_args()
     if options.module:
@@ -285,6 +286,7 @@ def main() -> int:
     if options.show is not None:
         print(ast.unparse(chosen[options.show].tree()))
         return 0
+    numbered = list(enumerate(chosen))[options.first :]
 
     os.environ["CI"] = "1"  # hypothesis's fixed examples
     sys.dont_write_bytecode = True
@@ -297,17 +299,17 @@ def main() -> int:
 
     limits: dict[str, float] = {}
     failing = []
-    for module in dict.fromkeys(mutant.module for mutant in chosen):
+    for module in dict.fromkeys(mutant.module for _, mutant in numbered):
         began = time.monotonic()
         if survives(None, MODULES[module], 900):
             limits[module] = 20 + 10 * (time.monotonic() - began)
         else:  # every mutant of it would count as killed
             failing.append(module)
             print(f"{module}: the tests that mirror it fail as it is, so it is left out: {' '.join(MODULES[module])}")
-    chosen = [mutant for mutant in chosen if mutant.module in limits]
+    numbered = [(number, mutant) for number, mutant in numbered if mutant.module in limits]
 
     killed: dict[str, list[bool]] = {}
-    for number, mutant in enumerate(chosen):
+    for number, mutant in numbered:
         lives = survives(mutant, MODULES[mutant.module], limits[mutant.module])
         killed.setdefault(mutant.module, []).append(not lives)
         if lives:
@@ -315,7 +317,7 @@ def main() -> int:
     print()
     for module, each in killed.items():
         print(f"{module:28} {sum(each):4} of {len(each):4} killed, {100 * sum(each) / len(each):.0f} %")
-    caught, all_of_them = sum(map(sum, killed.values())), len(chosen)
+    caught, all_of_them = sum(map(sum, killed.values())), len(numbered)
     print(f"{'all':28} {caught:4} of {all_of_them:4} killed, {100 * caught / max(all_of_them, 1):.1f} %")
     return 0 if all_of_them and caught >= WANTED * all_of_them and not failing else 1
 
