@@ -1,0 +1,286 @@
+"""The value of a sensitive name in a text: where it begins and ends, and what is none."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from asgi_sentry._scrubbing.keys import DENIED, LOOKED, PLAIN
+from asgi_sentry._scrubbing.look import is_mixed, is_path, looks_random
+from asgi_sentry._scrubbing.text.values import (
+    BARE,
+    FILTERED,
+    bracketed,
+    checked,
+    header_end,
+    is_code,
+    is_harmless,
+    quoted,
+    skip_gap,
+)
+
+if TYPE_CHECKING:
+    from asgi_sentry._scrubbing.keys import Keys
+
+    Span = tuple[int, int, str]  # start, end, rule id
+
+_BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
+# A block of YAML: its lines are indented like the first.
+_BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}\n([ \t]{1,80})[^\n]*(?:\n\1[^\n]*|\n[ \t]*(?=\n))*")
+
+_PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
+_LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")  # where a validator says that a value stood
+_BRACKETS = frozenset("{[(<")
+_HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
+_SCHEME = re.compile(
+    r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk|key|dpop|ssws)\b"
+    r"|[a-z][\w-]{1,30} (?=[^\s\"']{0,40}\d)[^\s\"']{8}"
+)
+_COOKIE = re.compile(r"[^\s=;,|]{1,200}=")
+_FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|iban|card)")
+_XML_CLOSE = "</"
+_LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
+_CONSTRUCTED = re.compile(r"[A-Z]\w{0,60}\((?=b?[\"'])")
+_ARGUMENT = r"(?:\w{1,60}=)?(?:b?'[^']*'|b?\"[^\"]*\"|[\w.]{1,60})"
+_ARGUMENTS = re.compile(rf"({_ARGUMENT}((?:,\s?{_ARGUMENT})*),?)\)")  # literals alone
+_LONGEST_ARGUMENTS = 300
+_ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")
+# In an annotation; any other capitalised word may be a password.
+_TYPE = re.compile(
+    r"[A-Z]\w*\[|[a-z_]+\.[A-Z][A-Za-z]+\Z"
+    r"|(?:Any|String|Str|SecretStr|SecretBytes|Token|Credentials?|Password|Session|Cookie|Auth|None)\Z"
+)
+_BRACED = re.compile(r"\{([^{}\s]{1,200})\};")  # a value of ODBC, unless the braces are a template's
+_VARIABLE = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*\Z")
+_LOGGER = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\Z")
+_FULL_TERMS = ("Password", "Secret", "Token", "Key", "Credentials", "Cookie", "Session", "Pin", "Code", "Id", "Auth")
+_ARN = re.compile(r"\barn:[\w:-]{1,90}:\Z")
+# Of a session, as ZooKeeper and Windows count them; of an object of Java's.
+_ID = re.compile(r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}|(?:[\w$]{1,60}\.){0,10}[\w$]{1,60}@[0-9a-f]{5,8}")
+_METAVAR = frozenset({"TEXT", "STRING", "STR", "VALUE", "FILE", "PATH", "KEY"})
+BEGINNING = 120  # characters of a value that show whether it is code
+_SHORTEST_PADDED = 16  # characters of a value that may end with the padding of base64
+# What stands in front of SQL's PASSWORD 'value', if it is not in capitals.
+_SQL_BEFORE = re.compile(r"(?i)(?:\bwith|\bencrypted|\b(?:role|user)\s{1,4}\S{1,80}|,)\s{1,4}\Z")
+
+
+class Name(NamedTuple):
+    """A name in a text that says something, and what follows it."""
+
+    verdict: int
+    start: int
+    name: str
+    dashes: str
+    closing: str
+    spaces: str
+    separator: str
+    end: int  # behind the separator
+
+
+DIRECTORIES = frozenset({"PWD", "OLDPWD"})
+
+
+def value_of(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
+    """Where the value of a sensitive name stands; None where none follows."""
+    start, closing, separator, end = named.start, named.closing, named.separator, named.end
+    before = text[max(0, start - 12) : start]
+    if before.endswith(("</", "<!")):
+        return None
+    if before.endswith("<") or (":" in before and re.search(r"<[\w.-]{0,10}:\Z", before)):
+        return _element(text, named)
+    if separator in {">", "=="}:  # a comparison
+        return None
+    if separator == ",":
+        return _paired(text, named, before)
+    if separator == "":
+        return _spaced(text, named, keys)
+    if separator.startswith("%"):
+        bare = _BARE_ENCODED.match(text, end)
+        return checked(text, bare.span() if bare else None)
+    gap = skip_gap(text, end)
+    if text.startswith(FILTERED, gap):
+        return None
+    literal = quoted(text, gap)
+    if literal is not None:
+        # 'password' : 'x' and password='x' alike. In prose a quote after a word is none: "token: 'a' or 'b'" is.
+        return checked(text, literal)
+    if separator[0] in "<ILil" and not separator.endswith("="):  # SQL, whose other values are columns and parameters
+        return checked(text, bracketed(text, gap)) if separator == "IN" else None
+    if "\n" in text[end:gap]:
+        return checked(text, bracketed(text, gap)) if text[gap : gap + 1] in {"{", "["} and closing else None
+    return _unquoted(text, gap, named, before[-1:], keys)
+
+
+def _paired(text: str, named: Name, before: str) -> tuple[int, int] | None:
+    """The second of a pair whose first is a name: `("password", "...")`, `define('AUTH_KEY',  '...')`."""
+    start, end = named.start, named.end
+    if not named.closing or not (named.dashes or _PAIR_OPENS.search(before)):
+        return None
+    if _LOCATION.search(text, max(0, start - 24), start):
+        return None
+    end += len(text[end : end + 40]) - len(text[end : end + 40].lstrip())
+    return checked(text, quoted(text, end) or bracketed(text, end))
+
+
+def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple[int, int] | None:
+    """A header, a block of YAML, a container or a bare value."""
+    name, closing, separator = named.name, named.closing, named.separator
+    first = text[gap : gap + 1]
+    if first in {"|", ">"} and (block := _BLOCK.match(text, gap)) is not None:
+        return checked(text, (block.start(1), block.end()))
+    folded = name.replace("-", "").replace("_", "").lower()
+    is_header = separator == ":" and folded in _HEADERS and not closing.strip("]")
+    if is_header and (_COOKIE if folded.endswith("cookie") else _SCHEME).match(text, gap):
+        return checked(text, (gap, header_end(text, gap, quote)))
+    braced = _BRACED.match(text, gap) if first == "{" else None
+    if braced is not None and separator == "=" and not braced[1].isdigit() and keys.meaning(braced[1]) == PLAIN:
+        return braced.span(1)
+    if first in _BRACKETS and separator == ":" and named.spaces and not closing:
+        return None  # what follows a colon in prose is in brackets for other reasons
+    shaped = bracketed(text, gap)
+    if shaped is not None:
+        return checked(text, shaped)
+    return _bare(text, gap, named, keys)
+
+
+def _bare(text: str, gap: int, named: Name, keys: Keys) -> tuple[int, int] | None:
+    """A value without quotes, unless it is code, a type, a placeholder or prose."""
+    built = _CONSTRUCTED.match(text, gap) if text[gap : gap + 1].isupper() else None
+    if built is not None:
+        return _constructed(text, built.end())
+    beginning = BARE.match(text, gap, gap + BEGINNING)  # a long value is not gone through for each name within it
+    if beginning is None or is_code(beginning[0]):
+        return None
+    if named.verdict == LOOKED and not looks_random(beginning[0]):
+        return None
+    if named.name in DIRECTORIES and is_path(beginning[0]):
+        return None
+    bare = BARE.match(text, gap) or beginning
+    value, end = bare[0], bare.end()
+    if is_harmless(value):
+        return None
+    if _ID.fullmatch(value) is not None and not _FAMILY.search(named.name):
+        return None
+    if text[end : end + 1] in {"'", '"', "`"} and value[-1] in "=:+(" and len(value) < _SHORTEST_PADDED:
+        return None  # a text that is put together: "token=a&page=" + page
+    if _is_variable(value.rstrip(".,;:"), named, keys):
+        return None
+    if named.separator == ":" and named.closing in {"", "`"} and _is_prose(text, gap, end, named):
+        return None
+    return gap, end
+
+
+def _constructed(text: str, position: int) -> tuple[int, int] | None:
+    """What is in `SecretStr('...')` or `BasicAuth('...', '...')`, in the repr of an object."""
+    arguments = _ARGUMENTS.match(text, position, position + _LONGEST_ARGUMENTS)
+    several = arguments is not None and arguments[2] != ""
+    return checked(text, arguments.span(1) if arguments and several else quoted(text, position))
+
+
+_OWN = ("self.", "cls.", "this.", "req.", "request.", "ctx.", "res.", "response.")
+
+
+def _is_variable(value: str, named: Name, keys: Keys) -> bool:
+    """Whether a value is named like a secret itself: an argument that is passed on, a column."""
+    name = named.name.lower()
+    if value.isidentifier() and value.isalpha() and value.islower() and name.startswith(_OWN):
+        return True  # self._token = value
+    value = value.lower()
+    if name.endswith("." + value):
+        return True  # req.session.user = user
+    if value.isidentifier() and (value == name or value.endswith("_" + name)):
+        return True  # password=password, token=new_token
+    # {"X-Api-Key": api_key}, session.id = x.session_id
+    is_expression = bool(named.closing or named.spaces) and _VARIABLE.match(value) is not None
+    return is_expression and keys.meaning(value) == DENIED
+
+
+def _is_prose(text: str, start: int, end: int, named: Name) -> bool:
+    """Whether what follows a name and a colon is the next word of a sentence, a type, or anything else but a value."""
+    value, before = text[start:end], named.start
+    if _LOGGER.match(named.name) is not None and not named.name.endswith(_FULL_TERMS):
+        return True  # SessionTracker: ..., AuthFail: ...
+    if text[before - 1 : before] == "." or (
+        named.name == "secret" and _ARN.search(text, max(0, before - 100), before) is not None
+    ):
+        return True  # a style sheet, the name of a secret at AWS
+    if named.name == "PASS" and value[:4].lower() == "test":
+        return True
+    if _TYPE.match(value) and not any(char.isdigit() for char in value):
+        return True
+    if _FAMILY.search(named.name):  # these have words and numbers for values: "Password: swordfish", but "must be ..."
+        following = text[end : end + 2]
+        goes_on = following[:1] == " " and following[1:].isalpha() and text[start - 1].isspace()
+        return goes_on and _ALPHABETIC.match(value) is not None
+    return value.isdigit() or _ALPHABETIC.match(value) is not None  # "Session: 12"
+
+
+def _spaced(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
+    """`--password value`, SQL's `PASSWORD 'value'`, and others that need no separator."""
+    start, name, dashes, end = named.start, named.name, named.dashes, named.end
+    literal = quoted(text, end)
+    if literal is not None:
+        is_sql = name.lower() == "password" and text[end] == "'"
+        sure = bool(dashes) or (is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start)))
+        sure = sure or (name.isupper() and "_" in name and is_mixed(text[literal[0] : literal[1]]))
+        return checked(text, literal) if sure else None
+    if not dashes:
+        return _beside(text, named)
+    if text[end : end + 1] in {"-", "|", "<", "[", "\\", ""}:
+        return None
+    bare = BARE.match(text, end)
+    if bare is None or (
+        _ALPHABETIC.match(bare[0]) and text[bare.end() : bare.end() + 2][1:].isalpha() and text[bare.end()] == " "
+    ):
+        return None  # a help text
+    if bare[0].isupper() and (bare[0] in _METAVAR or keys.meaning(bare[0]) == DENIED):
+        return None  # --token TOKEN: how it is used
+    if len(dashes) == 1 and not (is_mixed(bare[0]) or _FAMILY.search(name)):
+        return None
+    return checked(text, bare.span())
+
+
+def _is_line(text: str, start: int, end: int) -> bool:
+    """Whether a name and a value are all of their line."""
+    before, behind = text[max(0, start - 1) : start], text[end : end + 1]
+    return before in {"", "\n"} and behind in {"", "\n", "\r"}
+
+
+_COPULA = re.compile(r"(?:(?:is|was|equals|of|to)[ \t]{1,4}|[|\u2502]\s{0,40})?[\"'`]?")
+
+
+def _beside(text: str, named: Name) -> tuple[int, int] | None:
+    """`BILLING_TOKEN 4baf140b...`, `smtp_pass x7...`, `| token | ... |`, `the token is ...`: by the value's look."""
+    if named.closing or "\n" in named.spaces:
+        return None
+    copula = _COPULA.match(text, named.end)
+    first = copula.end() if copula else named.end
+    bare = BARE.match(text, first)
+    if bare is None:
+        return None
+    value = bare[0].rstrip(".,;:")
+    if "_" in named.name and _is_line(text, named.start, bare.end()) and not is_harmless(value):
+        return (first, bare.end()) if not value.isalpha() else None  # of a file of settings
+    if not is_mixed(value) or is_code(value) or is_harmless(value) or _ID.fullmatch(value):
+        return None
+    if "." in value and "_" not in named.name and not looks_random(value):
+        return None  # prose, and the name of a file or a module
+    return first, first + len(value)
+
+
+def _element(text: str, named: Name) -> tuple[int, int] | None:
+    """The content of an XML element."""
+    start, name = named.start, named.name
+    opened = text.find(">", start + len(name), start + len(name) + 2000)
+    if opened < 0 or text[opened - 1] == "/":
+        return None
+    qualified = text[text.rfind("<", 0, start) + 1 : start] + name
+    closed = text.find(_XML_CLOSE, opened, opened + _LONGEST_ELEMENT)
+    if closed >= 0 and not text.startswith(qualified, closed + 2):  # there are elements inside
+        own = text.find(f"</{qualified}", closed, closed + _LONGEST_ELEMENT)
+        closed = own if own >= 0 else closed
+    if closed < 0:  # cut off, or no XML at all
+        bare = BARE.match(text, opened + 1)
+        return checked(text, bare.span()) if bare and text[bare.end() : bare.end() + 1] in {"", "<"} else None
+    inner = text[opened + 1 : closed].strip()
+    return (opened + 1, closed) if inner and inner != FILTERED else None
