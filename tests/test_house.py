@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_scrubbing",),
     ("_sdk", "_sampling"),
     ("_request",),
-    ("_middleware", "_exit", "_helpers", "_settings"),
+    ("_middleware", "_exit", "_helpers", "_fields", "_settings"),
     ("_announcement",),
     ("_setup",),
     ("", "keep", "testing"),  # the public face

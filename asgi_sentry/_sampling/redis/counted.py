@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from asgi_sentry._sampling.redis.script import Answer, Question
+from asgi_sentry._sampling.redis.exchange import Answer, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asgi_sentry._sampling.rate import Limit
-    from asgi_sentry._sampling.redis.script import Answer
+    from asgi_sentry._sampling.redis.exchange import Answer
 
 
 class LeasedBudget(Leased):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asgi_sentry._sampling.rate import Limit
-    from asgi_sentry._sampling.redis.script import Answer
+    from asgi_sentry._sampling.redis.exchange import Answer
 
 PRECISION = 128
 """Parts of a period within which uses are counted as one: a token may be free again that part of it late."""

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._sampling.locks import Locked
 from asgi_sentry._sampling.rate import PERIODS, Limit
-from asgi_sentry._sampling.redis.script import SLOTS, Answer, Question
+from asgi_sentry._sampling.redis.exchange import Answer, Question
+from asgi_sentry._sampling.redis.script import SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,6 @@ plus an offset: each process says how much time went by for itself, and where th
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
 
 from asgi_sentry._sampling.budgets import ROOM
 
@@ -364,42 +363,3 @@ SCRIPTS = {"window": WINDOW, "budget": BUDGET, "reservoir": RESERVOIR, "target":
 SHAS = {  # the names that Redis knows them by
     kind: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for kind, text in SCRIPTS.items()
 }
-
-
-class Question(NamedTuple):
-    """A call of a script on behalf of one limit, less what is the same for all of a process."""
-
-    kind: str
-    name: str
-    generation: str
-    seq: int
-    most: int
-    period: float  # in seconds; 0 is the calendar month
-    more: tuple[Any, ...]
-
-    def arguments(self, worker: str, workers: int) -> list[Any]:
-        """In the order of the scripts."""
-        return [worker, workers, self.generation, self.seq, self.name, self.most, self.period, *self.more]
-
-
-class Answer(NamedTuple):
-    """What every script returns; times in seconds of the server's clock, or of the window's."""
-
-    granted: int
-    pending: bool
-    workers: int
-    hungry: int
-    conflict: bool
-    lost: bool
-    generation: str
-    now: float
-    more: tuple[str, ...]
-
-    @classmethod
-    def read(cls, raw: list[int | bytes | str]) -> Answer:
-        """From redis-py."""
-        granted, pending, workers, hungry, conflict, lost = (int(value) for value in raw[:6])
-        generation, now, *more = (value.decode() if isinstance(value, bytes) else str(value) for value in raw[6:])
-        return cls(
-            granted, bool(pending), workers, hungry, bool(conflict), bool(lost), generation, float(now), tuple(more)
-        )

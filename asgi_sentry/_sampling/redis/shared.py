@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from asgi_sentry._sampling.redis.connection import TIMEOUT, Call, Connection
 from asgi_sentry._sampling.redis.counted import SharedReservoir, SharedTarget
+from asgi_sentry._sampling.redis.exchange import Answer, Question
 from asgi_sentry._sampling.redis.leased_budget import LeasedBudget
 from asgi_sentry._sampling.redis.leased_window import LeasedWindow
-from asgi_sentry._sampling.redis.script import Answer, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
-from codecs import lookup
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from asgi_sentry._scrubbing.bodies.charsets import (
+    SNIFFED,
+    decoded,
+    is_ascii_based,
+    is_text,
+    read_content_type,
+    told_by_content,
+)
 from asgi_sentry._scrubbing.bodies.multipart import parse_multipart
+from asgi_sentry._scrubbing.bodies.unpack import GZIP, unpack
 
-_MAX_UNPACKED = 1 << 16  # bytes of a compressed body that are looked at, whatever they were packed into
 _MAX_FIELDS = 1000
-_SNIFFED = 512
 _SNIFFED_JSON = 16  # characters of JSON that must have had something in them
 _MAX_JSON_DEPTH = 64  # of JSON that was cut off; what is deeper is shown as text
 _BINARY_TYPES = (
@@ -35,20 +40,8 @@ _BINARY_TYPES = (
     "application/grpc",
     "application/vnd.google.protobuf",
 )
-_ALLOWED_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b\x08\x1e")
 _MSGPACK_TYPES = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
 _MSGPACK_CONTAINERS = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))  # first bytes, none of which begins UTF-8
-_GZIP = b"\x1f\x8b"
-# https://encoding.spec.whatwg.org/#bom-sniff, with the longer ones first.
-_MARKS = (
-    (b"\xff\xfe\0\0", "utf-32"),
-    (b"\0\0\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-)
-# Which of the first four bytes are not zero. JSON and nearly every other text begin with ASCII (RFC 4627, 3).
-_WIDE = {b"\0\1\0\1": "utf-16-be", b"\1\0\1\0": "utf-16-le", b"\0\0\0\1": "utf-32-be", b"\1\0\0\0": "utf-32-le"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +81,13 @@ def parse_body(
     length = max(length or 0, len(raw))
     if not raw:
         return Body(value=None, kind="empty", truncated=truncated)
-    media, charset, boundary = _content_type(content_type)
+    media, charset, boundary = read_content_type(content_type)
     try:
-        if not encoding and raw.startswith(_GZIP) and not media.startswith("application/gzip"):
+        if not encoding and raw.startswith(GZIP) and not media.startswith("application/gzip"):
             encoding = "gzip"  # which somebody forgot to say
-        unpacked = _unpack(raw, encoding)
+        unpacked = unpack(raw, encoding)
         if unpacked is None:
-            if not _is_text(raw):
+            if not is_text(raw):
                 return _binary(length, media or encoding, truncated=truncated)
             unpacked = raw, False  # it was unpacked on the way here, or never packed
         content, cut = unpacked
@@ -122,11 +115,11 @@ def _parse(
         packed = _msgpack(raw, media, truncated=truncated)
         if packed.kind == "msgpack" or media:
             return packed
-    if media.startswith(_BINARY_TYPES) and not _is_text(raw):
+    if media.startswith(_BINARY_TYPES) and not is_text(raw):
         return _binary(len(raw), media, truncated=truncated)
-    charset = _told_by_content(raw) or charset
-    if not _is_ascii_based(charset) or _is_text(raw):
-        text = _decoded(raw, charset)
+    charset = told_by_content(raw) or charset
+    if not is_ascii_based(charset) or is_text(raw):
+        text = decoded(raw, charset)
         return _parse_text(text, media, charset, truncated=truncated)
     return _binary(len(raw), media, truncated=truncated)
 
@@ -243,7 +236,7 @@ def _unquoted(text: str, charset: str) -> str:
     if "%" not in text and "+" not in text:
         return text
     raw = unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogatepass"))
-    return _decoded(raw, charset)
+    return decoded(raw, charset)
 
 
 def _fields(pairs: list[tuple[str, Any]]) -> Any:
@@ -253,7 +246,7 @@ def _fields(pairs: list[tuple[str, Any]]) -> Any:
 
 
 def _looks_like_form(text: str) -> bool:
-    head = text[:_SNIFFED]
+    head = text[:SNIFFED]
     name = head.partition("=")[0]
     return "=" in head and 0 < len(name) <= 64 and not any(char.isspace() or char in "<>{}\"'" for char in head)
 
@@ -276,147 +269,7 @@ def _binary(size: int, media: str | None, *, truncated: bool) -> Body:
 
 
 def _looks_multipart(raw: bytes) -> bool:
-    return raw.startswith(b"--") and b"content-disposition:" in raw[:_SNIFFED].lower()
-
-
-def _is_text(raw: bytes) -> bool:
-    """Whether bytes can be read as text: no control characters to speak of."""
-    head = raw[:_SNIFFED]
-    if b"\0" in head:
-        return False
-    controls = sum(1 for byte in head if byte < 0x20 and byte not in _ALLOWED_CONTROLS)
-    if controls:
-        return False
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        # A character that is cut by the end of what was looked at is no mistake; many bad bytes are no UTF-8.
-        bad = sum(1 for byte in head if byte >= 0x80)
-        return exc.start >= len(head) - 3 or bad * 4 < len(head)
-    return True
-
-
-def _told_by_content(raw: bytes) -> str | None:
-    """A charset of wide characters, or with a mark, as the first bytes tell; None if they don't."""
-    for mark, marked in _MARKS:
-        if raw.startswith(mark):
-            return marked
-    charset = _WIDE.get(bytes(byte > 0 for byte in raw[:4]))
-    head = raw[:64].decode(charset, "ignore") if charset else ""
-    return charset if head and all(char.isprintable() or char.isspace() for char in head) else None
-
-
-def _is_ascii_based(charset: str) -> bool:
-    """Whether text in a charset looks like ASCII where it is: not so UTF-16 and EBCDIC."""
-    try:
-        return "a=1".encode(charset) == b"a=1"
-    except (LookupError, ValueError):
-        return True
-
-
-def _decoded(raw: bytes, charset: str) -> str:
-    try:
-        return raw.decode(charset)
-    except (LookupError, UnicodeError, ValueError):
-        pass
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        # At the very end a character may be cut; elsewhere latin-1 keeps each byte visible to the rules.
-        return raw.decode("utf-8", "replace") if exc.start >= len(raw) - 3 else raw.decode("latin-1")
-
-
-_LONGEST_HEADER, _MOST_PARAMETERS = 2048, 16
-# A parameter of a media type (RFC 9110, 5.6.6): its name, and a quoted or a bare value.
-_PARAMETER = re.compile(
-    r";[ \t]{0,16}([\w!#$%&'*+.^`|~-]{1,64})=(?:\"((?:[^\"\\]|\\.){0,256})\"|([^\s;\"]{0,256}))", re.DOTALL
-)
-
-
-def _content_type(header: str | None) -> tuple[str, str, str | None]:
-    """The media type, the charset and the boundary of a Content-Type header.
-
-    Its first 2048 characters are looked at, for 16 parameters at most. The one of the standard library is quadratic.
-    """
-    if not header:
-        return "", "utf-8", None
-    header = header[:_LONGEST_HEADER]
-    found: dict[str, str] = {}
-    for number, match in enumerate(_PARAMETER.finditer(header)):
-        if number >= _MOST_PARAMETERS:
-            break
-        value = match[3] if match[2] is None else _QUOTED_PAIR.sub(r"\1", match[2])
-        found.setdefault(match[1].lower().removesuffix("*"), value)
-    media = header.partition(";")[0].strip().lower()
-    return media, _codec(found.get("charset")), found.get("boundary")
-
-
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
-
-
-def _codec(name: object) -> str:
-    """A charset that decodes bytes to text, by its usual name."""
-    try:
-        found = lookup(name if isinstance(name, str) else "utf-8")
-    except (LookupError, ValueError):
-        return "utf-8"
-    return (
-        found.name if getattr(found, "_is_text_encoding", True) and found.name not in {"idna", "punycode"} else "utf-8"
-    )
+    return raw.startswith(b"--") and b"content-disposition:" in raw[:SNIFFED].lower()
 
 
 # --- compression --------------------------------------------------------------------------------------------------
-
-
-def _unpack(raw: bytes, encoding: str | None) -> tuple[bytes, bool] | None:
-    """The content and whether it was cut; None where it can't be unpacked."""
-    cut = False
-    steps = [step.strip().lower() for step in (encoding or "").split(",") if step.strip()]
-    if len(steps) > 3:
-        return None
-    for step in reversed(steps):
-        if step in {"identity", "utf-8"}:
-            continue
-        unpacked = _unpack_one(raw, step)
-        if unpacked is None:
-            return None
-        raw, stopped = unpacked
-        cut = cut or stopped
-    return raw, cut
-
-
-def _unpack_one(raw: bytes, encoding: str) -> tuple[bytes, bool] | None:
-    if encoding in {"gzip", "x-gzip", "deflate"}:
-        # +32 tells zlib from gzip by the header; raw deflate is what some clients send as "deflate".
-        for bits in (zlib.MAX_WBITS + 32, -zlib.MAX_WBITS):
-            unpacked = _inflated(raw, bits)
-            if unpacked is not None:
-                return unpacked
-        return None
-    if encoding == "br":
-        return _unpack_brotli(raw)
-    return None
-
-
-def _inflated(raw: bytes, bits: int) -> tuple[bytes, bool] | None:
-    """All members of a gzip stream, one behind the other, or what zlib made."""
-    content, cut = b"", True
-    while raw and len(content) < _MAX_UNPACKED:
-        unpacker = zlib.decompressobj(bits)
-        try:
-            content += unpacker.decompress(raw, _MAX_UNPACKED - len(content))
-        except zlib.error:
-            return (content, True) if content else None
-        cut = bool(unpacker.unconsumed_tail) or not unpacker.eof
-        raw = unpacker.unused_data if unpacker.unused_data.startswith(_GZIP) else b""
-    return content, cut or bool(raw)
-
-
-def _unpack_brotli(raw: bytes) -> tuple[bytes, bool] | None:
-    try:
-        unpacker = import_module("brotli").Decompressor()
-        content = unpacker.process(raw, output_buffer_limit=_MAX_UNPACKED)
-        finished = unpacker.is_finished()
-    except Exception:  # not installed, an old version without a limit, or broken
-        return None
-    return content, not finished

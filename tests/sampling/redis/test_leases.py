@@ -14,9 +14,10 @@ from asgi_sentry._sampling.adaptive import Adaptive
 from asgi_sentry._sampling.budgets import allowed, period_at
 from asgi_sentry._sampling.rate import PERIODS, Limit
 from asgi_sentry._sampling.redis.counted import SharedReservoir, SharedTarget
+from asgi_sentry._sampling.redis.exchange import Answer
 from asgi_sentry._sampling.redis.leased_budget import LeasedBudget
 from asgi_sentry._sampling.redis.leased_window import LeasedWindow
-from asgi_sentry._sampling.redis.script import GRACE, HOLD, LEASE_SECONDS, SCRIPTS, Answer
+from asgi_sentry._sampling.redis.script import GRACE, HOLD, LEASE_SECONDS, SCRIPTS
 from tests.quick import examples
 from tests.redis_server import BINARY, Server
 from tests.strategies import Clock

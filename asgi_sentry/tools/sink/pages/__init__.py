@@ -6,7 +6,6 @@ import json
 import mimetypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -19,11 +18,10 @@ from asgi_sentry.tools.sink.examiner import OF_EACH
 from asgi_sentry.tools.sink.guards import Forms, PageHeaders
 from asgi_sentry.tools.sink.outages import CATEGORIES, Outage
 from asgi_sentry.tools.sink.pages import compare, detail, formats, listing, overview, waterfall
+from asgi_sentry.tools.sink.pages.forms import LARGEST_FORM, read_form, read_number, read_outage
 from asgi_sentry.tools.sink.redactions import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.requests import Request
 
     from asgi_sentry.tools.sink.state import State
@@ -48,7 +46,6 @@ _SINGULAR = {
     "report": "client report",
     "other": "other",
 }
-_LARGEST_FORM = 8_192
 _SHOWN_REFUSALS = 20
 _BUDGETS = {"errors": "error", "transactions": "transaction"}
 
@@ -130,7 +127,7 @@ class Pages:
         store = self._state.store
         store.settle(1.0)
         filters = listing.Filters.of(request.query_params)
-        before = _whole(request.query_params.get("before"))
+        before = read_number(request.query_params.get("before"))
         found = listing.find(store, filters, before=before)
         counts = store.ask(
             "SELECT name, sum(n) AS n FROM totals WHERE what = 'kind' AND (? = '' OR sender = ?) GROUP BY name",
@@ -307,12 +304,12 @@ class Pages:
         body = b""
         async for piece in request.stream():
             body += piece
-            if len(body) > _LARGEST_FORM:
+            if len(body) > LARGEST_FORM:
                 return PlainTextResponse("The form is too large.\n", 413)
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind == "application/json":
             return self._change_by_json(request, body)
-        asked = _form(body)
+        asked = read_form(body)
         if not self._forms.ours(request, asked.get("token")):
             said = "This form did not come from a page of this sink, or the sink was started anew."
             return self._backoff(request, said, 403)
@@ -320,7 +317,7 @@ class Pages:
             self._state.outages.end()
         else:
             try:
-                self._state.outages.begin(_outage(asked))
+                self._state.outages.begin(read_outage(asked))
             except ValueError as error:
                 return self._backoff(request, f"Not begun: {error}", 400)
         self._state.store.version += 1
@@ -381,28 +378,3 @@ class Pages:
             **values,
         )
         return HTMLResponse(page.encode("utf-8", "replace"), status)
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
-def _form(body: bytes) -> dict[str, str]:
-    return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=20))
-
-
-def _outage(asked: Mapping[str, str]) -> Outage:
-    def number(name: str) -> str:
-        return asked.get(name, "").strip()
-
-    try:
-        return Outage(
-            status=int(number("status") or 429),
-            seconds=int(number("seconds")) if number("seconds") else None,
-            categories=tuple(part for part in asked.get("categories", "").replace(",", " ").split() if part),
-            delay=float(number("delay") or 0),
-            times=int(number("times")) if number("times") else None,
-        )
-    except ValueError as error:
-        said = str(error)
-        raise ValueError("a number can't be read" if "invalid literal" in said or "convert" in said else said) from None
