@@ -19,12 +19,13 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._request import decision
 from asgi_sentry._request.ending import end_root
 from asgi_sentry._request.error_policy import is_cancellation
-from asgi_sentry._request.facts import Facts, scope_for
-from asgi_sentry._request.lately import SECONDS, Bystander, alive, lately, owner_of_orphan
+from asgi_sentry._request.facts import Facts
+from asgi_sentry._request.failures import count_failed_response, note_failed, report_failures
+from asgi_sentry._request.lately import SECONDS, Bystander, alive, owner_of_orphan
 from asgi_sentry._request.messages import overheard, tapped, watched
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
+from asgi_sentry._request.read_twice import ReadTwice
 from asgi_sentry._request.report import Report
-from asgi_sentry._request.reported import reported
 from asgi_sentry._request.routes import unrouted_name
 from asgi_sentry._request.tag import Tag
 
@@ -285,9 +286,9 @@ class RequestRecord(Facts):
         self.returned = monotonic()
         try:
             if self.failure is not None or self.handled is not None:
-                self._report_failures()
+                report_failures(self)
             elif self.failed:
-                self._count_failed_response()
+                count_failed_response(self, self.report)
             try:
                 if not self.finished:
                     self.finished = True  # as in `_finish`, one call less
@@ -302,7 +303,7 @@ class RequestRecord(Facts):
             alive.pop(self, None)
             if self._report is not None:  # an item that waits in a batch keeps it
                 try:
-                    self._note_failed(self._report)
+                    note_failed(self, self._report)
                     self._report.forget_errors()
                 except Exception as exc:
                     faults.note("forgetting a request's errors", exc, "they stay as long as what waits to be sent")
@@ -312,51 +313,9 @@ class RequestRecord(Facts):
             self._outer = self._report = self._watched = None
             self.scopes.release()
 
-    def _report_failures(self) -> None:
-        try:
-            failure, handled = self.failure, self.handled
-            if failure is not None:
-                reported.note(failure)  # before a rule may ignore it: the server's log of it is ignored as well
-                sdk.capture_error(self.view, failure, handled=False)
-            # One that was handled and raised again is the same failure.
-            if handled is not None and handled.info[1] is not failure:
-                sdk.capture_error(self.view, handled.info, handled=handled.by_intent)
-        except faults.SIGNALS:
-            raise
-        except BaseException as exc:
-            faults.note("reporting an error", exc, "it is lost")
-
-    def _note_failed(self, report: Report) -> None:
-        """What is logged of a failure later, by a server say, is scrubbed by this request's secrets."""
-        if self.told or self.failed:
-            try:
-                lately.note_failed(report.secrets.taint())
-            except Exception as exc:
-                faults.note("keeping a failed request's secrets", exc, "late logs of it are not scrubbed by them")
-
     def taint(self) -> Taint:
         """The secrets that came in with it, by value."""
         return self.report().secrets.taint()
-
-    def _count_failed_response(self) -> None:
-        """A failed response, and no exception in sight: the framework answered after its `except` block, or meant it.
-
-        A bare 500 is what a framework answers when nobody handles an exception. Other statuses are meant.
-        """
-        try:
-            status = self.answered
-            if status is None or any(
-                rules.policy.ignored(None, scope_for(self, rules), status) for rules in self.plan.errors
-            ):
-                return
-            if (self.plan.root or DEFAULT_ROOT).report_failed_responses and not self.told:
-                sdk.capture_response(self.view, self.report().named(None, None)[0], status)
-            if status == 500 and not self.ignored:
-                self.scopes.crash_session()
-        except faults.SIGNALS:
-            raise
-        except BaseException as exc:
-            faults.note("reporting a failed response", exc, "it is in no session")
 
     def _finish(self, failure: BaseException | None) -> None:
         """End the root span, once; what comes later on behalf of the request still belongs to its trace."""
@@ -403,21 +362,6 @@ def hidden_record(scope: Mapping[str, Any]) -> RequestRecord | None:
     """The record of a request whose scope could not hold it."""
     owner = sdk.OWNER.get(False)
     return owner if type(owner) is RequestRecord and owner.stands_in(scope) else None
-
-
-class ReadTwice(list[Any]):
-    """Headers that came as an iterator: for us a list, and still an iterator for the app."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self, headers: Iterator[Any]) -> None:
-        super().__init__(headers)
-        self._left: Iterator[Any] | None = None
-
-    def __next__(self) -> Any:
-        if self._left is None:
-            self._left = iter(self)
-        return next(self._left)
 
 
 sdk.watch_events(find_request)

@@ -1,0 +1,64 @@
+"""How a request that failed is reported: its exceptions, a failed response without one, and its secrets for later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asgi_sentry import _faults as faults
+from asgi_sentry import _sdk as sdk
+from asgi_sentry._request.facts import scope_for
+from asgi_sentry._request.lately import lately
+from asgi_sentry._request.plan import DEFAULT_ROOT
+from asgi_sentry._request.reported import reported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asgi_sentry._request.facts import Facts
+    from asgi_sentry._request.report import Report
+
+
+def report_failures(facts: Facts) -> None:
+    """Send what the app raised, and what was handled behind a failed response."""
+    try:
+        failure, handled = facts.failure, facts.handled
+        if failure is not None:
+            reported.note(failure)  # before a rule may ignore it: the server's log of it is ignored as well
+            sdk.capture_error(facts.view, failure, handled=False)
+        # One that was handled and raised again is the same failure.
+        if handled is not None and handled.info[1] is not failure:
+            sdk.capture_error(facts.view, handled.info, handled=handled.by_intent)
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note("reporting an error", exc, "it is lost")
+
+
+def count_failed_response(facts: Facts, report: Callable[[], Report]) -> None:
+    """A failed response, and no exception in sight: the framework answered after its `except` block, or meant it.
+
+    A bare 500 is what a framework answers when nobody handles an exception. Other statuses are meant.
+    """
+    try:
+        status = facts.answered
+        if status is None or any(
+            rules.policy.ignored(None, scope_for(facts, rules), status) for rules in facts.plan.errors
+        ):
+            return
+        if (facts.plan.root or DEFAULT_ROOT).report_failed_responses and not facts.told:
+            sdk.capture_response(facts.view, report().named(None, None)[0], status)
+        if status == 500 and not facts.ignored:
+            facts.scopes.crash_session()
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note("reporting a failed response", exc, "it is in no session")
+
+
+def note_failed(facts: Facts, report: Report) -> None:
+    """What is logged of a failure later, by a server say, is scrubbed by this request's secrets."""
+    if facts.told or facts.failed:
+        try:
+            lately.note_failed(report.secrets.taint())
+        except Exception as exc:
+            faults.note("keeping a failed request's secrets", exc, "late logs of it are not scrubbed by them")
