@@ -12,7 +12,7 @@ from asgi_sentry._scrubbing.keys import ADDRESS, DENIED
 from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
 
@@ -42,13 +42,28 @@ def shown(text: str, longest: int = LONGEST) -> str:
     return f"<{len(text)} characters>"
 
 
+def ascii_pairs(given: Sequence[tuple[bytes, bytes]]) -> tuple[list[str], list[str]] | None:
+    """Names and values of headers that are all ASCII, as texts, decoded together; None for others."""
+    raw = b"\0".join([name for name, _ in given] + [value for _, value in given])
+    texts = raw.decode("ascii").split("\0") if raw.isascii() else []
+    if len(texts) != 2 * len(given):
+        return None
+    return texts[: len(given)], texts[len(given) :]
+
+
 def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Raw ASGI headers as a mapping; a name that comes again has its values joined by a comma (RFC 9110, 5.3).
 
     No more are looked at than any program sends: what is over is left out, and how much that was is told.
     """
-    values: dict[str, list[str]] = {}
     given = list(pairs)
+    usual = ascii_pairs(given) if len(given) <= _MOST else None
+    if given and usual is not None:
+        few = dict(zip(map(str.lower, usual[0]), usual[1], strict=True))
+        # None comes twice, and all are shown.
+        if len(few) == len(given) and sum(map(len, usual[1])) <= LONGEST and max(map(len, few)) <= _LONGEST_NAME:
+            return few
+    values: dict[str, list[str]] = {}
     others, size = max(len(given) - _MOST, 0), 0
     for name, value in given[:_MOST]:
         size += len(name) + len(value)
@@ -69,7 +84,7 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     cookies: dict[str, str] = {}
     others = 0
     for header, raw in islice(pairs, MOST_LOOKED_AT):
-        if header.lower() == b"cookie":
+        if len(header) == 6 and header.lower() == b"cookie":
             if len(raw) > _MOST_CHARACTERS or len(cookies) >= _MOST:
                 others += raw.count(b";") + 1
                 continue
@@ -78,8 +93,10 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
                     others += 1
                     continue
                 name, _, value = part.strip().partition("=")
+                if len(part) > _LONGEST_NAME:
+                    name, value = shown(name.strip(), _LONGEST_NAME), shown(value.strip())
                 if name or value:
-                    cookies.setdefault(shown(name.strip(), _LONGEST_NAME), shown(value.strip()))
+                    cookies.setdefault(name.strip(), value.strip())
     if others:
         count_cut("cookies")
         cookies["..."] = f"<{others} more>"
@@ -88,32 +105,49 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def query_scrubbed(query: str, ruleset: Ruleset) -> tuple[str, bool]:
     """A query string without the values of sensitive names, and whether there were any."""
+    encoded: list[tuple[int, str]] = []
+    pieces, hit = _redacted_by_name(query, ruleset, encoded)
+    for index, plain in encoded:
+        if ruleset.texts.scrubbed(plain)[1]:
+            name, equals, _ = pieces[index].partition("=")
+            pieces[index] = name + equals + FILTERED
+            hit = True
+    return "".join(pieces) if hit else query, hit
+
+
+def query_by_names(query: str, ruleset: Ruleset, encoded: list[str]) -> tuple[str, bool]:
+    """The same as far as names tell, for whoever has the rules look at many texts together.
+
+    Args:
+        query: the query string.
+        ruleset: which decides.
+        encoded: takes what encoded values stand for: where a rule finds something in one, its value is redacted.
+    """
+    found: list[tuple[int, str]] = []
+    pieces, hit = _redacted_by_name(query, ruleset, found)
+    encoded += [plain for _, plain in found]
+    return "".join(pieces) if hit else query, hit
+
+
+def _redacted_by_name(query: str, ruleset: Ruleset, encoded: list[tuple[int, str]]) -> tuple[list[str], bool]:
+    """The pieces of a query, those with a sensitive name redacted; what others stand for that are encoded is noted."""
     if "=" not in query:
-        return query, False
+        return [query], False
     pieces = _PARTS.split(query)
     hit = False
     for index in range(0, len(pieces), 2):
         name, equals, value = pieces[index].partition("=")
         if not value or value == FILTERED:
             continue
-        scrubbed = _value_scrubbed(unquote_plus(name) if "%" in name or "+" in name else name, value, ruleset)
-        if scrubbed != value:
-            pieces[index] = name + equals + scrubbed
+        verdict = ruleset.keys.meaning(unquote_plus(name) if "%" in name or "+" in name else name)
+        if verdict == DENIED or (verdict == ADDRESS and any(address_spans(unquote_plus(value)))):
+            pieces[index] = name + equals + FILTERED
             hit = True
-    return "".join(pieces), hit
-
-
-def _value_scrubbed(name: str, value: str, ruleset: Ruleset) -> str:
-    verdict = ruleset.keys.meaning(name)
-    if verdict == DENIED:
-        return FILTERED
-    if verdict == ADDRESS and any(address_spans(unquote_plus(value))):
-        return FILTERED
-    if "%" in value or "+" in value:
-        plain = unquote_plus(value)
-        if plain != value and FILTERED not in plain and ruleset.texts.scrubbed(plain)[1]:
-            return FILTERED
-    return value
+        elif "%" in value or "+" in value:
+            plain = unquote_plus(value)
+            if plain != value and FILTERED not in plain:
+                encoded.append((index, plain))
+    return pieces, hit
 
 
 def url_scrubbed(url: str, ruleset: Ruleset) -> tuple[str, bool]:

@@ -28,6 +28,7 @@ from asgi_sentry import (
 )
 from asgi_sentry._request import head as content_module
 from asgi_sentry._request import report as report_module
+from asgi_sentry._request import secrets as secrets_module
 from asgi_sentry._request.body_copy import BodyCopy
 from asgi_sentry._request.record import RequestRecord, current
 from asgi_sentry.testing import RecordingTransport, request
@@ -321,7 +322,7 @@ class Counts:
         Counted.decoded = CountingScrubber.calls = 0
         for module, name in [
             (report_module, "describe_head"),
-            (report_module, "parse_body"),
+            (secrets_module, "parse_body"),
             (report_module, "Report"),
             (report_module, "name_of"),
             (content_module, "named_headers"),
@@ -413,13 +414,13 @@ def test_what_is_sent_several_times_is_resolved_anew_but_parsed_once(
 ) -> None:
     start(traces_sample_rate=0.0)
     parsed: list[int] = []
-    original = report_module.parse_body
+    original = secrets_module.parse_body
 
     def parse(*args: Any, **kwargs: Any) -> Any:
         parsed.append(1)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(report_module, "parse_body", parse)
+    monkeypatch.setattr(secrets_module, "parse_body", parse)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()

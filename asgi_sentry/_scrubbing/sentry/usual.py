@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.headers import query_scrubbed, url_scrubbed
+from asgi_sentry._scrubbing.headers import query_by_names, url_scrubbed
 from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, PLAIN
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
 from asgi_sentry._scrubbing.sentry.request import URLS
@@ -27,7 +27,7 @@ from asgi_sentry._scrubbing.tree.notes import Notes
 from asgi_sentry._scrubbing.tree.plain import SCALARS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.sentry.schema import Schema
@@ -80,13 +80,14 @@ class _Look:
     """
 
     __slots__ = (
-        "_firm", "_gone", "_keys", "_lists", "_met", "_ruleset", "_secrets", "_texts", "_whole", "edits",
+        "_encoded", "_firm", "_gone", "_keys", "_lists", "_met", "_ruleset", "_secrets", "_texts", "_whole", "edits",
     )  # fmt: skip
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
         self._texts: list[str] = []  # in which any secret of the request's is redacted
         self._firm: list[str] = []  # in which only what is more than a word is
+        self._encoded: list[str] = []  # what a query's values stand for
         self._keys: list[dict[Any, Any]] = []  # those of whose keys the same holds
         self._lists: list[list[Any]] = []
         self._met: set[int] = set()
@@ -196,26 +197,26 @@ class _Look:
             elif field == "cookies":
                 self._cookies(value, (place, field))
             elif field == "query_string":
-                self._address(value, section, field, place, query_scrubbed)
+                self._query(value, section, field, place)
             elif field == "url":
-                self._address(value, section, field, place, url_scrubbed)
+                self._url(value, section, field, place)
             elif field == "data":
                 self._data(value, (place, field))
             elif field != "method" or not is_id(value):
                 raise UnusualError
 
-    def _address(
-        self,
-        value: Any,
-        holder: dict[Any, Any],
-        key: str,
-        place: Place,
-        scrubbed: Callable[[str, Ruleset], tuple[str, bool]],
-    ) -> None:
-        """A URL or a query."""
+    def _query(self, value: Any, holder: dict[Any, Any], key: str, place: Place) -> None:
         if value.__class__ is not str:
             raise UnusualError
-        left, hit = scrubbed(value, self._ruleset)
+        left, hit = query_by_names(value, self._ruleset, self._encoded)
+        if hit:
+            self.edits.append((holder, key, left, place, PASSWORD))
+        self._texts.append(left)
+
+    def _url(self, value: Any, holder: dict[Any, Any], key: str, place: Place) -> None:
+        if value.__class__ is not str:
+            raise UnusualError
+        left, hit = url_scrubbed(value, self._ruleset)
         if hit:
             self.edits.append((holder, key, left, place, PASSWORD))
         self._texts.append(left)
@@ -375,8 +376,7 @@ class _Look:
             UnusualError: there is something to redact beside what stands under denied keys.
         """
         texts = list(dict.fromkeys([*self._texts, *self._firm]))
-        joined = "\0".join(texts)
-        if len(joined) > _LONGEST or not self._gone.isdisjoint(texts):
+        if sum(map(len, texts)) > _LONGEST or not self._gone.isdisjoint(texts):
             raise UnusualError
         keys = self._ruleset.keys
         for arguments in self._lists:
@@ -384,7 +384,7 @@ class _Look:
                 raise UnusualError
             if _STRINGS.issuperset(map(type, arguments)) and any(argument_spans(arguments, keys)):
                 raise UnusualError
-        if self._ruleset.texts.finds_in(texts, joined):
+        if self._ruleset.texts.finds_in([*texts, *self._encoded]):
             raise UnusualError
         if taint and taint.found_in(self._and_keys(texts) if taint.in_keys else texts):
             raise UnusualError

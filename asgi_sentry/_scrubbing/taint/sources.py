@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_cut
-from asgi_sentry._scrubbing.headers import MOST_LOOKED_AT
+from asgi_sentry._scrubbing.headers import MOST_LOOKED_AT, ascii_pairs
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED, MAYBE
 from asgi_sentry._scrubbing.taint.strength import STRONG, WEAK, strength
 from asgi_sentry._scrubbing.taint.taint import MAX_VALUES, MIN_LENGTH, Taint
@@ -33,8 +33,9 @@ _MOST_NODES = 50_000  # of a body
 _MOST_FOUND = 2 * MAX_VALUES  # in one part of a request; some are found twice
 _MOST_FIELDS = 1024  # of a query
 _DEEPEST_JSON, _LONGEST_JSON = 3, 262_144  # of JSON in texts
-_AUTHORIZATION = frozenset({b"authorization", b"proxy-authorization"})
-_SUBPROTOCOL = b"sec-websocket-protocol"
+_AUTHORIZATION = frozenset({"authorization", "proxy-authorization"})
+_SUBPROTOCOL = "sec-websocket-protocol"
+_READ = _AUTHORIZATION | {_SUBPROTOCOL, "cookie"}  # whatever a name means otherwise
 # RFC 6749: a code can be exchanged for a token, and the state ties it to a session.
 _OAUTH = frozenset({"code", "state", "nonce", "samlresponse", "relaystate"})
 _SHORTEST_OAUTH = 16
@@ -121,20 +122,26 @@ def _texts_of(raw: bytes) -> list[str]:
 
 
 def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Ruleset) -> Iterator[str]:
-    meaning = keys.keys.meaning
-    for number, (name, raw) in enumerate(headers):
+    given = list(islice(headers, MOST_LOOKED_AT + 1))
+    usual = ascii_pairs(given)
+    names = [name.decode("latin-1") for name, _ in given] if usual is None else usual[0]
+    plain, meaning = keys.keys.plain, keys.keys.meaning
+    for number, name in enumerate(names):
         if number >= MOST_LOOKED_AT:
             raise TooManyError
         lower = name.lower()
+        if name in plain and lower not in _READ:
+            continue
+        raw = given[number][1]
         if lower in _AUTHORIZATION:
             for text in _texts_of(raw):
                 yield from _of_authorization(text)
-        elif lower == b"cookie":
+        elif lower == "cookie":
             for text in _texts_of(raw):
                 yield from _of_cookies(text, keys)
         elif lower == _SUBPROTOCOL:
             yield from _of_subprotocols(raw.decode("latin-1"))
-        elif meaning(name.decode("latin-1")) == DENIED:
+        elif meaning(name) == DENIED:
             for text in _texts_of(raw):
                 yield text
                 if " " in text:

@@ -83,9 +83,9 @@ class TextRules:
         own = {text: hit for text, hit in hits.items() if text in texts or text in names}
         return Look(own, dashed=dashed, fixed={text: hits[text] for text in fixed if text in hits})
 
-    def finds_in(self, texts: Sequence[str], joined: str) -> bool:
-        """Whether there is anything to redact in any of these texts, each given once, and all joined by NUL."""
-        return any(self._once(text, bits)[1] for text, bits in self._suspects(texts, joined).items())
+    def finds_in(self, texts: Sequence[str]) -> bool:
+        """Whether there is anything to redact in any of these texts."""
+        return any(self._once(text, bits)[1] for text, bits in self.suspects(texts).items())
 
     def ready(self) -> bool:
         """Wait until Hyperscan is ready, where it is installed; whether it is."""
