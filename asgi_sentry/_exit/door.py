@@ -18,8 +18,10 @@ from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from asgi_sentry import _faults as faults
 from asgi_sentry._exit.encoding import payload
 from asgi_sentry._exit.scrubber import unscrubbed
+from asgi_sentry._request.finding import reporter_of
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
+from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
 from asgi_sentry._scrubbing.sentry.trace import scrub_trace
 
@@ -269,18 +271,20 @@ def telemetry_hook(user_hook: Hook | None) -> Hook:
 
     def hook(item: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
         sent = item if user_hook is None else user_hook(item, hint)
-        record = current()
-        if not isinstance(sent, dict) or record is None:
+        if not isinstance(sent, dict):
             return sent
         try:
-            report = record.report()
+            report = reporter_of(sent, hint)
+            if report is None:
+                return sent
             attributes = sent.setdefault("attributes", {})
             attributes[ATTRIBUTE] = Tag("", report)
         except Exception as exc:
             faults.note("telling whose request it is", exc, "an item is not sent, since its secrets are not known")
             return None
         try:
-            report.enrich(attributes)
+            if isinstance(report, Report):
+                report.enrich(attributes)
         except Exception as exc:
             faults.note("describing the request", exc, "an item goes without it")
         return sent

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import logging
 import sys
 import threading
 import time
@@ -51,6 +52,7 @@ class Lately:
         self.alive: dict[Alive, None] = {}  # in the order of their beginning
         self._failed: deque[tuple[float, Taint]] = deque(maxlen=_MOST_FAILED)
         self._timer = False
+        self._bystander: tuple[float, Bystander | None] = (0.0, None)
 
     def note_failed(self, taint: Taint) -> None:
         """Keep the secrets of a request that failed, for a minute."""
@@ -73,6 +75,23 @@ class Lately:
         joined = Taint.joined(taints)
         return joined or None
 
+    def bystander(self, *of: Alive) -> Bystander | None:
+        """For a log, a metric or a span that is made outside of every request, and scrubbed when those are over.
+
+        What is made within a second has one in common, since what waits in a batch is scrubbed by each.
+
+        Args:
+            of: the request that made whoever makes the item, such as a worker.
+        """
+        if not self.alive and not of:
+            return None
+        now, (since, last) = self._clock(), self._bystander
+        if last is None or now - since >= 1:
+            last = Bystander()
+            self._bystander = now, last
+        last.join(*of, *list(self.alive)[-_MOST_ALIVE:])
+        return last
+
     def _on_time(self) -> None:
         self._forget_old()
         with self._lock:
@@ -87,21 +106,31 @@ class Lately:
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
+            self._bystander = 0.0, None
             self.alive.clear()
             self._failed.clear()
 
 
 class Bystander:
-    """What a tag leads to in place of a report, where an event may be about another's request than its context's.
+    """What a tag leads to in place of a report, where an item may be about another's request than its context's.
 
     Args:
-        own: the secrets of the request that the context is of.
+        of: requests whose secrets may be in it, besides those that are alive or have failed when it is scrubbed.
     """
 
-    __slots__ = ("_own",)
+    __slots__ = ("_of",)
 
-    def __init__(self, own: Taint) -> None:
-        self._own = own
+    def __init__(self, *of: Alive) -> None:
+        self._of = dict.fromkeys(of)
+
+    def join(self, *of: Alive) -> None:
+        """May be about these, too; the oldest make room."""
+        self._of.update(dict.fromkeys(of))
+        for each in list(self._of)[: -2 * _MOST_ALIVE]:
+            self._of.pop(each, None)
+
+    def _taint(self) -> Taint | None:
+        return lately.taint(*(each.taint() for each in list(self._of)))
 
     def admits(self, event: dict[str, Any]) -> bool:
         """No rule of a request's is asked."""
@@ -111,7 +140,7 @@ class Bystander:
         self, event: dict[str, Any], settled: Any = None, *, scrubber: Scrubber | None = None, owned: bool = False
     ) -> None:
         """Scrub an event in place, by the secrets of all requests that it may be about."""
-        (scrubber or _SCRUBBER).scrub_event(event, taint=lately.taint(self._own), owned=owned)
+        (scrubber or _SCRUBBER).scrub_event(event, taint=self._taint(), owned=owned)
 
     def settle(self, event: dict[str, Any], scrubber: Scrubber) -> None:
         """Scrub an event in place; at the door it is looked at once more, since others may have failed meanwhile."""
@@ -121,7 +150,7 @@ class Bystander:
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
     ) -> list[dict[str, Any]]:
         """The same for logs, metrics or spans."""
-        payload = (scrubber or _SCRUBBER).scrub_item(kind, {"items": entries}, taint=lately.taint(self._own))
+        payload = (scrubber or _SCRUBBER).scrub_item(kind, {"items": entries}, taint=self._taint())
         scrubbed: list[dict[str, Any]] = payload["items"]
         return scrubbed
 
@@ -132,19 +161,64 @@ alive = lately.alive  # for the path of every request, which has two looks to sp
 state.register("_request.lately: requests alive and failed of late", lately.clear)
 
 
-def owner_of_orphan(event: Mapping[str, Any]) -> Any:
+def owner_of_orphan(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Any:
     """What `OWNER` holds in the task or future that asyncio complains of by this event; None if it is not known."""
     if event.get("logger") != "asyncio":
         return None
     frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no other way to who calls
     for _ in range(_DEEPEST):
         if frame is None:
-            return None
+            break
         if frame.f_code.co_name == "call_exception_handler":
             told = frame.f_locals.get("context") or {}
             return _owner_within(told.get("task") or told.get("future"))
         frame = frame.f_back
+    exc = (hint.get("exc_info") or (None, None))[1] or _exception_being_logged()
+    return None if exc is None else _owner_within(_task_that_raised(exc))
+
+
+def _exception_being_logged() -> BaseException | None:
+    """Of the log record that is being handled; a hook for logs is not told."""
+    frame: Any = sys._getframe(1)  # noqa: SLF001
+    for _ in range(_DEEPEST):
+        if frame is None:
+            return None
+        record = frame.f_locals.get("record") if frame.f_code.co_name == "handle" else None
+        if isinstance(record, logging.LogRecord):
+            return (record.exc_info or (None, None))[1]
+        frame = frame.f_back
     return None
+
+
+def _task_that_raised(exc: BaseException) -> Any:
+    """The task with this exception, for an event loop whose handler has no frame (uvloop); None if it is not found.
+
+    It is about to be collected, and mostly young; the old generation, which takes some 20 ms, is looked through once a
+    second at most.
+    """
+    global _looked  # noqa: PLW0603 - of the process
+    for generation in range(3):
+        if generation == _OLD:
+            now = time.monotonic()
+            if _looked is not None and now - _looked < 1:
+                return None
+            _looked = now
+        for each in gc.get_objects(generation):
+            if type(each) is asyncio.Task and each._exception is exc:  # noqa: SLF001
+                return each
+    return None
+
+
+_OLD = 2  # the generation of whatever has survived two collections
+_looked: float | None = None  # when it was looked through last, by the monotonic clock
+
+
+def _forget_looked() -> None:
+    global _looked  # noqa: PLW0603 - the same
+    _looked = None
+
+
+state.register("_request.lately: when all objects were looked through last", _forget_looked)
 
 
 def _owner_within(task: Any) -> Any:

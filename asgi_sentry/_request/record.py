@@ -36,35 +36,27 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
+_OF_A_REQUEST = ("user", "request", "breadcrumbs")  # the last are of all that a worker worked for
 _OPS = ("http.server", "websocket.server")  # of the root span, by whether it is a websocket's
 
 
 def current() -> RequestRecord | None:
     """The record of the request on whose behalf the caller runs, if there is one."""
+    return current_or_former()[0]
+
+
+def current_or_former() -> tuple[RequestRecord | None, RequestRecord | None]:
+    """The same, and the one that is over, if the caller was started by one that is."""
     owner = sdk.OWNER.get(False)
     if type(owner) is RequestRecord:
         # What goes on for a minute after its request is a worker's, who may work for others by then.
-        return None if owner.closed and monotonic() - owner.returned > SECONDS else owner
+        return (None, owner) if owner.closed and monotonic() - owner.returned > SECONDS else (owner, None)
     # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to it.
     for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
         owner = getattr(processor, "__self__", None)
         if isinstance(owner, RequestRecord):
-            return None if owner.closed else owner  # a thread that outlives its request is a worker at once
-    return None
-
-
-def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An event processor for all events of the process: those that asyncio complains by find their request."""
-    try:
-        if event.get("type") is None and sdk.OWNER.get(False) is False:
-            owner = owner_of_orphan(event)
-            if type(owner) is RequestRecord:
-                return owner.report().process(event, hint)
-    except faults.SIGNALS:
-        raise
-    except BaseException as exc:
-        faults.note("looking for an event's request", exc, "it goes without it")
-    return event
+            return (None, owner) if owner.closed else (owner, None)  # it outlives its request: a worker at once
+    return None, None
 
 
 class RequestRecord(Facts):
@@ -343,16 +335,28 @@ class RequestRecord(Facts):
             self._report = Report(self, self.process)
         return self._report
 
+    def claim(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
+        """An event about this request, whoever's context it was made in: what it has of that one is left out."""
+        for part in _OF_A_REQUEST:
+            event.pop(part, None)
+        contexts = event["contexts"] = {**(event.get("contexts") or {})}
+        contexts["trace"] = {"trace_id": self.context.trace_id, "span_id": self.context.span_id}
+        return self.report().process(event, hint)
+
     def _of_worker(self, event: dict[str, Any]) -> dict[str, Any]:
         """An event of a worker that this request started, and that may have worked for another's since."""
-        for part in ("user", "request", "breadcrumbs"):  # breadcrumbs are of all that it worked for
+        for part in _OF_A_REQUEST:
             event.pop(part, None)
         if sdk.sender(self.view).door is not None:
-            event["event_id"] = Tag(event["event_id"], Bystander(self.taint()))
+            event["event_id"] = Tag(event["event_id"], Bystander(self))
         return event
 
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
         """The event processor. The record's bound method, by which `current` finds the record from a plain thread."""
+        if event.get("logger") == "asyncio" and event.get("type") is None:
+            owner = owner_of_orphan(event, hint)  # a task is collected in whatever context, perhaps another request's
+            if type(owner) is RequestRecord and owner is not self:
+                return owner.claim(event, hint)
         if self.closed and current() is not self:
             return self._of_worker(event)
         return self.report().process(event, hint)
@@ -362,6 +366,3 @@ def hidden_record(scope: Mapping[str, Any]) -> RequestRecord | None:
     """The record of a request whose scope could not hold it."""
     owner = sdk.OWNER.get(False)
     return owner if type(owner) is RequestRecord and owner.stands_in(scope) else None
-
-
-sdk.watch_events(find_request)

@@ -8,6 +8,7 @@ package needs. `names` holds each name that is not public.
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.errors import capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
+from asgi_sentry._sdk.inner import trace_being_served
 from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports, transport_by
 from asgi_sentry._sdk.repeated import mark_sent
 from asgi_sentry._sdk.root import Root
@@ -47,6 +48,7 @@ __all__ = [
     "start_unsampled",
     "streams",
     "supports",
+    "trace_being_served",
     "transport_by",
     "view",
     "watch_events",

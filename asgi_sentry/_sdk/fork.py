@@ -6,7 +6,7 @@ from collections import deque
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.names import Scope
+from asgi_sentry._sdk.names import VERSION_3, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,13 @@ _COPIED = (
 
 
 on_client: list[Callable[[Any], None]] = []  # called with each client that is set on a scope of a request
+# Called with a scope of a request, and the op and origin of what is started on it; gives what stands in its place.
+on_transaction: list[Callable[[Any, Any, Any], Any]] = []
+on_segment: list[Callable[[Any, Any, Any], Any]] = []
+
+
+def _in_place(looks: list[Callable[[Any, Any, Any], Any]], scope: Any, op: Any, origin: Any) -> Any:
+    return next((inner for look in looks if (inner := look(scope, op, origin)) is not None), None)
 
 
 class _Container:
@@ -53,7 +60,42 @@ class _Container:
         return self if scope is None else vars(scope).setdefault(self._name, self._kind())
 
 
-class _Fork(Scope):
+class _Watched(Scope):
+    """A scope of a request: what is set or started on it is looked at."""
+
+    __slots__ = ()
+
+    def set_client(self, client: Any = None) -> None:
+        """As the SDK's; a second client of a request is to be behind a door, for logs and metrics too."""
+        for look in on_client:
+            look(client)
+        super().set_client(client)
+
+    def start_transaction(self, transaction: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """As the SDK's; a request that is ours has one already, beside which no integration's stands."""
+        op, origin = (
+            (kwargs.get("op"), kwargs.get("origin"))
+            if transaction is None
+            else (getattr(transaction, "op", None), getattr(transaction, "origin", None))
+        )
+        inner = _in_place(on_transaction, self, op, origin)
+        return super().start_transaction(transaction, *args, **kwargs) if inner is None else inner
+
+    def start_streamed_span(self, name: str, attributes: Any, parent_span: Any, *args: Any, **kwargs: Any) -> Any:
+        """The same for a segment, which is a span without a parent."""
+        if parent_span is None and attributes:
+            op, origin = attributes.get("sentry.op"), attributes.get("sentry.origin")
+            inner = _in_place(on_segment, self, op, origin)
+            if inner is not None:
+                return inner
+        start: Any = super().start_span if VERSION_3 else super().start_streamed_span
+        return start(name, attributes, parent_span, *args, **kwargs)
+
+    if VERSION_3:
+        start_span = start_streamed_span  # type: ignore[assignment]  # as it is called there
+
+
+class _Fork(_Watched):
     """A fork of a scope, whose containers hide the slots of the SDK's."""
 
     _transaction_info = _Container(dict)
@@ -66,12 +108,6 @@ class _Fork(Scope):
     _error_processors = _Container(list)
     _attachments = _Container(list)
     _attributes = _Container(dict)
-
-    def set_client(self, client: Any = None) -> None:
-        """As the SDK's; a second client of a request is to be behind a door, for logs and metrics too."""
-        for look in on_client:
-            look(client)
-        super().set_client(client)
 
 
 def _fork(scope: Scope) -> Scope:
@@ -125,4 +161,14 @@ def _fork(scope: Scope) -> Scope:
 _new = object.__new__
 # A release of the SDK whose scopes hold anything else gets its own, slower fork.
 has_known_slots = {*_BY_REFERENCE, *_COPIED} == {*getattr(Scope, "__slots__", ())}
-fork_scope: Callable[[Scope], Scope] = _fork if has_known_slots else getattr(Scope, "__copy__", _fork)
+
+
+def _whole_fork(scope: Scope) -> Scope:
+    """The SDK's own fork, looked at in the same way."""
+    fork: Scope = scope.__copy__()
+    if type(fork) is Scope:
+        fork.__class__ = _Watched
+    return fork
+
+
+fork_scope: Callable[[Scope], Scope] = _fork if has_known_slots else _whole_fork

@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import queue
+import sys
 import threading
 from typing import Any
 
@@ -23,6 +24,7 @@ import asgi_sentry
 from asgi_sentry._request.lately import SECONDS, Lately
 from asgi_sentry._scrubbing import Taint
 from asgi_sentry.testing import RecordingTransport, request
+from tests.conftest import V3, transactions
 from tests.strategies import Clock
 
 TOKEN = "qZ81mm20aaXkP7vW"
@@ -83,6 +85,78 @@ def test_a_task_that_nobody_awaits_finds_its_request(start, mode):
     assert TOKEN not in sent(transport)
 
 
+def uvloop_factory() -> Any:
+    """A loop whose exception handler has no frame that could be looked at."""
+    return pytest.importorskip("uvloop").new_event_loop()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop_factory], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("old", [False, True])
+def test_a_task_finds_its_request_on_each_loop_and_in_another_requests_context(start, mode, loop, old):
+    """A task is collected when the last who holds it lets go, which may be another request."""
+    tasks: list[Any] = []
+
+    async def refused(key: str) -> None:
+        await asyncio.sleep(0)
+        raise ValueError("upstream refused " + key)
+
+    async def first(request: Any) -> PlainTextResponse:
+        asgi_sentry.set_user_context("ada")
+        tasks.append(asyncio.create_task(refused(request.headers["authorization"].split()[1])))
+        await asyncio.wait(tasks)
+        return PlainTextResponse("ok")
+
+    async def second(request: Any) -> PlainTextResponse:
+        sentry_sdk.set_user({"id": "grace", "username": "hopper"})
+        sentry_sdk.add_breadcrumb(message="of grace")
+        if old:
+            gc.collect()
+            gc.collect()
+        tasks.clear()
+        return PlainTextResponse("ok")
+
+    async def serve() -> None:
+        await request(app, path="/first", **bearing(TOKEN, "ada"))
+        await request(app, path="/second", **bearing(OTHER, "grace"))
+
+    transport = start()
+    app = asgi_sentry.wrap(Starlette(routes=[Route("/first", first), Route("/second", second)]))
+    running = loop()
+    try:
+        running.run_until_complete(serve())
+    finally:
+        running.close()
+    (event,) = transport.items("event")
+    assert (event["transaction"], event["user"]) == ("GET /first", {"id": "ada"})
+    assert not (event.get("breadcrumbs") or {}).get("values")
+    roots = {root["name"]: root["trace_id"] for root in transactions(transport)}
+    assert event["contexts"]["trace"]["trace_id"] == roots["GET /first"]
+    assert TOKEN not in sent(transport)
+
+
+def test_what_a_finalizer_raises_is_of_the_request_that_let_go(start, mode, monkeypatch):
+    unraisablehook = pytest.importorskip("sentry_sdk.integrations.unraisablehook")
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
+    class Held:
+        def __init__(self, key: str) -> None:
+            self.key = key
+
+        def __del__(self) -> None:
+            raise ValueError("could not close " + self.key)
+
+    async def endpoint(request: Any) -> PlainTextResponse:
+        Held(request.headers["authorization"])
+        return PlainTextResponse("ok")
+
+    transport = start(integrations=[unraisablehook.UnraisablehookIntegration()])
+    unraisablehook.UnraisablehookIntegration.setup_once()  # the SDK does it once a process, and it is undone here
+    anyio.run(lambda: request(asgi_sentry.wrap(Starlette(routes=[Route("/", endpoint)])), **bearing(TOKEN)))
+    (event,) = transport.items("event")
+    assert event["transaction"] == "GET /"
+    assert TOKEN not in sent(transport)
+
+
 # -- what finds none ---------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +201,41 @@ def test_a_clients_words_blank_nothing_that_the_app_says(start, mode):
     anyio.run(serve)
     (event,) = transport.items("event")
     assert event["logentry"]["message"] == "the production database is away"
+
+
+LOGS = {} if V3 else {"enable_logs": True}
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop_factory], ids=["asyncio", "uvloop"])
+def test_logs_that_wait_in_a_batch_know_what_they_may_be_about(start, mode, loop):
+    """They are scrubbed when they are sent, and the requests that were alive are over by then."""
+    tasks: list[Any] = []
+
+    async def refused(key: str) -> None:
+        raise ValueError("upstream refused " + key)
+
+    async def endpoint(request: Any) -> PlainTextResponse:
+        key = request.headers["authorization"].split()[1]
+        await outside(lambda: logging.getLogger("server").error("called by %s", key))
+        await outside(lambda: sentry_sdk.metrics.count("calls", 1, attributes={"by": key}))
+        tasks.append(asyncio.create_task(refused(key)))
+        return PlainTextResponse("ok")
+
+    transport = start(**LOGS)
+    running = loop()
+    try:
+        app = asgi_sentry.wrap(Starlette(routes=[Route("/", endpoint)]))
+        running.run_until_complete(request(app, **bearing(TOKEN)))
+        running.run_until_complete(asyncio.wait(tasks))
+        tasks.clear()
+    finally:
+        running.close()
+    sentry_sdk.flush()
+    assert len([each for each in transport.items("log") if "called by" in each["body"]]) == 1
+    assert len([each for each in transport.items("log") if "never retrieved" in each["body"]]) == 1
+    assert transport.items("trace_metric")
+    assert TOKEN not in sent(transport)
+    assert TOKEN not in json.dumps(transport.items("trace_metric"))
 
 
 # -- workers -----------------------------------------------------------------------------------------------------------

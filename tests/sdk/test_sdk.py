@@ -203,7 +203,7 @@ def test_the_fast_fork_is_in_use_or_a_slot_has_moved() -> None:
     if {*fork._BY_REFERENCE, *fork._COPIED} == {*Scope.__slots__}:
         assert sdk.fork_scope is fork._fork
     else:
-        assert sdk.fork_scope is Scope.__copy__
+        assert sdk.fork_scope is fork._whole_fork
 
 
 def noting(name: str, order: list[str] | None = None) -> Any:

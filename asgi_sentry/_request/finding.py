@@ -1,0 +1,50 @@
+"""Whose something is that is sent, or that is started: the request that is found for it, wherever it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry import _faults as faults
+from asgi_sentry import _sdk as sdk
+from asgi_sentry._request.lately import Bystander, lately, owner_of_orphan
+from asgi_sentry._request.record import RequestRecord, current, current_or_former
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asgi_sentry._request.report import Report
+
+
+def reporter_of(item: Mapping[str, Any], hint: Mapping[str, Any]) -> Report | Bystander | None:
+    """Who scrubs a log, a metric or a span that is just made; None where no request can have to do with it."""
+    record, former = current_or_former()
+    name = (item.get("attributes") or {}).get("logger.name")
+    if name == "asyncio":
+        owner = owner_of_orphan({"logger": name}, hint)
+        record = owner if type(owner) is RequestRecord else record
+    if record is not None:
+        return record.report()
+    return lately.bystander() if former is None else lately.bystander(former)
+
+
+def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An event processor for all events of the process: those that asyncio complains by find their request."""
+    try:
+        if event.get("type") is None and sdk.OWNER.get(False) is False:
+            owner = owner_of_orphan(event, hint)
+            if type(owner) is RequestRecord:
+                return owner.claim(event, hint)
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note("looking for an event's request", exc, "it goes without it")
+    return event
+
+
+def _trace_being_served() -> sdk.TraceContext | None:
+    record = current()
+    return None if record is None or record.closed else record.context
+
+
+sdk.watch_events(find_request)
+sdk.trace_being_served.append(_trace_being_served)
