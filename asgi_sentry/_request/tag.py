@@ -40,7 +40,7 @@ class Reporter(Protocol):
 class Settled(NamedTuple):
     """What an event looked like when it had been scrubbed, and by what."""
 
-    fields: dict[str, bytes]  # as `image` has them
+    fields: dict[str, bytes | str]  # as `image` has them
     taint: Taint
     scrubber: Scrubber
 
@@ -56,10 +56,13 @@ class Settled(NamedTuple):
         return part
 
 
-def image(event: dict[str, Any]) -> dict[str, bytes]:
+def image(event: dict[str, Any]) -> dict[str, bytes | str]:
     """What the fields of an event look like, to be compared; without those that are not plain, and its tagged id."""
-    looks = {}
+    looks: dict[str, bytes | str] = {}
     for field, value in event.items():
+        if value.__class__ is str:
+            looks[field] = value
+            continue
         try:
             looks[field] = marshal.dumps(value, _WITHOUT_REFERENCES)
         except ValueError:  # no plain value

@@ -14,6 +14,7 @@ from asgi_sentry._scrubbing.text.texts import TextRules
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_PARTS, _LONGEST_PART = 64, 2048  # and their bytes
 _LINES, _FRAMES = 4096, 512  # a program's own lines, names and frames: more than these are generated
 
 
@@ -28,6 +29,7 @@ class Ruleset:
         places: what is allowed by its path, as the last steps of one, with `"*"` for any step.
         lines: texts of the program's own (names, lines of source) that were found harmless.
         frames: the same for frames of a stack, by file and line.
+        parts: the same for what the protocol has in containers, such as the SDK's name and integrations, by its bytes.
     """
 
     rules: tuple[Rule, ...]
@@ -36,6 +38,7 @@ class Ruleset:
     places: tuple[tuple[str, ...], ...] = ()
     lines: Memory[str, bool] = field(default_factory=lambda: Memory(_LINES))
     frames: Memory[Any, tuple[Any, ...]] = field(default_factory=lambda: Memory(_FRAMES))
+    parts: Memory[bytes, bool] = field(default_factory=lambda: Memory(_PARTS, longest=_LONGEST_PART))
 
     @classmethod
     def make(

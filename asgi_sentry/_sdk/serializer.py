@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from datetime import datetime, timezone
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
@@ -187,6 +188,8 @@ def _plain(value: Any, limit: int) -> Any:
     if kind is dict:
         return _plain_dict(value, limit)
     if kind is list or kind is tuple:
+        if value and _STRINGS.issuperset(map(type, value)) and max(map(len, value)) <= limit:
+            return list(value)
         return [
             each if each is None or (type(each) is str and len(each) <= limit) else _plain(each, limit)
             for each in value
@@ -209,6 +212,10 @@ def written(at: datetime) -> str:
 
 
 def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:
+    if value and _STRINGS.issuperset(map(type, chain(value, value.values()))):  # as headers and tags are
+        if max(map(len, value.values())) > limit:
+            raise _NotPlainError
+        return value.copy()
     made = {}
     for key, each in value.items():
         kind = type(each)  # the commonest kinds are told apart here, which saves most of the calls
@@ -237,3 +244,4 @@ def _plain_bag(value: Any, limit: int, depth: int) -> Any:
 
 
 _CONTAINERS = frozenset({dict, list, tuple})
+_STRINGS = frozenset({str})

@@ -9,6 +9,7 @@ a property test holds both equal.
 
 from __future__ import annotations
 
+import marshal
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.headers import query_by_names, url_scrubbed
@@ -125,8 +126,8 @@ class _Look:
                 if value.__class__ not in SCALARS and not is_id(value):
                     raise UnusualError
             elif way == FIXED:
-                if not is_known(value, self._ruleset.lines):
-                    raise UnusualError
+                if value.__class__ is not str or value not in self._ruleset.lines:
+                    self._part(value)
             elif way == TEXT and value.__class__ is str:
                 self._texts.append(value)
             elif way == DATA:
@@ -134,6 +135,14 @@ class _Look:
             else:
                 others[field] = value
         return others
+
+    def _part(self, value: Any) -> None:
+        """What the protocol has in a container, which is the same in each event."""
+        look = marshal.dumps(value, 2)  # which raises for what is not plain
+        if look not in self._ruleset.parts:
+            if not is_known(value, self._ruleset.lines):
+                raise UnusualError
+            self._ruleset.parts.keep(look, value=True)
 
     def _name(self, value: Any, event: dict[str, Any]) -> None:
         info = event.get("transaction_info")
