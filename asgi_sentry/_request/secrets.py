@@ -63,7 +63,7 @@ class Secrets:
         new = [secret for secret in secrets if secret not in self._learned and not taint.knows(secret)]
         if new and len(self._learned) < _LEARNED:
             self._learned.update(dict.fromkeys(new))
-            self._taint = None
+            self._taint = taint.and_more(new)
 
     def sections(self, scrubber: Scrubber) -> dict[tuple[str, ...], Any]:
         """Which parts of an event a layer's own scrubber decides about, and not this one."""

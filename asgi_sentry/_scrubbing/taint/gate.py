@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _SHORTEST, _LENGTH = 4, 8  # characters of a core
@@ -114,18 +114,18 @@ def _longest_run(text: str) -> str:
     return max(_RUN.findall(text), key=len, default="")
 
 
-def _of_base64(value: str) -> Iterator[str]:
+def _of_base64(value: str) -> Iterable[str]:
     """Two pieces of the base64 of a value, or of the run in it that no escape within changes, for each way it can lie.
 
     A line may end within one of the two.
     """
     raw = value.encode("utf-8", "surrogatepass")
+    pieces: list[str] = []
     for before, first in _ALIGNMENTS:
         # The last character holds bits of the neighbour behind.
         last = (len(before) + len(raw)) * 8 // 6
         encoded = binascii.b2a_base64(before + raw, newline=False)[first:last].decode()
-        head, tail = encoded[:_LENGTH], encoded[-_LENGTH:]
-        for piece in {head, tail}:
-            yield piece
-            if not piece.isalnum():
-                yield piece.translate(_URLSAFE)
+        pieces += (encoded[:_LENGTH], encoded[-_LENGTH:])
+    if "".join(pieces).isalnum():
+        return pieces
+    return [*pieces, *[piece.translate(_URLSAFE) for piece in pieces]]

@@ -15,7 +15,7 @@ from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, strength
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     Span = tuple[int, int]
 
@@ -58,9 +58,14 @@ class Taint:
     __slots__ = ("_finder", "_gate", "_raw", "_strongest", "unknown")
 
     def __init__(self, values: Iterable[str] = (), *, in_path: Iterable[str] = (), unknown: bool = False) -> None:
-        raw: dict[str, tuple[int, bool]] = {}
-        room = _MAX_CHARACTERS
-        for value, is_in_path in [*((value, True) for value in in_path), *((value, False) for value in values)]:
+        self._raw: dict[str, tuple[int, bool]] = {}
+        self._add([*((value, True) for value in in_path), *((value, False) for value in values)], unknown=unknown)
+
+    def _add(self, values: Iterable[tuple[str, bool]], *, unknown: bool) -> None:
+        """Take in values, each with whether it stands in the path. Once: afterwards it is immutable."""
+        raw = self._raw
+        room = _MAX_CHARACTERS - sum(map(len, raw))
+        for value, is_in_path in values:
             text = value.strip()
             if len(text) < MIN_LENGTH or text.lower() in _COMMON or len(set(text)) < 2:
                 continue
@@ -72,10 +77,17 @@ class Taint:
                 break
             raw[text] = (strength(text), is_in_path)
         self.unknown: bool = unknown
-        self._raw = raw
-        self._gate = Gate(raw)
-        self._finder: Finder | None = None  # made when the gate lets a text through
+        # Both are made when they are first asked: what is kept of a request that has failed rarely is.
+        self._gate: Gate | None = None
+        self._finder: Finder | None = None
         self._strongest = max((sure for sure, _ in raw.values()), default=WEAK)
+
+    def and_more(self, values: Iterable[str]) -> Taint:
+        """The same with more values."""
+        more = object.__new__(Taint)
+        more._raw = dict(self._raw)
+        more._add([(value, False) for value in values], unknown=self.unknown)
+        return more
 
     @classmethod
     def joined(cls, taints: Iterable[Taint]) -> Taint:
@@ -128,7 +140,7 @@ class Taint:
             return {}
         each = list(texts)
         joined = "\0".join(each)
-        chosen = each if self.unknown else self._gate.let_through(each, joined)
+        chosen = each if self.unknown else self._through(each, joined)
         if not self.unknown and self._strongest != WEAK and ("..." in joined or "\u2026" in joined):
             chosen += [text for text in each if text.endswith(_CUT_ENDS)]
         found = {}
@@ -143,7 +155,7 @@ class Taint:
         before = text
         finder = self._finder
         if finder is None:
-            finder = self._finder = Finder(self._raw, self._gate)
+            finder = self._finder = Finder(self._raw, self._its_gate())
         for number in range(3):  # what is left may join to another
             if number and not self.unknown and not self._may_hold(text):
                 break
@@ -157,7 +169,16 @@ class Taint:
 
     def _may_hold(self, text: str) -> bool:
         """Whether a value, or a part of one that was cut off, may be in a text."""
-        return "..." in text or "\u2026" in text or bool(self._gate.let_through((text,), text))
+        return "..." in text or "\u2026" in text or bool(self._through((text,), text))
+
+    def _through(self, texts: Sequence[str], joined: str) -> list[str]:
+        """The texts that may hold a value, of several that are joined in one."""
+        return self._its_gate().let_through(texts, joined)
+
+    def _its_gate(self) -> Gate:
+        if self._gate is None:
+            self._gate = Gate(self._raw)
+        return self._gate
 
 
 _CUT_ENDS = ("...", "...'", '..."', "\u2026", "\u2026'", '\u2026"')
