@@ -1,4 +1,7 @@
-"""Decides what leaves an ASGI app for Sentry: which requests become transactions, whose they are, and no secrets."""
+"""Decides what leaves an ASGI app for Sentry.
+
+Which requests become transactions, whose they are, and no secrets.
+"""
 
 from asgi_sentry._counters import counters
 from asgi_sentry._helpers import (

@@ -41,8 +41,9 @@ def announce(settings: Settings, options: Mapping[str, Any] | None) -> None:
 def _say(message: str, *arguments: Any) -> None:
     """Log a line; where nobody has configured logging, write it where the server writes its own.
 
-    Python shows nothing below a warning until somebody asks for it, and servers ask for their own loggers alone. No
-    handler is added and no level set: what the app configures later, or has configured, stays as it is.
+    Python shows nothing below a warning until somebody asks for it, and servers ask for their own
+    loggers alone. No handler is added and no level set: what the app configures later, or has
+    configured, stays as it is.
     """
     if logger.hasHandlers() or logger.level != logging.NOTSET:
         logger.info(message, *arguments)

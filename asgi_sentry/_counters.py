@@ -1,6 +1,7 @@
 """What was decided in this process since its start, by reason. A forked child begins at zero.
 
-Counting is one dictionary entry a decision. Threads that count at the very same time may lose one of the two.
+Counting is one dictionary entry a decision. Threads that count at the very same time may lose one
+of the two.
 """
 
 from __future__ import annotations
@@ -53,14 +54,17 @@ def counters() -> dict[str, dict[str, int]]:
     """What became of each request's transaction and of each error, in this process since its start.
 
     Returns:
-        Under `transactions`: `sampled`; `kept` by a late decision; `excluded`; not sampled by `parent`, `dice`,
-        `adaptive`, `at_most` or `budget`, or by the SDK's own rate or sampler (`sdk`); dropped late by `status`; `lost`
-        by a fault.
-        Under `errors`: `sent`, `repeated`, or not sent because of `exception`, `status`, `path`, `limit` or `budget`.
-        Under `cut`: what requests held beyond the bounds of what is looked at, and is described in place of being
-        shown: `headers`, `cookies`, a text's `length`, `secrets` that are not all known by value.
+        Under `transactions`: `sampled`; `kept` by a late decision; `excluded`; not sampled by
+        `parent`, `dice`, `adaptive`, `at_most` or `budget`, or by the SDK's own rate or sampler
+        (`sdk`); dropped late by `status`; `lost` by a fault.
+        Under `errors`: `sent`, `repeated`, or not sent because of `exception`, `status`, `path`,
+        `limit` or `budget`.
+        Under `cut`: what requests held beyond the bounds of what is looked at, and is described in
+        place of being shown: `headers`, `cookies`, a text's `length`, `secrets` that are not all
+        known by value.
         Under `faults`: what failed, of ours or of your callbacks, such as `resolve`.
-        Under `lanes`: how many transactions went the `direct` way to the transport, and how many the SDK's (`general`).
+        Under `lanes`: how many transactions went the `direct` way to the transport, and how many
+        the SDK's (`general`).
     """
     return {
         "transactions": dict(_transactions),

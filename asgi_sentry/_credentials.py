@@ -1,7 +1,8 @@
-"""URLs that hold credentials: a DSN and a Redis URL, their shape, and how values are shown without any.
+"""URLs that hold credentials.
 
-What is shown of them, in an error or in a repr, is built from the parts that are known to be no credential (scheme,
-host, port, project number); nothing else of the text is repeated.
+A DSN and a Redis URL, their shape, and how values are shown without any. What is shown of them, in
+an error or in a repr, is built from the parts that are known to be no credential (scheme, host,
+port, project number); nothing else of the text is repeated.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def project_of(dsn: str) -> str:
 
 
 def check_redis_url(url: str) -> str:
-    """The URL as it is, if redis-py would understand it, or if it is one of a cluster or of sentinels.
+    """The URL as it is, if redis-py, or our own reading of clusters and sentinels, understands it.
 
     Raises:
         ValueError: with what is missing, and nothing of the text.
@@ -83,7 +84,8 @@ class RedisAddress(NamedTuple):
     url: str
     hosts: tuple[tuple[str, int], ...] = ()
     service: str = ""  # the sentinels' name of a master
-    options: tuple[tuple[str, Any], ...] = ()  # of the connections, where there is no URL for redis-py to read
+    # Of the connections, where there is no URL for redis-py to read.
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 def read_redis_url(url: Any) -> RedisAddress:
@@ -131,12 +133,18 @@ def _host(place: str, default: int) -> tuple[str, int]:
 
 
 def masked(text: str) -> str:
-    """A text up to the first URL in it, which may be a DSN in the wrong place: where its key ends can't be known."""
+    """A text up to the first URL in it, which may be a DSN in the wrong place.
+
+    Where its key ends can't be known.
+    """
     return _BEHIND_SCHEME.sub("://[hidden]", text)
 
 
 def shown(value: object) -> str:
-    """Any other value, shortened; of a URL in it, which may be a DSN in the wrong place, only the scheme."""
+    """Any other value, shortened.
+
+    Of a URL in it, which may be a DSN in the wrong place, only the scheme.
+    """
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{shown(key)}: {shown(rate)}" for key, rate in value.items()) + "}"
     if isinstance(value, tuple):
@@ -148,14 +156,18 @@ def shown(value: object) -> str:
 
 
 def shown_url(url: str, *, checked: bool = False) -> str:
-    """Scheme, host and number of a URL that may hold credentials; of what does not look like one, only its length."""
+    """Scheme, host and number of a URL that may hold credentials.
+
+    Of what does not look like one, only its length.
+    """
     hidden = f"a hidden text of length {len(url)}"
     parts = _split(url)
     if parts is None:
         return hidden
     if checked and parts.scheme == "unix":
         return f"'unix://{_KEY_LIKE.sub('[hidden]', parts.path)}'"
-    # Without userinfo the key may stand where the host should, so that nothing behind the scheme is safe to show.
+    # Without userinfo the key may stand where the host should, so that nothing behind the scheme is
+    # safe to show.
     host = parts.hostname if checked or "@" in parts.netloc else None
     if host is None or not _HOST.fullmatch(host):
         return hidden

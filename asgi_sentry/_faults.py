@@ -1,7 +1,8 @@
 """Where our own faults end: in one line of the log, however often they come, and never in the app.
 
-The line has the type of the exception and not its text, which may quote the data it stumbled over; the traceback is
-there at level DEBUG. The logger is one that the SDK ignores, so a fault makes no event, breadcrumb or log of its own.
+The line has the type of the exception and not its text, which may quote the data it stumbled over;
+the traceback is there at level DEBUG. The logger is one that the SDK ignores, so a fault makes no
+event, breadcrumb or log of its own.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from asgi_sentry._counters import count_fault
 logger = logging.getLogger("asgi_sentry")
 
 SIGNALS = (KeyboardInterrupt, SystemExit, GeneratorExit)
-"""What ends a program or a generator. Whatever else a value or a callback raises is a fault of its own."""
+"""What ends a program or a generator.
+
+Whatever else a value or a callback raises is a fault of its own.
+"""
 
 
 def note(what: str, exc: BaseException, consequence: str) -> None:
-    """Log that something of ours, or a callback of the user's, failed: once a minute, and then how often since.
+    """Log that something of ours, or a callback of the user's, failed.
 
-    How often in all is told by `counters()`.
+    Once a minute, and then how often since. How often in all is told by `counters()`.
 
     Args:
         what: the part that failed, such as `resolve`.
@@ -32,7 +36,8 @@ def note(what: str, exc: BaseException, consequence: str) -> None:
     """
     kind = type(exc).__name__
     count_fault(what)
-    with suppress(Exception):  # a logging filter of the app's may raise, and here is the last place to stop that
+    # A logging filter of the app's may raise, and here is the last place to stop that.
+    with suppress(Exception):
         times = _due(f"{what} {kind}")
         if times:
             again = f", {times} times in the last minute" if times > 1 else ""
@@ -41,7 +46,10 @@ def note(what: str, exc: BaseException, consequence: str) -> None:
 
 
 def seldom(text: str) -> None:
-    """Log a warning once a minute, and then how often it would have been; the texts are few and fixed."""
+    """Log a warning once a minute, and then how often it would have been.
+
+    The texts are few and fixed.
+    """
     with suppress(Exception):
         times = _due(text)
         if times:
@@ -71,7 +79,8 @@ def _due(text: str) -> int:
 _AGAIN = 60.0
 """Seconds before the same fault is said again."""
 _MOST = 256
-_lately: OrderedDict[str, tuple[float, int]] = OrderedDict()  # when it was said, and how often it was not since
+# When it was said, and how often it was not since.
+_lately: OrderedDict[str, tuple[float, int]] = OrderedDict()
 state.register("_faults: what was said lately", _lately.clear)
 
 _said: set[str] = set()

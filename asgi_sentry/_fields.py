@@ -15,7 +15,8 @@ from asgi_sentry._sampling.rate import Limit, Rate
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 
-# Sentry refuses an event whose environment or release breaks these rules; both were checked against Relay.
+# Sentry refuses an event whose environment or release breaks these rules; both were checked against
+# Relay.
 _UNNAMABLE = re.compile(r"[\\/\x00-\x1f\x7f]")
 _MAX_ENVIRONMENT_BYTES = 64
 _MAX_RELEASE_BYTES = 200
@@ -44,7 +45,8 @@ class _Field(NamedTuple):
         # The reasons for a credential never quote it.
         held, reason = shown(value), str(error) if self.secret else masked(str(error))
         if isinstance(value, str) and (self.secret or "://" in value):
-            # A reason quotes what it is about; of a DSN in the wrong variable even a piece would be too much.
+            # A reason quotes what it is about; of a DSN in the wrong variable even a piece would be
+            # too much.
             held, reason = shown_url(value), reason if self.secret else "it is a URL"
         elif self.secret:
             held = f"a {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""What app code calls: the SDK's common calls, in one place, working from anywhere within a request.
+"""What app code calls: the SDK's common calls. They work from anywhere within a request.
 
 None of them raises because Sentry is off, or because of what it is given to send.
 """
@@ -71,10 +71,11 @@ def _captured(
 
 
 def set_user_context(user_id: Any = None, **fields: Any) -> None:
-    """Say whose request this is: from a dependency, a worker thread or a child task, for all that is sent afterwards.
+    """Say whose request this is.
 
-    What `UserContextMiddleware` keeps of it is its decision; without that layer it is the id. Replaces what an
-    earlier call said; without arguments it takes that back.
+    From a dependency, a worker thread or a child task, for all that is sent afterwards. What
+    `UserContextMiddleware` keeps of it is its decision; without that layer it is the id. Replaces
+    what an earlier call said; without arguments it takes that back.
 
     Args:
         user_id: anything that `str` makes an id of.
@@ -138,10 +139,12 @@ def trace_function(op: str | None = None, *, name: str | None = None) -> Callabl
 def trace_function(op: Any = None, *, name: str | None = None) -> Any:
     """A decorator: each call is a span. For functions, coroutines, generators and async generators.
 
-    A generator's span lasts from its first value to its end; it is never the parent of its consumer's spans.
+    A generator's span lasts from its first value to its end; it is never the parent of its
+    consumer's spans.
 
     Args:
-        op: of the span, such as `db.query`; the default is `function`. Also usable bare: `@trace_function`.
+        op: of the span, such as `db.query`; the default is `function`. Also usable bare:
+            `@trace_function`.
         name: of the span; the default is the function's qualified name.
     """
     if callable(op):
@@ -192,7 +195,8 @@ def _traced_async_generator(function: Callable[..., Any], op: str, name: str) ->
                         sent = yield value
                     except GeneratorExit:
                         raise
-                    except BaseException as exc:  # thrown in by the consumer: the function's to handle
+                    except BaseException as exc:
+                        # Thrown in by the consumer: the function's to handle.
                         value = await generator.athrow(exc)
                     else:
                         value = await generator.asend(sent)

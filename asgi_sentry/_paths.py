@@ -6,19 +6,19 @@ A rule is matched on the path that the wrapped app's router sees (see `route_pat
 |---|---|
 | `/health` | `/health` and `/health/`, never `/healthcare`: one trailing slash never matters |
 | `/assets/*.css` | `*` is one or more characters within a segment |
-| `/items/{id}` | `{id}` is one whole segment; `{id:int}`, `float`, `uuid` and `str` as in Starlette |
-| `/files/{rest:path}` | `{rest:path}` is one or more characters, slashes too; at most one in a rule |
+| `/items/{id}` | `{id}` is one whole segment; `{id:int}`, `float`, `uuid`, `str` as in Starlette |
+| `/files/{rest:path}` | `{rest:path}` is one or more characters, slashes too; one in a rule |
 | `/static/**` | `/static` itself and all below it; `/**` is everything |
 | `GET /items/{id}` | one method in front; a scope without a method (a websocket) does not match |
 | `re.compile(r"/v\d+/ping")` | the whole path, with or without its trailing slash |
 | `callable` | whatever it says of the scope; if it raises, it does not match |
 
-How it stays fast and bounded: the rules are cut into one table per method they name, so that no method is
-compared when a request comes. Exact paths are one dictionary lookup. Every other text rule hangs at its
-literal prefix (the segments before its first wildcard) in a dictionary of prefixes, which is walked segment
-by segment and left at the first one that no rule has; so a request pays for the rules at its own prefixes
-and not for the others. There is no cache of paths, which an outsider could fill. Every expression we build
-is linear in the path: see `_segment_regex`.
+How it stays fast and bounded: the rules are cut into one table per method they name, so that no
+method is compared when a request comes. Exact paths are one dictionary lookup. Every other text
+rule hangs at its literal prefix (the segments before its first wildcard) in a dictionary of
+prefixes, which is walked segment by segment and left at the first one that no rule has; so a
+request pays for the rules at its own prefixes and not for the others. There is no cache of paths,
+which an outsider could fill. Every expression we build is linear in the path: see `_segment_regex`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ DEFAULT_EXCLUDE: tuple[str, ...] = (
     "/static/**",
     "/_next/**",
 )
-"""What no one wants to pay for: probes, metrics, the frameworks' API documentation, and static files."""
+"""What no one wants to pay for.
+
+Probes, metrics, the frameworks' API documentation, and static files.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +75,8 @@ _CONVERTERS = {
 def route_path(scope: Mapping[str, Any]) -> str:
     """The path below the app's mount point: `path` less `root_path`, as Starlette's router cuts it.
 
-    A `root_path` that is no prefix of the path (some servers strip it themselves), or that ends within a
-    segment, is not cut off.
+    A `root_path` that is no prefix of the path (some servers strip it themselves), or that ends
+    within a segment, is not cut off.
     """
     path: str = scope.get("path") or "/"
     root: str = scope.get("root_path") or ""
@@ -107,7 +110,8 @@ class _Table(NamedTuple):
     """The rules that can apply to one method."""
 
     exact: dict[str, int]
-    nodes: dict[str, _Node]  # has every ancestor of every prefix, so that a walk may stop where there is none
+    # Has every ancestor of every prefix, so that a walk may stop where there is none.
+    nodes: dict[str, _Node]
     others: tuple[tuple[int, re.Pattern[str] | Callable[[Mapping[str, Any]], bool]], ...]
     inexact: int  # the first rule that is no exact path
 
@@ -250,12 +254,13 @@ def _parse(rule: str, number: int) -> _Template:
 
 
 def _segment_regex(segment: str, rule: str, name: str) -> str:
-    """One segment as an expression that costs a time linear in the path; `name` begins its groups' names.
+    """One segment as an expression that costs a time linear in the path.
 
-    Nothing here crosses a slash but the one `{name:path}`, so segments can't be divided up in several ways.
-    Within a segment, `*` takes as little as it can, and what it took is not given back (an atomic group,
-    written as a lookahead and a reference since Python 3.10 has none): for literals in a row the leftmost
-    place of each is always good enough. Only the last `*` looks for its literal from the end.
+    `name` begins its groups' names. Nothing here crosses a slash but the one `{name:path}`, so
+    segments can't be divided up in several ways. Within a segment, `*` takes as little as it can,
+    and what it took is not given back (an atomic group, written as a lookahead and a reference
+    since Python 3.10 has none): for literals in a row the leftmost place of each is always good
+    enough. Only the last `*` looks for its literal from the end.
     """
     if "{" in segment or "}" in segment:
         placeholder = _PLACEHOLDER.fullmatch(segment)

@@ -1,8 +1,9 @@
-"""The settings of one process, from code or from the environment, checked as a whole before anything starts.
+"""The settings of one process, from code or the environment, checked before anything starts.
 
-Every field goes through one table (`_fields.FIELDS`): the variable it is read from, how its text is read, how its
-value is checked, and what it may hold. Both ways in use the same checks, so that a wrong value gets the same answer
-from `Settings(...)` and from `Settings.from_env()`, and all wrong values are told at once.
+Every field goes through one table (`_fields.FIELDS`): the variable it is read from, how its text is
+read, how its value is checked, and what it may hold. Both ways in use the same checks, so that a
+wrong value gets the same answer from `Settings(...)` and from `Settings.from_env()`, and all wrong
+values are told at once.
 
 A DSN and a Redis URL hold credentials: `asgi_sentry._credentials` says what may be shown of them.
 """
@@ -38,23 +39,25 @@ class Settings:
     Attributes:
         dsn: where to send; `None` switches everything off.
         environment: as Sentry shows it.
-        release: version of the app; `None` lets the SDK find one (`SENTRY_RELEASE`, the git commit).
-        traces_sample_rate: fraction of requests that become transactions, within [0, 1]; `None` switches the SDK's
-            tracing off.
+        release: version of the app; `None` lets the SDK find one (`SENTRY_RELEASE`, the git
+            commit).
+        traces_sample_rate: fraction of requests that become transactions, within [0, 1]; `None`
+            switches the SDK's tracing off.
         profiles_sample_rate: fraction of the sampled transactions that are profiled, within [0, 1].
         enable_tracing: `False` sends errors only, whatever the rates say.
         debug: the SDK's own debug log.
         exclude: path rules that never become transactions, beside `DEFAULT_EXCLUDE`.
         rates: path rule to fraction or `Rate`; the first match wins.
         max_body_bytes: how much of a request's body is kept for reports.
-        redis_url: where processes share limits and budgets; `None` gives each process an equal part of them.
-        redis_namespace: what the processes that share them have in common; `None` makes one of the DSN's project and
-            the environment.
+        redis_url: where processes share limits and budgets; `None` gives each process an equal part
+            of them.
+        redis_namespace: what the processes that share them have in common; `None` makes one of the
+            DSN's project and the environment.
         budget: how many transactions are sent in all, such as `"10000/month"`.
         error_budget: how many errors of requests are sent in all, such as `"5000/month"`.
         workers: how many processes there are, for the equal parts.
-        attachments: `"text"`: text is scrubbed, and what can't be read is dropped and counted; `"none"`: none is sent;
-            `"all"`: what can't be read is sent as it is.
+        attachments: `"text"`: text is scrubbed, and what can't be read is dropped and counted;
+            `"none"`: none is sent; `"all"`: what can't be read is sent as it is.
 
     Raises:
         SettingsError: a value has the wrong type or range. All of them are named.
@@ -124,7 +127,8 @@ class Settings:
     def shared_under(self) -> str:
         """The namespace in force: processes share limits and budgets if they have the same.
 
-        The project is that of the DSN with its host, since servers of one's own all count their projects from 1.
+        The project is that of the DSN with its host, since servers of one's own all count their
+        projects from 1.
         """
         if self.redis_namespace is not None:
             return self.redis_namespace

@@ -49,15 +49,17 @@ state.register("_setup: the settings of the last init", _forget_settings)
 
 
 def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
-    """`sentry_sdk.init` with the door in place, and the SDK's Starlette, FastAPI and Litestar integrations off.
+    """`sentry_sdk.init` with the door in place.
 
-    Can be called again; the last call counts.
+    The SDK's Starlette, FastAPI and Litestar integrations are off. Can be called again; the last
+    call counts.
 
     Args:
         settings: the default is `Settings.from_env()`.
-        sdk_options: any option of `sentry_sdk.init`; each wins over the settings. Your own `before_send*`,
-            `traces_sampler`, `event_scrubber` and `transport` are kept and called, and what they add is scrubbed
-            after them. An `asgi_sentry.Scrubber` as `event_scrubber` becomes the door's.
+        sdk_options: any option of `sentry_sdk.init`; each wins over the settings. Your own
+            `before_send*`, `traces_sampler`, `event_scrubber` and `transport` are kept and called,
+            and what they add is scrubbed after them. An `asgi_sentry.Scrubber` as `event_scrubber`
+            becomes the door's.
 
     Returns:
         The settings that are in force.
@@ -108,7 +110,8 @@ def _start(make: Callable[..., Any], settings: Settings, own: dict[str, Any]) ->
     """Make a client, or the SDK's own, with the door in place."""
     options = _options(settings, own)
     with warnings.catch_warnings():
-        # The share of sampled transactions that are profiled is what this option says and no other can.
+        # The share of sampled transactions that are profiled is what this option says and no other
+        # can.
         warnings.filterwarnings("ignore", "Transaction-based profiling is deprecated", DeprecationWarning)
         made = make(**options)
     client = made if isinstance(made, sentry_sdk.Client) else sentry_sdk.get_client()
@@ -137,7 +140,8 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
     scrubber = own.get("event_scrubber")
     door_scrubber = scrubber if isinstance(scrubber, Scrubber) else Scrubber()
     if sdk.supports("event_scrubber") and (scrubber is None or scrubber is door_scrubber):
-        # The SDK's default would go through every event for a few exact keys before the door goes through it for all.
+        # The SDK's default would go through every event for a few exact keys before the door goes
+        # through it for all.
         options["event_scrubber"] = False
     elif scrubber:
         options["event_scrubber"] = UsersScrubber(scrubber)
@@ -151,7 +155,8 @@ def _profiling(share: float, options: dict[str, Any]) -> dict[str, Any]:
     """The SDK's options for profiling this share of the sampled transactions."""
     if sdk.supports("profiles_sample_rate") and not sdk.streams(options):
         return {"profiles_sample_rate": share}
-    # The continuous profiler decides per process; within a profiled one it runs while a sampled span does.
+    # The continuous profiler decides per process; within a profiled one it runs while a sampled
+    # span does.
     return {"profile_session_sample_rate": share, "profile_lifecycle": "trace"}
 
 
@@ -160,8 +165,8 @@ def compose(app: ASGIApp, *layers: LayerLike) -> ASGIApp:
 
     Args:
         app: an ASGI3 app.
-        layers: middleware classes, `functools.partial`s of them, `starlette.middleware.Middleware` objects, or any
-            `callable(app) -> app`. Other people's may stand between ours.
+        layers: middleware classes, `functools.partial`s of them, `starlette.middleware.Middleware`
+            objects, or any `callable(app) -> app`. Other people's may stand between ours.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or a layer can't be called or returns none.
@@ -193,12 +198,14 @@ def _name(layer: Any) -> str:
 
 
 def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
-    """The app within the default production stack: root, filter, sampling, errors, user, headers and body.
+    """The app within the default production stack.
+
+    Root, filter, sampling, errors, user, headers and body.
 
     Args:
         app: an ASGI3 app.
-        settings: the default is those of the last `init`, also of one that is called later; `Settings.from_env()`
-            until then.
+        settings: the default is those of the last `init`, also of one that is called later;
+            `Settings.from_env()` until then.
 
     Raises:
         SettingsError: the environment is read and a setting in it is wrong.
@@ -224,7 +231,10 @@ _late: WeakKeyDictionary[Layer, _Late] = WeakKeyDictionary()
 
 
 def _bind(settings: Settings) -> None:
-    """Have each stack that `wrap` made without settings of its own go by these, though it was made before."""
+    """Have each stack that `wrap` made without settings of its own go by these.
+
+    It may have been made before.
+    """
     for stack, late in list(_late.items()):
         if late.settings == settings:
             continue

@@ -1,4 +1,7 @@
-"""What the `keep` of `PathSamplingMiddleware` takes: `keep=(errors(), slower_than(1.5), status(429))`."""
+"""What the `keep` of `PathSamplingMiddleware` takes.
+
+`keep=(errors(), slower_than(1.5), status(429))`.
+"""
 
 from asgi_sentry._sampling.late import KeepRule, errors, slower_than, status
 

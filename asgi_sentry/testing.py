@@ -1,4 +1,7 @@
-"""For tests of apps that use this package: a transport that records, and a request without a server."""
+"""For tests of apps that use this package.
+
+A transport that records, and a request without a server.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
 
 
 class RecordingTransport(Transport):
-    """Keeps what would be sent, and what was counted as lost. Give an instance to `init(transport=...)`.
+    """Keeps what would be sent, and what was counted as lost.
+
+    Give an instance to `init(transport=...)`.
 
     Attributes:
         envelopes: the SDK's `Envelope` objects, in the order of sending.
@@ -42,7 +47,10 @@ class RecordingTransport(Transport):
         *,
         quantity: int = 1,
     ) -> None:
-        """Keep the loss; one given as an envelope item is counted as the SDK's own transport counts it."""
+        """Keep the loss.
+
+        One given as an envelope item is counted as the SDK's own transport counts it.
+        """
         if item is not None:
             data_category = item.data_category
             quantity = 1
@@ -62,9 +70,10 @@ class RecordingTransport(Transport):
         self.lost.append((reason, data_category, quantity))
 
     def items(self, kind: str) -> list[dict[str, Any]]:
-        """The payloads of all items of a kind: `event`, `transaction`, `span`, `log`, `trace_metric`, `sessions`, ...
+        """The payloads of all items of a kind.
 
-        Batched kinds (spans, logs, metrics) give one payload for each entry of a batch.
+        `event`, `transaction`, `span`, `log`, `trace_metric`, `sessions`, ... Batched kinds (spans,
+        logs, metrics) give one payload for each entry of a batch.
         """
         payloads: list[dict[str, Any]] = []
         for envelope in list(self.envelopes):
@@ -102,10 +111,11 @@ async def request(
     query: bytes = b"",
     scope: Mapping[str, Any] | None = None,
 ) -> Response:
-    """Call an ASGI app with one HTTP request, on whatever event loop runs. Raises what the app raises.
+    """Call an ASGI app with one HTTP request, on whatever event loop runs.
 
-    The client stays until the answer has ended, and is gone then: an app that looks out for its going, as Django does
-    and as server-sent events do, sees what it would see of a browser.
+    Raises what the app raises. The client stays until the answer has ended, and is gone then: an
+    app that looks out for its going, as Django does and as server-sent events do, sees what it
+    would see of a browser.
 
     Args:
         app: the app.
@@ -160,13 +170,15 @@ async def request(
 
 
 class _Client:
-    """Whoever sent the request: it stays until `satisfied`, unless nobody is left who could answer it.
+    """Whoever sent the request.
 
-    That is so where the app waits for its going before it has answered anything, and has started no other task. A
-    real client would lose its patience one day.
+    It stays until `satisfied`, unless nobody is left who could answer it. That is so where the app
+    waits for its going before it has answered anything, and has started no other task. A real
+    client would lose its patience one day.
     """
 
-    _CHECKPOINTS = 3  # before it goes, so that an app may look whether it has, without waiting for it
+    # Before it goes, so that an app may look whether it has, without waiting for it.
+    _CHECKPOINTS = 3
 
     def __init__(
         self,
@@ -200,9 +212,9 @@ class _Client:
 class _Crowd:
     """The requests that are under way on one asyncio loop, and the tasks from before each.
 
-    To list all tasks costs as much as there are, which for each of thousands of requests at once, with a task each, is
-    the square of their number, in time and memory. Those of a crowd share a list: that of the one that was last alone
-    enough to make its own.
+    To list all tasks costs as much as there are, which for each of thousands of requests at once,
+    with a task each, is the square of their number, in time and memory. Those of a crowd share a
+    list: that of the one that was last alone enough to make its own.
     """
 
     _LISTS = 32
@@ -226,7 +238,10 @@ class _Crowd:
 
 
 def _client() -> _Client:
-    """The client on the event loop that runs; without one, where an app is driven by hand, it leaves at once."""
+    """The client on the event loop that runs.
+
+    Without one, where an app is driven by hand, it leaves at once.
+    """
     trio = sys.modules.get("trio")
     if trio is not None:
         with suppress(RuntimeError):

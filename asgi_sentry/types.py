@@ -1,4 +1,4 @@
-"""The shapes of ASGI, version 3, as this package passes them on, and what `compose` takes for a layer.
+"""The shapes of ASGI, version 3, as they are passed on here, and what `compose` takes for a layer.
 
 Source: https://asgi.readthedocs.io/en/latest/specs/.
 """
@@ -18,8 +18,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An app of any framework: `await app(scope, receive, send)`.
 
-The three are `Any` because each framework has types of its own for them (Starlette mutable mappings, Litestar typed
-dictionaries), and none takes another's: an app of any is taken here, and what is given back fits any.
+The three are `Any` because each framework has types of its own for them (Starlette mutable
+mappings, Litestar typed dictionaries), and none takes another's: an app of any is taken here, and
+what is given back fits any.
 """
 
 
@@ -40,4 +41,8 @@ class MiddlewareEntry(Protocol):
 
 
 LayerLike: TypeAlias = Callable[[ASGIApp], ASGIApp] | MiddlewareEntry
-"""A middleware class, a `functools.partial` of one, a `starlette.middleware.Middleware`, or `callable(app) -> app`."""
+"""What `compose` takes for a layer.
+
+A middleware class, a `functools.partial` of one, a `starlette.middleware.Middleware`, or
+`callable(app) -> app`.
+"""

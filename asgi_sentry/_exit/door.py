@@ -1,11 +1,14 @@
-"""The last place before the transport: everything that leaves goes through here, and is scrubbed here last.
+"""The last place before the transport.
 
-By now every event processor and every hook of the user's has run, so nothing can be added behind our back. An item
-that can't be scrubbed is not sent, and counted as lost. What belongs to a request says so by a tag (`tag.Tag`):
-in an event the event id, in a log, a metric or a streamed span one attribute, put there by the hooks of this module.
+Everything that leaves goes through here, and is scrubbed here last. By now every event processor
+and every hook of the user's has run, so nothing can be added behind our back. An item that can't be
+scrubbed is not sent, and counted as lost. What belongs to a request says so by a tag (`tag.Tag`):
+in an event the event id, in a log, a metric or a streamed span one attribute, put there by the
+hooks of this module.
 
-An item passes once. The SDK hands the same one to Spotlight and to the transport, and a transport of the user's may
-hand it on again: then it is what it became the first time, and spends of no limit.
+An item passes once. The SDK hands the same one to Spotlight and to the transport, and a transport
+of the user's may hand it on again: then it is what it became the first time, and spends of no
+limit.
 """
 
 from __future__ import annotations
@@ -48,8 +51,8 @@ class _Passed(NamedTuple):
     scrubbed_name: str = ""  # and after
 
 
-# What an item is marked with that a door has made. Not with itself: it would be part of a circle, and stay with all
-# its frames and bodies until the garbage collector comes to it.
+# What an item is marked with that a door has made. Not with itself: it would be part of a circle,
+# and stay with all its frames and bodies until the garbage collector comes to it.
 _AS_IT_IS = _Passed(None)
 
 
@@ -58,8 +61,8 @@ class Door:
 
     Args:
         scrubber: for everything that no layer has a scrubber of its own for.
-        attachments: `"text"`: text is scrubbed, what can't be read is not sent; `"none"`: none is sent; `"all"`: what
-            can't be read is sent as it is.
+        attachments: `"text"`: text is scrubbed, what can't be read is not sent; `"none"`: none is
+            sent; `"all"`: what can't be read is sent as it is.
     """
 
     def __init__(self, scrubber: Scrubber, *, attachments: str = "text") -> None:
@@ -81,7 +84,8 @@ class Door:
             headers = dict(envelope.headers)
             if isinstance(headers.get("event_id"), Tag):
                 headers["event_id"] = headers["event_id"].plain()
-            if "trace" in headers:  # the dynamic sampling context: ids, rates, and a name that the user may have set
+            # The dynamic sampling context: ids, rates, and a name that the user may have set.
+            if "trace" in headers:
                 headers["trace"] = self._scrub_trace(headers["trace"], passed)
             return Envelope(headers=headers, items=items)
         except faults.SIGNALS:
@@ -91,7 +95,9 @@ class Door:
             return None
 
     def settle(self, event: dict[str, Any]) -> None:
-        """Scrub an event before a hook of the user's sees it. What the hook leaves alone is not scrubbed again.
+        """Scrub an event before a hook of the user's sees it.
+
+        What the hook leaves alone is not scrubbed again.
 
         Args:
             event: in its wire form.
@@ -122,7 +128,9 @@ class Door:
                 lose("internal_sdk_error", item=item)
             elif self._admits(item):
                 passed = self._scrub_item(item, lose)
-            else:  # what its processor would have counted, had it known then what it knows after the hooks
+            else:
+                # What its processor would have counted, had it known then what it knows after the
+                # hooks.
                 lose("event_processor", item=item)
         except faults.SIGNALS:
             raise
@@ -170,7 +178,8 @@ class Door:
         event_id = event.get("event_id")
         if isinstance(event_id, Tag):
             event["event_id"] = event_id.plain()
-            settled = event_id.settled  # else no hook has seen it, and what the SDK made for it is nobody's
+            # Else no hook has seen it, and what the SDK made for it is nobody's.
+            settled = event_id.settled
             event_id.report.clean_event(event, settled, scrubber=self.scrubber, owned=settled is None)
             return
         record = current()
@@ -203,7 +212,10 @@ class Door:
         return own
 
     def _scrub_bytes(self, item: Item) -> Item | None:
-        """An attachment, or an item of a kind that the SDK did not have when this was written; None: it is not sent."""
+        """An attachment, or an item of a kind that the SDK did not have when this was written.
+
+        None: it is not sent.
+        """
         if item.type == "attachment" and self.attachments == "none":
             return None
         raw, taint = item.get_bytes(), _taint_around()
@@ -224,7 +236,8 @@ class Door:
         if not isinstance(trace, dict):
             return {}
         known = {each.name: each.scrubbed_name for each in passed if each.name is not None}
-        # Release and environment are the same in each event, and mostly known to be harmless from there.
+        # Release and environment are the same in each event, and mostly known to be harmless from
+        # there.
         harmless = self.scrubber.ruleset.lines
 
         def scrub(text: str) -> str:
@@ -253,7 +266,7 @@ def _taint_around() -> Taint | None:
 
 
 def event_hook(user_hook: Hook, door: Door) -> Hook:
-    """A `before_send` or `before_send_transaction` of the user's, which sees the event as the door scrubs it."""
+    """A `before_send` or `before_send_transaction` of the user's, which sees scrubbed events."""
 
     @functools.wraps(user_hook, updated=())
     def hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
@@ -266,7 +279,8 @@ def event_hook(user_hook: Hook, door: Door) -> Hook:
 def telemetry_hook(user_hook: Hook | None) -> Hook:
     """A `before_send_log`, `_metric` or `_span`: the user's own, then the request's tag and user.
 
-    It runs where the item is made, in the context of its request; the door runs later, in the thread that flushes.
+    It runs where the item is made, in the context of its request; the door runs later, in the
+    thread that flushes.
     """
 
     def hook(item: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:

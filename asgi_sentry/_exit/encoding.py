@@ -1,7 +1,9 @@
-"""How what is sent is encoded: by `orjson` where the extra `fast` is installed, and deflated lightly.
+"""How what is sent is encoded.
 
-The worker thread shares the interpreter with the app. The standard library's encoder takes ten times as long as
-`orjson`, and gzip's highest level, which the SDK takes, half as long again as its lowest, for a tenth of the size.
+By `orjson` where the extra `fast` is installed, and deflated lightly. The worker thread shares the
+interpreter with the app. The standard library's encoder takes ten times as long as `orjson`, and
+gzip's highest level, which the SDK takes, half as long again as its lowest, for a tenth of the
+size.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ _COMPRESSION = ("transport_compression_level", "transport_compression_algo", "tr
 
 
 class FastPayload(PayloadRef):
-    """A payload whose JSON `orjson` makes. What it refuses (a number beyond 64 bits, say) goes the SDK's way."""
+    """A payload whose JSON `orjson` makes.
+
+    What it refuses (a number beyond 64 bits, say) goes the SDK's way.
+    """
 
     def get_bytes(self) -> bytes:
         """The payload in bytes, made once."""

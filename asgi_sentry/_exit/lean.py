@@ -1,8 +1,9 @@
 """A lean sender: the SDK's transport in all but the HTTP, which is the standard library's.
 
-What the SDK's transport does stays with it: the queue and its thread, rate limits, client reports, compression, flush,
-proxies. Here one request is sent over a kept connection, at half of the cost of urllib3. A connection is its thread's
-own: there is no lock that a fork could leave held, and a child makes its own.
+What the SDK's transport does stays with it: the queue and its thread, rate limits, client reports,
+compression, flush, proxies. Here one request is sent over a kept connection, at half of the cost of
+urllib3. A connection is its thread's own: there is no lock that a fork could leave held, and a
+child makes its own.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ class LeanPool:
             self._drop()
         return answer
 
-    # --- connections ---------------------------------------------------------------------------------------------
+    # --- connections ------------------------------------------------------------------------------
 
     def _kept(self, scheme: str, host: str) -> HTTPConnection | None:
         """This thread's connection, if the host has not closed it meanwhile."""
@@ -146,7 +147,8 @@ class LeanPool:
         if known is None or known.host != (scheme, host):
             return None
         sock = known.connection.sock
-        if sock is None or _is_readable(sock):  # nothing was asked for: what there is to read is the end
+        # Nothing was asked for: what there is to read is the end.
+        if sock is None or _is_readable(sock):
             self._drop()
             return None
         return known.connection
@@ -201,7 +203,10 @@ class _Kept:
 
 
 class _Timed(io.RawIOBase):
-    """What comes from a socket, until a moment: a host that answers a byte at a time holds nobody up for longer."""
+    """What comes from a socket, until a moment.
+
+    A host that answers a byte at a time holds nobody up for longer.
+    """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         super().__init__()

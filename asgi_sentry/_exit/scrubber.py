@@ -1,8 +1,8 @@
 """A user's own `event_scrubber`, whose faults are counted.
 
-The SDK lets what it raises through: the event is gone, in no client report, and `capture_message` raises in the app.
-What could not be scrubbed is not sent. But the SDK takes no answer from a scrubber, so the event is emptied, and the
-door drops and counts it.
+The SDK lets what it raises through: the event is gone, in no client report, and `capture_message`
+raises in the app. What could not be scrubbed is not sent. But the SDK takes no answer from a
+scrubber, so the event is emptied, and the door drops and counts it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from asgi_sentry import _faults as faults
 
 _MARK = "asgi_sentry.unscrubbed"
 _KEPT = ("event_id", "type", "timestamp", "start_timestamp", "level", "platform", "transaction")
-"""What hooks may look for in any event. The transaction's name is scrubbed, or dropped with the event, at the door."""
+"""What hooks may look for in any event.
+
+The transaction's name is scrubbed, or dropped with the event, at the door.
+"""
 
 
 class UsersScrubber:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber, attachments: str = "text") -> Any:
-    """The `transport` option for `sentry_sdk.init`, with the door in front of what the user's would have been.
+    """The `transport` option for `sentry_sdk.init`: the door, in front of the user's own transport.
 
     Args:
-        transport: the user's option: `"lean"`, None, a class, an instance, or (deprecated) a function of events.
+        transport: the user's option: `"lean"`, None, a class, an instance, or (deprecated) a
+            function of events.
         options: all options, which decide what the SDK takes for None.
         scrubber: of the door.
         attachments: as `Settings` has it.
@@ -45,7 +46,7 @@ def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber, atta
 
 
 def set_door(client: Any, made: Door) -> None:
-    """Set a door before a client that exists already, and give it the hooks that tell whose a log or a metric is.
+    """Set a door before a client that exists already. The hooks tell whose a log or a metric is.
 
     Its transport stays the one object that it is, since the SDK and others ask what kind it has.
 
@@ -67,7 +68,7 @@ def set_door(client: Any, made: Door) -> None:
 
 
 def add_hooks(options: dict[str, Any], own: Mapping[str, Any], door: Door) -> None:
-    """Set our hooks for events, logs, metrics and streamed spans into `options`, around the user's `own`."""
+    """Set our hooks for all that is sent into `options`, around the user's `own`."""
     for option in ("before_send", "before_send_transaction"):
         hook = own.get(option)
         if hook is not None:
@@ -81,7 +82,10 @@ def add_hooks(options: dict[str, Any], own: Mapping[str, Any], door: Door) -> No
 
 
 def _send(envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], lose: Callable[..., None]) -> None:
-    """Through the door to a transport of the user's. What that raises, the SDK would pass on to the app at times."""
+    """Through the door to a transport of the user's.
+
+    What that raises, the SDK would pass on to the app at times.
+    """
     items = envelope.items
     try:
         scrubbed = door.scrub(envelope, lose)
@@ -111,7 +115,10 @@ def _subclass(base: type, door: Door) -> type:
 
 
 def _behind_the_sdks_own(door: Door) -> type:
-    """For an SDK whose transports are not where they were: the door before whatever it makes itself."""
+    """For an SDK whose transports are not where they were.
+
+    The door before whatever it makes itself.
+    """
 
     class GuardedDefault(GuardedInstance):
         asgi_sentry_door = door

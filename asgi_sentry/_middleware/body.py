@@ -20,20 +20,24 @@ _ATTACH = ("errors", "always", "never")
 class BodyScrubbingMiddleware(Layer):
     """Attaches the request's body to what is sent, parsed and scrubbed.
 
-    The app reads its body as if we were not there: what passes is looked at, up to `max_bytes`, and parsed only when
-    something is sent. Without this layer no body is attached, and secrets in bodies are not known by value.
+    The app reads its body as if we were not there: what passes is looked at, up to `max_bytes`, and
+    parsed only when something is sent. Without this layer no body is attached, and secrets in
+    bodies are not known by value.
 
     Args:
         app: the ASGI3 app to wrap.
-        max_bytes: how much of the body is kept; a longer one is attached up to there and marked as truncated.
-        attach: to `errors` alone, `always` (to transactions too), or `never` (but known for the taint).
+        max_bytes: how much of the body is kept; a longer one is attached up to there and marked as
+            truncated.
+        attach: to `errors` alone, `always` (to transactions too), or `never` (but known for the
+            taint).
         deny: key terms to redact beside the default ones.
         allow: key terms to let pass though they are denied by default.
         scrubber: a whole `Scrubber` for bodies, with its own terms and rules, in place of both.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or an argument is of the wrong type.
-        ValueError: `max_bytes` or `attach` is out of range, or `scrubber` is given together with terms.
+        ValueError: `max_bytes` or `attach` is out of range, or `scrubber` is given together with
+            terms.
     """
 
     def __init__(

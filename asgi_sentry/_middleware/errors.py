@@ -23,19 +23,23 @@ class ErrorPolicyMiddleware(Layer):
 
     Args:
         app: the ASGI3 app to wrap.
-        ignore: exception classes, or their names (`"ValueError"`, `"starlette.exceptions.HTTPException"`), that are
-            not sent; a subclass counts as its base.
+        ignore: exception classes, or their names (`"ValueError"`,
+            `"starlette.exceptions.HTTPException"`), that are not sent; a subclass counts as its
+            base.
         ignore_statuses: of the responses behind which errors are not sent, such as `(503, "4xx")`.
         ignore_paths: path rules of requests whose errors are not sent.
         disconnects: whether cancelled requests, and clients that went away, are errors.
-        fingerprints: exception class or name to a list of texts, in which `"{{ default }}"` is Sentry's own grouping,
-            or to a function of the exception that returns one or None. One that `before_send` sets wins.
-        per_fingerprint: how many of the same kind (the fingerprint, else type and place) are sent, such as
-            `"10/minute"`; the next one that is sent says in its extra data how many were not (`suppressed`). Each
-            process has an equal part of it, and at least one.
-        error_budget: how many errors are sent in all, such as `"5000/month"`: spent evenly over the period, with room
-            for bursts, never over. A twentieth is kept for kinds that were not sent for an hour.
-        workers: the number of processes that share these in equal parts, where no `sharing` does it better.
+        fingerprints: exception class or name to a list of texts, in which `"{{ default }}"` is
+            Sentry's own grouping, or to a function of the exception that returns one or None. One
+            that `before_send` sets wins.
+        per_fingerprint: how many of the same kind (the fingerprint, else type and place) are sent,
+            such as `"10/minute"`; the next one that is sent says in its extra data how many were
+            not (`suppressed`). Each process has an equal part of it, and at least one.
+        error_budget: how many errors are sent in all, such as `"5000/month"`: spent evenly over the
+            period, with room for bursts, never over. A twentieth is kept for kinds that were not
+            sent for an hour.
+        workers: the number of processes that share these in equal parts, where no `sharing` does it
+            better.
         sharing: `SharedLimits(redis_url)`, for a budget of all processes together.
 
     Raises:

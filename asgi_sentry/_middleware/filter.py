@@ -46,17 +46,21 @@ BOT_USER_AGENTS = (
 
 
 class TransactionFilterMiddleware(Layer):
-    """Requests that match are never transactions and count in no session; their errors are still reported.
+    """Requests that match are never transactions and count in no session.
+
+    Their errors are still reported.
 
     Args:
         app: the ASGI3 app to wrap.
-        exclude: path rules (see the README), matched on the path that the wrapped app's router sees.
+        exclude: path rules (see the README), matched on the path that the wrapped app's router
+            sees.
         methods: HTTP methods that are excluded on every path.
-        user_agents: substrings of the `User-Agent` header that are excluded, case-sensitive, such as `kube-probe`;
-            `PROBE_USER_AGENTS` has those of the usual load balancers and monitors.
+        user_agents: substrings of the `User-Agent` header that are excluded, case-sensitive, such
+            as `kube-probe`; `PROBE_USER_AGENTS` has those of the usual load balancers and monitors.
         bots: exclude the crawlers that say so in their `User-Agent` as well.
-        statuses: of responses, such as `(404, "3xx")`, whose transactions are dropped at their end, scans for
-            instance. In streaming mode they can't be: their spans are on their way by then.
+        statuses: of responses, such as `(404, "3xx")`, whose transactions are dropped at their end,
+            scans for instance. In streaming mode they can't be: their spans are on their way by
+            then.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or an argument is a string where several are meant.
@@ -84,7 +88,9 @@ class TransactionFilterMiddleware(Layer):
 
 
 def several(name: str, values: Iterable[T]) -> tuple[T, ...]:
-    """The values of an argument that takes several; a lone string would otherwise be taken for its letters.
+    """The values of an argument that takes several.
+
+    A lone string would otherwise be taken for its letters.
 
     Raises:
         TypeError: it is one string, or nothing that can be iterated.

@@ -24,7 +24,8 @@ class HeaderScrubbingMiddleware(Layer):
         app: the ASGI3 app to wrap.
         deny: key terms to redact beside the default ones, such as `("x-internal-id",)`.
         allow: key terms to let pass though they are denied by default.
-        scrubber: a whole `Scrubber` for these parts, with its own terms and rules, in place of both.
+        scrubber: a whole `Scrubber` for these parts, with its own terms and rules, in place of
+            both.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or an argument is of the wrong type.
@@ -43,7 +44,10 @@ class HeaderScrubbingMiddleware(Layer):
 
 
 def own_scrubber(deny: Iterable[str], allow: Iterable[str], scrubber: Scrubber | None) -> Scrubber | None:
-    """The scrubber of one layer; None where it wants no other than the one that scrubs everything else."""
+    """The scrubber of one layer.
+
+    None where it wants no other than the one that scrubs everything else.
+    """
     denied, allowed = several("deny", deny), several("allow", allow)
     if scrubber is None:
         return Scrubber(deny=denied, allow=allowed) if denied or allowed else None

@@ -1,9 +1,11 @@
-"""The base of all layers: a layer is a plan with one part filled in, and an app to pass requests on to.
+"""The base of all layers.
 
-Whichever layer is outermost opens the request record and carries out the joined plan of all. It knows the layers
-below it from the start: `survey` looks down the `app` attributes, by which middlewares hold what they wrap, other
-people's too. So five layers that stand together cost one: the outermost calls the app below the last of them. A layer
-that can't be seen from above (behind a router, or in a closure) joins when the request reaches it.
+A layer is a plan with one part filled in, and an app to pass requests on to. Whichever layer is
+outermost opens the request record and carries out the joined plan of all. It knows the layers below
+it from the start: `survey` looks down the `app` attributes, by which middlewares hold what they
+wrap, other people's too. So five layers that stand together cost one: the outermost calls the app
+below the last of them. A layer that can't be seen from above (behind a router, or in a closure)
+joins when the request reaches it.
 """
 
 from __future__ import annotations
@@ -95,7 +97,9 @@ class Layer:
 
     def _opened(self, scope: Scope) -> RequestRecord | None:
         """The record of a new request; None where Sentry is off."""
-        try:  # not where the app is called, or a fault of ours would become the context of its exceptions
+        # Not where the app is called, or a fault of ours would become the context of its
+        # exceptions.
+        try:
             view = sdk.view()
             if view is None:
                 return None
@@ -128,7 +132,7 @@ def look_down_again() -> None:
 
 
 def say_at_start(plan: Plan) -> None:
-    """Say once, at start, what a plain `sentry_sdk.init`, or the SDK's streaming mode, leaves open."""
+    """Say once, at start, what a plain `sentry_sdk.init`, or the streaming mode, leaves open."""
     view = sdk.view()
     if view is None:
         return
@@ -174,7 +178,8 @@ def check_app(app: object, user: str) -> None:
     """Refuse what is no ASGI3 app, before it fails at the first request.
 
     Raises:
-        TypeError: it is not callable, a class whose instances can't be awaited, or takes other than three arguments.
+        TypeError: it is not callable, a class whose instances can't be awaited, or takes other than
+            three arguments.
     """
     remedy = f"{user} wraps an ASGI3 app: an `async def app(scope, receive, send)`"
     # An instance of a class such as Starlette's `HTTPEndpoint` is awaited: it is one request.

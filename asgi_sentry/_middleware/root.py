@@ -19,28 +19,32 @@ _WEBSOCKETS = ("handshake", "lifetime", "off")
 
 
 class SentryMiddleware(Layer):
-    """Isolation, trace, errors, status, name and session of each request, and nothing of its content.
+    """Isolation, trace, errors, status, name and session of each request; nothing of its content.
 
-    Every other layer brings this along with these defaults; this one is for a stack without policies, or for other
-    values.
+    Every other layer brings this along with these defaults; this one is for a stack without
+    policies, or for other values.
 
     Args:
         app: the ASGI3 app to wrap.
-        failed_request_status_codes: statuses of a response behind which an exception that the framework handled is
-            reported. One that the app raises is reported in any case.
-        websockets: when the transaction of a websocket is sent: `handshake`, once the connection is accepted or
-            refused; `lifetime`, once it closes, with a duration of hours for a long one; `off`, never.
-        name: what transactions are called: by `route`, such as `GET /items/{id}`; by `endpoint`, such as
-            `shop.views.show_item`; or by a function of the ASGI scope that returns a text. It is called once the
-            request is routed; where it returns nothing, the name is the route's.
-        report_failed_responses: report a response with one of the failed statuses for itself, once, where no error
-            was reported or ignored for its request.
-        middleware_spans: have a span, `middleware.asgi`, for each layer of other people's that is given to the same
-            `compose`. Of those within a framework's own stack nobody knows without patching it.
+        failed_request_status_codes: statuses of a response behind which an exception that the
+            framework handled is reported. One that the app raises is reported in any case.
+        websockets: when the transaction of a websocket is sent: `handshake`, once the connection is
+            accepted or refused; `lifetime`, once it closes, with a duration of hours for a long
+            one; `off`, never.
+        name: what transactions are called: by `route`, such as `GET /items/{id}`; by `endpoint`,
+            such as `shop.views.show_item`; or by a function of the ASGI scope that returns a text.
+            It is called once the request is routed; where it returns nothing, the name is the
+            route's.
+        report_failed_responses: report a response with one of the failed statuses for itself, once,
+            where no error was reported or ignored for its request.
+        middleware_spans: have a span, `middleware.asgi`, for each layer of other people's that is
+            given to the same `compose`. Of those within a framework's own stack nobody knows
+            without patching it.
 
     Raises:
         TypeError: `app` is no ASGI3 app, or the status codes are no container.
-        ValueError: `websockets` is none of the three, or `name` is neither of both nor a plain function.
+        ValueError: `websockets` is none of the three, or `name` is neither of both nor a plain
+            function.
     """
 
     def __init__(
@@ -51,7 +55,8 @@ class SentryMiddleware(Layer):
         websockets: str = "handshake",
         name: str | Callable[[Mapping[str, Any]], Any] = "route",
         report_failed_responses: bool = False,
-        middleware_spans: bool = False,  # `compose` reads it of the layer that it is given, before there is a root
+        # `compose` reads it of the layer that it is given, before there is a root.
+        middleware_spans: bool = False,
     ) -> None:
         if not isinstance(failed_request_status_codes, Container) or isinstance(failed_request_status_codes, str):
             raise TypeError(

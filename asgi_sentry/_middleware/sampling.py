@@ -21,22 +21,24 @@ if TYPE_CHECKING:
 
 
 class PathSamplingMiddleware(Layer):
-    """A sample rate per path, rolled with the trace's own dice, so that every process decides alike.
+    """A sample rate per path. The dice are the trace's own, so that every process decides alike.
 
     Args:
         app: the ASGI3 app to wrap.
-        rates: path rule to a fraction within [0, 1] or a `Rate`; the first match wins. 0 is an exclusion, whatever
-            the parent decided.
-        default: for paths that no rule matches; None: the SDK's `traces_sampler` or `traces_sample_rate` decides.
+        rates: path rule to a fraction within [0, 1] or a `Rate`; the first match wins. 0 is an
+            exclusion, whatever the parent decided.
+        default: for paths that no rule matches; None: the SDK's `traces_sampler` or
+            `traces_sample_rate` decides.
         parent: `inherit` follows the decision that came in with the trace; `ignore` rolls anew.
-        keep: requests that are kept for how they ended though the dice said no: `errors()`, `slower_than(1.5)`,
-            `status(429, "5xx")`. With any, all requests are recorded until their end, which costs most of what a
-            sampled one costs before it is sent. Not in streaming mode, which sends spans as they end.
+        keep: requests that are kept for how they ended though the dice said no: `errors()`,
+            `slower_than(1.5)`, `status(429, "5xx")`. With any, all requests are recorded until
+            their end, which costs most of what a sampled one costs before it is sent. Not in
+            streaming mode, which sends spans as they end.
         keep_at_most: the limit of those, such as `"10/second"`.
-        budget: of transactions in all, such as `"10000/month"`: spent evenly over the period, with room for bursts,
-            never over.
-        workers: the number of processes that share limits, targets and budget in equal parts, where no `sharing`
-            does it better.
+        budget: of transactions in all, such as `"10000/month"`: spent evenly over the period, with
+            room for bursts, never over.
+        workers: the number of processes that share limits, targets and budget in equal parts, where
+            no `sharing` does it better.
         sharing: `SharedLimits(redis_url)`, for limits of all processes together.
 
     Raises:

@@ -1,7 +1,9 @@
-"""The end of a process: what is pending is sent, and leases go back, while `lifespan.shutdown.complete` passes.
+"""The end of a process.
 
-The SDK flushes at the interpreter's exit. A server that ends by the signal that it was told to end by, as uvicorn does,
-never comes there. The last message of the lifespan is the last moment that an app is sure to have.
+While `lifespan.shutdown.complete` passes, what is pending is sent, and leases go back. The SDK
+flushes at the interpreter's exit. A server that ends by the signal that it was told to end by, as
+uvicorn does, never comes there. The last message of the lifespan is the last moment that an app is
+sure to have.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ async def _flush() -> None:
 
     def work() -> None:
         until = time.monotonic() + seconds
-        # Two at once: a Sentry that hangs must not keep the leases, nor a Redis that hangs the events.
+        # Two at once: a Sentry that hangs must not keep the leases, nor a Redis that hangs the
+        # events.
         leases = threading.Thread(target=rest_all, name="asgi-sentry-end", daemon=True)
         leases.start()
         if not _is_async(client):
@@ -64,7 +67,7 @@ def _is_async(client: Any) -> bool:
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
-    """Without keeping the loop from its other tasks, one of which may be what the flush waits for."""
+    """Without keeping the loop from its other tasks. The flush may wait for one of these."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -18,7 +18,8 @@ def wants_middleware_spans(layer: Any) -> bool:
 
     It has to be seen before the stack is made: a class that is called later, in a function, is not.
     """
-    made_by = getattr(layer, "func", None) or getattr(layer, "cls", None)  # a partial, or Starlette's `Middleware`
+    # A partial, or Starlette's `Middleware`.
+    made_by = getattr(layer, "func", None) or getattr(layer, "cls", None)
     options = getattr(layer, "keywords", None) or getattr(layer, "kwargs", None) or {}
     return made_by is SentryMiddleware and bool(options.get("middleware_spans"))
 

@@ -25,12 +25,16 @@ class UserContextMiddleware(Layer):
 
     Args:
         app: the ASGI3 app to wrap.
-        resolve: `resolve(scope)` returns the user as a mapping or an object, or None. It is called when something is
-            sent, after the app's own authentication. The default reads `scope["user"]` as Starlette, Litestar and
-            Django leave it. What it raises costs the event its user and nothing else.
-        fields: what is kept of the user, such as `("id", "username")`. An id is `id`, else `identity`, else `pk`.
-        pseudonymize_with: a secret key, of 16 bytes or more; each kept field is replaced by its HMAC-SHA-256 in hex.
-        client_ip: the address of the client: `drop` it, `truncate` it to a /24 or /48, or `keep` it.
+        resolve: `resolve(scope)` returns the user as a mapping or an object, or None. It is called
+            when something is sent, after the app's own authentication. The default reads
+            `scope["user"]` as Starlette, Litestar and Django leave it. What it raises costs the
+            event its user and nothing else.
+        fields: what is kept of the user, such as `("id", "username")`. An id is `id`, else
+            `identity`, else `pk`.
+        pseudonymize_with: a secret key, of 16 bytes or more; each kept field is replaced by its
+            HMAC-SHA-256 in hex.
+        client_ip: the address of the client: `drop` it, `truncate` it to a /24 or /48, or `keep`
+            it.
         trusted_proxies: networks, such as `("10.0.0.0/8",)`, whose `X-Forwarded-For` is believed.
 
     Raises:

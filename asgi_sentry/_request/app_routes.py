@@ -1,8 +1,8 @@
 """The routes of frameworks that leave nothing in the ASGI scope: their own routers are asked again.
 
-One small function a framework, which takes the app and the path below it. A framework is recognised by the package
-that its app's class comes from, so that nothing is imported for it. A router that finds nothing, or raises, makes no
-name.
+One small function a framework, which takes the app and the path below it. A framework is recognised
+by the package that its app's class comes from, so that nothing is imported for it. A router that
+finds nothing, or raises, makes no name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     Adapter = Callable[[Any, Mapping[str, Any], str], "Found | None"]
 
 _DEEPEST = 64  # middlewares and adapters looked through
-_WITHIN = ("app", "wsgi_application", "other_asgi_app", "application", "inner")  # how they hold what they wrap
+# How they hold what they wrap.
+_WITHIN = ("app", "wsgi_application", "other_asgi_app", "application", "inner")
 _BRACES = re.compile(r"\{(?:[^{}:]*:)?([^{}:]+)\}")  # BlackSheep: {int:id}
 _CONVERTED = re.compile(r"\{([^{}:]+):[^{}]*\}")  # Falcon: {id:int}
 _ANGLES = re.compile(r"<(?:[^<>:]*:)?([^<>:]+)>")  # Werkzeug and Django: <int:id>

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Small pieces are gathered in one buffer and frozen at this size, so that neither the objects of a body that comes
-# byte by byte nor a growing buffer's spare room (an eighth of it) add more than a few KB to what is kept.
+# Small pieces are gathered in one buffer and frozen at this size, so that neither the objects of a
+# body that comes byte by byte nor a growing buffer's spare room (an eighth of it) add more than a
+# few KB to what is kept.
 _PIECE = 16_384
 
 
 class BodyCopy:
-    """The first `limit` bytes of a body. What is over is neither kept nor pinned in memory, but counted.
+    """The first `limit` bytes of a body.
+
+    What is over is neither kept nor pinned in memory, but counted.
 
     Args:
         limit: in bytes.
-        boundary: gives the boundary of a multipart body, None for another. It is asked when the limit is reached:
-            then the end of the part that is cut is looked for, since a file's size is to be its own.
+        boundary: gives the boundary of a multipart body, None for another. It is asked when the
+            limit is reached: then the end of the part that is cut is looked for, since a file's
+            size is to be its own.
 
     Attributes:
         size: how much was kept.
@@ -89,7 +93,8 @@ class BodyCopy:
         if mark is None:
             return
         overlap = len(mark) - 1
-        first = self._limit - overlap  # one that ends before the limit closes a part that is kept whole
+        # One that ends before the limit closes a part that is kept whole.
+        first = self._limit - overlap
         before = start - len(self._tail)
         for piece, at in ((self._tail + body[:overlap], before), (body, start)):
             found = piece.find(mark, max(0, first - at))

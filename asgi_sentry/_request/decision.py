@@ -27,7 +27,8 @@ class Decision(NamedTuple):
     reason: str  # of the client report, where it is not sampled
     by: str  # who decided, as `counters` tells it
     rule: RuleState | None = None  # the rate that was found for the path
-    weight: float = 1.0  # for how many of what the rate let through it stands: those that a budget did not
+    # For how many of what the rate let through it stands: those that a budget did not.
+    weight: float = 1.0
 
     @property
     def excluded(self) -> bool:
@@ -67,7 +68,9 @@ def revise(
     context: sdk.TraceContext,
     scope: Mapping[str, Any],
 ) -> Decision:
-    """The decision of a request that meets a layer further in. No limit and no budget is asked twice.
+    """The decision of a request that meets a layer further in.
+
+    No limit and no budget is asked twice.
 
     Args:
         decided: by the layers further out.
@@ -77,8 +80,8 @@ def revise(
         context: the trace.
         scope: the layer's own, whose paths may be those of a mount.
     """
-    # A rate found further out stands, as it would if both layers could see each other, and so does the SDK's where
-    # the layer has none.
+    # A rate found further out stands, as it would if both layers could see each other, and so does
+    # the SDK's where the layer has none.
     found = None if decided.rule is not None else _decide_by_rules(layer, view, context, scope)
     anew = decided if found is None else found
     if anew.excluded:
@@ -138,7 +141,10 @@ def _under_pressure(state: RuleState, choice: Choice, context: sdk.TraceContext)
 
 
 def _decided(state: RuleState, choice: Choice) -> Decision:
-    """What a rule's choice means; made once for the choices that are, since they are the same at most requests."""
+    """What a rule's choice means.
+
+    Made once for the choices that are, since they are the same at most requests.
+    """
     known: tuple[Choice, Decision] | None = state.decisions.get(id(choice))
     if known is not None and known[0] is choice:
         return known[1]
@@ -151,7 +157,10 @@ def _decided(state: RuleState, choice: Choice) -> Decision:
 def _decide_like_the_sdk(
     view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
 ) -> Decision:
-    """The SDK's precedence: `traces_sampler`, else the parent, else `traces_sample_rate`; then backpressure."""
+    """The SDK's precedence: `traces_sampler`, else the parent, else `traces_sample_rate`.
+
+    Then backpressure.
+    """
     inherited = False
     if view.sampler is not None:
         try:
@@ -198,7 +207,10 @@ def _fraction(rate: Any) -> float | None:
 
 @lru_cache(maxsize=64)
 def _answers(rate: float | None) -> tuple[Decision, Decision]:
-    """No and yes of the SDK's own rate, None for a parent's: made once, since they are the same at most requests."""
+    """No and yes of the SDK's own rate, None for a parent's.
+
+    Made once, since they are the same at most requests.
+    """
     no = Decision(sampled=False, rate=rate, reason="sample_rate", by="parent" if rate is None else "sdk")
     return no, no._replace(sampled=True)
 
@@ -207,7 +219,10 @@ state.register("_request.decision: the answers of the SDK's own rates", _answers
 
 
 def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str) -> dict[str, Any]:
-    """What the SDK's own middleware gives a `traces_sampler`: here too the route is not known yet, the path is."""
+    """What the SDK's own middleware gives a `traces_sampler`.
+
+    Here too the route is not known yet, the path is.
+    """
     return {
         "transaction_context": {
             "trace_id": context.trace_id,

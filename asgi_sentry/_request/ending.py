@@ -1,4 +1,7 @@
-"""How the root span of a request ends: sent, kept by its end, dropped, or as it was decided at the head."""
+"""How the root span of a request ends.
+
+Sent, kept by its end, dropped, or as it was decided at the head.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ def _end_recorded(
 
 
 def _is_kept(facts: Facts, root: sdk.Root, decided: Decision, failure: BaseException | None) -> bool:
-    """Whether a rule about the end of requests decides to send this one; it then stands for as many as that says."""
+    """Whether a rule about the end of requests decides to send this one.
+
+    It then stands for as many as that says.
+    """
     late = _late(facts, failure, sampled=root.sampled)
     if late is None:
         return False
@@ -91,7 +97,8 @@ def _is_kept(facts: Facts, root: sdk.Root, decided: Decision, failure: BaseExcep
     if late.rate is None or weight is None:
         return False
     if not root.sampled:
-        root.set_attributes({"asgi_sentry.kept": late.rule})  # why it is there, for whoever looks at it
+        # Why it is there, for whoever looks at it.
+        root.set_attributes({"asgi_sentry.kept": late.rule})
     root.keep(late.rate / weight)
     return True
 
@@ -125,8 +132,8 @@ def _send(facts: Facts, root: sdk.Root, failure: BaseException | None, report: C
             faults.note("describing the request", exc, "its transaction goes without it")
         if facts.ended is not None:
             try:
-                # One that was answered and is raised on, as Starlette does it, is the request's own; any other is that
-                # of the work behind the response.
+                # One that was answered and is raised on, as Starlette does it, is the request's
+                # own; any other is that of the work behind the response.
                 answered = facts.handled is not None and facts.handled.info[1] is failure
                 root.ended(facts.ended, facts.returned, None if answered else failure)
                 if not answered:

@@ -1,13 +1,15 @@
-"""`ErrorPolicy`: which exceptions are errors, what they are grouped by, and how many of a kind are sent.
+"""`ErrorPolicy`: which exceptions are errors, how they are grouped, and how many are sent.
 
-An exception is ignored by its type, by the status it was answered with, by the path of its request, or because the
-client went away. What is left may get a fingerprint by rule. The same kind is sent so many times a minute; the others
-are counted, and the next one that is sent says how many there were (`suppressed`).
+An exception is ignored by its type, by the status it was answered with, by the path of its request,
+or because the client went away. What is left may get a fingerprint by rule. The same kind is sent
+so many times a minute; the others are counted, and the next one that is sent says how many there
+were (`suppressed`).
 
-Nobody can silence a new error by a flood of others. A kind is what no client can vary (see `kinds.py`). Fingerprints by
-rule may hold what a client sent; so at most `MAX_KINDS` are remembered, by their hashes, and when there are more the
-one that was not seen the longest is forgotten. A kind that is not remembered is sent. Of an error budget a part is kept
-for kinds that were not sent for an hour (`Budget.take`).
+Nobody can silence a new error by a flood of others. A kind is what no client can vary (see
+`kinds.py`). Fingerprints by rule may hold what a client sent; so at most `MAX_KINDS` are
+remembered, by their hashes, and when there are more the one that was not seen the longest is
+forgotten. A kind that is not remembered is sent. Of an error budget a part is kept for kinds that
+were not sent for an hour (`Budget.take`).
 """
 
 from __future__ import annotations
@@ -47,9 +49,10 @@ DISCONNECTS = CANCELLATIONS | frozenset(
         "uvicorn.protocols.utils.ClientDisconnected",
     }
 )
-"""What is raised when a request is cancelled or its client goes away, by name so that nothing is imported for it.
+"""What is raised when a request is cancelled or its client goes away.
 
-The `OSError`s of a broken connection are not among them: a database raises the same.
+By name, so that nothing is imported for it. The `OSError`s of a broken connection are not among
+them: a database raises the same.
 """
 
 # Litestar has no class of its own for a client that goes away in the midst of its body.
@@ -58,7 +61,10 @@ LITESTARS_WORDS = "client disconnected prematurely"
 
 
 class Admission(NamedTuple):
-    """Whether an error is sent; `suppressed` is how many of its kind were not since the last that was."""
+    """Whether an error is sent.
+
+    `suppressed` is how many of its kind were not since the last that was.
+    """
 
     admitted: bool
     suppressed: int
@@ -79,12 +85,14 @@ class _Kind:
 class ErrorPolicy(Locked):
     """What becomes of the exceptions of an app's requests.
 
-    `ignore` and the keys of `fingerprints` are exception classes, or their names (`"ValueError"`, or with the module,
-    `"starlette.exceptions.HTTPException"`); a subclass counts as its base. The first key that matches gives the
-    fingerprint, a sequence of texts, in which `"{{ default }}"` is Sentry's own grouping, or a function of the
-    exception that returns one or None. `per_fingerprint` is a limit such as `"10/minute"`, None for no limit; each of
-    `workers` processes has an equal part of it, and at least one. It is not shared otherwise: an error of a kind that a
-    process has not seen is sent at once, and nobody waits to hear whether another process has sent one.
+    `ignore` and the keys of `fingerprints` are exception classes, or their names (`"ValueError"`,
+    or with the module, `"starlette.exceptions.HTTPException"`); a subclass counts as its base. The
+    first key that matches gives the fingerprint, a sequence of texts, in which `"{{ default }}"` is
+    Sentry's own grouping, or a function of the exception that returns one or None.
+    `per_fingerprint` is a limit such as `"10/minute"`, None for no limit; each of `workers`
+    processes has an equal part of it, and at least one. It is not shared otherwise: an error of a
+    kind that a process has not seen is sent at once, and nobody waits to hear whether another
+    process has sent one.
 
     Raises:
         ValueError: A limit, a status or a path rule can't be read.
@@ -129,7 +137,8 @@ class ErrorPolicy(Locked):
         self._limit = None if per_fingerprint is None else Limit.parse(per_fingerprint, what="per_fingerprint")
         self._clock = clock
         self._workers = workers
-        self._kinds: OrderedDict[int, _Kind] = OrderedDict()  # by the hashes, since their texts may be a client's
+        # By the hashes, since their texts may be a client's.
+        self._kinds: OrderedDict[int, _Kind] = OrderedDict()
 
     def ignored(self, error: BaseException | None, scope: Mapping[str, Any], status: int | None = None) -> str | None:
         """Why an error is not sent (`exception`, `status` or `path`), None if it is to be sent."""
@@ -148,7 +157,8 @@ class ErrorPolicy(Locked):
             return True
         if not self._disconnects and LITESTARS_NAME in names:
             return getattr(error, "detail", None) == LITESTARS_WORDS
-        # A task group wraps what its tasks raise: it is ignored if all of that is. (Python 3.10 has no such class.)
+        # A task group wraps what its tasks raise: it is ignored if all of that is. (Python 3.10 has
+        # no such class.)
         within = getattr(error, "exceptions", None)
         return (
             isinstance(within, tuple)
@@ -157,7 +167,10 @@ class ErrorPolicy(Locked):
         )
 
     def fingerprint(self, error: BaseException) -> list[str] | None:
-        """The fingerprint by rule, None for Sentry's own grouping. A function of the user's that raises gives None."""
+        """The fingerprint by rule, None for Sentry's own grouping.
+
+        A function of the user's that raises gives None.
+        """
         if not self._fingerprints:
             return None
         names = _names(error)
@@ -177,7 +190,10 @@ class ErrorPolicy(Locked):
         return None
 
     def admit(self, event: Mapping[str, Any], place: str | None = None) -> Admission:
-        """Count an event that is about to be sent, and say whether it may be. Never raises for odd events."""
+        """Count an event that is about to be sent, and say whether it may be.
+
+        Never raises for odd events.
+        """
         key = hash(kind_of(event, place))
         now = self._clock()
         with self._lock:

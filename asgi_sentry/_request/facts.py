@@ -1,6 +1,7 @@
-"""What is known of one request: a record without methods, whose fields say in which phase they are set.
+"""What is known of one request.
 
-The record of a request (`record`) fills them in, and what is sent of it (`report`) reads them.
+A record without methods, whose fields say in which phase they are set. The record of a request
+(`record`) fills them in, and what is sent of it (`report`) reads them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _NOBODY: Mapping[str, Any] = MappingProxyType({})
 class Handled(NamedTuple):
     """An exception behind a failed response."""
 
-    info: ExcInfo  # with its traceback, which Starlette takes off the exception once its answer is out
+    # With its traceback, which Starlette takes off the exception once its answer is out.
+    info: ExcInfo
     by_intent: bool  # somebody meant to answer with it; False: it is what nobody handled
 
 
@@ -36,25 +38,30 @@ class Facts:
         # Opening. They stay as they are.
         "app",  # that the layers stand around, as far as they can see; None: unknown
         "began",  # by the monotonic clock
-        "entered_with",  # what is being handled around us (by a retrying middleware): none of this request's
+        # What is being handled around us (by a retrying middleware): none of this request's.
+        "entered_with",
         "opened_in",  # the scope that the outermost layer got
         "root_path",  # of that scope: a mount writes its own into it
         "view",  # of the SDK's client
         "websocket",  # whether it is one
-        # The head decision, and whatever else the layers want: joined anew when a layer further in is met.
+        # The head decision, and whatever else the layers want: joined anew when a layer further in
+        # is met.
         "plan",
-        "error_paths",  # root paths of error rules that joined further in, by their ids; None: no such rules
+        # Root paths of error rules that joined further in, by their ids; None: no such rules.
+        "error_paths",
         "ruled_below",  # the root path below which the rate was found
         "scopes",  # the SDK's
         "context",  # the trace
         "decision",  # None: the SDK's tracing is off
         "root",  # the root span; None: there is none
         # Serving: what passed so far.
-        "scope",  # of the innermost of our layers that the request has met: the router writes into it
+        # Of the innermost of our layers that the request has met: the router writes into it.
+        "scope",
         "body",  # the copy of what the app read; None: nothing yet
         "bound_user",  # by `set_user_context`
         "answered",  # the status of the response
-        "ended",  # when its last message passed, by the monotonic clock; None: it did not, or not yet
+        # When its last message passed, by the monotonic clock; None: it did not, or not yet.
+        "ended",
         "handled",  # the exception behind a failed response
         "failure",  # what the app raised
         "failed",  # whether that is one of the failed statuses
@@ -92,12 +99,18 @@ class Facts:
 
 
 def status_of(facts: Facts) -> int | None:
-    """The status of the response, as far as it has come; 500 for a request that failed before it."""
+    """The status of the response, as far as it has come.
+
+    500 for a request that failed before it.
+    """
     return 500 if facts.answered is None and facts.failure is not None else facts.answered
 
 
 def scope_for(facts: Facts, rules: ErrorRules) -> Mapping[str, Any]:
-    """The scope that rules by path are matched with: below the mount where their layer stands, as at the head."""
+    """The scope that rules by path are matched with.
+
+    Below the mount where their layer stands, as at the head.
+    """
     root_path = (facts.error_paths or {}).get(id(rules), facts.root_path)
     if (facts.scope.get("root_path") or "") == root_path:
         return facts.scope

@@ -1,4 +1,7 @@
-"""How a request that failed is reported: its exceptions, a failed response without one, and its secrets for later."""
+"""How a request that failed is reported.
+
+Its exceptions, a failed response without one, and its secrets for later.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ def report_failures(facts: Facts) -> None:
     try:
         failure, handled = facts.failure, facts.handled
         if failure is not None:
-            reported.note(failure)  # before a rule may ignore it: the server's log of it is ignored as well
+            # Before a rule may ignore it: the server's log of it is ignored as well.
+            reported.note(failure)
             sdk.capture_error(facts.view, failure, handled=False)
         # One that was handled and raised again is the same failure.
         if handled is not None and handled.info[1] is not failure:
@@ -35,9 +39,10 @@ def report_failures(facts: Facts) -> None:
 
 
 def count_failed_response(facts: Facts, report: Callable[[], Report]) -> None:
-    """A failed response, and no exception in sight: the framework answered after its `except` block, or meant it.
+    """A failed response, and no exception in sight.
 
-    A bare 500 is what a framework answers when nobody handles an exception. Other statuses are meant.
+    The framework answered after its `except` block, or meant it. A bare 500 is what a framework
+    answers when nobody handles an exception. Other statuses are meant.
     """
     try:
         status = facts.answered

@@ -1,4 +1,7 @@
-"""Whose something is that is sent, or that is started: the request that is found for it, wherever it was made."""
+"""Whose something is that is sent, or that is started.
+
+The request that is found for it, wherever it was made.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def reporter_of(item: Mapping[str, Any], hint: Mapping[str, Any]) -> Report | Bystander | None:
-    """Who scrubs a log, a metric or a span that is just made; None where no request can have to do with it."""
+    """Who scrubs a log, a metric or a span that is just made.
+
+    None where no request can have to do with it.
+    """
     record, former = current_or_former()
     name = (item.get("attributes") or {}).get("logger.name")
     if name == "asyncio":
@@ -28,7 +34,10 @@ def reporter_of(item: Mapping[str, Any], hint: Mapping[str, Any]) -> Report | By
 
 
 def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An event processor for all events of the process: those that asyncio complains by find their request."""
+    """An event processor for all events of the process.
+
+    Those that asyncio complains by find their request.
+    """
     try:
         if event.get("type") is None and sdk.OWNER.get(False) is False:
             owner = owner_of_orphan(event, hint)

@@ -1,4 +1,7 @@
-"""The head of a request as Sentry describes it: method, URL, and for the header layer all that came in headers."""
+"""The head of a request as Sentry describes it.
+
+Method, URL, and for the header layer all that came in headers.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ if TYPE_CHECKING:
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})  # a proxy stands in between
+# A proxy stands in between.
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 
 
 def describe_request(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,13 +42,17 @@ def describe_head(scope: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attributes_of(section: Mapping[str, Any]) -> dict[str, Any]:
-    """The request section as attributes: https://opentelemetry.io/docs/specs/semconv/http/http-spans/."""
+    """The request section as attributes.
+
+    https://opentelemetry.io/docs/specs/semconv/http/http-spans/.
+    """
     url, query = section["url"], section.get("query_string")
     attributes: dict[str, Any] = {"url.full": url}
     attributes["url.path"] = "/" + url.partition("://")[2].partition("/")[2]
     if query is not None:
         attributes["url.full"] = f"{url}?{query}"
-        attributes["url.query"] = attributes["http.query"] = query  # the SDK says it by its older name
+        # The SDK says it by its older name.
+        attributes["url.query"] = attributes["http.query"] = query
     for name, value in section.get("headers", {}).items():
         attributes[f"http.request.header.{name}"] = value
     for name, value in section.get("cookies", {}).items():
@@ -55,7 +63,10 @@ def attributes_of(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_text(data: Any) -> str:
-    """A body as an attribute, which can't be an object: as JSON, so that whoever reads it finds its parts."""
+    """A body as an attribute, which can't be an object.
+
+    As JSON, so that whoever reads it finds its parts.
+    """
     if isinstance(data, str):
         return data
     try:
@@ -65,11 +76,12 @@ def _as_text(data: Any) -> str:
 
 
 def is_local(scope: Mapping[str, Any]) -> bool:
-    """Whether a request comes from the machine itself or from one beside it that calls it local, as developers do.
+    """Whether a request comes from the machine itself, or from one beside it that calls it local.
 
-    Sentry's filter of requests from localhost goes by this. A host's name alone is the client's word, and no stranger
-    is to be filtered out by it: where the client's address is known, it must be none of the internet's; where a proxy
-    has forwarded the request, its own address says nothing.
+    Sentry's filter of requests from localhost goes by this. A host's name alone is the client's
+    word, and no stranger is to be filtered out by it: where the client's address is known, it must
+    be none of the internet's; where a proxy has forwarded the request, its own address says
+    nothing.
     """
     if any(name in _FORWARDED for name, _ in scope.get("headers") or ()):
         return False
@@ -91,7 +103,10 @@ def is_local(scope: Mapping[str, Any]) -> bool:
 
 
 def url_of(scope: Mapping[str, Any]) -> str:
-    """The URL without its query. The host is the client's word, as it is for every server behind a proxy."""
+    """The URL without its query.
+
+    The host is the client's word, as it is for every server behind a proxy.
+    """
     host = header(scope, b"host")
     if host is None:
         host = "unknown"

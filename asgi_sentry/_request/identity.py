@@ -32,18 +32,20 @@ class Identity:
         self._doubted: str | None = None  # the user's id, where it may be a secret itself
 
     def describe(self, given: Mapping[str, Any] | None, *, checked: bool = True) -> dict[str, Any]:
-        """The user to send: of what was given by the SDK's own `set_user`, bound by our helper, or resolved.
+        """The user to send: given by the SDK's own `set_user`, bound by our helper, or resolved.
 
         Args:
             given: by the SDK's own `set_user`.
-            checked: whether an id that is a secret itself is left out; False where it is scrubbed with an event.
+            checked: whether an id that is a secret itself is left out; False where it is scrubbed
+                with an event.
         """
         facts = self._facts
         bound = {**(given or {}), **facts.bound_user}
         if facts.plan.user is None and not facts.bound_user:
             return bound
         asked = facts.plan.user or NOBODY_ASKED
-        if not facts.view.collection.user:  # then it is what the app says, and nothing that is found
+        # Then it is what the app says, and nothing that is found.
+        if not facts.view.collection.user:
             asked = replace(asked, resolve=None, client_ip="drop")
         self._user = asked.describe(facts.scope, given=bound)
         self._doubted = None
@@ -54,7 +56,7 @@ class Identity:
         return self._user
 
     def _check_id(self, identity: str) -> None:
-        """Drop the user's id if it is a secret itself, such as the request's API key, or an e-mail address."""
+        """Drop the user's id if it is an e-mail address, or a secret such as an API key."""
         taint = self._secrets.taint()
         if self._checked is not None and self._checked[0] is taint and self._checked[1] == identity:
             return  # for an item that was sent before
@@ -75,10 +77,13 @@ class Identity:
         )
 
     def take_out_decided(self, event: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-        """Take out of an event's user what the user layer put there, which is there by the team's decision.
+        """Take out of an event's user what the user layer put there.
+
+        It is there by the team's decision.
 
         Returns:
-            What was taken out; and the id if it stays, since nobody knows yet whether it is a secret itself.
+            What was taken out; and the id if it stays, since nobody knows yet whether it is a
+            secret itself.
         """
         user = event.get("user")
         if not isinstance(user, dict):

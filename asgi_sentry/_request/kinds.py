@@ -1,8 +1,9 @@
-"""What kind of error an event is: its type and the place where it arose, and nothing that a client can vary.
+"""What kind of error an event is.
 
-A text may hold what a client sent: `logger.error(f"no such item: {path}")` is one kind, however many paths there are.
-So a message's kind is where it was logged. That can be seen while it is captured, in the thread that does it, and is
-kept until the event has come to the door.
+Its type and the place where it arose, and nothing that a client can vary. A text may hold what a
+client sent: `logger.error(f"no such item: {path}")` is one kind, however many paths there are. So a
+message's kind is where it was logged. That can be seen while it is captured, in the thread that
+does it, and is kept until the event has come to the door.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _DEEPEST = 64  # frames that are looked at
-_CARRIERS = ("asgi_sentry", "sentry_sdk", "logging")  # modules through which a message comes, whoever sent it
+# Modules through which a message comes, whoever sent it.
+_CARRIERS = ("asgi_sentry", "sentry_sdk", "logging")
 _LIBRARIES = tuple(
     {path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))}
 )
 
 
 def place_of(hint: Mapping[str, Any]) -> str | None:
-    """Where a message was logged or captured, to be called while it is; None for an exception, which knows it.
+    """Where a message was logged or captured, to be called while it is.
 
-    A library that logs for others (structlog, loguru) is one place for all of them, so the app's own innermost frame is
-    told as well. Behind a queue there is none, and the record has to do.
+    None for an exception, which knows it. A library that logs for others (structlog, loguru) is one
+    place for all of them, so the app's own innermost frame is told as well. Behind a queue there is
+    none, and the record has to do.
     """
     if hint.get("exc_info") is not None:
         return None
@@ -51,8 +54,9 @@ def place_of(hint: Mapping[str, Any]) -> str | None:
 def kind_of(event: Mapping[str, Any], place: str | None = None) -> tuple[str, ...]:
     """What an event is grouped by, near enough to Sentry's grouping to count by.
 
-    Its fingerprint; in place of the default one the type of its exception and the place where the app raised it, or
-    the place where its message comes from; where that is not known, the template of the message.
+    Its fingerprint; in place of the default one the type of its exception and the place where the
+    app raised it, or the place where its message comes from; where that is not known, the template
+    of the message.
     """
     default = _default_kind(event, place)
     fingerprint = event.get("fingerprint")

@@ -1,10 +1,12 @@
 """The requests that are alive, and the secrets of those that failed in the last minute.
 
-Something about a request may be captured outside of its context: by asyncio's "never retrieved", by a server's log, by
-a worker that serves many requests. If its request can't be found, then what leaves is scrubbed by the secrets of all
-requests that it may be about. Only of such secrets as look like one: a client's word must not blank what the app says.
+Something about a request may be captured outside of its context: by asyncio's "never retrieved", by
+a server's log, by a worker that serves many requests. If its request can't be found, then what
+leaves is scrubbed by the secrets of all requests that it may be about. Only of such secrets as look
+like one: a client's word must not blank what the app says.
 
-Of a request that is over, only what failed is kept, for a minute; a loop that runs forgets it then by itself.
+Of a request that is over, only what failed is kept, for a minute; a loop that runs forgets it then
+by itself.
 """
 
 from __future__ import annotations
@@ -78,7 +80,8 @@ class Lately:
     def bystander(self, *of: Alive) -> Bystander | None:
         """For a log, a metric or a span that is made outside of every request, and scrubbed when those are over.
 
-        What is made within a second has one in common, since what waits in a batch is scrubbed by each.
+        What is made within a second has one in common, since what waits in a batch is scrubbed by
+        each.
 
         Args:
             of: the request that made whoever makes the item, such as a worker.
@@ -115,7 +118,8 @@ class Bystander:
     """What a tag leads to in place of a report, where an item may be about another's request than its context's.
 
     Args:
-        of: requests whose secrets may be in it, besides those that are alive or have failed when it is scrubbed.
+        of: requests whose secrets may be in it, besides those that are alive or have failed when it
+            is scrubbed.
     """
 
     __slots__ = ("_of",)
@@ -143,7 +147,10 @@ class Bystander:
         (scrubber or _SCRUBBER).scrub_event(event, taint=self._taint(), owned=owned)
 
     def settle(self, event: dict[str, Any], scrubber: Scrubber) -> None:
-        """Scrub an event in place; at the door it is looked at once more, since others may have failed meanwhile."""
+        """Scrub an event in place.
+
+        At the door it is looked at once more, since others may have failed meanwhile.
+        """
         self.clean_event(event, scrubber=scrubber)
 
     def clean_telemetry(
@@ -162,7 +169,10 @@ state.register("_request.lately: requests alive and failed of late", lately.clea
 
 
 def owner_of_orphan(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Any:
-    """What `OWNER` holds in the task or future that asyncio complains of by this event; None if it is not known."""
+    """What `OWNER` holds in the task or future that asyncio complains of by this event.
+
+    None if it is not known.
+    """
     if event.get("logger") != "asyncio":
         return None
     frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no other way to who calls
@@ -191,10 +201,10 @@ def _exception_being_logged() -> BaseException | None:
 
 
 def _task_that_raised(exc: BaseException) -> Any:
-    """The task with this exception, for an event loop whose handler has no frame (uvloop); None if it is not found.
+    """The task with this exception, for an event loop whose handler has no frame (uvloop).
 
-    It is about to be collected, and mostly young; the old generation, which takes some 20 ms, is looked through once a
-    second at most.
+    None if it is not found. It is about to be collected, and mostly young; the old generation,
+    which takes some 20 ms, is looked through once a second at most.
     """
     global _looked  # noqa: PLW0603 - of the process
     for generation in range(3):

@@ -1,8 +1,9 @@
 """Exceptions that are logged before they are reported: by whom tells whether anybody handled them.
 
-An app that logs an exception has it in hand. A framework that logs one (Litestar with `log_exceptions="always"` or
-`debug=True`, Quart, Falcon, Sanic, BlackSheep, Django) says that nobody else did: it is about to answer 500. The SDK
-reports such exceptions as unhandled, before they are logged, by patching the frameworks.
+An app that logs an exception has it in hand. A framework that logs one (Litestar with
+`log_exceptions="always"` or `debug=True`, Quart, Falcon, Sanic, BlackSheep, Django) says that
+nobody else did: it is about to answer 500. The SDK reports such exceptions as unhandled, before
+they are logged, by patching the frameworks.
 """
 
 from __future__ import annotations

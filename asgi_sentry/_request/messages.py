@@ -1,4 +1,7 @@
-"""What passes between the server and the app, looked at: bodies, the status, and the exception behind a failure."""
+"""What passes between the server and the app, looked at.
+
+Bodies, the status, and the exception behind a failure.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +26,20 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Message, Receive, Send
 
 _RESPONSE_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
-# How a response may end otherwise, and what says that it does not yet: https://asgi.readthedocs.io/en/latest/extensions.html
+# How a response may end otherwise, and what says that it does not yet:
+# https://asgi.readthedocs.io/en/latest/extensions.html
 _OTHER_ENDS = {
     "http.response.trailers": "more_trailers",
     "http.response.zerocopysend": "more_body",
     "http.response.pathsend": "",
 }
-# What the closing codes of a server's fault say in HTTP's terms: https://www.iana.org/assignments/websocket/
+# What the closing codes of a server's fault say in HTTP's terms:
+# https://www.iana.org/assignments/websocket/
 _FAULTS = {1011: 500, 1012: 503, 1013: 503, 1014: 502}
 
 
 def _coroutine_mark() -> tuple[str, Any]:
-    """The attribute by which a function that returns an awaitable passes for a coroutine function, and its value.
+    """The attribute by which a function passes for a coroutine function, and its value.
 
     asgiref's adapter for WSGI apps warns of a `send` that does not.
     """
@@ -62,7 +67,8 @@ def tapped(facts: Facts, receive: Receive) -> Receive:
         try:
             if message.get("body"):  # of nothing else do we keep anything; most requests have none
                 if facts.body is None:
-                    # The copy is asked for the boundary by the headers alone: with the facts it would be in a circle.
+                    # The copy is asked for the boundary by the headers alone: with the facts it
+                    # would be in a circle.
                     headers = facts.scope.get("headers") or ()
                     facts.body = BodyCopy(facts.plan.bodies[0].max_bytes, partial(_boundary, headers))
                 facts.body.feed(message)
@@ -112,10 +118,11 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
 
 
 def overheard(facts: Facts, send: Send) -> Send:
-    """For a layer further in: the same messages; the exception behind a failure is noted where it is in hand.
+    """For a layer further in: the same messages.
 
-    A middleware in between may run the app in a task of its own (Starlette's `BaseHTTPMiddleware`), and in the
-    outermost layer's task that exception can't be seen.
+    The exception behind a failure is noted where it is in hand. A middleware in between may run the
+    app in a task of its own (Starlette's `BaseHTTPMiddleware`), and in the outermost layer's task
+    that exception can't be seen.
     """
 
     def overhear(message: Message) -> Awaitable[None]:
@@ -143,7 +150,8 @@ def _see(facts: Facts, message: Message) -> bool:
         facts.answered = 101
     elif kind == "websocket.close":
         if facts.answered is None:
-            facts.answered = 403  # what a server answers for a close before the handshake, as ASGI has it
+            # What a server answers for a close before the handshake, as ASGI has it.
+            facts.answered = 403
         note_handled(facts, _status_of_close(message.get("code", 1000)))
     else:
         return False
@@ -153,7 +161,8 @@ def _see(facts: Facts, message: Message) -> bool:
 def note_handled(facts: Facts, status: int | None) -> None:
     """Hold the exception in hand, if it is the one behind a failure with this status.
 
-    Frameworks answer from within their `except` block, so the exception in hand is the one behind the answer.
+    Frameworks answer from within their `except` block, so the exception in hand is the one behind
+    the answer.
     """
     kind, exc, traceback = sys.exc_info()
     if kind is None or exc is facts.entered_with or not isinstance(exc, Exception):
@@ -162,7 +171,8 @@ def note_handled(facts: Facts, status: int | None) -> None:
     if facts.websocket and isinstance(own, int):
         status = own
     if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
-        # A bare 500 is what a framework answers when nobody handles an exception that is not an answer itself.
+        # A bare 500 is what a framework answers when nobody handles an exception that is not an
+        # answer itself.
         by_intent = status != 500 or own is not None or hasattr(exc, "code")
         facts.handled = Handled((kind, exc, traceback), by_intent)
 
@@ -176,8 +186,9 @@ def _number(status: Any) -> int | None:
 
 
 def _status_of_close(code: int) -> int | None:
-    """The HTTP status that a websocket's closing code stands for; None for one that is no server's fault.
+    """The HTTP status that a websocket's closing code stands for.
 
-    Codes from 4000 on are the app's own; by custom, and in Litestar, they are 4000 plus a status.
+    None for one that is no server's fault. Codes from 4000 on are the app's own; by custom, and in
+    Litestar, they are 4000 plus a status.
     """
     return code - 4000 if code >= 4000 else _FAULTS.get(code)

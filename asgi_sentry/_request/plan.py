@@ -1,7 +1,7 @@
 """What the layers of a stack want, joined into one plan that the outermost of them carries out.
 
-Each layer is a plan with one part filled in. Joining plans is associative, and the parts that can meet (two filters,
-two samplers) are joined so that the order of unlike layers never matters.
+Each layer is a plan with one part filled in. Joining plans is associative, and the parts that can
+meet (two filters, two samplers) are joined so that the order of unlike layers never matters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RootPolicy:
-    """Which responses are failures, when a websocket's transaction is sent, and what requests are called."""
+    """Which responses are failures, when a websocket's transaction is sent, what names are."""
 
     failed_request_status_codes: Container[int] = range(500, 600)
     websockets: str = "handshake"
@@ -64,11 +64,12 @@ class BodyPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Allowance:
-    """A budget of transactions, and the account by which the sent ones stand for those it did not allow."""
+    """A budget of transactions, and the account by which sent ones stand for refused ones."""
 
     gate: Gate
     ledger: Ledger = field(default_factory=Ledger)  # of what the head decided to keep,
-    late: Ledger = field(default_factory=Ledger)  # and of what its end did: each stands for itself, not for many
+    # And of what its end did: each stands for itself, not for many.
+    late: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,12 +91,17 @@ class Plan:
     late: LateDecisions | None = None
     errors: tuple[ErrorRules, ...] = ()
     user: UserPolicy | None = None
-    headers: tuple[Scrubber | None, ...] = ()  # one a layer; None: the one that scrubs everything else
+    # One a layer; None: the one that scrubs everything else.
+    headers: tuple[Scrubber | None, ...] = ()
     bodies: tuple[BodyPolicy, ...] = ()
-    members: frozenset[int] = field(default=frozenset())  # ids of the layers' plans joined here; none: a layer's own
+    # Ids of the layers' plans joined here; none: a layer's own.
+    members: frozenset[int] = field(default=frozenset())
 
     def joined(self, inner: Plan) -> Plan:
-        """This plan and that of a layer further in. Where only one can hold, it is the outer one's."""
+        """This plan and that of a layer further in.
+
+        Where only one can hold, it is the outer one's.
+        """
         return Plan(
             root=self.root or inner.root,
             filters=self.filters + inner.filters,
@@ -110,7 +116,8 @@ class Plan:
         )
 
     def _layers(self) -> frozenset[int]:
-        # Layers live as long as the stack, so their plans' ids are theirs; a joined plan may be gone the next moment.
+        # Layers live as long as the stack, so their plans' ids are theirs; a joined plan may be
+        # gone the next moment.
         return self.members or frozenset({id(self)})
 
     def covers(self, layer: Plan) -> bool:
@@ -143,17 +150,23 @@ class Plan:
         return weight
 
     def disown(self, weight: float | None) -> None:
-        """Take a transaction out of the account of the head's: it is in that of those whose end decides.
+        """Take a transaction out of the account of the head's.
+
+        It is in that of those whose end decides.
 
         Args:
             weight: for how many it stood; None: the budget did not allow it.
         """
-        if len(self.budgets) == 1:  # of several it is not known who stood for what, and the error is small
+        # Of several it is not known who stood for what, and the error is small.
+        if len(self.budgets) == 1:
             self.budgets[0].ledger.debt += -1.0 if weight is None else weight - 1.0
 
 
 def afford(budgets: tuple[Allowance, ...]) -> float | None:
-    """Spend one transaction of each budget: for how many it stands, so that counts add up; None: one is used up."""
+    """Spend one transaction of each budget: for how many it stands, so that counts add up.
+
+    None: one is used up.
+    """
     weight = 1.0
     for allowance in budgets:
         if not allowance.gate.take():

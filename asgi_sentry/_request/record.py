@@ -1,8 +1,9 @@
-"""The request record: opens, follows and closes what is known of one request, from the first layer in to the last.
+"""The request record: opens, follows and closes what is known of one request.
 
-It is opened by whichever of our layers is outermost, lives under one key of the ASGI scope and in a context variable,
-and hangs on the request's Sentry scopes by one event processor. So whatever is sent on behalf of the request finds
-it, from a child task, a worker thread or a background task; and it goes when the last of these is done with it.
+It is opened by whichever of our layers is outermost, lives under one key of the ASGI scope and in a
+context variable, and hangs on the request's Sentry scopes by one event processor. So whatever is
+sent on behalf of the request finds it, from a child task, a worker thread or a background task; and
+it goes when the last of these is done with it.
 """
 
 from __future__ import annotations
@@ -49,13 +50,16 @@ def current_or_former() -> tuple[RequestRecord | None, RequestRecord | None]:
     """The same, and the one that is over, if the caller was started by one that is."""
     owner = sdk.OWNER.get(False)
     if type(owner) is RequestRecord:
-        # What goes on for a minute after its request is a worker's, who may work for others by then.
+        # What goes on for a minute after its request is a worker's, who may work for others by
+        # then.
         return (None, owner) if owner.closed and monotonic() - owner.returned > SECONDS else (owner, None)
-    # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to it.
+    # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to
+    # it.
     for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
         owner = getattr(processor, "__self__", None)
         if isinstance(owner, RequestRecord):
-            return (None, owner) if owner.closed else (owner, None)  # it outlives its request: a worker at once
+            # It outlives its request: a worker at once.
+            return (None, owner) if owner.closed else (owner, None)
     return None, None
 
 
@@ -85,10 +89,13 @@ class RequestRecord(Facts):
             raise
         alive[self] = None
 
-    # --- the surroundings ----------------------------------------------------------------------------------------
+    # --- the surroundings -------------------------------------------------------------------------
 
     def _enter(self, scope: Scope) -> None:
-        """Stand in the scope, for the layers further in; what others put under our key stays theirs."""
+        """Stand in the scope, for the layers further in.
+
+        What others put under our key stays theirs.
+        """
         if scope.get(KEY) is not None and type(scope[KEY]) is not RequestRecord:
             self.hidden = True
         else:
@@ -98,7 +105,8 @@ class RequestRecord(Facts):
                 self.hidden = True
         headers = scope.get("headers")
         if type(headers) is not list and isinstance(headers, Iterator):
-            scope["headers"] = ReadTwice(headers)  # they can be read once, and that once is the app's
+            # They can be read once, and that once is the app's.
+            scope["headers"] = ReadTwice(headers)
 
     def stands_in(self, scope: Mapping[str, Any]) -> bool:
         """Whether a scope that does not hold this record is of its request all the same."""
@@ -112,11 +120,17 @@ class RequestRecord(Facts):
         return self
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        """An app may pickle its scope, too; whoever unpickles it has nothing of a request that is over."""
+        """An app may pickle its scope, too.
+
+        Whoever unpickles it has nothing of a request that is over.
+        """
         return type(None), ()
 
     def _open(self, scope: Scope) -> None:
-        """Find the trace, decide, and start. What is faulty is left out: the request's errors are reported anyway."""
+        """Find the trace, decide, and start.
+
+        What is faulty is left out: the request's errors are reported anyway.
+        """
         try:
             self.context = context = sdk.TraceContext(self.view, scope.get("headers") or ())
             displaced = self.scopes.displaced
@@ -142,7 +156,7 @@ class RequestRecord(Facts):
             self.decision = self.root = None
             self.scopes.propagate(context)
 
-    # --- the head decision ---------------------------------------------------------------------------------------
+    # --- the head decision ------------------------------------------------------------------------
 
     def _decide(self) -> decision.Decision | None:
         if self.websocket and self._websockets() == "off":
@@ -189,12 +203,13 @@ class RequestRecord(Facts):
     def meet(self, layer: Plan, scope: Scope) -> bool:
         """Note that the request has come to a layer further in.
 
-        The outermost layer knows the layers below it as far as it can see (`layer.survey`). One that stands behind
-        something it could not see through, such as a router, joins here, and the decision is taken anew if it has a
-        say in it.
+        The outermost layer knows the layers below it as far as it can see (`layer.survey`). One
+        that stands behind something it could not see through, such as a router, joins here, and the
+        decision is taken anew if it has a say in it.
 
         Returns:
-            Whether the `receive` of this layer is to be tapped, since no layer further out wanted bodies.
+            Whether the `receive` of this layer is to be tapped, since no layer further out wanted
+            bodies.
         """
         self.scope = scope
         if self.plan.covers(layer):
@@ -232,7 +247,7 @@ class RequestRecord(Facts):
         self.decision = anew
         self._start()
 
-    # --- what passes ---------------------------------------------------------------------------------------------
+    # --- what passes ------------------------------------------------------------------------------
 
     def tap(self, receive: Receive) -> Receive:
         """The app's `receive`, for the layer that is the first to want bodies."""
@@ -252,12 +267,16 @@ class RequestRecord(Facts):
         return overhear
 
     def _shaken(self) -> None:
-        # Asked by now, not as the request began: a root further in, out of sight then, has had its say.
+        # Asked by now, not as the request began: a root further in, out of sight then, has had its
+        # say.
         if not self.finished and self._websockets() == "handshake":
             self._finish(None)
 
     def note_cancelled(self, exc: BaseException) -> None:
-        """A cancelled request has failed if that is wanted; a signal, or a generator that is closed, is no failure."""
+        """A cancelled request has failed if that is wanted.
+
+        A signal, or a generator that is closed, is no failure.
+        """
         try:
             if self.plan.errors and is_cancellation(exc):
                 wanted = all(not rules.policy.ignores(exc) for rules in self.plan.errors)
@@ -265,12 +284,13 @@ class RequestRecord(Facts):
         except Exception as fault:
             faults.note("looking at a cancellation", fault, "it is not reported")
 
-    # --- the end -------------------------------------------------------------------------------------------------
+    # --- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Report what failed, end what was started, and leave the surroundings as they were found.
 
-        Never raises, except for a signal (`KeyboardInterrupt`, `SystemExit`) that arrives in the midst of it.
+        Never raises, except for a signal (`KeyboardInterrupt`, `SystemExit`) that arrives in the
+        midst of it.
         """
         if self.closed:
             return
@@ -299,8 +319,9 @@ class RequestRecord(Facts):
                     self._report.forget_errors()
                 except Exception as exc:
                     faults.note("forgetting a request's errors", exc, "they stay as long as what waits to be sent")
-            # What is sent later for this request has no need of these. With them a record would be part of a circle,
-            # and its body would stay until the garbage collector comes to it, which is rarely after a long request.
+            # What is sent later for this request has no need of these. With them a record would be
+            # part of a circle, and its body would stay until the garbage collector comes to it,
+            # which is rarely after a long request.
             self.failure = self.handled = self.entered_with = self.root = None
             self._outer = self._report = self._watched = None
             self.scopes.release()
@@ -310,7 +331,10 @@ class RequestRecord(Facts):
         return self.report().secrets.taint()
 
     def _finish(self, failure: BaseException | None) -> None:
-        """End the root span, once; what comes later on behalf of the request still belongs to its trace."""
+        """End the root span, once.
+
+        What comes later on behalf of the request still belongs to its trace.
+        """
         self.finished = True
         end_root(self, failure, self.report)
 
@@ -320,14 +344,15 @@ class RequestRecord(Facts):
                 self.opened_in.pop(KEY, None)
         except Exception:  # noqa: S110 - a scope that can't be written to has no key of ours either
             pass
-        # A request that was abandoned is closed whenever and wherever it is collected: perhaps within another one.
+        # A request that was abandoned is closed whenever and wherever it is collected: perhaps
+        # within another one.
         record = sdk.OWNER.get(False)
         while record is not self and type(record) is RequestRecord:
             record = record._outer  # noqa: SLF001 - its own class
         if record is self:
             self.scopes.leave()
 
-    # --- what is sent --------------------------------------------------------------------------------------------
+    # --- what is sent -----------------------------------------------------------------------------
 
     def report(self) -> Report:
         """The other half of the record, for when something is sent."""
@@ -336,7 +361,10 @@ class RequestRecord(Facts):
         return self._report
 
     def claim(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
-        """An event about this request, whoever's context it was made in: what it has of that one is left out."""
+        """An event about this request, whoever's context it was made in.
+
+        What it has of that one is left out.
+        """
         for part in _OF_A_REQUEST:
             event.pop(part, None)
         contexts = event["contexts"] = {**(event.get("contexts") or {})}
@@ -344,7 +372,10 @@ class RequestRecord(Facts):
         return self.report().process(event, hint)
 
     def _of_worker(self, event: dict[str, Any]) -> dict[str, Any]:
-        """An event of a worker that this request started, and that may have worked for another's since."""
+        """An event of a worker that this request started.
+
+        It may have worked for another's since.
+        """
         for part in _OF_A_REQUEST:
             event.pop(part, None)
         if sdk.sender(self.view).door is not None:
@@ -352,9 +383,13 @@ class RequestRecord(Facts):
         return event
 
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event processor. The record's bound method, by which `current` finds the record from a plain thread."""
+        """The event processor.
+
+        The record's bound method, by which `current` finds the record from a plain thread.
+        """
         if event.get("logger") == "asyncio" and event.get("type") is None:
-            owner = owner_of_orphan(event, hint)  # a task is collected in whatever context, perhaps another request's
+            # A task is collected in whatever context, perhaps another request's.
+            owner = owner_of_orphan(event, hint)
             if type(owner) is RequestRecord and owner is not self:
                 return owner.claim(event, hint)
         if self.closed and current() is not self:

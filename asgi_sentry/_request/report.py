@@ -1,7 +1,7 @@
 """What is sent of one request: made once something is sent for it, and not before.
 
-A report is the other half of the request facts. It names the route, and describes the head, the body and the user.
-What it describes, and what others put beside that, it scrubs (`scrubbing`).
+A report is the other half of the request facts. It names the route, and describes the head, the
+body and the user. What it describes, and what others put beside that, it scrubs (`scrubbing`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from asgi_sentry._request.facts import Facts
     from asgi_sentry._scrubbing import Scrubber
 
-# Exceptions that were reported for a request, each with the frames that it came through: a websocket may live for days.
+# Exceptions that were reported for a request, each with the frames that it came through: a
+# websocket may live for days.
 _REMEMBERED = 8
 
 
@@ -46,11 +47,11 @@ class Report(Scrubbing):
         self._client: dict[str, Any] | None = None
 
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event processor: what is known of the request goes into an event that is about to be sent.
+        """The event processor: puts what is known of the request into an event.
 
         Returns:
-            The event; None for the second report of one exception, and for one that could not be scrubbed where no
-            door stands behind us to do it.
+            The event; None for the second report of one exception, and for one that could not be
+            scrubbed where no door stands behind us to do it.
         """
         kind = event.get("type")
         view = sdk.sender(self._facts.view)
@@ -61,7 +62,8 @@ class Report(Scrubbing):
             self._describe(event, kind, view)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
-            # Whatever stands there was put there by others, and is not yet cut down to what the layers let pass.
+            # Whatever stands there was put there by others, and is not yet cut down to what the
+            # layers let pass.
             event.pop("request", None)
             event.pop("user", None)
         place = place_of(hint) if kind is None and self._facts.plan.errors else None
@@ -71,7 +73,8 @@ class Report(Scrubbing):
         if not self.admits(event, place):
             return None
         try:
-            event = sdk.serialized(event)  # as it is sent: the app's own objects may raise when they are looked at
+            # As it is sent: the app's own objects may raise when they are looked at.
+            event = sdk.serialized(event)
             self.clean_event(event, owned=True)
         except Exception as exc:
             faults.note("scrubbing", exc, "the event is not sent")
@@ -81,7 +84,8 @@ class Report(Scrubbing):
     def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any], view: sdk.ClientView) -> bool:
         """Whether an error is to be sent; one that is may get its fingerprint by rule.
 
-        Not if a rule ignores it, and not twice by one client, as when it was logged in a thread and then raised.
+        Not if a rule ignores it, and not twice by one client, as when it was logged in a thread and
+        then raised.
         """
         exc = (hint.get("exc_info") or (None, None))[1]
         if exc is not None or event.get("level") in {"error", "fatal"}:
@@ -107,13 +111,14 @@ class Report(Scrubbing):
         return True
 
     def forget_errors(self) -> None:
-        """Let go of the exceptions that were reported, and with them of all that their frames hold."""
+        """Let go of the exceptions that were reported, and of all that their frames hold."""
         self._reported.clear()
 
     def admits(self, event: dict[str, Any], place: str | None = None) -> bool:
-        """Whether an event may be sent after all hooks have run: by the limit of its kind and by the budget.
+        """Whether an event may be sent after all hooks have run.
 
-        The one that is sent after others were held back says how many in `extra`.
+        By the limit of its kind and by the budget. The one that is sent after others were held back
+        says how many in `extra`.
 
         Args:
             event: as it is sent.
@@ -139,7 +144,10 @@ class Report(Scrubbing):
         return True
 
     def _describe(self, event: dict[str, Any], kind: str | None, view: sdk.ClientView) -> None:
-        """Put in what is known of the request; where a processor or a scrubber of others' comes after us, scrubbed."""
+        """Put in what is known of the request.
+
+        Where a processor or a scrubber of others' comes after us, scrubbed.
+        """
         if kind is None:
             info = event.get("transaction_info") or {}
             name, source = self.named(event.get("transaction"), info.get("source"))
@@ -153,9 +161,11 @@ class Report(Scrubbing):
         else:
             return  # a check-in has no request
         section = self._request(error=kind is None)
-        # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not asked for.
+        # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not
+        # asked for.
         event["request"] = section if view.patched else {**(event.get("request") or {}), **section}
-        user = self._identity.describe(event.get("user"), checked=False)  # whoever scrubs the event checks it
+        # Whoever scrubs the event checks it.
+        user = self._identity.describe(event.get("user"), checked=False)
         if user:
             event["user"] = user
         else:
@@ -164,7 +174,10 @@ class Report(Scrubbing):
             event["request"] = self._cleaned(event["request"], view.door.scrubber)
 
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
-        """The name that the request goes by and its source: the one the user gave it, else its route's."""
+        """The name that the request goes by and its source.
+
+        The one the user gave it, else its route's.
+        """
         facts = self._facts
         scope = facts.scope
         ours = name is None or name in {"", unrouted_name(facts.opened_in)}
@@ -177,7 +190,8 @@ class Report(Scrubbing):
             if own.name != unrouted_name(scope):
                 return own
             if name is not None and name.startswith("/") and (scope.get("path") or "").endswith(name):
-                return own.name, "url"  # it takes the path where no route matched, and paths come from outside
+                # It takes the path where no route matched, and paths come from outside.
+                return own.name, "url"
         return str(name), "custom" if source in {None, "", "url"} else str(source)
 
     def _own_name(self) -> Name:
@@ -185,7 +199,9 @@ class Report(Scrubbing):
         return name_of(facts.scope, facts.app, style=(facts.plan.root or DEFAULT_ROOT).name)
 
     def _request(self, *, error: bool) -> dict[str, Any]:
-        """The `request` of an event: https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
+        """The `request` of an event.
+
+        https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
 
         Args:
             error: whether it is for an error; a body may be wanted for errors only.
@@ -232,7 +248,7 @@ class Report(Scrubbing):
         return attributes
 
     def enrich(self, attributes: MutableMapping[str, Any]) -> None:
-        """Add the user to the attributes of a log, a metric or a streamed span, as an event would have it."""
+        """Add the user to a log, a metric or a streamed span, as an event would have it."""
         facts = self._facts
         # A child, ended before its segment got its name.
         if attributes.get("sentry.segment.name") == unrouted_name(facts.opened_in):
@@ -243,7 +259,10 @@ class Report(Scrubbing):
             attributes.setdefault(name, value)
 
     def _client_attributes(self) -> dict[str, Any]:
-        """What Sentry's filters of local requests, old browsers and crawlers go by, on whatever has no request."""
+        """What Sentry's inbound filters go by, on whatever has no request section.
+
+        These are local requests, old browsers and crawlers.
+        """
         if self._client is None:
             facts = self._facts
             self._client = {"sentry.is_localhost": is_local(facts.scope)}
@@ -256,7 +275,10 @@ class Report(Scrubbing):
 
 
 def _mark_unhandled(event: dict[str, Any]) -> None:
-    """Let an exception that was logged count as one that nobody handled: the session is counted by it."""
+    """Let an exception that was logged count as one that nobody handled.
+
+    The session is counted by it.
+    """
     values = (event.get("exception") or {}).get("values") or []
     if values and isinstance(values[-1], dict):
         values[-1]["mechanism"] = {"type": "asgi", "handled": False}

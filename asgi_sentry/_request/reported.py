@@ -1,9 +1,10 @@
 """Errors that were reported a moment ago, for servers that log them once more.
 
-granian and daphne log what an app raised as text, hypercorn and uvicorn what its lifespan raised, and none of them does
-it in the request's context: a second event, and of the first one's secrets nothing is known there. Such a text ends
-with the line that names the exception, and that line is what is compared. Of the line itself only a keyed digest is
-kept, for a minute, and it is spent by the first log that matches.
+granian and daphne log what an app raised as text, hypercorn and uvicorn what its lifespan raised,
+and none of them does it in the request's context: a second event, and of the first one's secrets
+nothing is known there. Such a text ends with the line that names the exception, and that line is
+what is compared. Of the line itself only a keyed digest is kept, for a minute, and it is spent by
+the first log that matches.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Reported:
                 self._lines.popitem(last=False)
 
     def take(self, exc: BaseException | None, text: str) -> bool:
-        """Whether a log of this exception, or with this text, is of an error that was reported; it is spent by that.
+        """Whether a log of this exception, or with this text, is of an error that was reported.
+
+        It is spent by that.
 
         Args:
             exc: that was logged; None: it is in the text, if anywhere.
@@ -91,14 +94,15 @@ class Reported:
 def _line_of(exc: BaseException) -> str:
     """The line by which a traceback names an exception."""
     try:
-        lines = traceback.format_exception_only(type(exc), exc)  # of a syntax error the first ones are its place
+        # Of a syntax error the first ones are its place.
+        lines = traceback.format_exception_only(type(exc), exc)
         return next(line for line in lines if not line.startswith("  ")).split("\n", 1)[0]
     except Exception:  # a text of its own that fails in an odd way
         return type(exc).__qualname__
 
 
 class Lifespan:
-    """The lifespan of an app: the exception that the server logged of it, while its report is yet to come."""
+    """The lifespan of an app, and what the server logged of it while the report is yet to come."""
 
     __slots__ = ("logged",)
 
@@ -111,7 +115,9 @@ reported = Reported()
 
 
 def watch_lifespan() -> tuple[Lifespan, Any]:
-    """Begin a lifespan: what the server logs of its failure from now on is reported once, by us, with its frames.
+    """Begin a lifespan.
+
+    What the server logs of its failure from now on is reported once, by us, with its frames.
 
     Returns:
         What takes the exception, and the token that ends this.
@@ -122,7 +128,10 @@ def watch_lifespan() -> tuple[Lifespan, Any]:
 
 
 def _drop_repeated(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An event processor for all events of the process: None for a server's log of an error that is ours to report."""
+    """An event processor for all events of the process.
+
+    None for a server's log of an error that is ours to report.
+    """
     try:
         if _is_repeated(event, hint):
             count_error("repeated")
@@ -142,7 +151,8 @@ def _is_repeated(event: Mapping[str, Any], hint: Mapping[str, Any]) -> bool:
     text = str(entry.get("formatted") or entry.get("message") or event.get("message") or "")
     lifespan, in_hand = LIFESPAN.get(), sys.exc_info()[1]
     if lifespan is not None and exc is None and in_hand is not None and _line_of(in_hand) in text:
-        # A framework says that it failed from within its `except` block, and the server logs it before it is raised.
+        # A framework says that it failed from within its `except` block, and the server logs it
+        # before it is raised.
         lifespan.logged = in_hand
         return True
     return reported.take(exc, text)

@@ -1,7 +1,8 @@
-"""The name of a request's transaction: from the route that matched, from its endpoint, or from the team's function.
+"""The name of a request's transaction.
 
-Each framework has an adapter, which finds the template of the route: Litestar leaves it in the scope,
-`starlette_routes` reads what Starlette and FastAPI leave, and `app_routes` asks the routers of the others. What
+From the route that matched, from its endpoint, or from the team's function. Each framework has an
+adapter, which finds the template of the route: Litestar leaves it in the scope, `starlette_routes`
+reads what Starlette and FastAPI leave, and `app_routes` asks the routers of the others. What
 matched nothing has no name of its own, since paths come from outside.
 """
 
@@ -32,21 +33,22 @@ class Name(NamedTuple):
     """What a transaction is called, and where that comes from, in Sentry's terms."""
 
     name: str
-    source: str  # https://develop.sentry.dev/sdk/event-payloads/transaction/#transaction-annotations
+    # Https://develop.sentry.dev/sdk/event-payloads/transaction/#transaction-annotations.
+    source: str
 
 
 def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "route") -> Name:
     """What a request is called.
 
-    By route it is method and template, such as `GET /items/{id}`, `WS /chat/{room}` or `GET <unmatched>`. By endpoint
-    it is the function or class that the route leads to, such as `shop.views.show_item`, or what a Litestar handler is
-    called by its own `name`.
+    By route it is method and template, such as `GET /items/{id}`, `WS /chat/{room}` or `GET
+    <unmatched>`. By endpoint it is the function or class that the route leads to, such as
+    `shop.views.show_item`, or what a Litestar handler is called by its own `name`.
 
     Args:
         scope: as the router left it.
         app: the app that was called.
-        style: `route`, `endpoint`, or a function of the scope. Where that returns nothing, or fails, or where there
-            is no endpoint, it is the name by route.
+        style: `route`, `endpoint`, or a function of the scope. Where that returns nothing, or
+            fails, or where there is no endpoint, it is the name by route.
     """
     if callable(style):
         try:
@@ -65,7 +67,10 @@ def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "ro
 
 
 def transaction_name(scope: Mapping[str, Any], app: Any = None) -> str:
-    """The name by route. A method that HTTP does not define becomes `HTTP`, since methods come from outside."""
+    """The name by route.
+
+    A method that HTTP does not define becomes `HTTP`, since methods come from outside.
+    """
     return f"{_verb(scope)} {route_template(scope, app) or UNMATCHED}"
 
 
@@ -82,7 +87,10 @@ def _verb(scope: Mapping[str, Any]) -> str:
 
 
 def _qualified(endpoint: Any) -> str | None:
-    """The full name of a function or a class, through `functools.partial` and decorators; of an object, its class."""
+    """The full name of a function or a class, through `functools.partial` and decorators.
+
+    Of an object, its class.
+    """
     while hasattr(endpoint, "func") and not hasattr(endpoint, "__qualname__"):
         endpoint = endpoint.func
     if endpoint is None:
@@ -93,13 +101,19 @@ def _qualified(endpoint: Any) -> str | None:
 
 
 def route_template(scope: Mapping[str, Any], app: Any = None) -> str | None:
-    """The whole template of the route that matched, mounts and prefixes included; None where none did."""
+    """The whole template of the route that matched, mounts and prefixes included.
+
+    None where none did.
+    """
     found = found_route(scope, app)
     return None if found is None else found.template
 
 
 def is_told(scope: Mapping[str, Any]) -> bool:
-    """Whether the framework's router says in the scope which route matched; a mount of another app is none."""
+    """Whether the framework's router says in the scope which route matched.
+
+    A mount of another app is none.
+    """
     if scope.get("path_template") is not None:
         return True
     route = matched_route(scope)
@@ -107,7 +121,9 @@ def is_told(scope: Mapping[str, Any]) -> bool:
 
 
 def found_route(scope: Mapping[str, Any], app: Any = None) -> Found | None:
-    """The route that matched; None where none did, or where it can't be told: an event is sent without it.
+    """The route that matched.
+
+    None where none did, or where it can't be told: an event is sent without it.
 
     Args:
         scope: as the router left it.
@@ -126,7 +142,8 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
     template = scope.get("path_template")
     if isinstance(template, str) and template:  # Litestar's, within its own app
         handler = scope.get("route_handler")
-        called = getattr(handler, "name", None)  # `@get("/", name="home")`: what the SDK calls its transaction, too
+        # `@get("/", name="home")`: what the SDK calls its transaction, too.
+        called = getattr(handler, "name", None)
         called = called if isinstance(called, str) and called else None
         return Found(mounted_at(scope) + template, getattr(handler, "fn", handler), called)
     route = matched_route(scope)
@@ -137,7 +154,8 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
         return None
     if not is_mount(route):
         return Found(template, scope.get("endpoint"))
-    # The innermost match is the mount itself: its app matched nothing, or is of another kind (static files).
+    # The innermost match is the mount itself: its app matched nothing, or is of another kind
+    # (static files).
     mounted = getattr(route, "app", None)
     found = route_within(mounted, scope, _below_root_path(scope))
     if found is None:
@@ -147,13 +165,17 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
 
 def _below_root_path(scope: Mapping[str, Any]) -> str:
     root_path, path = scope.get("root_path") or "", scope.get("path") or ""
-    if not (isinstance(root_path, str) and isinstance(path, str)):  # which breaks the protocol, and matches no route
+    # Which breaks the protocol, and matches no route.
+    if not (isinstance(root_path, str) and isinstance(path, str)):
         return ""
     return path[len(root_path) :] if root_path and path.startswith(root_path) else path
 
 
 def template_below(scope: Mapping[str, Any], root_path: str, app: Any = None) -> str | None:
-    """The template of what lies below a mount: what a layer within it, whose `root_path` that is, has rules for."""
+    """The template of what lies below a mount.
+
+    What a layer within it, whose `root_path` that is, has rules for.
+    """
     template = route_template(scope, app)
     if template is None:
         return None

@@ -1,4 +1,7 @@
-"""How an item of a request is scrubbed: by key, by value, and by the secrets that the request came with."""
+"""How an item of a request is scrubbed.
+
+By key, by value, and by the secrets that the request came with.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,8 @@ class Scrubbing:
         Args:
             event: whose every part is scrubbed, but for what is as it was when it was
             settled: scrubbed before.
-            scrubber: of the door that it leaves by; the default is that of the request's own client.
+            scrubber: of the door that it leaves by; the default is that of the request's own
+                client.
             owned: whether nobody else has it, or anything in it.
         """
         scrubber = self.secrets.scrubber if scrubber is None else scrubber
@@ -68,7 +72,8 @@ class Scrubbing:
         self.clean_event(event, scrubber=scrubber, owned=True)
         contexts = event.get("contexts") or {}
         trace = contexts.get("trace")
-        if isinstance(trace, dict) and "dynamic_sampling_context" in trace:  # the SDK takes it out after the hook
+        # The SDK takes it out after the hook.
+        if isinstance(trace, dict) and "dynamic_sampling_context" in trace:
             trace = {key: value for key, value in trace.items() if key != "dynamic_sampling_context"}
             return Settled(image({**event, "contexts": {**contexts, "trace": trace}}), self.secrets.taint(), scrubber)
         return Settled(image(event), self.secrets.taint(), scrubber)
@@ -81,7 +86,8 @@ class Scrubbing:
         Args:
             kind: the type of the envelope item.
             entries: of the item's batch.
-            scrubber: of the door that they leave by; the default is that of the request's own client.
+            scrubber: of the door that they leave by; the default is that of the request's own
+                client.
         """
         scrubber = self.secrets.scrubber if scrubber is None else scrubber
         decided: list[dict[str, Any]] = []
@@ -102,7 +108,8 @@ class Scrubbing:
     def _mark_cut(self, event: dict[str, Any]) -> None:
         """Say of a body that was cut off that it was, and how long it is.
 
-        As Sentry says it of any value: https://develop.sentry.dev/sdk/data-model/event-payloads/#meta-information
+        As Sentry says it of any value:
+        https://develop.sentry.dev/sdk/data-model/event-payloads/#meta-information
         """
         body, request = self.secrets.parsed, event.get("request")
         if body is None or not body.truncated or not isinstance(request, dict) or "data" not in request:

@@ -1,4 +1,7 @@
-"""What must not come out of a request: its secrets, by value, and whose scrubber decides about which part."""
+"""What must not come out of a request.
+
+Its secrets, by value, and whose scrubber decides about which part.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,17 @@ _SCRUBBER = Scrubber()  # where the SDK was started without us
 
 
 class Secrets:
-    """The secrets of one request. Read from its head and its body when they are asked for, and kept."""
+    """The secrets of one request.
+
+    Read from its head and its body when they are asked for, and kept.
+    """
 
     __slots__ = ("_body_size", "_facts", "_learned", "_taint", "_taint_size", "parsed")
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self.parsed: Body | None = None  # the body, as far as it had been read when it was asked for last
+        # The body, as far as it had been read when it was asked for last.
+        self.parsed: Body | None = None
         self._body_size = -1
         self._learned: dict[str, None] = {}  # secrets that were redacted in what was sent before
         self._taint: Taint | None = None
@@ -37,7 +44,10 @@ class Secrets:
         return scrubber
 
     def taint(self) -> Taint:
-        """The secrets that came in with this request, by value; anew when more of the body has been read since."""
+        """The secrets that came in with this request, by value.
+
+        Anew when more of the body has been read since.
+        """
         facts = self._facts
         size = facts.body.size if facts.body is not None else 0
         if self._taint is None or self._taint_size != size:
@@ -101,7 +111,10 @@ class Secrets:
         return self.parsed
 
     def body_length(self) -> int:
-        """Of the body as the client sent it: what has been read, or what it announced if that is more."""
+        """Of the body as the client sent it.
+
+        What has been read, or what it announced if that is more.
+        """
         copy = self._facts.body
         announced = header(self._facts.scope, b"content-length") or ""
         read = 0 if copy is None else copy.length

@@ -1,17 +1,18 @@
 """The routes of Starlette's kind (FastAPI's too), from what their routers left in the ASGI scope.
 
 Facts this rests on (Starlette 0.45 to 1.10, FastAPI 0.115 to 0.165):
-- FastAPI, and Starlette from 1.7 on, set `scope["route"]` to the matched route. Before, Starlette sets
-  `scope["endpoint"]` alone, by which the route is found below `scope["router"]`.
-- A route's `path` is the template as it was declared on its own router: a mount's prefix is missing (it went to
-  `root_path`, with the values filled in), and so is the prefix of an included FastAPI router, which newer versions
-  keep in `scope["fastapi"]["effective_route_context"]`.
+- FastAPI, and Starlette from 1.7 on, set `scope["route"]` to the matched route. Before, Starlette
+  sets `scope["endpoint"]` alone, by which the route is found below `scope["router"]`.
+- A route's `path` is the template as it was declared on its own router: a mount's prefix is missing
+  (it went to `root_path`, with the values filled in), and so is the prefix of an included FastAPI
+  router, which newer versions keep in `scope["fastapi"]["effective_route_context"]`.
 - A mount sets `app_root_path` to the `root_path` that the server gave, the first time.
-- The outermost router is in `scope["router"]`, from which the mounts are found by their own expressions.
+- The outermost router is in `scope["router"]`, from which the mounts are found by their own
+  expressions.
 
-So a template is completed from the left with the segments of the real path that it does not cover, in which the
-values of path parameters are turned back into their names. What remains is text that the app's own routes declare,
-which is why an outsider can't create names.
+So a template is completed from the left with the segments of the real path that it does not cover,
+in which the values of path parameters are turned back into their names. What remains is text that
+the app's own routes declare, which is why an outsider can't create names.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _PARAMETER = re.compile(r"\{([^{}:]*)(:[^{}]*)?\}")
 
 
 def matched_route(scope: Mapping[str, Any]) -> Any:
-    """The innermost route that matched, a mount where its app is of another kind; None if none did."""
+    """The innermost route that matched, a mount where its app is of another kind.
+
+    None if none did.
+    """
     route = scope.get("route")
     if route is not None:
         return route
@@ -43,7 +47,10 @@ def matched_route(scope: Mapping[str, Any]) -> Any:
 
 
 def _by_endpoint(routes: Iterable[Any], endpoint: Any, scope: Mapping[str, Any]) -> Any:
-    """The route with this endpoint; of several the one that matches path and method, else the path."""
+    """The route with this endpoint.
+
+    Of several the one that matches path and method, else the path.
+    """
     rest, method = _rest(scope), scope.get("method")
     found = None
     for route in _below(routes, 0):
@@ -144,10 +151,11 @@ def _names(template: str) -> set[str]:
 
 
 def _mounts(routes: Iterable[Any], path: str) -> tuple[str, str]:
-    """The template of the mounts that a request came through, and the end of their path that it does not cover.
+    """The template of the mounts that a request came through, and what it leaves of their path.
 
     Args:
-        routes: of the outermost router. The mount that was taken is the first that matches, as in the router itself.
+        routes: of the outermost router. The mount that was taken is the first that matches, as in
+            the router itself.
         path: that was mounted, without a slash at its end.
     """
     for route in routes:
@@ -176,7 +184,10 @@ def _children(route: Any) -> Iterable[Any]:
 
 
 def is_mount(route: object) -> bool:
-    """Whether the route hands on everything below it: Starlette's `Mount` ends its template with `/{path}`."""
+    """Whether the route hands on everything below it.
+
+    Starlette's `Mount` ends its template with `/{path}`.
+    """
     return hasattr(route, "routes") and hasattr(route, "app") and not hasattr(route, "methods")
 
 
@@ -185,13 +196,19 @@ def _segments(path: str) -> list[str]:
 
 
 def _slashes(declared: str, parameters: Mapping[str, Any]) -> int:
-    """How many slashes of the real path the template stands for: only a path parameter's value has its own."""
+    """How many slashes of the real path the template stands for.
+
+    Only a path parameter's value has its own.
+    """
     values = (parameters.get(name) for name in _names(declared))
     return declared.count("/") + sum(value.count("/") for value in values if isinstance(value, str))
 
 
 def _placed(scope: Mapping[str, Any], parameters: Mapping[str, Any], known: str) -> dict[str, Any]:
-    """The parameters whose place in the path is to be found: in no template that is known, and not in a host name."""
+    """The parameters whose place in the path is to be found.
+
+    In no template that is known, and not in a host name.
+    """
     routes = getattr(scope.get("router"), "routes", None) or ()
     hosts = {name for route in routes if hasattr(route, "host_regex") for name in route.param_convertors}
     return {name: value for name, value in parameters.items() if name not in _names(known) | hosts}
@@ -200,9 +217,10 @@ def _placed(scope: Mapping[str, Any], parameters: Mapping[str, Any], known: str)
 def _with_names(segments: list[str], outer: dict[str, Any]) -> str:
     """`/tenants/42` as `/tenants/{tenant}`.
 
-    Looked for from the right, since a parameter stands behind the word that says what it is, which its value may
-    equal. A value that can't be found (a convertor of the app's own made it) may be any of the segments, so that
-    then all of them give way to the parameters' names: what a client chose must not get into a name.
+    Looked for from the right, since a parameter stands behind the word that says what it is, which
+    its value may equal. A value that can't be found (a convertor of the app's own made it) may be
+    any of the segments, so that then all of them give way to the parameters' names: what a client
+    chose must not get into a name.
     """
     named = list(segments)
     free = len(named)

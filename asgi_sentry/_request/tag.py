@@ -13,7 +13,7 @@ _WITHOUT_REFERENCES = 2  # the version of `marshal` in which what is equal looks
 
 
 class Reporter(Protocol):
-    """What a tag leads to: whoever knows the request of an item, and scrubs it accordingly (`report.Report`)."""
+    """What a tag leads to: whoever knows the item's request, and scrubs by it (`report.Report`)."""
 
     def admits(self, event: dict[str, Any]) -> bool:
         """Whether an event may be sent after all hooks have run."""
@@ -45,7 +45,10 @@ class Settled(NamedTuple):
     scrubber: Scrubber
 
     def changed(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Those fields of an event that are other than they were, or new, with whatever tells how they are read."""
+        """The fields of an event that have changed or are new.
+
+        With these goes whatever tells how they are read.
+        """
         before, after = self.fields, image(event)
         part = {
             field: value for field, value in event.items() if field not in after or after[field] != before.get(field)
@@ -57,7 +60,10 @@ class Settled(NamedTuple):
 
 
 def image(event: dict[str, Any]) -> dict[str, bytes | str]:
-    """What the fields of an event look like, to be compared; without those that are not plain, and its tagged id."""
+    """What the fields of an event look like, to be compared.
+
+    Without those that are not plain, and its tagged id.
+    """
     looks: dict[str, bytes | str] = {}
     for field, value in event.items():
         if value.__class__ is str:
@@ -73,8 +79,8 @@ def image(event: dict[str, Any]) -> dict[str, bytes | str]:
 class Tag(str):
     """An id that knows its request's report.
 
-    Equal to the plain string in every way; whoever sends the item takes the tag off. An item that waits in a batch
-    keeps its request's report alive for just as long as it waits.
+    Equal to the plain string in every way; whoever sends the item takes the tag off. An item that
+    waits in a batch keeps its request's report alive for just as long as it waits.
     """
 
     __slots__ = ("place", "report", "settled")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
     Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Where a field is looked for, in this order: Starlette has `identity` and `display_name`, Django has `pk`.
+# Where a field is looked for, in this order: Starlette has `identity` and `display_name`, Django
+# has `pk`.
 _SOURCES: dict[str, tuple[str, ...]] = {
     "id": ("id", "identity", "pk"),
     "username": ("username", "display_name"),
@@ -26,7 +27,10 @@ _SOURCES: dict[str, tuple[str, ...]] = {
 
 
 def user_in_scope(scope: Mapping[str, Any]) -> Any:
-    """The default of `resolve`: `scope["user"]`, or `request.user` of Django's, unless nobody is authenticated."""
+    """The default of `resolve`.
+
+    `scope["user"]`, or `request.user` of Django's, unless nobody is authenticated.
+    """
     user = scope.get("user")
     if user is None and "django" in sys.modules:
         user = _user_of_django()
@@ -36,7 +40,10 @@ def user_in_scope(scope: Mapping[str, Any]) -> Any:
 
 
 def _user_of_django() -> Any:
-    """The user on Django's request, if the app has asked for it: a lazy one would ask the database now."""
+    """The user on Django's request, if the app has asked for it.
+
+    A lazy one would ask the database now.
+    """
     known = getattr(sdk.django_request(), "__dict__", {})
     for name in ("_cached_user", "_acached_user"):  # once its session was read
         if known.get(name) is not None:
@@ -57,7 +64,9 @@ class UserPolicy:
     trusted_proxies: tuple[Network, ...] = ()
 
     def describe(self, scope: Mapping[str, Any], *, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The user section of an event: the kept fields, as strings or numbers, and the address if it is wanted.
+        """The user section of an event.
+
+        The kept fields, as strings or numbers, and the address if it is wanted.
 
         Args:
             scope: the ASGI scope, after the app's authentication has run.
@@ -94,11 +103,15 @@ class UserPolicy:
         return hmac.new(self.key, str(value).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-NOBODY_ASKED = UserPolicy()  # no user layer in the stack: only what was bound by hand, and of that the id
+# No user layer in the stack: only what was bound by hand, and of that the id.
+NOBODY_ASKED = UserPolicy()
 
 
 def _read(user: Any, field: str) -> str | int | float | None:
-    """A field of a mapping or an object as a scalar; None if it has none, an empty one, or one that can't be read."""
+    """A field of a mapping or an object as a scalar.
+
+    None if it has none, an empty one, or one that can't be read.
+    """
     for source in _SOURCES.get(field, (field,)):
         try:
             value = user.get(source) if hasattr(user, "keys") else getattr(user, source, None)
@@ -107,7 +120,8 @@ def _read(user: Any, field: str) -> str | int | float | None:
             text = value if isinstance(value, (str, int, float)) else str(value)
         except faults.SIGNALS:
             raise
-        except BaseException as exc:  # a property of the app's, such as Starlette's `identity` of a bare user
+        except BaseException as exc:
+            # A property of the app's, such as Starlette's `identity` of a bare user.
             if not isinstance(exc, NotImplementedError):
                 faults.note(f"reading the user's {field}", exc, "the event goes without it")
             continue
@@ -119,8 +133,9 @@ def _read(user: Any, field: str) -> str | int | float | None:
 def client_address(scope: Mapping[str, Any], trusted: Iterable[Network]) -> Address | None:
     """The client's address: the rightmost hop that is no trusted proxy.
 
-    The hops are those of `X-Forwarded-For`, to which each proxy appends the peer it saw, and then our own peer. An
-    unreadable hop ends the search without an address: what stands left of it was said by nobody we know.
+    The hops are those of `X-Forwarded-For`, to which each proxy appends the peer it saw, and then
+    our own peer. An unreadable hop ends the search without an address: what stands left of it was
+    said by nobody we know.
     """
     client = scope.get("client")
     peer = _address(client[0]) if client else None

@@ -1,1 +1,4 @@
-"""How many requests become transactions: the decisions, without an event loop and without the SDK."""
+"""How many requests become transactions.
+
+The decisions, without an event loop and without the SDK.
+"""

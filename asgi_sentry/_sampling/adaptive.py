@@ -1,15 +1,17 @@
 """`Adaptive`: shares a target, so many transactions a second, between an app's route templates.
 
-At 20 a second over all, plain dice show the busiest route 19 times and the rare one never. Here every template gets a
-share in proportion to the *logarithm* of its traffic (as in Honeycomb's dynsampler); what a rare one does not use goes
-to the others. The traffic of each is an exponential moving average, set anew once a second, and at once when a burst
-comes. A template that was not seen for a minute is kept whatever the dice say.
+At 20 a second over all, plain dice show the busiest route 19 times and the rare one never. Here
+every template gets a share in proportion to the *logarithm* of its traffic (as in Honeycomb's
+dynsampler); what a rare one does not use goes to the others. The traffic of each is an exponential
+moving average, set anew once a second, and at once when a burst comes. A template that was not seen
+for a minute is kept whatever the dice say.
 
-The template is known only after routing, and the decision is made before. So templates are *learned*: the layer hands
-in the one that the router found (`learn`), and from the next second on the head finds it by the raw path, with the
-same matcher as for path rules, the more literal template first. What matches none, or was not learned yet, is "the
-rest", one template like the others. Templates come from the app's own routing table, at most `MAX_TEMPLATES` of them,
-so that an outsider can add none by asking for paths; raw paths are never kept.
+The template is known only after routing, and the decision is made before. So templates are
+*learned*: the layer hands in the one that the router found (`learn`), and from the next second on
+the head finds it by the raw path, with the same matcher as for path rules, the more literal
+template first. What matches none, or was not learned yet, is "the rest", one template like the
+others. Templates come from the app's own routing table, at most `MAX_TEMPLATES` of them, so that an
+outsider can add none by asking for paths; raw paths are never kept.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ TICK = 1.0
 MEMORY = 5.0
 """Seconds after which a past second has 1/e of its weight: short enough to follow a burst's end.
 
-Or as many as it takes to keep `ENOUGH` by the target, if that is longer: the traffic of a template must not be
-forgotten between two requests that the target allows for.
+Or as many as it takes to keep `ENOUGH` by the target, if that is longer: the traffic of a template
+must not be forgotten between two requests that the target allows for.
 """
 ENOUGH = 20
 BURST = 2.0
@@ -52,9 +54,9 @@ _PARAMETER = re.compile(r"\{[^{}]*\}")
 def shares(traffic: Sequence[float], target: float) -> list[float]:
     """The probabilities that make `target` out of `traffic`, both per second.
 
-    Each gets a share of the target in proportion to log(1 + requests a minute). Who has less traffic than that keeps
-    all of it and leaves the rest of its share to the others, so that the sum of what is kept is the target, or all if
-    the traffic is less.
+    Each gets a share of the target in proportion to log(1 + requests a minute). Who has less
+    traffic than that keeps all of it and leaves the rest of its share to the others, so that the
+    sum of what is kept is the target, or all if the traffic is less.
     """
     weights = [math.log1p(60 * rate) for rate in traffic]
     # The one whose share suffices the longest first: once one must drop, all behind it must.
@@ -88,7 +90,8 @@ class _Template:
 class Adaptive:
     """The state of one adaptive rate. All its times are seconds of `clock`.
 
-    `target` may be set at any time, transactions a second for this process: it is how a target is shared.
+    `target` may be set at any time, transactions a second for this process: it is how a target is
+    shared.
     """
 
     __slots__ = (
@@ -176,8 +179,9 @@ class Adaptive:
                 kept = fade if age > memory else max(0.0, 1 - elapsed / max(age, elapsed))
                 template.traffic = template.traffic * kept + latest * (1 - kept)
             template.count = 0
-        # Estimates err, mostly to too much (the mean of 1 / estimate is above 1 / mean), and what is kept for not
-        # having been seen comes on top. So aim a little beside the target, by what was missed lately.
+        # Estimates err, mostly to too much (the mean of 1 / estimate is above 1 / mean), and what
+        # is kept for not having been seen comes on top. So aim a little beside the target, by what
+        # was missed lately.
         traffic = math.fsum(template.traffic for template in every)
         missed = self.target - self._kept / elapsed if traffic > self.target else self.target - self._aim
         self._aim = min(max(self._aim + min(GAIN * elapsed, 1.0) * missed, self.target / 10), self.target * 2)

@@ -1,9 +1,10 @@
-"""`Budget`: so many in a calendar month (or day, hour, ...) of UTC, spent evenly, with room for bursts, never over.
+"""`Budget`: so many in a calendar period of UTC, spent evenly, with room for bursts, never over.
 
-Spending may follow the even line, the part of the budget that is as large as the part of the period gone by, and run
-ahead of it by `ROOM` of the whole: three days' worth of a month. What was not spent stays available, so a quiet week
-leaves more for the next. Quotas are billed by calendar months, so the periods are those of the calendar, in UTC; a
-month here has as many days as it has. The clock is that of the wall; if it is set back, the period stays.
+Spending may follow the even line, the part of the budget that is as large as the part of the period
+gone by, and run ahead of it by `ROOM` of the whole: three days' worth of a month. What was not
+spent stays available, so a quiet week leaves more for the next. Quotas are billed by calendar
+months, so the periods are those of the calendar, in UTC; a month here has as many days as it has.
+The clock is that of the wall; if it is set back, the period stays.
 
 The state is in memory and lost with the process. With Redis it is kept there (see `shared.py`).
 """
@@ -40,7 +41,10 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetStatus:
-    """`remaining` of `count` in the period that ends at `resets_at`; `available` of these may be spent now."""
+    """`remaining` of `count` in the period that ends at `resets_at`.
+
+    `available` of these may be spent now.
+    """
 
     count: int
     spent: int
@@ -122,7 +126,8 @@ class Marks:
 class Budget(Locked):
     """One process's budget: `take()` says whether one more may be sent.
 
-    The law: in each period at most `count` are granted, and at any moment of it at most `allowed(...)`.
+    The law: in each period at most `count` are granted, and at any moment of it at most
+    `allowed(...)`.
     """
 
     __slots__ = ("_clock", "_marks", "_period", "_spent", "limit")

@@ -1,14 +1,15 @@
 """Late decisions: requests that turned out failed or slow are kept although the dice said no.
 
-What it costs: the request's spans have to be recorded until its end is known, so every request that a `keep` layer
-watches is recorded as if it were sampled, and most are thrown away. Serialization, scrubbing and sending, which are
-most of a transaction's cost, are paid only for what is kept. What other services did for the request is lost where
-they followed the head's "no".
+What it costs: the request's spans have to be recorded until its end is known, so every request that
+a `keep` layer watches is recorded as if it were sampled, and most are thrown away. Serialization,
+scrubbing and sending, which are most of a transaction's cost, are paid only for what is kept. What
+other services did for the request is lost where they followed the head's "no".
 
-What Sentry's extrapolation makes of it: an outcome that a rule names would be counted once by the dice, at their
-rate, and once more here. So all requests with such an outcome, kept by whom they may be, travel with the rate at
-which they are kept *here*: 1 as long as the limit is not reached, and less when it is (see `ledger.py`). All other
-requests keep the rate of their dice. Both parts extrapolate to their own number, and so does the whole.
+What Sentry's extrapolation makes of it: an outcome that a rule names would be counted once by the
+dice, at their rate, and once more here. So all requests with such an outcome, kept by whom they may
+be, travel with the rate at which they are kept *here*: 1 as long as the limit is not reached, and
+less when it is (see `ledger.py`). All other requests keep the rate of their dice. Both parts
+extrapolate to their own number, and so does the whole.
 """
 
 from __future__ import annotations

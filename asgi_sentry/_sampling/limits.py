@@ -1,15 +1,17 @@
 """`TokenBucket` (never more than) and `Reservoir` (never less than), for any arrival pattern.
 
-The bucket remembers when it last said yes, as many times as the limit counts, in a ring. That is exact
-where a classic token bucket is not: one of capacity N that refills at N per period lets 2N through in a
-window of one period. A ring of a million times would be 8 MB, so at most `SLOTS` times are held, each for a
-batch of requests and being that of its last one, so that the law holds exactly for any count.
+The bucket remembers when it last said yes, as many times as the limit counts, in a ring. That is
+exact where a classic token bucket is not: one of capacity N that refills at N per period lets 2N
+through in a window of one period. A ring of a million times would be 8 MB, so at most `SLOTS` times
+are held, each for a batch of requests and being that of its last one, so that the law holds exactly
+for any count.
 
-The reservoir counts in periods that follow each other. A sliding window, as for the bucket, can't be had:
-to have kept the minimum in every window wherever it begins, one would have to keep every request, as no one
-knows whether another will come.
+The reservoir counts in periods that follow each other. A sliding window, as for the bucket, can't
+be had: to have kept the minimum in every window wherever it begins, one would have to keep every
+request, as no one knows whether another will come.
 
-The bucket has a lock, held for a few instructions and never across I/O. A forked child goes on with its copy.
+The bucket has a lock, held for a few instructions and never across I/O. A forked child goes on with
+its copy.
 """
 
 from __future__ import annotations
@@ -32,10 +34,10 @@ SLOTS = 1_024
 class TokenBucket(Locked):
     """Says yes at most `limit.count` times in any window of `limit.seconds`.
 
-    The law: for every t, at most `count` calls of `take` in the half-open window [t, t + seconds) return
-    True. For a count up to `slots` it is also generous: a call is refused only if `count` others were
-    granted in the period before it. Above, a refusal may come up to one batch (a thousandth of the count)
-    early.
+    The law: for every t, at most `count` calls of `take` in the half-open window [t, t + seconds)
+    return True. For a count up to `slots` it is also generous: a call is refused only if `count`
+    others were granted in the period before it. Above, a refusal may come up to one batch (a
+    thousandth of the count) early.
     """
 
     __slots__ = ("_clock", "_room", "_seconds", "_size", "_slot", "_times", "limit")
@@ -60,7 +62,8 @@ class TokenBucket(Locked):
                 if now - self._times[slot] < self._seconds:
                     return False
                 self._slot = slot
-                # The last batch is what the others leave over, so that all of them together are the count.
+                # The last batch is what the others leave over, so that all of them together are the
+                # count.
                 self._room = min(self._size, self.limit.count - slot * self._size)
             self._times[slot] = now
             self._room -= 1
@@ -70,10 +73,10 @@ class TokenBucket(Locked):
 class Reservoir:
     """Says that a request is due while fewer than `limit.count` were kept in this period.
 
-    The law: in every period [k * seconds, (k + 1) * seconds) of the clock, as long as what is due is kept and noted,
-    at least `count` of the requests are kept, or all if they are fewer. It has no lock: of two threads that ask at
-    once both may be told to keep theirs, and of two that note at once one may be lost, which is more than the minimum
-    and never less.
+    The law: in every period [k * seconds, (k + 1) * seconds) of the clock, as long as what is due
+    is kept and noted, at least `count` of the requests are kept, or all if they are fewer. It has
+    no lock: of two threads that ask at once both may be told to keep theirs, and of two that note
+    at once one may be lost, which is more than the minimum and never less.
     """
 
     __slots__ = ("_clock", "_count", "_kept", "_seconds", "limit")
@@ -83,7 +86,8 @@ class Reservoir:
         self._count = limit.count
         self._seconds = limit.seconds
         self._clock = clock
-        self._kept = (0.0, 0)  # the number of the period, and the requests kept in it: read and written as one
+        # The number of the period, and the requests kept in it: read and written as one.
+        self._kept = (0.0, 0)
 
     def lacks(self) -> bool:
         """Whether a request must be kept now to have the minimum."""

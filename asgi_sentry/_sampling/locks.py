@@ -1,8 +1,9 @@
 """`Locked`: objects whose lock survives a fork.
 
-A lock that another thread holds at the moment of a fork stays held in the child for ever, since that thread does not
-exist there. So the child makes all of them anew; it costs nothing where no one forks. What the lock guards may have
-been half written then, which the users of this class allow for: they write what is on the safe side first.
+A lock that another thread holds at the moment of a fork stays held in the child for ever, since
+that thread does not exist there. So the child makes all of them anew; it costs nothing where no one
+forks. What the lock guards may have been half written then, which the users of this class allow
+for: they write what is on the safe side first.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ _CLASS = re.compile(r"([1-5])xx", re.IGNORECASE)
 class Outcome:
     """How a request ended.
 
-    `status` is the response's, None if none was sent; `seconds` from the request to the end of the response;
-    `failed` whether an exception was raised or reported.
+    `status` is the response's, None if none was sent; `seconds` from the request to the end of the
+    response; `failed` whether an exception was raised or reported.
     """
 
     status: int | None
@@ -26,7 +26,9 @@ class Outcome:
 
 
 def statuses(codes: Iterable[Any], *, what: str) -> frozenset[int]:
-    """A set of HTTP statuses from numbers, ranges and classes such as `"5xx"`; `what` names the argument.
+    """A set of HTTP statuses from numbers, ranges and classes such as `"5xx"`.
+
+    `what` names the argument.
 
     Raises:
         ValueError: A code is not within 100 to 599, or can't be read.

@@ -28,8 +28,9 @@ class Limit:
     def share(self, workers: int) -> Limit:
         """An equal part for one of several processes that don't know of each other.
 
-        Rounded down. Where there are more workers than the count, each may one in a period that is longer in
-        proportion, which keeps the mean but not the window: use Redis to share such a limit exactly.
+        Rounded down. Where there are more workers than the count, each may one in a period that is
+        longer in proportion, which keeps the mean but not the window: use Redis to share such a
+        limit exactly.
         """
         if self.count >= workers:
             return Limit(count=self.count // workers, seconds=self.seconds)
@@ -69,7 +70,8 @@ def checked_fraction(value: Any, *, what: str) -> float:
 
     Raises:
         TypeError: It is not a number.
-        ValueError: It is not within [0, 1], not a number at all (NaN), or a bool, which is a slip of the pen.
+        ValueError: It is not within [0, 1], not a number at all (NaN), or a bool, which is a slip
+            of the pen.
     """
     if not isinstance(value, (int, float)):
         raise TypeError(f"{what} must be a number within [0, 1], got {value!r}")
@@ -83,14 +85,16 @@ def checked_fraction(value: Any, *, what: str) -> float:
 class Rate:
     """How many of the requests that match a rule become transactions.
 
-    `fraction` is the probability for each, rolled with the trace's own `sample_rand`. `at_most` is never exceeded in
-    any window of its period, whoever asked for the trace. `at_least` keeps requests that the dice would drop while
-    fewer than that were kept in its period, so that rare routes are seen at all; with it, a fraction of 0 means "only
-    these". Limits are texts such as `"5/second"`, `"100/minute"` or `"10000/month"` (a month has 31 days here), and
-    hold per rule: in each process, or in all together where they are shared.
+    `fraction` is the probability for each, rolled with the trace's own `sample_rand`. `at_most` is
+    never exceeded in any window of its period, whoever asked for the trace. `at_least` keeps
+    requests that the dice would drop while fewer than that were kept in its period, so that rare
+    routes are seen at all; with it, a fraction of 0 means "only these". Limits are texts such as
+    `"5/second"`, `"100/minute"` or `"10000/month"` (a month has 31 days here), and hold per rule:
+    in each process, or in all together where they are shared.
 
     Raises:
-        ValueError: The fraction is not within [0, 1], a limit can't be read, or `at_least` is above `at_most`.
+        ValueError: The fraction is not within [0, 1], a limit can't be read, or `at_least` is above
+            `at_most`.
         TypeError: A value has a wrong type.
     """
 
@@ -101,9 +105,10 @@ class Rate:
 
     @classmethod
     def adaptive(cls, target: str, *, at_most: str | None = None) -> Rate:
-        """A rate that finds its fractions itself, one for each route template, so that they make `target` in all.
+        """A rate that finds its fractions itself, one for each route: they make `target` in all.
 
-        What a parent decided is followed as with other rates, and not part of the target; `at_most` bounds both.
+        What a parent decided is followed as with other rates, and not part of the target; `at_most`
+        bounds both.
         """
         return cls(target=target, at_most=at_most)
 

@@ -17,10 +17,9 @@ from asgi_sentry._sampling.rate import Limit, Rate, checked_fraction
 class Choice(NamedTuple):
     """A head decision.
 
-    `rate` is the effective sample rate, which travels with the transaction for Sentry's extrapolation; None
-    leaves the rate that came with the trace. `reason` says who decided: `excluded` (a rate of 0), `parent`,
-    `dice`,
-    `adaptive`, `at_least` or `at_most`.
+    `rate` is the effective sample rate, which travels with the transaction for Sentry's
+    extrapolation; None leaves the rate that came with the trace. `reason` says who decided:
+    `excluded` (a rate of 0), `parent`, `dice`, `adaptive`, `at_least` or `at_most`.
     """
 
     sampled: bool
@@ -36,7 +35,10 @@ PARENT_NO = Choice(sampled=False, rate=None, reason="parent")
 
 
 class Gate(Protocol):
-    """Says yes as long as a limit allows: a `TokenBucket`, or one that is shared between processes."""
+    """Says yes as long as a limit allows.
+
+    A `TokenBucket`, or one that is shared between processes.
+    """
 
     def take(self) -> bool:
         """Take a token if there is one; never waits."""
@@ -46,7 +48,10 @@ class Purse(Protocol):
     """A budget of errors, of which a part is kept for those of an unseen kind."""
 
     def take(self, *, ordinary: bool = False) -> bool:
-        """Spend one, if the budget allows; an ordinary one is not of an unseen kind. Never waits."""
+        """Spend one, if the budget allows; an ordinary one is not of an unseen kind.
+
+        Never waits.
+        """
 
 
 class Minimum(Protocol):
@@ -96,16 +101,19 @@ class RuleState:
         self.rate = rate
         self.fraction = rate.fraction
         self.excludes = rate.excludes
-        # The answers that most requests get are made once, since making one is much of what a decision costs.
+        # The answers that most requests get are made once, since making one is much of what a
+        # decision costs.
         self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
         self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
         self.capped = Choice(sampled=False, rate=rate.fraction, reason="at_most")
-        self.decisions: dict[int, tuple[Choice, Any]] = {}  # what is made of these answers, by their ids
+        # What is made of these answers, by their ids.
+        self.decisions: dict[int, tuple[Choice, Any]] = {}
         self.bucket = bucket
         self.reservoir = reservoir
         self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
         self.ledger = Ledger() if bucket or rate.least or rate.goal else None
-        self.forced = Ledger() if bucket else None  # of what a parent wanted: its rate is the parent's
+        # Of what a parent wanted: its rate is the parent's.
+        self.forced = Ledger() if bucket else None
 
     def learn(self, template: str) -> None:
         """Tell an adaptive rate which route template the router found; nothing for others."""
@@ -187,8 +195,9 @@ class PathSampler:
             state: What `match` found.
             sample_rand: The trace's own dice, within [0, 1), by which all processes decide alike.
             parent_sampled: The decision that came with the request, if any.
-            parent_rate: The rate that came with it, if any. Where `at_most` drops some of what parents want, the
-                rest travels with this rate times the part that is kept; without it, with the parent's rate.
+            parent_rate: The rate that came with it, if any. Where `at_most` drops some of what
+                parents want, the rest travels with this rate times the part that is kept; without
+                it, with the parent's rate.
             downsample: The SDK's backpressure: the fraction is halved that many times.
             scope: The request's, by which an adaptive rate finds the route template it has learned.
         """
@@ -226,9 +235,9 @@ def _follow(state: RuleState, parent_rate: float | None) -> Choice:
 def _limited(state: RuleState, ledger: Ledger, fraction: float, kept: bool) -> Choice:  # noqa: FBT001  # by position: a keyword costs here
     """The dice are rolled; now the limits.
 
-    The account is kept in what the dice let through, each of which stands for 1 / fraction, so that the rate is the
-    fraction as long as no limit bites. What a reservoir adds would be counted twice that way, so with one the account
-    is kept in requests.
+    The account is kept in what the dice let through, each of which stands for 1 / fraction, so that
+    the rate is the fraction as long as no limit bites. What a reservoir adds would be counted twice
+    that way, so with one the account is kept in requests.
     """
     reservoir = state.reservoir
     reason = "dice"
@@ -252,7 +261,10 @@ def _limited(state: RuleState, ledger: Ledger, fraction: float, kept: bool) -> C
 
 
 def _adapted(state: RuleState, adaptive: Adaptive, dice: float, scope: Mapping[str, Any] | None) -> Choice:
-    """An adaptive rate decides by itself, and has its own accounts; `at_most` comes after it, with another."""
+    """An adaptive rate decides by itself, and has its own accounts.
+
+    `at_most` comes after it, with another.
+    """
     rate = adaptive.choose(scope, dice)
     if rate is None:
         return _NOT_ADAPTED

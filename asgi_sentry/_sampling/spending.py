@@ -19,7 +19,9 @@ state.register("_sampling.spending: the budgets that were made", _made.clear)
 def budget(
     text: str | None, *, what: str, workers: int = 1, sharing: SharedLimits | None = None
 ) -> Budget | LeasedBudget | None:
-    """The budget that a layer's argument asks for; the last one made under a name is the one that is shown.
+    """The budget that a layer's argument asks for.
+
+    The last one made under a name is the one that is shown.
 
     Args:
         text: such as `"10000/month"`; None: no budget.
@@ -46,7 +48,9 @@ def forget_budget(what: str) -> None:
 
 
 def budgets() -> dict[str, BudgetStatus]:
-    """What is left of each budget (`budget` of transactions, `error_budget` of errors), as far as this process knows.
+    """What is left of each budget, as far as this process knows.
+
+    `budget` is of transactions, `error_budget` of errors.
 
     Returns:
         For each: `count`, `spent`, `remaining`, `available` now, and `resets_at`.

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.ruleset import Ruleset
 
 _PARTS = re.compile(r"([&;])")
-# What is shown of a request's head. Servers take 64 KB of headers, some any number; no program needs as much.
+# What is shown of a request's head. Servers take 64 KB of headers, some any number; no program
+# needs as much.
 _MOST, _MOST_CHARACTERS = 200, 65_536  # headers, or cookies; characters of all headers
 MOST_LOOKED_AT = 8_192  # headers in which cookies and secrets are looked for
 LONGEST, _LONGEST_NAME = 16_384, 256  # characters of one header, cookie or query; and of a name
@@ -43,7 +44,10 @@ def shown(text: str, longest: int = LONGEST) -> str:
 
 
 def ascii_pairs(given: Sequence[tuple[bytes, bytes]]) -> tuple[list[str], list[str]] | None:
-    """Names and values of headers that are all ASCII, as texts, decoded together; None for others."""
+    """Names and values of headers that are all ASCII, as texts, decoded together.
+
+    None for others.
+    """
     raw = b"\0".join([name for name, _ in given] + [value for _, value in given])
     texts = raw.decode("ascii").split("\0") if raw.isascii() else []
     if len(texts) != 2 * len(given):
@@ -52,9 +56,10 @@ def ascii_pairs(given: Sequence[tuple[bytes, bytes]]) -> tuple[list[str], list[s
 
 
 def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Raw ASGI headers as a mapping; a name that comes again has its values joined by a comma (RFC 9110, 5.3).
+    """Raw ASGI headers as a mapping.
 
-    No more are looked at than any program sends: what is over is left out, and how much that was is told.
+    A name that comes again has its values joined by a comma (RFC 9110, 5.3). No more are looked at
+    than any program sends: what is over is left out, and how much that was is told.
     """
     given = list(pairs)
     usual = ascii_pairs(given) if len(given) <= _MOST else None
@@ -121,7 +126,8 @@ def query_by_names(query: str, ruleset: Ruleset, encoded: list[str]) -> tuple[st
     Args:
         query: the query string.
         ruleset: which decides.
-        encoded: takes what encoded values stand for: where a rule finds something in one, its value is redacted.
+        encoded: takes what encoded values stand for: where a rule finds something in one, its value
+            is redacted.
     """
     found: list[tuple[int, str]] = []
     pieces, hit = _redacted_by_name(query, ruleset, found)
@@ -130,7 +136,10 @@ def query_by_names(query: str, ruleset: Ruleset, encoded: list[str]) -> tuple[st
 
 
 def _redacted_by_name(query: str, ruleset: Ruleset, encoded: list[tuple[int, str]]) -> tuple[list[str], bool]:
-    """The pieces of a query, those with a sensitive name redacted; what others stand for that are encoded is noted."""
+    """The pieces of a query, those with a sensitive name redacted.
+
+    What others stand for that are encoded is noted.
+    """
     if "=" not in query:
         return [query], False
     pieces = _PARTS.split(query)

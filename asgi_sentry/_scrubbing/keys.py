@@ -1,7 +1,8 @@
 """Which keys hold secrets, told by the words they are made of.
 
-A key is folded (`X-Api-Key`, `x_api_key` and `xApiKey` are the words *x api key*) and its words are looked up, so that
-`author`, `monkey` and `tokenizer` are not taken for *auth*, *key* and *token*. The words themselves are in `terms.py`.
+A key is folded (`X-Api-Key`, `x_api_key` and `xApiKey` are the words *x api key*) and its words are
+looked up, so that `author`, `monkey` and `tokenizer` are not taken for *auth*, *key* and *token*.
+The words themselves are in `terms.py`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ MAYBE = 4  # "key": a secret, unless it stands beside a value, or for something 
 LOOKED = 6  # `twilio_key`: a secret if the value looks like one
 
 
-# A word: a run of capitals (an acronym) up to a capitalised word, a word with or without its capital, digits, or a run
-# of letters of a script without case.
+# A word: a run of capitals (an acronym) up to a capitalised word, a word with or without its
+# capital, digits, or a run of letters of a script without case.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 
 _MAX_RUN = 5  # words in the longest term, and one to spare
@@ -44,7 +45,8 @@ BESIDE = (
 )  # which say something about their neighbours: members of a JWK, a token of a model's
 JWK_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k", "oth")
 
-# Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an outsider's.
+# Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an
+# outsider's.
 _CACHED, _CACHED_LENGTH = 4096, 80
 _STRINGS = frozenset({str})
 _LOWER = bytes(range(256)).lower()
@@ -71,7 +73,10 @@ def trie(stems: Iterable[str]) -> str:
 
 
 def _branches(stems: Iterable[str]) -> list[str]:
-    """The same as its branches. Only where each of them begins with a letter does a search skip all others."""
+    """The same as its branches.
+
+    Only where each of them begins with a letter does a search skip all others.
+    """
     branches: dict[str, set[str]] = {}
     for stem in stems:
         if not stem:
@@ -92,11 +97,12 @@ _ANYTHING, _EVERYWHERE = re.compile(r"[^\W_]"), re.compile(b"")
 _NUMBERED = frozenset({"token", "nonce", "session", "cookie"})
 
 
-@lru_cache(maxsize=64)  # an app has a few sets of terms, and the default ones most of all: four milliseconds each
+# An app has a few sets of terms, and the default ones most of all: four milliseconds each.
+@lru_cache(maxsize=64)
 def _patterns(
     own: frozenset[str], own_stems: tuple[str, ...]
 ) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[bytes]]:
-    """What looks for terms in a key, for what any term has in it, and for the latter in bytes without digits."""
+    """What looks for terms in a key, for stems in a key, and for stems in bytes without digits."""
     stems = {*_STEMS, *own_stems}
     term = trie(sorted({*_DEFAULT, *own}))
     stem = "|".join((*_branches(sorted(stems)), _STEM_ENDS))
@@ -109,12 +115,13 @@ def _patterns(
 class Keys:
     """What keys mean, by the key as it stands.
 
-    The first few thousand are remembered for good, so that nobody can push them out; what comes later is decided anew
-    each time, all keys of a value together.
+    The first few thousand are remembered for good, so that nobody can push them out; what comes
+    later is decided anew each time, all keys of a value together.
 
     Attributes:
         plain: keys that are known to say nothing, and to hold no secret themselves.
-        special: keys that are known to say something, and what; also those under which a named value may stand.
+        special: keys that are known to say something, and what; also those under which a named
+            value may stand.
         find_stem: searches a text in lower case for what every key that says something has in it.
         own_stems: the same for the terms that were given, beside the default ones.
     """
@@ -140,7 +147,8 @@ class Keys:
         self._denied.update(dict.fromkeys(own, _OWN_TERM))
         self._allowed = frozenset(compact(term) for term in allow)
         self.own_stems: tuple[str, ...] = tuple(sorted({max(parts, key=len) for parts in own.values()}))
-        # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters looks at every key.
+        # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters
+        # looks at every key.
         everything = not all(stem.isascii() for stem in self.own_stems)
         # The same in bytes and without digits, for many keys at once.
         self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
@@ -164,7 +172,10 @@ class Keys:
         return self._fresh(key) if known is None else known
 
     def of_shown(self, name: str | bytes) -> int:
-        """What a name means that stands in a value of its own, maybe as a repr, as in the variables of a frame."""
+        """What a name means that stands in a value of its own.
+
+        It may be a repr, as in the variables of a frame.
+        """
         known = self._shown.get(name)
         if known is None:
             text = name.decode("latin-1") if isinstance(name, bytes) else name
@@ -176,7 +187,10 @@ class Keys:
         return known
 
     def meaning(self, name: str) -> int:
-        """What a name in a text means. Those met first are remembered: the same few come again and again."""
+        """What a name in a text means.
+
+        Those met first are remembered: the same few come again and again.
+        """
         known = self._met.get(name)
         if known is None:
             known = self[name]
@@ -245,8 +259,9 @@ class Keys:
     def spares(self, key: object, value: Any) -> bool:
         """Whether a value stays though its key is denied, because of what it is.
 
-        Numbers stay under what counts something (`token_budget`, `time_to_first_token`, `pin_attempts`), a path stays
-        as the working directory of a shell, and the messages of a validator stay under the name of a field.
+        Numbers stay under what counts something (`token_budget`, `time_to_first_token`,
+        `pin_attempts`), a path stays as the working directory of a shell, and the messages of a
+        validator stay under the name of a field.
         """
         if value.__class__ is str:
             return _is_no_secret(key, value)
@@ -261,7 +276,10 @@ class Keys:
         return is_number(value) and self.counts(key)
 
     def describes(self, key: object, value: dict[Any, Any]) -> bool:
-        """Whether a container under a denied key tells about a session, a token or a card, by members of its own."""
+        """Whether a container under a denied key describes a session, a token or a card.
+
+        Its own members tell.
+        """
         if not isinstance(key, str) or terms.MARKERS.isdisjoint(value):
             return False
         if isinstance(value.get("object"), str):
@@ -270,7 +288,7 @@ class Keys:
         return bool(named) and named[-1] in terms.DESCRIBED
 
     def counts(self, key: object) -> bool:
-        """Whether a number under a denied key is a count, a measure or an id of a vocabulary, and no secret."""
+        """Whether a number under a denied key is a count, a measure or an id in a vocabulary."""
         if isinstance(key, (bytes, bytearray)):
             key = key.decode("latin-1")
         if not isinstance(key, str):
@@ -321,12 +339,16 @@ _NO_TERM, _OWN_TERM = False, True
 _DIRECTORIES = frozenset({"PWD", "OLDPWD"})
 _SMALLEST_CARD = 10**8  # any smaller number is a count or an amount
 _CONTAINERS = frozenset({"card", "cards", "principal", "identity", "cc"})
-MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})  # of these, what is secret
+# Of these, what is secret.
+MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})
 _PERMISSIONS = frozenset({"read", "write", "admin", "none"})
 
 
 def _is_no_secret(key: object, value: str) -> bool:
-    """Whether a text under a denied key says nothing: a mask, a directory, a permission, a public signature."""
+    """Whether a text under a denied key says nothing.
+
+    A mask, a directory, a permission, a public signature.
+    """
     if value and not value.strip("*\u2022\u25cf"):
         return True
     if key in _DIRECTORIES:

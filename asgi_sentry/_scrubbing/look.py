@@ -12,7 +12,8 @@ __all__ = ["is_mixed", "is_number", "is_path", "is_sentence", "looks_random"]
 
 _SHORTEST, _LONGEST = 12, 8192  # characters of a credential
 _CREDENTIAL = re.compile(r"[\w+/=~.:$!@#%^&*|-]+", re.ASCII)
-# A class of characters gives way to another. Words in camelCase do that once a word, random texts at every other place.
+# A class of characters gives way to another. Words in camelCase do that once a word, random texts
+# at every other place.
 _HOP = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[0-9])[A-Za-z]|(?<=[A-Z])[0-9]|(?<=[A-Z]{2})[a-z]")
 _RAREST_HOP, _FEWEST_HOPS = 6, 3  # one in so many letters and digits; and no fewer than this
 _SHORTEST_MIXED = 8
@@ -39,9 +40,9 @@ def looks_random(text: str) -> bool:
 
 
 def is_mixed(text: str) -> bool:
-    """Whether a text looks like a password or a token rather than like words: weaker than `looks_random`.
+    """Whether a text looks like a password or a token rather than like words.
 
-    For what stands behind the name of a secret without a separator.
+    Weaker than `looks_random`. For what stands behind the name of a secret without a separator.
     """
     if not _SHORTEST_MIXED <= len(text) <= _LONGEST or _CREDENTIAL.fullmatch(text) is None:
         return False
@@ -56,12 +57,15 @@ def is_path(text: str) -> bool:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether a text is a sentence, as validators write them: a capital, several words, and a full stop."""
+    """Whether a text is a sentence, as validators write them.
+
+    A capital, several words, and a full stop.
+    """
     return len(text) <= _LONGEST and _SENTENCE.match(text) is not None
 
 
 def is_number(value: Any, *, depth: int = 3) -> bool:
-    """Whether a value is a number, or a container of nothing else, such as `[1284, 11]` or `{"cached": 3}`."""
+    """Whether a value is a number, or a container of numbers alone, such as `{"cached": 3}`."""
     if value is None or isinstance(value, (bool, int, float)):
         return True
     if depth and isinstance(value, dict):

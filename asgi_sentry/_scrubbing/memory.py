@@ -1,7 +1,8 @@
-"""What the scrubber remembers from one value to the next: one kind of memory, bounded, that begins anew when full.
+"""What the scrubber remembers from one value to the next.
 
-A memory is asked by a key and holds what was told of it. What it is asked by is never a text of a user's: it is the
-program's own, such as its names and its lines of source.
+One kind of memory, bounded, that begins anew when full. A memory is asked by a key and holds what
+was told of it. What it is asked by is never a text of a user's: it is the program's own, such as
+its names and its lines of source.
 """
 
 from __future__ import annotations

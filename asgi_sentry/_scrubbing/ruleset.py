@@ -1,4 +1,7 @@
-"""What decides: value rules and key terms, frozen. Scrubber, walk, schema and taint all take this."""
+"""What decides: value rules and key terms, frozen.
+
+Scrubber, walk, schema and taint all take this.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PARTS, _LONGEST_PART = 64, 2048  # and their bytes
-_LINES, _FRAMES = 4096, 512  # a program's own lines, names and frames: more than these are generated
+# A program's own lines, names and frames: more than these are generated.
+_LINES, _FRAMES = 4096, 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,7 +33,8 @@ class Ruleset:
         places: what is allowed by its path, as the last steps of one, with `"*"` for any step.
         lines: texts of the program's own (names, lines of source) that were found harmless.
         frames: the same for frames of a stack, by file and line.
-        parts: the same for what the protocol has in containers, such as the SDK's name and integrations, by its bytes.
+        parts: the same for what the protocol has in containers, such as the SDK's name and
+            integrations, by its bytes.
     """
 
     rules: tuple[Rule, ...]
@@ -56,7 +61,8 @@ class Ruleset:
 
         Raises:
             TypeError: an argument is of the wrong type.
-            ValueError: a rule's id is unknown, two rules have the same id, or a term has no word in it.
+            ValueError: a rule's id is unknown, two rules have the same id, or a term has no word in
+                it.
         """
         given = _several("allow", allow)
         places = tuple(_place(place) for place in given if not isinstance(place, str))

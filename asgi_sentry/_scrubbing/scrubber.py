@@ -32,11 +32,14 @@ class Scrubber:
     Nothing here raises because of what it is given; what can't be handled is redacted as a whole.
 
     Args:
-        rules: value rules, such as `(*DEFAULT_RULES, "@ip")`; a rule that comes with this package can go by its id.
+        rules: value rules, such as `(*DEFAULT_RULES, "@ip")`; a rule that comes with this package
+            can go by its id.
         deny: key terms that are secret beside the default ones, in any spelling: `"x-internal-id"`.
-        allow: keys that are no secret though a default term is in them, such as `"session_color"`, and places, as
-            tuples of the last steps of a path: `("extra", "token")`, with `"*"` for any step.
-        on_redact: called with the path and the rule's id for each redaction. What it raises changes nothing.
+        allow: keys that are no secret though a default term is in them, such as `"session_color"`,
+            and places, as tuples of the last steps of a path: `("extra", "token")`, with `"*"` for
+            any step.
+        on_redact: called with the path and the rule's id for each redaction. What it raises changes
+            nothing.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -79,7 +82,9 @@ class Scrubber:
         path: Path = (),
         found: list[Redaction] | None = None,
     ) -> Any:
-        """A new JSON-like value without secrets; objects that JSON does not have are shown by their type.
+        """A new JSON-like value without secrets.
+
+        Objects that JSON does not have are shown by their type.
 
         Args:
             value: JSON-like. It is not changed.
@@ -112,8 +117,8 @@ class Scrubber:
         This is the protocol of the SDK's `EventScrubber`.
 
         Args:
-            event: in the wire form, or as the SDK has it before it is serialised. Its fields are replaced; what they
-                held is not changed.
+            event: in the wire form, or as the SDK has it before it is serialised. Its fields are
+                replaced; what they held is not changed.
             taint: what else is secret; it never touches the protocol's own fields.
             sections: other scrubbers for parts of it by path, such as `("request", "headers")`.
             found: takes what was redacted.
@@ -127,7 +132,10 @@ class Scrubber:
     def scrub_part(
         self, value: Any, *, path: tuple[str, ...], taint: Taint | None = None, found: list[Redaction] | None = None
     ) -> Any:
-        """A part of an event without secrets, read as what stands at `path`, such as `("request", "query_string")`."""
+        """A part of an event without secrets.
+
+        It is read as what stands at `path`, such as `("request", "query_string")`.
+        """
         wanted = self._wanted(found)
         scrubbed = scrub_part(self.ruleset, value, taint, path, wanted)
         self._report(wanted, found)
@@ -141,7 +149,10 @@ class Scrubber:
         path: Path = (),
         found: list[Redaction] | None = None,
     ) -> None:
-        """Scrub the attributes of a span, log or metric in place: `{"key": {"value": 1, "type": "integer"}}`."""
+        """Scrub the attributes of a span, log or metric in place.
+
+        `{"key": {"value": 1, "type": "integer"}}`.
+        """
         wanted = self._wanted(found)
         scrub_attributes(self.ruleset, attributes, taint, path, wanted)
         self._report(wanted, found)
@@ -159,7 +170,8 @@ class Scrubber:
         """The payload of an envelope item without secrets.
 
         Args:
-            kind: the item's type: `"event"`, `"span"`, `"attachment"`, ...; of an unknown one everything is data.
+            kind: the item's type: `"event"`, `"span"`, `"attachment"`, ...; of an unknown one
+                everything is data.
             payload: parsed, or bytes or text. A mapping may be changed in place.
             taint: what else is secret; for batches also a callable that gives it for each entry.
             sections: as for `scrub_event`.
@@ -183,7 +195,10 @@ class Scrubber:
                     continue
 
     def _wanted(self, found: list[Redaction] | None) -> list[Redaction] | None:
-        """A new list if anybody wants to know what is redacted: to tell where each was costs more than to redact it."""
+        """A new list if anybody wants to know what is redacted.
+
+        To tell where each was costs more than to redact it.
+        """
         return None if found is None and self._on_redact is None else []
 
     def _report(self, redactions: list[Redaction] | None, found: list[Redaction] | None) -> None:

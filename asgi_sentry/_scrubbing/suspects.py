@@ -1,9 +1,11 @@
 """What may have slipped through the scrubber, and what it may have taken for a secret that is none.
 
-Both are guesses for a person to look at: by entropy and shape, and by the names of keys. Each comes with the line of
-configuration that would change it. Nothing of a value is shown but its first characters and its length.
+Both are guesses for a person to look at: by entropy and shape, and by the names of keys. Each comes
+with the line of configuration that would change it. Nothing of a value is shown but its first
+characters and its length.
 
-The cost is linear: a payload is gone through once, with bounds on nodes, on the length of a text and on the result.
+The cost is linear: a payload is gone through once, with bounds on nodes, on the length of a text
+and on the result.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ __all__ = ["Suspect", "false_alarm", "find_false_alarms", "find_suspects"]
 _MOST, _NODES, _LONGEST = 200, 100_000, 20_000  # findings, values, characters of one text
 _CANDIDATE = re.compile(r"[A-Za-z0-9][\w+/=~.!@#%^*-]{14,2000}", re.ASCII)
 _QUOTED = re.compile(r"b?['\"]([^'\"]{1,80})['\"]")  # a header's name as a frame shows it
-_BEFORE = re.compile(r"([\w.-]{1,60})[\"'\]\\]{0,4}\s{0,4}[=:]\s{0,4}[b\"'\\]{0,4}\[Filtered\]")  # a name
+# A name.
+_BEFORE = re.compile(r"([\w.-]{1,60})[\"'\]\\]{0,4}\s{0,4}[=:]\s{0,4}[b\"'\\]{0,4}\[Filtered\]")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _OF_HTTP = re.compile(r"boundary=|[0-9a-f]{32}-[0-9a-f]{16}(?:-[01])?\Z")  # a body's mark, a trace
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
@@ -157,7 +160,8 @@ def false_alarm(payload: Any, path: Path, rule: str) -> Suspect:
         rule: that redacted it.
 
     Returns:
-        The suggestion is empty where no line would do it: what is redacted for another redaction's sake goes with that.
+        The suggestion is empty where no line would do it: what is redacted for another redaction's
+        sake goes with that.
     """
     if rule in _CONSEQUENCES:
         return Suspect(path, FILTERED, _CONSEQUENCES[rule], "")
@@ -175,7 +179,10 @@ def false_alarm(payload: Any, path: Path, rule: str) -> Suspect:
 
 
 def _named_by(payload: Any, path: Path) -> str:
-    """The name for which a value was redacted: in the text itself, beside it, or the key that it stands under."""
+    """The name for which a value was redacted.
+
+    In the text itself, beside it, or the key that it stands under.
+    """
     if not path:
         return ""
     value, holder = _at(payload, path), _at(payload, path[:-1])
@@ -219,7 +226,7 @@ def _is_index(step: str | int) -> bool:
     return isinstance(step, int) or (step.isascii() and step.isdigit())
 
 
-# --- going through ----------------------------------------------------------------------------------------------------
+# --- going through --------------------------------------------------------------------------------
 
 
 def _texts(payload: Any) -> Iterator[tuple[Path, str]]:
@@ -269,7 +276,7 @@ def _name(path: Path) -> str:
     return next((step for step in reversed(path) if isinstance(step, str)), "")
 
 
-# --- what tells -------------------------------------------------------------------------------------------------------
+# --- what tells -----------------------------------------------------------------------------------
 
 
 def _told(name: str, value: str) -> str | None:
@@ -282,7 +289,8 @@ def _told(name: str, value: str) -> str | None:
 
 def _within(path: Path, name: str, text: str) -> Iterator[Suspect]:
     is_id = not _OF_IDS.isdisjoint(words(name[-80:]))
-    size = len(text) if name not in _OF_TEXTS else _LONGEST * 2  # of what a key may have redacted as a whole
+    # Of what a key may have redacted as a whole.
+    size = len(text) if name not in _OF_TEXTS else _LONGEST * 2
     for match in _CANDIDATE.finditer(text):
         token = match[0].rstrip(".!=-")
         reason = _suspicion(token, is_id=is_id)
@@ -318,7 +326,7 @@ def _entropy(text: str) -> float:
     return -sum(count / len(text) * log2(count / len(text)) for count in counts.values())
 
 
-# --- what to do -------------------------------------------------------------------------------------------------------
+# --- what to do -----------------------------------------------------------------------------------
 
 
 def _deny(name: str) -> str:
@@ -326,7 +334,10 @@ def _deny(name: str) -> str:
 
 
 def _rule(token: str) -> str:
-    """A rule for texts that look like this one: by its prefix, or by its characters and its length."""
+    """A rule for texts that look like this one.
+
+    By its prefix, or by its characters and its length.
+    """
     prefix = _PREFIX.match(token)
     if prefix is not None and len(token) - prefix.end() >= 8:
         rest = rf"[\w+/=~.-]{{8,{_bound(len(token))}}}"

@@ -1,8 +1,9 @@
 """The words that make a key secret, and those that make it harmless.
 
-The terms are the union of what sentry-sdk (`scrubber.py`, `data_collection.py`), Relay, Logfire, Elastic APM and Django
-hold for sensitive, less what is no secret once words are told apart (Elastic's and Django's `*key*` in `cache_key`,
-`*credit*` in `credit_limit`), and what services and other languages call theirs.
+The terms are the union of what sentry-sdk (`scrubber.py`, `data_collection.py`), Relay, Logfire,
+Elastic APM and Django hold for sensitive, less what is no secret once words are told apart
+(Elastic's and Django's `*key*` in `cache_key`, `*credit*` in `credit_limit`), and what services and
+other languages call theirs.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def _split(text: str) -> list[str]:
     return text.split()
 
 
-# Compared with the words of a key put together, so that `api_key` here is `apikey`, `api.key` and `apiKey` too. The
-# plural of each is one, too, but for those in SINGULAR.
+# Compared with the words of a key put together, so that `api_key` here is `apikey`, `api.key` and
+# `apiKey` too. The plural of each is one, too, but for those in SINGULAR.
 TERMS = """
 password passwd pwd pswd pswrd passwrd passphrase passcode passkey pass passwort mot_de_passe kennwort contrasena
 contrase\u00f1a senha wachtwoord parola salasana haslo has\u0142o losenord l\u00f6senord adgangskode
@@ -77,12 +78,14 @@ client_cert client_certificate client_principal replay_nonce wp_nonce
 # Sensitive as a whole key, with or without an x- in front; as one word of many they say little.
 WHOLE = "pw sid sig card cards cc principal identity csc tan"
 
-# A key that ends with one of these is a secret if its value looks like one: `twilio_key`, `asana_pat`, ...
+# A key that ends with one of these is a secret if its value looks like one: `twilio_key`,
+# `asana_pat`, ...
 LOOKED_AT = "key keys pat pats nonce"
 # ... and these are so as a whole key.
 LOOKED_AT_WHOLE = "access refresh remember_me remember remember_token google_application_credentials"
 
-# A word that ends like this is one, as in `accesstoken` or `dbpassword`; or one that begins with `password`.
+# A word that ends like this is one, as in `accesstoken` or `dbpassword`; or one that begins with
+# `password`.
 ENDINGS = (
     "password",
     "passwd",
@@ -136,7 +139,8 @@ ABOUT = frozenset(
     exemption exemptions owner owners"""
     )
 )
-# Of these the last words do not make harmless what they stand behind: a pin's number is the pin, a card's, too.
+# Of these the last words do not make harmless what they stand behind: a pin's number is the pin, a
+# card's, too.
 NUMBERED = frozenset({"number"})
 
 # Words in front of a term that make it another thing.
@@ -164,7 +168,8 @@ INNOCENT = frozenset(
     )
 )
 
-# Keys that end with `key` and hold the name of a thing, which may well be random: what stands in front of the word.
+# Keys that end with `key` and hold the name of a thing, which may well be random: what stands in
+# front of the word.
 HARMLESS_KEYS = frozenset(
     _split(
         """cache primary foreign sort partition object s3 public publishable publish pub routing row
@@ -184,7 +189,8 @@ TOKEN_QUALIFIERS = frozenset(
     )
 )
 
-# What is told about by a container with members such as MARKERS: these are read, and not redacted as a whole.
+# What is told about by a container with members such as MARKERS: these are read, and not redacted
+# as a whole.
 DESCRIBED = frozenset(
     _split(
         """session token signature auth authentication authorization oauth sso account key secret passport
@@ -207,12 +213,14 @@ ADDRESSES = frozenset(
     )
 )
 
-# Every key that says something has one of these in it, in lower case and without its separators' digits.
+# Every key that says something has one of these in it, in lower case and without its separators'
+# digits.
 STEMS = """pass pw psw secr tok tkn bear jw cred auth key sso saml srf crumb sess sid cfid symf cook sig hmac otp pin
     card cc cvv cvc cvn csc code answer assert iban psk ssn soci princ ident ip addr client peer forward remotehost
     priv kennw contrase senha wachtw parola salasana haslo senord adgangsk jelsz heslo pepper mnemonic phrase seed
     remember magic oidc nonce national medicare nhs licen tax aad bank account birth dob link
     has\u0142o \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6 \u53e3\u4ee4 \u30d1\u30b9\u30ef \ube44\ubc00
     \u0643\u0644\u0645\u0629"""
-# These are in so many other words (`path`, `distance`, `accessible`) that they count at the end of one.
+# These are in so many other words (`path`, `distance`, `accessible`) that they count at the end of
+# one.
 STEM_ENDS = "pat pats tan access refresh"

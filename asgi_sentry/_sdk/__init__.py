@@ -1,8 +1,8 @@
 """All that knows sentry-sdk from the inside.
 
-Everything that is not public in the SDK, and everything that differs between its classic mode, its streaming mode and
-version 3 (which only streams), is used in this package and nowhere else. This module is its face: what the rest of the
-package needs. `names` holds each name that is not public.
+Everything that is not public in the SDK, and everything that differs between its classic mode, its
+streaming mode and version 3 (which only streams), is used in this package and nowhere else. This
+module is its face: what the rest of the package needs. `names` holds each name that is not public.
 """
 
 from asgi_sentry._sdk.client_view import ClientView, view

@@ -1,11 +1,13 @@
 """What the SDK keeps of its own is made anew in a forked child.
 
-A lock that another thread holds at the moment of a fork is held in the child for ever, for that thread does not exist
-there. The SDK renews those of its batchers; those of sessions, of backpressure and of its worker's queue it does not,
-and a child that inherits one that is held hangs in its first request.
+A lock that another thread holds at the moment of a fork is held in the child for ever, for that
+thread does not exist there. The SDK renews those of its batchers; those of sessions, of
+backpressure and of its worker's queue it does not, and a child that inherits one that is held hangs
+in its first request.
 
-What the parent had pending is the parent's to send: in the queue, in session counts, in client reports. A child that
-inherits it would send it twice. A connection of the parent's pool is the parent's as well.
+What the parent had pending is the parent's to send: in the queue, in session counts, in client
+reports. A child that inherits it would send it twice. A connection of the parent's pool is the
+parent's as well.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ clients: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def renew(client: Any) -> None:
-    """Make anew what a child must not share. Nothing that this release of the SDK does not have is missed."""
+    """Make anew what a child must not share.
+
+    Nothing that this release of the SDK does not have is missed.
+    """
     flusher = getattr(client, "session_flusher", None)
     for name in ("_thread_lock", "_aggregate_lock"):
         _renew_lock(flusher, name)
@@ -58,7 +63,10 @@ def _renew_lock(owner: Any, name: str) -> None:
 
 
 def _begin_unstarted(flusher: Any) -> None:
-    """Its event is one that a thread of the parent's may be waiting for, and its condition holds a lock."""
+    """A new event and a new condition.
+
+    A thread of the parent's may wait for the old ones, and hold their lock.
+    """
     for name, value in list(vars(flusher).items()):
         if isinstance(value, threading.Event):
             event = threading.Event()

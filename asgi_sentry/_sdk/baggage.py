@@ -8,7 +8,10 @@ from asgi_sentry._sdk.names import Baggage
 
 
 def parsed_baggage(header: str) -> Baggage:
-    """What `Baggage.from_incoming_header` makes of it, at a third of its cost: it unquotes what has no quotes."""
+    """What `Baggage.from_incoming_header` makes of it, at a third of its cost.
+
+    It unquotes what has no quotes.
+    """
     items: dict[str, str] = {}
     others: list[str] = []
     for part in header.split(","):

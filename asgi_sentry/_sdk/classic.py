@@ -45,7 +45,8 @@ class TransactionRoot(SpanOfRoot):
         transaction = DirectTransaction(
             op=op,
             name=name,
-            source="url",  # of low quality until the route is known: keeps the name out of the baggage
+            # Of low quality until the route is known: keeps the name out of the baggage.
+            source="url",
             origin=ORIGIN,
             baggage=baggage,
             parent_sampled=context.parent_sampled,
@@ -57,15 +58,17 @@ class TransactionRoot(SpanOfRoot):
         transaction.view = view
         self._span, self._view, self._reason = transaction, view, reason
         if not sampled or not view.profiled:
-            # All that `start_transaction` would do yet, at a quarter of its cost. One that is not sampled, but may be
-            # kept at its end, goes on as `-0` to whom it calls, and yet its spans are recorded.
+            # All that `start_transaction` would do yet, at a quarter of its cost. One that is not
+            # sampled, but may be kept at its end, goes on as `-0` to whom it calls, and yet its
+            # spans are recorded.
             transaction.init_span_recorder(maxlen=view.max_spans)
             transaction.sample_rate = context.rate
             transaction.__enter__()
             return
         incoming = baggage.sentry_items.get("sample_rate") if baggage is not None else None
         scopes.current.start_transaction(transaction, custom_sampling_context={"asgi_scope": asgi_scope})
-        # A forced decision is taken by the SDK for a rate of 1, in the baggage also; the effective rate is known here.
+        # A forced decision is taken by the SDK for a rate of 1, in the baggage also; the effective
+        # rate is known here.
         transaction.sample_rate = context.rate
         if baggage is not None:
             if incoming is None:
@@ -138,7 +141,8 @@ class TransactionRoot(SpanOfRoot):
     def keep(self, rate: float) -> None:
         transaction = self._span
         transaction.sampled, transaction.sample_rate = True, rate
-        if transaction._baggage is not None:  # as it was when somebody was called; this is for the envelope
+        # As it was when somebody was called; this is for the envelope.
+        if transaction._baggage is not None:
             items = {**transaction._baggage.sentry_items, "sampled": "true", "sample_rate": str(rate)}
             transaction._baggage = Baggage(items, mutable=transaction._baggage.mutable)
 

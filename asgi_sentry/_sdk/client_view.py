@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClientView:
-    """What a request needs to know of the SDK's client, read once per client instead of once per request."""
+    """What a request needs to know of the SDK's client.
+
+    It is read once a client, not once a request.
+    """
 
     client: Any
     streaming: bool
@@ -45,14 +48,17 @@ class ClientView:
     sessions: bool
     org: str | None  # of the DSN: a trace of another organisation is not continued
     strict: bool  # nor one that names none, where exactly one of both sides does
-    door: Any  # the door that `asgi_sentry.init` set before the transport; None with a plain `sentry_sdk.init`
+    # The door that `asgi_sentry.init` set before the transport; None with a plain
+    # `sentry_sdk.init`.
+    door: Any
     profiled: bool  # some profiler may want to know when a transaction starts
     max_spans: int  # of a transaction
     scrubs: bool  # a scrubber of the user's goes over events before they are serialized
     patched: bool  # the SDK's own framework integrations are on, and rename transactions
     direct: bool  # its transactions may take the direct lane
     collection: Collection  # what the options let be collected of a request
-    unsampled: dict[str, Root] = field(default_factory=dict)  # the roots of what is not sampled, by reason
+    # The roots of what is not sampled, by reason.
+    unsampled: dict[str, Root] = field(default_factory=dict)
 
     @property
     def sampler_failed(self) -> str:
@@ -144,7 +150,10 @@ def view_of(client: Any) -> ClientView:
 
 
 def _may_profile(options: Mapping[str, Any]) -> bool:
-    """Whether any option of the profilers is set: `profile_lifecycle`, for one, says "manual" where nobody did."""
+    """Whether any option of the profilers is set.
+
+    `profile_lifecycle`, for one, says "manual" where nobody did.
+    """
     experiments = options.get("_experiments") or {}
     differs = any(options.get(option) != DEFAULT_OPTIONS.get(option) for option in _PROFILING)
     return differs or any(experiments.get(option) for option in _PROFILING)

@@ -1,7 +1,8 @@
-"""What the SDK's options switch off: `send_default_pii=False` given by hand, and each part of `data_collection`.
+"""What the SDK's options switch off.
 
-https://develop.sentry.dev/sdk/foundations/client/data-collection/. What is switched off stays off, whichever layers are
-there: layers add to what is sent, and an option says what must not be.
+`send_default_pii=False` given by hand, and each part of `data_collection`.
+https://develop.sentry.dev/sdk/foundations/client/data-collection/. What is switched off stays off,
+whichever layers are there: layers add to what is sent, and an option says what must not be.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _ALL: Mapping[str, Any] = {"mode": "denylist"}
 class Collection(NamedTuple):
     """What may be collected of a request."""
 
-    headers: Mapping[str, Any] | None = None  # how, as the SDK has it: `mode` and `terms`; None: as the layers say
+    # How, as the SDK has it: `mode` and `terms`; None: as the layers say.
+    headers: Mapping[str, Any] | None = None
     cookies: Mapping[str, Any] | None = None
     query: Mapping[str, Any] | None = None
     body: bool = True
@@ -33,7 +35,8 @@ class Collection(NamedTuple):
         """The request section of an event without what is switched off.
 
         Args:
-            section: with `headers` and `cookies` by name, `query_string` and `data`, as far as they are there.
+            section: with `headers` and `cookies` by name, `query_string` and `data`, as far as they
+                are there.
         """
         left = dict(section)
         if not self.body:
@@ -43,7 +46,8 @@ class Collection(NamedTuple):
                 left[part] = _filtered(left[part], how)
                 if not left[part] and how.get("mode") == "off":
                     del left[part]
-        if self.cookies is not None and isinstance(left.get("headers"), dict):  # they are the same, once more
+        # They are the same, once more.
+        if self.cookies is not None and isinstance(left.get("headers"), dict):
             left["headers"] = {name: value for name, value in left["headers"].items() if name.lower() != "cookie"}
         if self.query is not None and "query_string" in left:
             pairs = parse_qsl(str(left["query_string"]), keep_blank_values=True)
@@ -82,7 +86,10 @@ def collection_of(options: Mapping[str, Any]) -> Collection:
 
 
 def _how(given: Any) -> Mapping[str, Any] | None:
-    """How a part is collected; None where that is no more than what the layers and the scrubber do anyway."""
+    """How a part is collected.
+
+    None where that is no more than what the layers and the scrubber do anyway.
+    """
     if not isinstance(given, dict) or (given.get("mode", "denylist") == "denylist" and not given.get("terms")):
         return None
     return {**_ALL, **given}

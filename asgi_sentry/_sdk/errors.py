@@ -36,7 +36,8 @@ def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bo
     options: dict[str, Any] = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
     try:
         event, hint = event_from_exception(exc, mechanism=mechanism, **options)
-    except Exception:  # the SDK's own, where `add_full_stack` meets lines of source that are cut or missing
+    except Exception:
+        # The SDK's own, where `add_full_stack` meets lines of source that are cut or missing.
         if not options:
             raise
         options["client_options"] = {**view.client.options, "add_full_stack": False}

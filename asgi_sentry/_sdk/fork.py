@@ -31,8 +31,10 @@ _COPIED = (
 )
 
 
-on_client: list[Callable[[Any], None]] = []  # called with each client that is set on a scope of a request
-# Called with a scope of a request, and the op and origin of what is started on it; gives what stands in its place.
+# Called with each client that is set on a scope of a request.
+on_client: list[Callable[[Any], None]] = []
+# Called with a scope of a request, and the op and origin of what is started on it; gives what
+# stands in its place.
 on_transaction: list[Callable[[Any, Any, Any], Any]] = []
 on_segment: list[Callable[[Any, Any, Any], Any]] = []
 
@@ -42,9 +44,10 @@ def _in_place(looks: list[Callable[[Any, Any, Any], Any]], scope: Any, op: Any, 
 
 
 class _Container:
-    """What a scope collects in, made once something is put there: of a request's scopes most stay empty.
+    """What a scope collects in, made once something is put there.
 
-    No data descriptor, so that what is set on the scope itself comes first.
+    Of a request's scopes most stay empty. No data descriptor, so that what is set on the scope
+    itself comes first.
     """
 
     __slots__ = ("_kind", "_name")
@@ -66,13 +69,19 @@ class _Watched(Scope):
     __slots__ = ()
 
     def set_client(self, client: Any = None) -> None:
-        """As the SDK's; a second client of a request is to be behind a door, for logs and metrics too."""
+        """As the SDK's.
+
+        A second client of a request is to be behind a door, for logs and metrics too.
+        """
         for look in on_client:
             look(client)
         super().set_client(client)
 
     def start_transaction(self, transaction: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """As the SDK's; a request that is ours has one already, beside which no integration's stands."""
+        """As the SDK's.
+
+        A request that is ours has one already, beside which no integration's stands.
+        """
         op, origin = (
             (kwargs.get("op"), kwargs.get("origin"))
             if transaction is None
@@ -111,9 +120,10 @@ class _Fork(_Watched):
 
 
 def _fork(scope: Scope) -> Scope:
-    """What `Scope.fork` makes, at a third of its cost: most of what a scope holds is empty, and `deepcopy` is slow.
+    """What `Scope.fork` makes, at a third of its cost.
 
-    The two forks of a request are the largest part of what it costs when nothing is sent.
+    Most of what a scope holds is empty, and `deepcopy` is slow. The two forks of a request are the
+    largest part of what it costs when nothing is sent.
     """
     fork: Any = _new(_Fork)
     source: Any = scope

@@ -1,12 +1,14 @@
 """Stack frames as the SDK makes them, at a fraction of its cost.
 
-The SDK reads and splits a source file anew for every frame, and shows a variable anew in every frame where it stands:
-`scope` stands in half of the frames of a framework's stack. Here source lines are remembered, by file, modification
-time and line, and within one event each object is shown once and put in by reference.
+The SDK reads and splits a source file anew for every frame, and shows a variable anew in every
+frame where it stands: `scope` stands in half of the frames of a framework's stack. Here source
+lines are remembered, by file, modification time and line, and within one event each object is shown
+once and put in by reference.
 
-`event_from_exception` is how every exception gets to the SDK: by our own captures, by `capture_exception`, by logging,
-by the hooks of threads and of the interpreter. It calls two functions of its module, and those two are replaced. What
-is shown is the same; whatever goes wrong in here, the SDK's own function makes the frame.
+`event_from_exception` is how every exception gets to the SDK: by our own captures, by
+`capture_exception`, by logging, by the hooks of threads and of the interpreter. It calls two
+functions of its module, and those two are replaced. What is shown is the same; whatever goes wrong
+in here, the SDK's own function makes the frame.
 """
 
 from __future__ import annotations
@@ -59,10 +61,11 @@ class _NotOursError(Exception):
     """Something that the SDK is to show itself."""
 
 
-# --- variables ---------------------------------------------------------------------------------------------------
+# --- variables ------------------------------------------------------------------------------------
 
 
-_REPR, _MAPPING, _SEQUENCE, _OWN, _ASK = range(5)  # how a value is shown; `_ASK`: its class does not tell
+# How a value is shown; `_ASK`: its class does not tell.
+_REPR, _MAPPING, _SEQUENCE, _OWN, _ASK = range(5)
 
 
 class Shown:
@@ -141,7 +144,8 @@ class Shown:
             self._met.add(here)
             return CYCLE_MARKER
         known = self._containers.get(key)
-        # What was shown elsewhere is the same here, unless one of those around would be met again below it.
+        # What was shown elsewhere is the same here, unless one of those around would be met again
+        # below it.
         if known is not None and known[1].isdisjoint(self._above):
             self._met |= known[1]
             return known[0]
@@ -176,7 +180,10 @@ state.register("_sdk.frames: how the values of a class are shown", _ways.clear)
 
 
 def _known_way_of(kind: type) -> int:
-    """The same as `_way_of`, remembered until a class is registered as a mapping, say, or gets a repr for Sentry."""
+    """The same as `_way_of`, remembered.
+
+    It is forgotten when a class is registered as a mapping, say, or gets a repr for Sentry.
+    """
     now = (get_cache_token(), len(sequence_types), getattr(kind, "__sentry_repr__", None))
     known = _ways.get(kind)
     if known is None or known[0] != now:
@@ -218,7 +225,7 @@ def _by(is_a: Callable[[Any, Any], bool], what: Any, kind: type) -> int:
     return _REPR
 
 
-# --- source lines ------------------------------------------------------------------------------------------------
+# --- source lines ---------------------------------------------------------------------------------
 
 
 def _source(frame: FrameType, lineno: int, limit: int | None) -> Lines:
@@ -254,7 +261,7 @@ def _is_plain(lines: Any) -> bool:
     return all(type(each) is str for each in (*before, *after)) and (line is None or type(line) is str)
 
 
-# --- frames ------------------------------------------------------------------------------------------------------
+# --- frames ---------------------------------------------------------------------------------------
 
 
 _event: ContextVar[Shown | None] = ContextVar("asgi_sentry_frames", default=None)
@@ -301,7 +308,10 @@ def make_frame(
 
 
 def install() -> None:
-    """Let the SDK make its frames by this module; not if one of its functions is not as we know it, or not its own."""
+    """Let the SDK make its frames by this module.
+
+    Not if one of its functions is not as we know it, or not its own.
+    """
     if not has("frames", "serializer"):
         return
     own, whole = sdk_utils.serialize_frame, sdk_utils.exceptions_from_error_tuple
@@ -350,7 +360,10 @@ def install() -> None:
 
 
 def _collects_data() -> bool:
-    """Whether the option `data_collection` says what of a frame is sent; the SDK's own function knows how."""
+    """Whether the option `data_collection` says what of a frame is sent.
+
+    The SDK's own function knows how.
+    """
     return "data_collection" in sentry_sdk.get_client().options and bool(
         sdk_utils.has_data_collection_enabled(sentry_sdk.get_client().options)
     )

@@ -1,9 +1,10 @@
 """Transactions that integrations of the SDK start for a request which is ours already.
 
-Sanic's does so, and each one of a WSGI framework where the app is mounted within ours by an adapter. Their transaction
-would stand beside ours, past every filter, rate and budget. It can't be forbidden; but it is started on a scope of the
-request, which gives a span in its place that does nothing. What runs below it hangs on the request's own root span, as
-before. Transactions that the app starts itself are its own.
+Sanic's does so, and each one of a WSGI framework where the app is mounted within ours by an
+adapter. Their transaction would stand beside ours, past every filter, rate and budget. It can't be
+forbidden; but it is started on a scope of the request, which gives a span in its place that does
+nothing. What runs below it hangs on the request's own root span, as before. Transactions that the
+app starts itself are its own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ trace_being_served: list[Callable[[], TraceContext | None]] = []
 
 
 def _in_place_of_transaction(scope: Any, op: Any, origin: Any) -> Any:
-    """What an integration gets that starts a transaction in a request of ours; None: it is to have its own.
+    """What an integration gets that starts a transaction in a request of ours.
+
+    None: it is to have its own.
 
     Args:
         scope: on which it is started.
@@ -58,7 +61,8 @@ def _trace_of_another(scope: Any, op: Any, origin: Any) -> TraceContext | None:
     context = next((context for find in trace_being_served if (context := find()) is not None), None)
     if context is None:
         return None
-    # Whoever starts one has continued the trace of the headers before, and where there was none begun a new one.
+    # Whoever starts one has continued the trace of the headers before, and where there was none
+    # begun a new one.
     scope._propagation_context = context
     isolation = _isolation_scope.get()
     if isolation is not None:

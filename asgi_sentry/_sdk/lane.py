@@ -1,11 +1,12 @@
-"""The direct lane: a transaction on its way from its end to the transport, without the SDK's detour.
+"""The direct lane: a transaction's way from its end to the transport, without the SDK's detour.
 
-`Transaction.finish` merges three scopes into a fourth, applies that to the event, and has the client prepare and
-serialize it. All of this is done here for a transaction as most are: nothing attached, no profile, no scrubber of the
-user's, no Spotlight. Processors and hooks are called in the SDK's own order, with an event that looks as the SDK's
-does: first those of the process, then of the global, the isolation and the current scope; then the event is made plain;
-then comes `before_send_transaction`. What the lane can't do, and whatever fails in it before a processor was called,
-goes the general way; `counters()` says how many took which.
+`Transaction.finish` merges three scopes into a fourth, applies that to the event, and has the
+client prepare and serialize it. All of this is done here for a transaction as most are: nothing
+attached, no profile, no scrubber of the user's, no Spotlight. Processors and hooks are called in
+the SDK's own order, with an event that looks as the SDK's does: first those of the process, then of
+the global, the isolation and the current scope; then the event is made plain; then comes
+`before_send_transaction`. What the lane can't do, and whatever fails in it before a processor was
+called, goes the general way; `counters()` says how many took which.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class DirectTransaction(Transaction):
             count_lane("general")
             return super().finish(scope, end_timestamp, hub=hub, **further)
         count_lane("direct")
-        self._span_recorder = None  # as the SDK does it: spans know their transaction, and it is part of a circle
+        # As the SDK does it: spans know their transaction, and it is part of a circle.
+        self._span_recorder = None
         try:
             return _sent(self.view.client, *way)
         except Exception as exc:
@@ -110,7 +112,10 @@ class DirectTransaction(Transaction):
             return None
 
     def _prepared(self, given: Any, end_timestamp: Any) -> tuple[dict[str, Any], _Merged] | None:
-        """The event and the scopes that it is of; None where the general way is the right one. Changes nothing else."""
+        """The event and the scopes that it is of; None where the general way is the right one.
+
+        Changes nothing else.
+        """
         here, around, everywhere = _current_scope.get(), _isolation_scope.get(), sdk_scope._global_scope
         scope = given or self.scope or here
         client = self.view.client
@@ -235,7 +240,10 @@ def _processors() -> Iterator[Any]:
 
 
 def _processed(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
-    """What the event processors leave of an event. One that raises is passed over, as the SDK does it."""
+    """What the event processors leave of an event.
+
+    One that raises is passed over, as the SDK does it.
+    """
     for processor in _processors():
         made: dict[str, Any] | None = event
         try:
@@ -249,7 +257,10 @@ def _processed(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | 
 
 
 def _count_spans(client: Any, event: dict[str, Any], before: int) -> None:
-    """Count the spans that the recorder or a processor dropped, and have the event say how many there were."""
+    """Count the spans that the recorder or a processor dropped.
+
+    The event says how many there were.
+    """
     lose = client.transport.record_lost_event
     left = before - len(event.get("spans") or ())
     dropped = event.pop("_dropped_spans", 0)

@@ -1,8 +1,9 @@
-"""Every name that we take out of sentry-sdk beyond what it documents, by group; nothing else imports one.
+"""Every name that we take out of sentry-sdk beyond what it documents, by group.
 
-A release of the SDK may take any of them away. What then is lost is the part that needs the name's group, never the
-app and never its errors: `LOST` says what that is, `has` is asked by whoever needs a group, and `view` says once what
-is missing. `tests/sdk/test_names.py` hides each of the names in turn.
+Nothing else imports one. A release of the SDK may take any of them away. What then is lost is the
+part that needs the name's group, never the app and never its errors: `LOST` says what that is,
+`has` is asked by whoever needs a group, and `view` says once what is missing.
+`tests/sdk/test_names.py` hides each of the names in turn.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
-VERSION_3 = int(sentry_sdk.VERSION.partition(".")[0]) >= 3  # which knows spans that are streamed, and nothing else
+# Which knows spans that are streamed, and nothing else.
+VERSION_3 = int(sentry_sdk.VERSION.partition(".")[0]) >= 3
 _CLIENT, _INTEGRATIONS, _SCOPE = "sentry_sdk.client", "sentry_sdk.integrations", "sentry_sdk.scope"
 _SERIALIZER, _TRACING = "sentry_sdk.serializer", "sentry_sdk.tracing_utils"
 _TRACES, _TRANSPORT, _UTILS = "sentry_sdk.traces", "sentry_sdk.transport", "sentry_sdk.utils"
@@ -186,7 +188,8 @@ else:
     _find("frames", _UTILS, "exceptions_from_error_tuple", None)
     _find("frames", _UTILS, "get_source_context", None)
     _find("frames", _UTILS, "filename_for_module", None)
-    if not VERSION_3:  # whose `data_collection` is always in force, and which makes its frames itself
+    # Whose `data_collection` is always in force, and which makes its frames itself.
+    if not VERSION_3:
         _find("frames", _UTILS, "has_data_collection_enabled", None)
 
     SDK_INFO = _find("lane", _CLIENT, "SDK_INFO", {})
@@ -212,7 +215,8 @@ else:
         if not hasattr(getattr(transport, "HttpTransport", None), _method):
             missing.setdefault("pools", []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
 
-# By its code the frame of a client that sends an event is recognised. Without it, the client of the scopes is taken.
+# By its code the frame of a client that sends an event is recognised. Without it, the client of the
+# scopes is taken.
 if not TYPE_CHECKING:
     Client = _find("clients", _CLIENT, "Client")
 prepares_event = getattr(Client, "_prepare_event", None)
@@ -220,8 +224,10 @@ prepares_event = getattr(prepares_event, "__code__", None)
 if prepares_event is None:
     missing.setdefault("clients", []).append(f"{_CLIENT}.Client._prepare_event")
 
-# Our own log lines are for the log: as events, breadcrumbs or logs they would come back to the hooks that wrote them.
-for _ignore in ("ignore_logger", "ignore_logger_for_events", "ignore_logger_for_sentry_logs"):  # by version
+# Our own log lines are for the log: as events, breadcrumbs or logs they would come back to the
+# hooks that wrote them.
+# By version.
+for _ignore in ("ignore_logger", "ignore_logger_for_events", "ignore_logger_for_sentry_logs"):
     for _pattern in ("asgi_sentry", "asgi_sentry.*"):
         try:
             getattr(import_module(f"{_INTEGRATIONS}.logging"), _ignore)(_pattern)

@@ -40,18 +40,22 @@ def streams(options: Mapping[str, Any]) -> bool:
 
 
 def framework_integrations() -> list[Any]:
-    """The SDK's own integrations for the frameworks that are installed, for its `disabled_integrations`."""
+    """The SDK's integrations for the frameworks that are installed: its `disabled_integrations`."""
     found = []
     for module, name in FRAMEWORK_INTEGRATIONS:
         try:
             found.append(getattr(import_module(f"sentry_sdk.integrations.{module}"), name))
-        except (DidNotEnable, ImportError, AttributeError):  # the framework is not installed, or the SDK has moved
+        except (DidNotEnable, ImportError, AttributeError):
+            # The framework is not installed, or the SDK has moved.
             continue
     return found
 
 
 def default_transport(options: Mapping[str, Any]) -> type[Any] | None:
-    """The class of transport that the SDK would take for these options, with none given; None: it can't be told."""
+    """The class of transport that the SDK would take for these options, with none given.
+
+    None: it can't be told.
+    """
     if not has("transports"):
         return None
     experiments = options.get("_experiments") or {}
@@ -64,8 +68,9 @@ def transport_by(make_pool: Callable[..., Any]) -> type[Any]:
     """The SDK's transport in all but the HTTP. With a proxy it is the SDK's own in that too.
 
     Args:
-        make_pool: is called with the pool that the SDK would send by, and as keywords with `ca_certs`, `cert_file`,
-            `key_file` and `socket_options`; what it returns has a method `request`, as that pool.
+        make_pool: is called with the pool that the SDK would send by, and as keywords with
+            `ca_certs`, `cert_file`, `key_file` and `socket_options`; what it returns has a method
+            `request`, as that pool.
 
     Raises:
         ValueError: the installed SDK has no such transport.

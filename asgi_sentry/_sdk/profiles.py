@@ -1,8 +1,8 @@
 """Whose thread a profile shows: that in which the function ran that served the request.
 
-Sentry shows one thread of a profile. A framework runs a `def` handler in a worker thread, and the request is followed
-in that of the event loop, which waits meanwhile. The SDK's integrations patch the frameworks to ask the worker; we look
-for the function in what was sampled.
+Sentry shows one thread of a profile. A framework runs a `def` handler in a worker thread, and the
+request is followed in that of the event loop, which waits meanwhile. The SDK's integrations patch
+the frameworks to ask the worker; we look for the function in what was sampled.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ def thread_of(profile: Any, function: Any) -> str | None:
         function: that served it; decorators are looked through.
 
     Returns:
-        The thread's id; None where it stands in none, or in those of several, as when two requests ran it at once.
+        The thread's id; None where it stands in none, or in those of several, as when two requests
+        ran it at once.
     """
     code = _code_of(function)
     if code is None:
         return None
-    names = {code.co_name, getattr(code, "co_qualname", code.co_name)}  # the latter from Python 3.11 on
+    # The latter from Python 3.11 on.
+    names = {code.co_name, getattr(code, "co_qualname", code.co_name)}
     frames = {
         index
         for index, frame in enumerate(profile.frames)
@@ -39,7 +41,10 @@ def thread_of(profile: Any, function: Any) -> str | None:
 
 
 def _code_of(function: Any) -> Any:
-    """The code of a plain function or method; None for a coroutine function, which runs where the event loop does."""
+    """The code of a plain function or method.
+
+    None for a coroutine function, which runs where the event loop does.
+    """
     while hasattr(function, "func") and not hasattr(function, "__code__"):  # `functools.partial`
         function = function.func
     function = inspect.unwrap(function)

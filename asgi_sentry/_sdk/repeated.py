@@ -1,9 +1,10 @@
 """Exceptions that version 3 of the SDK has marked as sent, and that are raised by another request.
 
-It drops an exception that it has sent, and puts its mark on the exception itself: one that stands on a module, and is
-raised by request after request, would be reported once in the life of a process, and by one client alone. (Version 2
-remembers the last exception of a context.) So what a request of ours reported bears a mark that says by which request
-and which client, and is taken off where another one sends it. A mark of the SDK's own is left alone.
+It drops an exception that it has sent, and puts its mark on the exception itself: one that stands
+on a module, and is raised by request after request, would be reported once in the life of a
+process, and by one client alone. (Version 2 remembers the last exception of a context.) So what a
+request of ours reported bears a mark that says by which request and which client, and is taken off
+where another one sends it. A mark of the SDK's own is left alone.
 """
 
 from __future__ import annotations
@@ -48,12 +49,16 @@ def mark_sent(exc: BaseException, owner: Any, client: Any) -> None:
 
 
 def _unmark(event: dict[str, Any], hint: Mapping[str, Any] | None) -> dict[str, Any]:
-    """An event processor before the SDK's own: takes off the mark of another request, or of another client."""
+    """An event processor before the SDK's own.
+
+    Takes off the mark of another request, or of another client.
+    """
     exc = ((hint or {}).get("exc_info") or (None, None))[1]
     mark = getattr(exc, _MARK, None)
     if type(mark) is _Sent:
         owner = OWNER.get(False)
-        # Outside of a request of ours it is the server, say, that logs what was reported: that is to be dropped.
+        # Outside of a request of ours it is the server, say, that logs what was reported: that is
+        # to be dropped.
         if type(owner) is not bool and not mark.is_of(owner, sending_client()):
             setattr(exc, _MARK, False)
     return event

@@ -1,7 +1,8 @@
-"""Functions that say how an object is shown, before the SDK's serializer does (`add_global_repr_processor`).
+"""Functions that say how an object is shown, before the SDK's serializer does.
 
-Those of the SDK's own integrations describe a framework's objects, such as Django's querysets, and pass over texts,
-numbers and plain containers. One of anybody else's may have something to say of any value.
+They are registered by `add_global_repr_processor`. Those of the SDK's own integrations describe a
+framework's objects, such as Django's querysets, and pass over texts, numbers and plain containers.
+One of anybody else's may have something to say of any value.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ def pass_over_plain() -> bool:
 
 
 def shown_by_processors(value: Any, depth: int) -> Any:
-    """What the first of them that has something to say makes of an object; NotImplemented if none has.
+    """What the first of them that has something to say makes of an object.
+
+    NotImplemented if none has.
 
     Args:
         value: the object.
-        depth: how many levels of containers may be shown below it; at none, the SDK asks none of them.
+        depth: how many levels of containers may be shown below it; at none, the SDK asks none of
+            them.
 
     Raises:
         ValueError: it makes something that is the SDK's own to unfold.

@@ -16,13 +16,16 @@ class Root(Protocol):
     source: str
 
     may_be_decided_late: bool
-    """Whether how the request ends may still decide: nothing of it is sent before its root span is."""
+    """Whether how the request ends may still decide.
+
+    Nothing of it is sent before its root span is.
+    """
 
     has_request_section: bool
     """Whether what is sent describes the request by itself; otherwise attributes have to."""
 
     hides_its_trace: bool
-    """Whether nobody finds the trace any more once it has ended, unless the scopes go on with it."""
+    """Whether nobody finds the trace once the root has ended, unless the scopes go on with it."""
 
     @property
     def sampled(self) -> bool:
@@ -42,7 +45,9 @@ class Root(Protocol):
         """Say which function served the request: a profile is to show its thread."""
 
     def ended(self, at: float, until: float, failure: BaseException | None) -> None:
-        """Say that the request ended before: what has been done since is a child span, `asgi.background`.
+        """Say that the request ended before.
+
+        What has been done since is a child span, `asgi.background`.
 
         Args:
             at: when the last message of the response passed, by the monotonic clock.
@@ -91,10 +96,10 @@ _SAME_CLOCK = time.get_clock_info("monotonic").implementation == time.get_clock_
 
 
 def on_the_spans_clock(at: float) -> int:
-    """A reading of the monotonic clock, in seconds, as nanoseconds of the one that the SDK times spans by.
+    """A reading of the monotonic clock, in seconds, as nanoseconds of the spans' clock.
 
-    Where both are one clock, as on Linux, it is exact: two readings of it would be apart by whatever came between them,
-    and a span that ended just before would be taken for a later one.
+    Where both are one clock, as on Linux, it is exact: two readings of it would be apart by
+    whatever came between them, and a span that ended just before would be taken for a later one.
     """
     at_ns = int(at * 1e9)
     return at_ns if _SAME_CLOCK else at_ns + time.perf_counter_ns() - time.monotonic_ns()

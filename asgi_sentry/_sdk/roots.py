@@ -42,8 +42,8 @@ def start_root(
         op: such as `http.server`.
         name: the name until the route is known.
         asgi_scope: for the user's `profiles_sampler`.
-        undecided: record it even if it is not sampled: how the request ends decides. Not in streaming mode, which
-            sends a span as soon as it ends.
+        undecided: record it even if it is not sampled: how the request ends decides. Not in
+            streaming mode, which sends a span as soon as it ends.
     """
     context.sampled, context.rate = sampled, rate
     context.note_rate()
@@ -58,7 +58,10 @@ def start_root(
 
 
 def start_unsampled(view: ClientView, scopes: Scopes, context: TraceContext, rate: float | None, reason: str) -> Root:
-    """The same for what is most of the traffic, a request that is not sampled in classic mode, without the detour."""
+    """The same for most of the traffic, without the detour.
+
+    These are requests that are not sampled in classic mode.
+    """
     context.sampled, context.rate = False, rate
     if context._known is not None:
         context.note_rate()

@@ -34,13 +34,15 @@ if TYPE_CHECKING:
     Processor = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]
 
 
-# Who looks after the request. With True the SDK's own ASGI middleware says that it does, and one that stands further in
-# starts nothing where there is anything true: so our record stands here, and has no need of a variable of its own.
+# Who looks after the request. With True the SDK's own ASGI middleware says that it does, and one
+# that stands further in starts nothing where there is anything true: so our record stands here, and
+# has no need of a variable of its own.
 OWNER: ContextVar[Any] = _asgi_middleware_applied
 
 
-# The same of the SDK's WSGI middleware, of an app that is mounted within ours: it has a variable of its own. Without it
-# a mounted Flask app makes a transaction that no filter, rate or budget knows of, beside ours.
+# The same of the SDK's WSGI middleware, of an app that is mounted within ours: it has a variable of
+# its own. Without it a mounted Flask app makes a transaction that no filter, rate or budget knows
+# of, beside ours.
 _WSGI = "sentry_sdk.integrations.wsgi"  # loaded where an integration has need of it
 _wsgi_owned: Any = None  # the variable, once that is loaded
 
@@ -61,7 +63,7 @@ state.register("_sdk.scopes: the variable of the WSGI middleware", _forget_wsgi)
 
 
 class Scopes:
-    """The isolation and current scope of one request, forked from the ones around it, and the way back to those."""
+    """The isolation and current scope of one request, and the way back to those around it."""
 
     __slots__ = ("_around", "_entered", "_outer_current", "_outer_isolation", "current", "displaced", "isolation")
     _around: tuple[Scope, Scope]
@@ -71,9 +73,11 @@ class Scopes:
 
         Args:
             owner: of the request, for `OWNER`.
-            processor: goes over each event of the request, after the processors of all other scopes.
-            outer: of the request in whose context this one is made, by a call within the process, say. Then it is the
-                surroundings of that one that are forked: what it put on its scopes is its own.
+            processor: goes over each event of the request, after the processors of all other
+                scopes.
+            outer: of the request in whose context this one is made, by a call within the process,
+                say. Then it is the surroundings of that one that are forked: what it put on its
+                scopes is its own.
         """
         self._outer_current = here = _current_scope.get() or Scope.get_current_scope()
         self._outer_isolation = around = _isolation_scope.get() or Scope.get_isolation_scope()
@@ -94,7 +98,8 @@ class Scopes:
             isolation._session = None
         # A span of the surroundings (a server's, a test's) is not the parent of a request's.
         current._span = isolation._span = None
-        # Not by `add_event_processor`, which throws all processors away where there are more than twenty.
+        # Not by `add_event_processor`, which throws all processors away where there are more than
+        # twenty.
         current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]  # its events are TypedDicts
         _current_scope.set(current)
         _isolation_scope.set(isolation)
@@ -103,7 +108,10 @@ class Scopes:
             _wsgi_owned.set(True)
 
     def leave(self) -> None:
-        """Restore the surroundings' scopes. By value, not by token: the context may not be the one of the start."""
+        """Restore the surroundings' scopes.
+
+        By value, not by token: the context may not be the one of the start.
+        """
         _current_scope.set(self._outer_current)
         _isolation_scope.set(self._outer_isolation)
         OWNER.set(self._entered)
@@ -111,7 +119,10 @@ class Scopes:
             _wsgi_owned.set(self._entered.__class__ is not bool)
 
     def release(self) -> None:
-        """Let go of all scopes but those that surround every request; call nothing else afterwards."""
+        """Let go of all scopes but those that surround every request.
+
+        Call nothing else afterwards.
+        """
         self.current = self.isolation = self._outer_current = self._outer_isolation = self._entered = None  # type: ignore[assignment]
 
     def propagate(self, context: TraceContext) -> None:
@@ -119,11 +130,12 @@ class Scopes:
         if not has("traces"):
             self.isolation.set_new_propagation_context()
             return
-        # Set on both: streaming looks at the current scope first, classic mode at the isolation scope.
+        # Set on both: streaming looks at the current scope first, classic mode at the isolation
+        # scope.
         self.current._propagation_context = self.isolation._propagation_context = context
 
     def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
-        """After the root span's end, let what still runs for the request continue its trace, and start no new one."""
+        """After the root span's end, let what still runs for the request continue its trace."""
         if view.streaming:
             span: Any = NoOpStreamedSpan(
                 scope=self.current,
@@ -137,7 +149,7 @@ class Scopes:
             self.current._span = UnsampledSpan(context)
 
     def start_session(self, view: ClientView) -> None:
-        """Start a release-health session, unless the SDK's own middleware around us did so already."""
+        """Start a release-health session, unless the SDK's own middleware around us did so."""
         if self.isolation._session is None and self.isolation._force_auto_session_tracking is not False:
             self.isolation._session = RequestSession(view)
 
@@ -155,7 +167,10 @@ class Scopes:
             session.errors += 1
 
     def end_session(self, view: ClientView) -> None:
-        """Count the session that `start_session` began; one that the surroundings began is theirs to end."""
+        """Count the session that `start_session` began.
+
+        One that the surroundings began is theirs to end.
+        """
         session = self.isolation._session
         if session is None or session is self._around[1]._session:
             return
@@ -164,15 +179,19 @@ class Scopes:
 
 
 class PublicScopes(Scopes):
-    """The same by public calls alone, for an SDK whose scopes have moved: isolation, and our processor.
+    """The same by public calls alone, for an SDK whose scopes have moved.
 
-    There is no span to hang on these scopes and no session: the client's view says that there are none.
+    Isolation, and our processor. There is no span to hang on these scopes and no session: the
+    client's view says that there are none.
     """
 
     __slots__ = ("_way_back",)
 
     def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
-        """Isolate; see the base. The SDK's own isolation is a fork of the scopes around, an outer request's too."""
+        """Isolate; see the base.
+
+        The SDK's own isolation is a fork of the scopes around, an outer request's too.
+        """
         self.displaced = None
         self._entered = OWNER.get(False)
         self._way_back = sentry_sdk.isolation_scope()
@@ -230,10 +249,11 @@ def is_last_processor(processor: Any) -> bool:
 def _displace_sdk_middleware() -> TraceContext:
     """The SDK's own ASGI middleware stands around us: silence its root span, and hand on its trace.
 
-    It cannot be asked not to start one, and two transactions for one request would be billed twice. The span is
-    made to end without being sent and without an outcome: ours counts for the request.
+    It cannot be asked not to start one, and two transactions for one request would be billed twice.
+    The span is made to end without being sent and without an outcome: ours counts for the request.
     """
-    span: Any = Scope.get_current_scope()._span  # by now perhaps a child, of a middleware of the framework's
+    # By now perhaps a child, of a middleware of the framework's.
+    span: Any = Scope.get_current_scope()._span
     if isinstance(span, StreamedSpan):
         silence(span._segment)
     elif span is not None:
@@ -244,7 +264,8 @@ def _displace_sdk_middleware() -> TraceContext:
 def django_request() -> Any:
     """The request of Django's, on whose behalf the caller runs; None where there is none.
 
-    The SDK's integration keeps it in an event processor, which takes the user from it if personal data may be sent.
+    The SDK's integration keeps it in an event processor, which takes the user from it if personal
+    data may be sent.
     """
     for scope in (Scope.get_isolation_scope(), Scope.get_current_scope()):
         for each in reversed(processors(scope)):

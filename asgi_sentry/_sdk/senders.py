@@ -1,7 +1,8 @@
 """Which client sends an event. An app may have several: one for each project, or for each tenant.
 
-Mostly it is the client of the scopes around. But a client can be called by hand, with those same scopes, and an event
-processor is not told by whom it is called. So the frame of the client's own method is looked for.
+Mostly it is the client of the scopes around. But a client can be called by hand, with those same
+scopes, and an event processor is not told by whom it is called. So the frame of the client's own
+method is looked for.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def sending_client() -> Any:
 
 
 def sender(around: ClientView) -> ClientView:
-    """The view of the client that sends the event at hand, behind a door if the request's own is behind one.
+    """The view of the client that sends the event at hand.
+
+    It is behind a door if the request's own is.
 
     Args:
         around: of the client that was there when the request was opened.
@@ -54,7 +57,9 @@ def sender(around: ClientView) -> ClientView:
 
 
 def guard_by(set_door: Callable[[Any, Any], None]) -> None:
-    """Say how a door is set before a client that was made without one; from then on such clients are looked out for.
+    """Say how a door is set before a client that was made without one.
+
+    From then on such clients are looked out for.
 
     Args:
         set_door: takes the client, and the door of the one that was made with it.
@@ -65,7 +70,10 @@ def guard_by(set_door: Callable[[Any, Any], None]) -> None:
 
 
 def watch_events(look: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]) -> None:
-    """Have an event processor see each event of the process, of every client, before all others; once."""
+    """Have an event processor see each event of the process.
+
+    It comes before all others, for every client, and is added once.
+    """
     if look not in _watching:
         _watching.add(look)
         if add_global_event_processor is not None:
@@ -95,7 +103,10 @@ on_client.append(_sighted)
 
 
 def _watch(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
-    """An event processor for all clients of the process: whether one without a door sends outside of requests."""
+    """An event processor for all clients of the process.
+
+    Whether one without a door sends outside of requests.
+    """
     if OWNER.get(False):  # a request's is looked at by its own processor
         return event
     try:

@@ -1,4 +1,4 @@
-"""What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain."""
+"""What the SDK's serializer makes of an event, at a tenth of its cost where values are plain."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class PlainEvent(dict[str, Any]):
     """An event that we serialize, since most of what is in one is plain JSON already.
 
-    The SDK's serializer is half of what a sampled request costs: it walks every value through four calls, for databags
-    to trim and objects to describe, of which most events hold none. But it asks a value for its `__sentry_repr__`
-    first, and the event itself is such a value.
+    The SDK's serializer is half of what a sampled request costs: it walks every value through four
+    calls, for databags to trim and objects to describe, of which most events hold none. But it asks
+    a value for its `__sentry_repr__` first, and the event itself is such a value.
     """
 
     __slots__ = ("_entered",)
@@ -63,18 +63,22 @@ if not has("serializer"):
 
 
 def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
-    """What the SDK's serializer makes of an event, at a tenth of its cost where all values are plain.
+    """What the SDK's serializer makes of an event, at a tenth of its cost where values are plain.
 
-    A part of the event that holds anything else is left to it: it looks at nothing but the part and its place.
-    So is a part with a value that raises when it is looked at, whatever it raises: the SDK replaces that value alone.
+    A part of the event that holds anything else is left to it: it looks at nothing but the part and
+    its place. So is a part with a value that raises when it is looked at, whatever it raises: the
+    SDK replaces that value alone.
     """
     if not has("serializer"):
         return dict(event)
     options = sentry_sdk.get_client().options
-    limit = (options.get("max_value_length") or sys.maxsize) // 4  # of bytes, and a character is up to four
+    # Of bytes, and a character is up to four.
+    limit = (options.get("max_value_length") or sys.maxsize) // 4
     whole_bodies = options.get("max_request_body_size") == "always"
-    shares = options.get("before_send") is None  # a hook that changes a variable of one frame means that one alone
-    plain = pass_over_plain()  # else a processor is to see every value of a databag, and of a span's data
+    # A hook that changes a variable of one frame means that one alone.
+    shares = options.get("before_send") is None
+    # Else a processor is to see every value of a databag, and of a span's data.
+    plain = pass_over_plain()
     made: dict[str, Any] = {}
     meta: dict[str, Any] = {}
     for key, value in event.items():
@@ -88,7 +92,8 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
                 made["exception"] = _plain_exception(value, limit)
             else:
                 made[str(key)] = _plain_part(key, value, limit, whole_bodies=whole_bodies)
-        # A value that is not plain, an app's object that raises, a dict that another thread writes into meanwhile.
+        # A value that is not plain, an app's object that raises, a dict that another thread writes
+        # into meanwhile.
         except BaseException as exc:
             if isinstance(exc, faults.SIGNALS):
                 raise
@@ -99,7 +104,10 @@ def serialized(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_general_part(made: dict[str, Any], meta: dict[str, Any], key: Any, value: Any) -> None:
-    """Add what the SDK's own serializer makes of a part of an event; a key that can't be shown is left out."""
+    """Add what the SDK's own serializer makes of a part of an event.
+
+    A key that can't be shown is left out.
+    """
     part: Any = serialize({key: value}, **_own_options())
     if part is None:
         return
@@ -108,7 +116,10 @@ def _add_general_part(made: dict[str, Any], meta: dict[str, Any], key: Any, valu
 
 
 def _encodable(value: Any) -> Any:
-    """The same with proxies resolved: the SDK's serializer takes one of a text for a text, and JSON does not."""
+    """The same with proxies resolved.
+
+    The SDK's serializer takes one of a text for a text, and JSON does not.
+    """
     kind = type(value)
     if kind is dict:
         return {str(key): _encodable(each) for key, each in value.items()}
@@ -136,7 +147,10 @@ def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
 
 
 def _plain_exception(value: Any, limit: int) -> Any:
-    """The exceptions of an event. A variable that is one object in several frames stays one, to be scrubbed once."""
+    """The exceptions of an event.
+
+    A variable that is one object in several frames stays one, to be scrubbed once.
+    """
     if type(value) is not dict or type(value.get("values")) is not list:
         return _plain(value, limit)
     shared: dict[int, Any] = {}
@@ -206,13 +220,15 @@ def _plain(value: Any, limit: int) -> Any:
 def written(at: datetime) -> str:
     """A time as Sentry reads it, in UTC."""
     if at.tzinfo is timezone.utc and at.year >= 1000:  # what `strftime` does not pad
-        return at.isoformat(timespec="microseconds")[:-6] + "Z"  # in the place of +00:00, at a fifth of the cost
+        # In the place of +00:00, at a fifth of the cost.
+        return at.isoformat(timespec="microseconds")[:-6] + "Z"
     made: str = format_timestamp(at)
     return made
 
 
 def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:
-    if value and _STRINGS.issuperset(map(type, chain(value, value.values()))):  # as headers and tags are
+    # As headers and tags are.
+    if value and _STRINGS.issuperset(map(type, chain(value, value.values()))):
         if max(map(len, value.values())) > limit:
             raise _NotPlainError
         return value.copy()

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class RequestSession(Session):
     """A session that is counted with all others of its minute, as those of requests are.
 
-    What all of them have alike is on the class, and what such a session never sends is not made: a random id and the
-    readings of a clock. https://develop.sentry.dev/sdk/telemetry/sessions/#session-aggregates-payload
+    What all of them have alike is on the class, and what such a session never sends is not made: a
+    random id and the readings of a clock.
+    https://develop.sentry.dev/sdk/telemetry/sessions/#session-aggregates-payload
     """
 
     sid = uuid.UUID(int=0)
@@ -55,7 +56,10 @@ _bucket: _Bucket | None = None
 
 
 def count_session(view: ClientView, session: Any) -> None:
-    """Count a session that ended. The first of a minute by the SDK, and those that ended well like it beside it."""
+    """Count a session that ended.
+
+    The first of a minute by the SDK, and those that ended well like it beside it.
+    """
     global _bucket  # noqa: PLW0603 - a cache of one; a lost race costs one call of the SDK's
     flusher = view.client.session_flusher
     well = session.status == "ok" and session.errors == 0 and type(session) is RequestSession
@@ -81,5 +85,6 @@ def forget_bucket() -> None:
 
 
 state.register("_sdk.sessions: where the sessions of this minute are counted", forget_bucket)
-if hasattr(os, "register_at_fork"):  # the child's flusher has no thread until the SDK is called for a session
+# The child's flusher has no thread until the SDK is called for a session.
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_bucket)

@@ -13,13 +13,15 @@ from asgi_sentry._sdk.names import Scope, has, traces
 
 
 def span(op: str, name: str, *, active: bool = True) -> AbstractContextManager[Any]:
-    """A span below the current one, as a context manager that raises nothing of its own; nothing outside of a trace.
+    """A span below the current one, as a context manager that raises nothing of its own.
+
+    Nothing outside of a trace.
 
     Args:
         op: such as `function`.
         name: of the span.
-        active: whether spans started within it become its children. A generator's must not: between two values its
-            consumer runs, in the same context.
+        active: whether spans started within it become its children. A generator's must not: between
+            two values its consumer runs, in the same context.
     """
     current = view()
     if current is None or not has("scopes", "spans" if current.streaming else "transactions"):

@@ -6,7 +6,10 @@ from typing import Any
 
 
 class _GuardedSpotlight:
-    """Spotlight, the SDK's local viewer, gets each envelope before the transport does: it needs the door as well."""
+    """Spotlight, the SDK's local viewer, gets each envelope before the transport does.
+
+    It needs the door as well.
+    """
 
     def __init__(self, inner: Any, door: Any, client: Any) -> None:
         self._inner = inner
@@ -19,7 +22,8 @@ class _GuardedSpotlight:
         return getattr(self._inner, name)  # its `url`, for one
 
     def capture_envelope(self, envelope: Any) -> None:
-        # The transport gets the same items afterwards: what is lost here does not get there, and counts there.
+        # The transport gets the same items afterwards: what is lost here does not get there, and
+        # counts there.
         transport = self._client.transport
         lose = transport.record_lost_event if transport is not None else lambda *_, **__: None
         scrubbed = self._door.scrub(envelope, lose)

@@ -57,14 +57,17 @@ class StreamedRoot(SpanOfRoot):
             "attributes": {
                 "sentry.op": op,
                 "sentry.origin": ORIGIN,
-                "sentry.segment.name.source": "url",  # of low quality: keeps the name out of the baggage
+                # Of low quality: keeps the name out of the baggage.
+                "sentry.segment.name.source": "url",
             },
         }
-        # Built by hand, since the public `start_span` rolls the dice itself and can't be told the decision.
+        # Built by hand, since the public `start_span` rolls the dice itself and can't be told the
+        # decision.
         if sampled:
             self._span = StreamedSpan(**shared)
         else:
-            # Without a name: the baggage would carry it, and it is none until the request is routed.
+            # Without a name: the baggage would carry it, and it is none until the request is
+            # routed.
             self._span = NoOpStreamedSpan(**{**shared, "name": None}, sampled=False, unsampled_reason=reason)
 
     @property
@@ -105,7 +108,8 @@ class StreamedRoot(SpanOfRoot):
             self._span.status = "error"
         self._span.end(self._end)
         segment: Any = self._span
-        segment._scope = None  # its segment is itself, so that it would hold the scope until it is collected
+        # Its segment is itself, so that it would hold the scope until it is collected.
+        segment._scope = None
 
     def keep(self, rate: float) -> None:
         """Nothing: its spans are sent, or not, as they end."""

@@ -1,7 +1,8 @@
 """`{{ sentry_trace_meta }}` in templates: the request's trace for the browser, as meta elements.
 
-The SDK's Starlette integration patches `Jinja2Templates` for it. Jinja has a namespace that each new environment
-begins with, whoever makes it: there it is an object that is rendered for the request that it is rendered in.
+The SDK's Starlette integration patches `Jinja2Templates` for it. Jinja has a namespace that each
+new environment begins with, whoever makes it: there it is an object that is rendered for the
+request that it is rendered in.
 https://docs.sentry.io/platforms/python/tracing/trace-propagation/#html-meta-tags
 """
 

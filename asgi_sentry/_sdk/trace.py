@@ -39,13 +39,15 @@ def _is_ours_to_continue(view: ClientView, baggage: str | None) -> bool:
 
 
 class TraceContext(PropagationContext):
-    """The trace of a request, and the decision about it: without a span on the scope it goes on as `-0` or `-1`.
+    """The trace of a request, and the decision about it.
 
-    Headers are read, and ids and baggage made, when something asks for them: a request that is excluded, sends nothing
-    and calls nobody never does.
+    Without a span on the scope it goes on as `-0` or `-1`. Headers are read, and ids and baggage
+    made, when something asks for them: a request that is excluded, sends nothing and calls nobody
+    never does.
 
     Args:
-        view: the client's, which says whose traces are continued; None for a trace that begins here.
+        view: the client's, which says whose traces are continued; None for a trace that begins
+            here.
         headers: of the request, as ASGI has them.
     """
 
@@ -72,8 +74,8 @@ class TraceContext(PropagationContext):
     def _read(self) -> None:
         """Find the trace that came in, in one pass over the headers.
 
-        As `PropagationContext.from_incoming_data` reads them, less the cost: the baggage is parsed when it is asked
-        for. https://develop.sentry.dev/sdk/telemetry/traces/#propagation
+        As `PropagationContext.from_incoming_data` reads them, less the cost: the baggage is parsed
+        when it is asked for. https://develop.sentry.dev/sdk/telemetry/traces/#propagation
         """
         trace = baggage = None
         for name, value in self._headers or ():
@@ -85,14 +87,16 @@ class TraceContext(PropagationContext):
                     trace = trace or text
         if trace is not None:
             self._continue(trace, baggage)
-        self._headers = None  # last, since threads of the app's may ask at the same time: each finds the same
+        # Last, since threads of the app's may ask at the same time: each finds the same.
+        self._headers = None
 
     def _continue(self, trace: str, baggage: str | None) -> None:
         match = SENTRY_TRACE_REGEX.match(trace)
         if match is None:
             if "," in trace:  # several headers, combined by a proxy: the first that is not empty
                 trace = next((part.strip() for part in trace.split(",") if part.strip()), "")
-            if trace.startswith("00-") and trace.endswith("-00"):  # https://www.w3.org/TR/trace-context/
+            # Https://www.w3.org/TR/trace-context/.
+            if trace.startswith("00-") and trace.endswith("-00"):
                 trace = trace[3:-3]
             match = SENTRY_TRACE_REGEX.match(trace)
         if match is None or self._view is None or not _is_ours_to_continue(self._view, baggage):
@@ -206,9 +210,10 @@ class TraceContext(PropagationContext):
             self._known.sentry_items["sample_rate"] = str(self.rate)
 
     def rand(self) -> float:
-        """The trace's own dice, within [0, 1): its baggage's, else as every SDK of the trace makes them from its id.
+        """The trace's own dice, within [0, 1).
 
-        A trace that begins here rolls them, and passes them on by its baggage.
+        Its baggage's, else as every SDK of the trace makes them from its id. A trace that begins
+        here rolls them, and passes them on by its baggage.
         """
         if self._rand is None:
             if self._headers is not None:
@@ -221,7 +226,8 @@ class TraceContext(PropagationContext):
                 rand = self.baggage._sample_rand()
             if rand is None and self.incoming:
                 rand = _generate_sample_rand(self.trace_id)
-            # Six digits, as the SDK makes and prints them: what is passed on is what was decided by.
+            # Six digits, as the SDK makes and prints them: what is passed on is what was decided
+            # by.
             self._rand = int(random.random() * 1_000_000) / 1_000_000 if rand is None else rand  # noqa: S311 - a sample
         return self._rand
 
@@ -240,7 +246,7 @@ class TraceContext(PropagationContext):
         return plain if self.sampled is None else f"{plain}-{int(self.sampled)}"
 
     def get_baggage(self) -> Baggage:
-        """The incoming baggage as it came, or the one of a trace that begins here, with the decision in it."""
+        """The baggage as it came in, or that of a trace that begins here, with the decision."""
         known = self.baggage
         if known is not None and not known.mutable:
             return known
@@ -248,7 +254,8 @@ class TraceContext(PropagationContext):
         items = fresh.sentry_items
         if self.sampled is not None:
             items["sampled"] = "true" if self.sampled else "false"
-            # Also where they were not rolled for the decision: whoever is called may decide anew, by the same dice.
+            # Also where they were not rolled for the decision: whoever is called may decide anew,
+            # by the same dice.
             items["sample_rand"] = f"{self.rand():.6f}"
         if self.rate is not None:
             items["sample_rate"] = str(self.rate)
@@ -259,7 +266,10 @@ class TraceContext(PropagationContext):
         return fresh
 
     def baggage_for_root(self) -> Baggage | None:
-        """The baggage for the root span: of a trace that begins here just the dice, which the SDK completes."""
+        """The baggage for the root span.
+
+        Of a trace that begins here just the dice, which the SDK completes.
+        """
         known = self.baggage
         if known is None and self._rand is not None:
             return Baggage({"sample_rand": f"{self._rand:.6f}"})

@@ -29,14 +29,17 @@ def silence(span: Any) -> None:
 class UnsampledSpan(NoOpSpan):
     """The root of an unsampled request, and each span below it: one object that does nothing.
 
-    A `Transaction` that is started only to be thrown away is most of what an unsampled request costs with
-    the SDK. Propagation comes from the `DecidedContext` on the scope, except where the SDK asks the span.
+    A `Transaction` that is started only to be thrown away is most of what an unsampled request
+    costs with the SDK. Propagation comes from the `DecidedContext` on the scope, except where the
+    SDK asks the span.
     """
 
-    # What follows hides the base's slots; its `__dict__` takes what app code sets on it, as on any span.
+    # What follows hides the base's slots; its `__dict__` takes what app code sets on it, as on any
+    # span.
     __slots__ = ("_context",)
 
-    # Not by the base's constructor, which reads two clocks and the active thread for a span that is never sent.
+    # Not by the base's constructor, which reads two clocks and the active thread for a span that is
+    # never sent.
     sampled = False
     parent_span_id = op = description = name = status = hub = scope = None
     start_timestamp = timestamp = _start_timestamp_monotonic_ns = None  # type: ignore[assignment]

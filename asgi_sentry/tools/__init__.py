@@ -1,1 +1,1 @@
-"""What no server needs: the command line, the demo, and the sink that stands in for Sentry's ingestion."""
+"""What no server needs: the command line, the demo, and the sink in place of Sentry's ingestion."""

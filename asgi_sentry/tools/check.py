@@ -1,4 +1,4 @@
-"""`asgi-sentry check`: what is in force and where it comes from, known mistakes, and whether Sentry answers."""
+"""`asgi-sentry check`: what is in force, known mistakes, and whether Sentry answers."""
 
 from __future__ import annotations
 
@@ -74,9 +74,13 @@ class _Report:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Print what is in force; 1 where anything is wrong, with `--strict` also where there are warnings."""
+    """Print what is in force.
+
+    1 where anything is wrong, with `--strict` also where there are warnings.
+    """
     report = _Report()
-    # What an app prints while it is imported is no part of our output, which may be read by a program.
+    # What an app prints while it is imported is no part of our output, which may be read by a
+    # program.
     with contextlib.redirect_stdout(sys.stderr):
         settings = _gather(report, options)
     if settings is not None:
@@ -91,7 +95,10 @@ def check(options: argparse.Namespace) -> int:
 
 
 def _gather(report: _Report, options: argparse.Namespace) -> Settings | None:
-    """Fill the report with what can be known without a connection; None where a setting is wrong."""
+    """Fill the report with what can be known without a connection.
+
+    None where a setting is wrong.
+    """
     from_file: frozenset[str] = frozenset()
     try:
         if options.env_file is not None:
@@ -131,7 +138,10 @@ class _EnvFileError(Exception):
 
 
 def _read_env_file(path: str) -> frozenset[str]:
-    """Put a file's variables into the environment, where they are not set yet, as servers do; their names."""
+    """Put a file's variables into the environment, where they are not set yet, as servers do.
+
+    Their names.
+    """
     if util.find_spec("dotenv") is None:
         raise _EnvFileError("--env-file needs python-dotenv, as it does for uvicorn: pip install python-dotenv")
     from dotenv import dotenv_values  # noqa: PLC0415 - needed for this option alone
@@ -188,7 +198,10 @@ def _meaning(settings: Settings) -> _Rows:
 
 
 def _left(settings: Settings, *, offline: bool) -> _Rows:
-    """What is left of each budget, where the processes share it; else only each of them knows its part."""
+    """What is left of each budget, where the processes share it.
+
+    Else only each of them knows its part.
+    """
     asked = {"budget": settings.budget, "error_budget": settings.error_budget}
     if settings.redis_url is None or offline:
         return [(what, "each process knows its own: asgi_sentry.budgets()") for what, text in asked.items() if text]
@@ -240,7 +253,7 @@ def version(package: str) -> str | None:
         return None
 
 
-# -- what is asked over the network ------------------------------------------------------------------------------------
+# -- what is asked over the network ----------------------------------------------------------------
 
 
 def _reached(settings: Settings, report: _Report, *, offline: bool) -> _Rows:
@@ -298,7 +311,7 @@ def _send(settings: Settings, report: _Report) -> None:
             break
 
 
-# -- printing ----------------------------------------------------------------------------------------------------------
+# -- printing --------------------------------------------------------------------------------------
 
 
 def _print(report: _Report) -> None:

@@ -1,6 +1,7 @@
-"""The command `asgi-sentry`: see it work, check a configuration, look at what is sent, scrub a file.
+"""The command `asgi-sentry`.
 
-Everything but `demo` and the page of `sink` runs on the core install and prints plain text.
+See it work, check a configuration, look at what is sent, scrub a file. Everything but `demo` and
+the page of `sink` runs on the core install and prints plain text.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return cast("int", options.run(options))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough; the interpreter would flush once more
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; the interpreter would flush once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -120,7 +122,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-# -- demo --------------------------------------------------------------------------------------------------------------
+# -- demo ------------------------------------------------------------------------------------------
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from asgi_sentry.tools.target import Around
 
 _MONTH = PERIODS["month"]
-# What the SDK's integrations name a transaction by, where a team has asked for the function instead of the route.
+# What the SDK's integrations name a transaction by, where a team has asked for the function instead
+# of the route.
 _STYLED = ("starlette", "fastapi", "litestar", "django", "quart", "flask")
 
 

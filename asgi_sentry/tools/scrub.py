@@ -1,4 +1,4 @@
-"""`asgi-sentry scrub`: an event, an envelope or a body as it would be sent, and what was redacted in it."""
+"""`asgi-sentry scrub`: an event, an envelope or a body as sent, and what was redacted in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _WIDEST = 120  # characters of a path in a table
 
 
 def scrub_files(options: argparse.Namespace) -> int:
-    """Print files as they would be sent, and on standard error what was redacted; 2 if one can't be read."""
+    """Print files as they would be sent, and on standard error what was redacted.
+
+    2 if one can't be read.
+    """
     names: list[str] = options.files or ["-"]
     code = 0
     for name in names:
@@ -51,7 +54,10 @@ def scrub_files(options: argparse.Namespace) -> int:
 
 
 def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bool) -> int:
-    """List what was not redacted and looks as if it should be, and how to undo what was; 1 if there is any."""
+    """List what was not redacted and looks as if it should be, and how to undo what was.
+
+    1 if there is any.
+    """
     suspects = find_suspects(value)
     lines = ((redaction.rule, false_alarm(value, redaction.path, redaction.rule).suggestion) for redaction in found)
     allowed = dict.fromkeys((rule, line) for rule, line in lines if line)
@@ -82,8 +88,8 @@ def _print_scrubbed(value: Any, found: list[Redaction]) -> None:
 def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
     """An event, an envelope or a body as it would be sent, and what was redacted in it.
 
-    A JSON object with any of the fields that only events have is an event, everything else a body. Of an envelope the
-    headers and the payload of each item are listed.
+    A JSON object with any of the fields that only events have is an event, everything else a body.
+    Of an envelope the headers and the payload of each item are listed.
     """
     scrubber = Scrubber()
     envelope = _as_envelope(raw)
@@ -127,7 +133,10 @@ def _scrub_envelope(envelope: Envelope, scrubber: Scrubber) -> tuple[list[Any], 
 
 
 def _place(value: Any, path: tuple[Any, ...]) -> list[int]:
-    """Where in a document something stands, to put what was found in the order in which it is read."""
+    """Where in a document something stands.
+
+    What was found is put in the order in which it is read.
+    """
     place = []
     for step in path:
         if isinstance(value, dict) and step in value:

@@ -58,14 +58,15 @@ def load(target: str) -> Any:
 def around(app: Any) -> list[Around]:
     """The middlewares around and in an app, the outermost first.
 
-    They are found by the attributes in which frameworks and middlewares hold what they wrap: `app`, and the list of
-    those that Starlette and FastAPI have yet to build.
+    They are found by the attributes in which frameworks and middlewares hold what they wrap: `app`,
+    and the list of those that Starlette and FastAPI have yet to build.
     """
     found: list[Around] = []
     below = app
     for _ in range(_DEEPEST):
         declared = getattr(below, "user_middleware", None)
-        if isinstance(declared, list):  # Starlette and FastAPI; what stands in their `app` is a router's
+        # Starlette and FastAPI; what stands in their `app` is a router's.
+        if isinstance(declared, list):
             found += [_seen(each.cls) for each in declared if isinstance(getattr(each, "cls", None), type)]
             break
         declared = getattr(below, "middleware", None)

@@ -37,7 +37,7 @@ async def _failing(scope: Any, receive: Any, send: Any) -> None:
 
 
 def send_test_events(settings: Settings) -> Sent:
-    """Send them by way of a sink on loopback, since the SDK itself does not tell what was answered."""
+    """Send them by way of a sink on loopback. The SDK itself does not tell what was answered."""
     if settings.dsn is None:
         raise ValueError("there is no DSN to send to")
     with Sink(forward_to=settings.dsn) as sink:

@@ -3,12 +3,13 @@
 | URL | what it means |
 |---|---|
 | `redis://host:6379/0`, `unix:///path` | one server |
-| `rediss://host:6379/0?ssl_ca_certs=/path` | the same, by TLS; any option of redis-py may stand behind the `?` |
-| `redis+sentinel://host:26379,host:26379/service/0` | whichever server the sentinels call the master of `service` |
+| `rediss://host:6379/0?ssl_ca_certs=/path` | the same, by TLS; any option of redis-py may follow |
+| `redis+sentinel://host:26379,host:26379/service/0` | the master of `service`, as the sentinels say |
 | `redis+cluster://host:6379,host:6379` | a cluster, from whichever of these nodes answers |
 
-`rediss+sentinel` and `rediss+cluster` are these by TLS. A cluster's node under a plain `redis://` is recognised by its
-answer. All keys of a namespace have one hash tag, so that one node of a cluster has them all.
+`rediss+sentinel` and `rediss+cluster` are these by TLS. A cluster's node under a plain `redis://`
+is recognised by its answer. All keys of a namespace have one hash tag, so that one node of a
+cluster has them all.
 
 redis-py, the extra `redis`, is imported when a connection is made and not before.
 """
@@ -119,7 +120,8 @@ class Connection:
                 return found
         except self._redis.exceptions.ConnectionError:
             if self._cluster is not None:
-                self._cluster, cluster = None, self._cluster  # who is the master of what may have changed
+                # Who is the master of what may have changed.
+                self._cluster, cluster = None, self._cluster
                 cluster.close()
             raise
 
@@ -158,7 +160,10 @@ class Connection:
 
 
 def probe(url: str) -> str | None:
-    """Whether limits can be shared by this URL: None, or what is in the way, without the URL. Calls the server once."""
+    """Whether limits can be shared by this URL: None, or what is in the way, without the URL.
+
+    Calls the server once.
+    """
     try:
         connection = Connection(url)
     except (ValueError, RuntimeError) as error:

@@ -1,6 +1,7 @@
 """What is not leased but added up: the minimum of a rule, and the target of an adaptive rate.
 
-Both err on one side, and need no lease for it: a minimum is kept once too often rather than once too rarely.
+Both err on one side, and need no lease for it: a minimum is kept once too often rather than once
+too rarely.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ NEVER = float("-inf")
 
 
 class SharedTarget:
-    """Keeps an adaptive rate's target at this process's part of it: in proportion to its part of the traffic."""
+    """Keeps an adaptive rate's target at this process's part of it.
+
+    In proportion to its part of the traffic.
+    """
 
     __slots__ = ("_adaptive", "_clock", "_next", "_seq", "_told_workers", "_workers", "conflict", "limit", "name")
 
@@ -84,9 +88,10 @@ class SharedTarget:
 class SharedReservoir:
     """A `Reservoir` whose minimum may be met by any of the processes.
 
-    The law: in every period of the server's clock at least `count` of the requests of all processes are kept, or all
-    if they are fewer. A process hears of the others once a second, so that more may be kept: in a period at most
-    `count` for each process. Without the lender each process sees to the whole minimum by itself.
+    The law: in every period of the server's clock at least `count` of the requests of all processes
+    are kept, or all if they are fewer. A process hears of the others once a second, so that more
+    may be kept: in a period at most `count` for each process. Without the lender each process sees
+    to the whole minimum by itself.
     """
 
     __slots__ = ("_clock", "_next", "_offset", "_others", "_own", "_sent", "_seq", "conflict", "limit", "name")
@@ -97,7 +102,8 @@ class SharedReservoir:
         self.conflict: bool = False
         self._clock = clock
         self._offset = 0.0
-        self._own = (0.0, 0)  # the number of the period, and the requests that this process kept in it,
+        # The number of the period, and the requests that this process kept in it,.
+        self._own = (0.0, 0)
         self._others = (0.0, 0)  # and that the others did: each is read and written as one
         self._next = NEVER
         self._seq = 0

@@ -1,4 +1,4 @@
-"""`LeasedBudget`: a budget of several processes, of which each leases a little (see `leases.py`)."""
+"""`LeasedBudget`: a budget of several processes. Each leases a little of it (see `leases.py`)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class LeasedBudget(Leased):
     """A shared `Budget`.
 
-    The law: all processes together never spend more than the budget, nor run ahead of its line. It holds while Redis
-    lives, hangs, dies, or comes back with nothing. A process that is killed takes with it what it held, which is a
-    fiftieth of an equal share, or `LEAST`.
+    The law: all processes together never spend more than the budget, nor run ahead of its line. It
+    holds while Redis lives, hangs, dies, or comes back with nothing. A process that is killed takes
+    with it what it held, which is a fiftieth of an equal share, or `LEAST`.
     """
 
     __slots__ = (
@@ -144,13 +144,15 @@ class LeasedBudget(Leased):
     def _heard(self, answer: Answer, now: float) -> None:
         spent, others, self._reserve = (int(value) for value in answer.more[:3])
         server = Period(*(float(value) for value in answer.more[3:]))
-        # By the moment before the call, so that a slow answer lets the period end early and not late.
+        # By the moment before the call, so that a slow answer lets the period end early and not
+        # late.
         self._offset = answer.now - self._asked_at
         if server.start > self._period.start:
             self._turn(server)
         elif server.start < self._period.start:
-            # Either the new period has begun here a moment before it does there, and what is granted is for the old
-            # one; or this machine's clock is wrong, and what was used counts in the server's period.
+            # Either the new period has begun here a moment before it does there, and what is
+            # granted is for the old one; or this machine's clock is wrong, and what was used counts
+            # in the server's period.
             if self._time() >= self._period.start:
                 return
             self._period = server
@@ -165,6 +167,7 @@ class LeasedBudget(Leased):
 
     def _fall_back(self, now: float) -> None:
         if not self._known:
-            # What was spent before is not known: a part of the room, and of what time adds from now on.
+            # What was spent before is not known: a part of the room, and of what time adds from now
+            # on.
             self._tokens = math.floor(max(1.0, self.limit.count * ROOM) / self._workers)
             self._alone_since = now + self._offset

@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from asgi_sentry._sampling.redis.exchange import Answer
 
 PRECISION = 128
-"""Parts of a period within which uses are counted as one: a token may be free again that part of it late."""
+"""Parts of a period within which uses are counted as one.
+
+A token may be free again that part of it late.
+"""
 
 
 class LeasedWindow(Leased):
     """A shared `TokenBucket`.
 
-    The law: in any window of a period, all processes together take at most `count`. It holds while Redis lives, hangs,
-    dies, or comes back with nothing, and if its clock is set. It needs that processes see the same of it: one that
-    alone can't reach a Redis that the others do goes on with what it held, which after `LEASE_SECONDS` and a period
-    the others may use as well.
+    The law: in any window of a period, all processes together take at most `count`. It holds while
+    Redis lives, hangs, dies, or comes back with nothing, and if its clock is set. It needs that
+    processes see the same of it: one that alone can't reach a Redis that the others do goes on with
+    what it held, which after `LEASE_SECONDS` and a period the others may use as well.
     """
 
     __slots__ = (
@@ -51,9 +54,12 @@ class LeasedWindow(Leased):
 
     def _drop(self) -> None:
         self._free = 0  # tokens that may be used now
-        self._busy: deque[list[float]] = deque()  # those that were used: the last use, how many, the first use
-        self._returned: list[tuple[float, int]] = []  # on their way back: when they are free again, and how many
-        self._cooling: list[tuple[float, int]] = []  # what the lender said last of tokens that nobody holds, likewise
+        # Those that were used: the last use, how many, the first use.
+        self._busy: deque[list[float]] = deque()
+        # On their way back: when they are free again, and how many.
+        self._returned: list[tuple[float, int]] = []
+        # What the lender said last of tokens that nobody holds, likewise.
+        self._cooling: list[tuple[float, int]] = []
         self._lacking = 0  # processes that have less than an equal part, and want it
         self._ends = NEVER  # of the lease
         self._heard_clock = ""  # the window's time in the last answer,
@@ -122,7 +128,8 @@ class LeasedWindow(Leased):
         """Put on their way back the tokens that others need more."""
         give = 0
         if self._lacking:
-            # An equal part for each that wants one; where they are fewer than processes, they go round.
+            # An equal part for each that wants one; where they are fewer than processes, they go
+            # round.
             give = held - fair if fair else held - self._free
         if now - self._least_at >= HEARTBEAT:
             if self._hungry and not self._refused:
@@ -181,5 +188,8 @@ class LeasedWindow(Leased):
 
 
 def _times(tokens: list[tuple[float, int]], now: float) -> str:
-    """Those that are not free yet, as the script reads them: seconds until they are, and how many."""
+    """Those that are not free yet, as the script reads them.
+
+    Seconds until they are, and how many.
+    """
     return ",".join(f"{at - now:.6f}:{n}" for at, n in tokens if at > now)

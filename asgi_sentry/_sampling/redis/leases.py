@@ -1,17 +1,19 @@
-"""What one process holds of a shared limit: tokens that it leased, and what it does when the lender is gone.
+"""What one process holds of a shared limit.
 
-These are plain objects: `ask` makes the question for one call of a script, `answer` takes what it returned, `lost` says
-that it failed. Who calls it, and when, is `shared.py`; the kinds are in `leased_window.py` and `leased_budget.py`. A
-request's `take` never waits for any of it.
+Tokens that it leased, and what it does when the lender is gone. These are plain objects: `ask`
+makes the question for one call of a script, `answer` takes what it returned, `lost` says that it
+failed. Who calls it, and when, is `shared.py`; the kinds are in `leased_window.py` and
+`leased_budget.py`. A request's `take` never waits for any of it.
 
-**A standing reserve.** A process holds tokens before it needs them, so that a burst after a quiet time finds some; and
-it asks for more when few are left, before a request finds none. Where another process is hungry, that is, finds nothing
-and gets nothing, the idle give back what they hold.
+**A standing reserve.** A process holds tokens before it needs them, so that a burst after a quiet
+time finds some; and it asks for more when few are left, before a request finds none. Where another
+process is hungry, that is, finds nothing and gets nothing, the idle give back what they hold.
 
-**When the lender is gone**, windows and budgets have one rule: a process goes on with what it holds, and of what time
-adds with its equal part. (To a window time adds nothing but that its own tokens may be used again.) What is held is a
-partition of the limit, so all of them together never exceed it. A process that never reached the lender has its equal
-part of the whole, by the number of `workers` it was told.
+**When the lender is gone**, windows and budgets have one rule: a process goes on with what it
+holds, and of what time adds with its equal part. (To a window time adds nothing but that its own
+tokens may be used again.) What is held is a partition of the limit, so all of them together never
+exceed it. A process that never reached the lender has its equal part of the whole, by the number of
+`workers` it was told.
 """
 
 from __future__ import annotations
@@ -109,7 +111,10 @@ class Leased(Locked):
         return self._workers
 
     def due(self, now: float) -> bool:
-        """Whether it is time for a call: by the heartbeat, or since a request found nothing or little."""
+        """Whether it is time for a call.
+
+        By the heartbeat, or since a request found nothing or little.
+        """
         with self._lock:
             return self._due(now)
 
@@ -151,12 +156,18 @@ class Leased(Locked):
                 self._fall_back(self._clock())
 
     def forget(self) -> None:
-        """In a forked child: what the parent holds is the parent's, and so is what it has to tell."""
+        """In a forked child.
+
+        What the parent holds is the parent's, and so is what it has to tell.
+        """
         self._begin()
         self._drop()
 
     def forked(self) -> None:
-        """In a parent after a fork: it serves nothing, as a rule, and needs no reserve until it is asked."""
+        """In a parent after a fork.
+
+        It serves nothing, as a rule, and needs no reserve until it is asked.
+        """
         self._spare = False
 
     def close(self) -> None:

@@ -1,23 +1,28 @@
-"""The scripts by which processes share limits on Redis: each call is atomic, and its only clock is the server's.
+"""The scripts by which processes share limits on Redis.
 
-A limit is a fixed number of *tokens*, and at any moment each token is in one place: held by a process, cooling down,
-or free. So the leases of living processes are a partition of the limit, whoever asks, fails or dies.
+Each call is atomic, and its only clock is the server's. A limit is a fixed number of *tokens*, and
+at any moment each token is in one place: held by a process, cooling down, or free. So the leases of
+living processes are a partition of the limit, whoever asks, fails or dies.
 
-A *window* (for `at_most`): a token may be used once in a period, and goes on being held by who holds it. One that is
-given back, or whose holder was not heard of for `LEASE_SECONDS`, cools down until its last possible use is a period
-away. A *budget*: a token is used once and for all. What was granted counts as spent until it is given back. A
-*reservoir* (for `at_least`) adds up what all kept; a *target* (of an adaptive rate) adds up the traffic of all.
+A *window* (for `at_most`): a token may be used once in a period, and goes on being held by who
+holds it. One that is given back, or whose holder was not heard of for `LEASE_SECONDS`, cools down
+until its last possible use is a period away. A *budget*: a token is used once and for all. What was
+granted counts as spent until it is given back. A *reservoir* (for `at_least`) adds up what all
+kept; a *target* (of an adaptive rate) adds up the traffic of all.
 
-A process says what it holds, and is believed: nobody else can use it. Each call has a number, so that one that was
-late on its way changes nothing. So a call whose answer was lost does no harm, and is simply made again.
+A process says what it holds, and is believed: nobody else can use it. Each call has a number, so
+that one that was late on its way changes nothing. So a call whose answer was lost does no harm, and
+is simply made again.
 
-Every limit is one hash, with a *generation*: the moment it was made. A Redis that lost its data makes a new one. Who
-knows another generation tells what it holds and what Redis said last, and until `GRACE` seconds have gone by nothing is
-granted, so that everyone had the time to tell. It is the same after a Redis that hung. So a loss of data forgets
-nothing that a living process remembers, and the partition stays one.
+Every limit is one hash, with a *generation*: the moment it was made. A Redis that lost its data
+makes a new one. Who knows another generation tells what it holds and what Redis said last, and
+until `GRACE` seconds have gone by nothing is granted, so that everyone had the time to tell. It is
+the same after a Redis that hung. So a loss of data forgets nothing that a living process remembers,
+and the partition stays one.
 
-The server's clock may be set, or be another server's after a failover. A window has a clock of its own, the server's
-plus an offset: each process says how much time went by for itself, and where the two differ the offset changes.
+The server's clock may be set, or be another server's after a failover. A window has a clock of its
+own, the server's plus an offset: each process says how much time went by for itself, and where the
+two differ the offset changes.
 """
 
 from __future__ import annotations
@@ -32,7 +37,10 @@ GRACE = 2.0
 LEASE_SECONDS = 15.0
 """After which the tokens of a worker that was not heard of may be used by others."""
 GAP = 3.0
-"""Seconds without a call, by which Redis knows that it was away: each process calls once a second."""
+"""Seconds without a call, by which Redis knows that it was away.
+
+Each process calls once a second.
+"""
 HUNGER = 3.0
 """Seconds for which a worker that found nothing counts as hungry."""
 HOLD = 3_600.0

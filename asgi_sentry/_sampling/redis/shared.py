@@ -1,9 +1,10 @@
 """`SharedLimits`: limits, targets and budgets of several processes as one, by way of Redis.
 
-One daemon thread per process calls the scripts of `script.py` when a gate runs low, and once a second otherwise. A
-request only ever takes what its process holds; it never waits for Redis, for the thread or for a socket. When Redis is
-slow or gone, this is said once, each gate goes on by itself (see `leases.py`), and the thread tries again every second;
-when Redis is back, that is said as well.
+One daemon thread per process calls the scripts of `script.py` when a gate runs low, and once a
+second otherwise. A request only ever takes what its process holds; it never waits for Redis, for
+the thread or for a socket. When Redis is slow or gone, this is said once, each gate goes on by
+itself (see `leases.py`), and the thread tries again every second; when Redis is back, that is said
+as well.
 
 Needs redis-py, the extra `redis`, which is imported when an object is made and not before.
 """
@@ -58,14 +59,19 @@ class SharedLimits:
     """The limits of all processes that were given the same `url` and `namespace`.
 
     Args:
-        url: of Redis: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://` (see the README).
-        namespace: what the processes have in common that share, such as a service and its environment.
-        workers: how many processes there are at least, by which a process divides what it can't share.
+        url: of Redis: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://`
+            (see the README).
+        namespace: what the processes have in common that share, such as a service and its
+            environment.
+        workers: how many processes there are at least, by which a process divides what it can't
+            share.
 
-    `close` gives back what is held; a process that is killed takes it with it, for a while (see `leases.py`).
+    `close` gives back what is held; a process that is killed takes it with it, for a while (see
+    `leases.py`).
 
     Raises:
-        ValueError: The URL is not one of Redis. It is not in the message, since it may hold a password.
+        ValueError: The URL is not one of Redis. It is not in the message, since it may hold a
+            password.
         RuntimeError: redis-py is not installed.
     """
 
@@ -84,13 +90,15 @@ class SharedLimits:
         self._clock = clock
         self._wall = wall
         self._namespace = namespace
-        # One hash tag, so that a cluster keeps the keys of a call together; a brace would end it early.
+        # One hash tag, so that a cluster keeps the keys of a call together; a brace would end it
+        # early.
         self._prefix = f"{{asgi-sentry:{namespace.replace('}', ')')}}}"
         self._askers: list[_Asker] = []
         self._budgets: dict[str, LeasedBudget] = {}
         self._down = False
         self._known = False  # whether Redis ever answered this process
-        self._said: set[str] = set()  # names of limits of which was said that another process has another
+        # Names of limits of which was said that another process has another.
+        self._said: set[str] = set()
         self._thread: threading.Thread | None = None
         self._begin()
         _live.add(self)
@@ -146,7 +154,10 @@ class SharedLimits:
                 self._thread.start()
 
     def close(self) -> None:
-        """Stop the thread and give back what is held. Takes no longer than `TIMEOUT`, a few times."""
+        """Stop the thread and give back what is held.
+
+        Takes no longer than `TIMEOUT`, a few times.
+        """
         self._stop.set()
         if self._pause():
             self._quietly(self._connection.close)

@@ -1,8 +1,9 @@
 """The bytes of an attachment as a text that rules can read, and back into bytes of the same kind.
 
-What can't be read is no text of which it could be told that nothing secret is in it: None, and whoever asks does not
-send it. Costs: unpacking stops at 4 MB (`zlib.decompressobj` with a bound on its output), decoding and encoding by the
-codecs of UTF-8, UTF-16, UTF-32 and Latin-1 is linear, and so is the one count over all bytes.
+What can't be read is no text of which it could be told that nothing secret is in it: None, and
+whoever asks does not send it. Costs: unpacking stops at 4 MB (`zlib.decompressobj` with a bound on
+its output), decoding and encoding by the codecs of UTF-8, UTF-16, UTF-32 and Latin-1 is linear, and
+so is the one count over all bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a content type says, and bytes as text: by the charset that was named, or by what they look like."""
+"""What a content type says, and bytes as text.
+
+By the charset that was named, or by what they look like.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ _MARKS = (
     (b"\xfe\xff", "utf-16"),
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
-# Which of the first four bytes are not zero. JSON and nearly every other text begin with ASCII (RFC 4627, 3).
+# Which of the first four bytes are not zero. JSON and nearly every other text begin with ASCII (RFC
+# 4627, 3).
 _WIDE = {b"\0\1\0\1": "utf-16-be", b"\1\0\1\0": "utf-16-le", b"\0\0\0\1": "utf-32-be", b"\1\0\0\0": "utf-32-le"}
 
 
@@ -32,7 +36,8 @@ def is_text(raw: bytes) -> bool:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as exc:
-        # A character that is cut by the end of what was looked at is no mistake; many bad bytes are no UTF-8.
+        # A character that is cut by the end of what was looked at is no mistake; many bad bytes are
+        # no UTF-8.
         bad = sum(1 for byte in head if byte >= 0x80)
         return exc.start >= len(head) - 3 or bad * 4 < len(head)
     return True
@@ -64,7 +69,8 @@ def decoded(raw: bytes, charset: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as exc:
-        # At the very end a character may be cut; elsewhere latin-1 keeps each byte visible to the rules.
+        # At the very end a character may be cut; elsewhere latin-1 keeps each byte visible to the
+        # rules.
         return raw.decode("utf-8", "replace") if exc.start >= len(raw) - 3 else raw.decode("latin-1")
 
 
@@ -78,7 +84,8 @@ _PARAMETER = re.compile(
 def read_content_type(header: str | None) -> tuple[str, str, str | None]:
     """The media type, the charset and the boundary of a Content-Type header.
 
-    Its first 2048 characters are looked at, for 16 parameters at most. The one of the standard library is quadratic.
+    Its first 2048 characters are looked at, for 16 parameters at most. The one of the standard
+    library is quadratic.
     """
     if not header:
         return "", "utf-8", None

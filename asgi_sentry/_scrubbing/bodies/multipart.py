@@ -1,4 +1,7 @@
-"""Multipart bodies (RFC 7578), as far as a scrubber needs them: fields by name; of files name, type and size."""
+"""Multipart bodies (RFC 7578), as far as a scrubber needs them: fields by name.
+
+Of files name, type and size.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ def parse_multipart(
         return None
     chunks = raw.split(mark, _MAX_PARTS)
     closed = chunks[-1].startswith(b"--")
-    rest = part_end - len(raw) if part_end is not None else None  # of the last part, behind what is here
+    # Of the last part, behind what is here.
+    rest = part_end - len(raw) if part_end is not None else None
     parts = []
     for number, chunk in enumerate(chunks[1:-1] if closed else chunks[1:], start=1):
         cut = truncated and not closed and number == len(chunks) - 1
@@ -50,7 +54,10 @@ def parse_multipart(
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """The boundary of a multipart body, as it stands in the Content-Type header; None for another kind of body."""
+    """The boundary of a multipart body, as it stands in the Content-Type header.
+
+    None for another kind of body.
+    """
     if not content_type[:_SHORT].lower().startswith("multipart/"):
         return None
     found = _BOUNDARY.search(content_type[:_MAX_HEADERS])
@@ -91,7 +98,8 @@ def _part(chunk: bytes, charset: str, *, cut: bool, rest: int | None) -> tuple[s
         if not cut:
             described["size"] = len(content) if gap else 0
         elif rest is not None and gap:
-            described["size"] = max(0, len(content) + rest - (len(gap) == 4))  # less the CR before the mark
+            # Less the CR before the mark.
+            described["size"] = max(0, len(content) + rest - (len(gap) == 4))
         return name, described
     return name, _text(content, charset)
 

@@ -1,7 +1,8 @@
 """Request bodies, parsed into values that a scrubber understands.
 
-What a body is told by its content type, and by its first bytes where that is missing or wrong. A body that was cut off,
-or is broken, is read as far as it goes. Nothing here raises for any input, and what is unpacked is bounded.
+What a body is told by its content type, and by its first bytes where that is missing or wrong. A
+body that was cut off, or is broken, is read as far as it goes. Nothing here raises for any input,
+and what is unpacked is bounded.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _BINARY_TYPES = (
     "application/vnd.google.protobuf",
 )
 _MSGPACK_TYPES = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
-_MSGPACK_CONTAINERS = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))  # first bytes, none of which begins UTF-8
+# First bytes, none of which begins UTF-8.
+_MSGPACK_CONTAINERS = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class Body:
     """A parsed body.
 
     Attributes:
-        value: JSON-like, ready to be scrubbed. Forms are lists of pairs if a name comes twice, else dicts.
+        value: JSON-like, ready to be scrubbed. Forms are lists of pairs if a name comes twice, else
+            dicts.
         kind: json, ndjson, form, multipart, text, xml, msgpack, binary or empty.
         truncated: whether there was more than is shown.
     """
@@ -73,7 +76,8 @@ def parse_body(
     Args:
         raw: its first bytes.
         content_type: the header, whether right, wrong or missing.
-        encoding: the Content-Encoding header: gzip, deflate, br (with brotli installed), or several.
+        encoding: the Content-Encoding header: gzip, deflate, br (with brotli installed), or
+            several.
         truncated: whether `raw` is not all of it.
         length: of all of it, in bytes, as it was sent; None: not known.
         part_end: of a multipart body, where the part ends that is cut; None: not known.
@@ -94,7 +98,8 @@ def parse_body(
         parsed = _parse(
             content, media, charset, boundary, truncated=truncated or cut, part_end=part_end if content is raw else None
         )
-    except Exception:  # RecursionError among them; what can't be read is described, and nothing in it is known
+    except Exception:
+        # RecursionError among them; what can't be read is described, and nothing in it is known.
         return _binary(length, media, truncated=True)
     if parsed.kind == "binary" and content is raw:
         return _binary(length, parsed.value["type"], truncated=truncated)
@@ -139,7 +144,7 @@ def _parse_text(text: str, media: str, charset: str, *, truncated: bool) -> Body
     return Body(value=text, kind="text", truncated=truncated)
 
 
-# --- JSON ---------------------------------------------------------------------------------------------------------
+# --- JSON -----------------------------------------------------------------------------------------
 
 
 def _json(text: str, *, truncated: bool) -> Body | None:
@@ -160,7 +165,8 @@ def _json(text: str, *, truncated: bool) -> Body | None:
 
 
 def _json_lines(text: str, *, truncated: bool) -> Body | None:
-    lines = [line for line in (line.strip("\x1e") for line in text.splitlines()) if line.strip()]  # RFC 7464 has marks
+    # RFC 7464 has marks.
+    lines = [line for line in (line.strip("\x1e") for line in text.splitlines()) if line.strip()]
     if len(lines) < 2:
         return None
     values: list[Any] = []
@@ -182,9 +188,13 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*("?)|[{}\[\],]', re.DOTALL)
 
 
 def _completed(text: str) -> Any:
-    """The value of JSON that was cut off: open strings and containers are closed; None if that does not help."""
+    """The value of JSON that was cut off: open strings and containers are closed.
+
+    None if that does not help.
+    """
     closers: list[str] = []
-    safe, safe_closers = 0, ""  # up to here, what is open can be closed; the closers are told when they change
+    # Up to here, what is open can be closed; the closers are told when they change.
+    safe, safe_closers = 0, ""
     in_string = False
     changed = True
     for token in _JSON_TOKEN.finditer(text):
@@ -206,7 +216,8 @@ def _completed(text: str) -> Any:
         if changed:
             safe_closers, changed = "".join(reversed(closers)), False
     tail = "".join(reversed(closers))
-    # First with what stands at the cut, a string say; then without, from the last place where one could stop.
+    # First with what stands at the cut, a string say; then without, from the last place where one
+    # could stop.
     ending = _CUT_ESCAPE.sub("", text[-_LONGEST_CUT:]) + '"' if in_string else text[-_LONGEST_CUT:]
     for attempt in (text[:-_LONGEST_CUT] + ending + tail, text[:safe] + safe_closers):
         try:
@@ -220,7 +231,7 @@ _LONGEST_CUT = 256  # characters at the end in which an escape may be cut
 _CUT_ESCAPE = re.compile(r"(?:(?<!\\)(?:\\\\){0,99})?\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 
 
-# --- forms --------------------------------------------------------------------------------------------------------
+# --- forms ----------------------------------------------------------------------------------------
 
 
 def _form(text: str, charset: str) -> Any:
@@ -251,7 +262,7 @@ def _looks_like_form(text: str) -> bool:
     return "=" in head and 0 < len(name) <= 64 and not any(char.isspace() or char in "<>{}\"'" for char in head)
 
 
-# --- other formats ------------------------------------------------------------------------------------------------
+# --- other formats --------------------------------------------------------------------------------
 
 
 def _msgpack(raw: bytes, media: str, *, truncated: bool) -> Body:
@@ -272,4 +283,4 @@ def _looks_multipart(raw: bytes) -> bool:
     return raw.startswith(b"--") and b"content-disposition:" in raw[:SNIFFED].lower()
 
 
-# --- compression --------------------------------------------------------------------------------------------------
+# --- compression ----------------------------------------------------------------------------------

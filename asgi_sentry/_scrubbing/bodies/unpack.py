@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from importlib import import_module
 
-_MAX_UNPACKED = 1 << 16  # bytes of a compressed body that are looked at, whatever they were packed into
+# Bytes of a compressed body that are looked at, whatever they were packed into.
+_MAX_UNPACKED = 1 << 16
 
 GZIP = b"\x1f\x8b"
 
@@ -29,7 +30,8 @@ def unpack(raw: bytes, encoding: str | None) -> tuple[bytes, bool] | None:
 
 def _unpack_one(raw: bytes, encoding: str) -> tuple[bytes, bool] | None:
     if encoding in {"gzip", "x-gzip", "deflate"}:
-        # +32 tells zlib from gzip by the header; raw deflate is what some clients send as "deflate".
+        # +32 tells zlib from gzip by the header; raw deflate is what some clients send as
+        # "deflate".
         for bits in (zlib.MAX_WBITS + 32, -zlib.MAX_WBITS):
             unpacked = _inflated(raw, bits)
             if unpacked is not None:

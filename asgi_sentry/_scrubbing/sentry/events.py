@@ -1,4 +1,7 @@
-"""Objects with known fields, scrubbed in place: events, transactions, check-ins, sessions and profiles."""
+"""Objects with known fields, scrubbed in place.
+
+Events, transactions, check-ins, sessions and profiles.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     Sections = Mapping[tuple[str, ...], Any]
 
 
-_AS_IT_IS, _QUICK, _EXACT = range(3)  # how fields are copied; each way takes more than the one before
+# How fields are copied; each way takes more than the one before.
+_AS_IT_IS, _QUICK, _EXACT = range(3)
 _REQUEST = ("request",)
 _UNCHANGING = frozenset({str, *SCALARS})  # needs no copy
 _LONGEST = 65_536  # characters of a text in variables and other data: Sentry shows far fewer
@@ -78,7 +82,8 @@ def scrub_fields(
         fields = dict(payload)
         for field in payload:
             if schema.get(field) != ID:
-                fields[field] = {} if field == "contexts" else FILTERED  # in which the SDK looks for the trace
+                # In which the SDK looks for the trace.
+                fields[field] = {} if field == "contexts" else FILTERED
                 notes.add(None, field, "@error")
     if fields.keys() != payload.keys():
         payload.clear()
@@ -104,7 +109,8 @@ def _scrubbed(
         _hold(walk, fields, path, other, taint, held)
     section = fields.get("request")
     if isinstance(section, dict) and ((taint is not None and taint.unknown) or _is_long(section.get("data"))):
-        # What is shown of the request itself was looked at: all that is secret in it is known, and it may be long.
+        # What is shown of the request itself was looked at: all that is secret in it is known, and
+        # it may be long.
         known = None if taint is None else taint.known
         part, notes = _part(ruleset, section, known, _REQUEST, REQUEST, exact=copied == _EXACT)
         walk.notes.extend(notes)
@@ -170,7 +176,10 @@ def _hold(
 def scrub_part(
     ruleset: Ruleset, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction] | None
 ) -> Any:
-    """A part of an event, read as what it is by its path: URL, query string, cookies, headers or data."""
+    """A part of an event, read as what it is by its path.
+
+    URL, query string, cookies, headers or data.
+    """
     action = REQUEST_FIELDS.get(path[-1], DATA) if path[0] == "request" else DATA
     try:
         try:

@@ -1,8 +1,8 @@
 """Which fields events, transactions, check-ins, sessions and profiles have, and how each is read.
 
-Source: https://develop.sentry.dev/sdk/data-model/event-payloads/. A fingerprint is the team's own text, often an
-exception's, so it is data: what it is replaced with groups events as well. So is a transaction's name, which may be a
-URL's path.
+Source: https://develop.sentry.dev/sdk/data-model/event-payloads/. A fingerprint is the team's own
+text, often an exception's, so it is data: what it is replaced with groups events as well. So is a
+transaction's name, which may be a URL's path.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.sentry.schema import Action
     from asgi_sentry._scrubbing.tree.walk import Walk
 
-# Where a transaction's name comes from, if the app named it: https://develop.sentry.dev/sdk/telemetry/traces/#transaction-annotations
+# Where a transaction's name comes from, if the app named it:
+# https://develop.sentry.dev/sdk/telemetry/traces/#transaction-annotations
 NAMED_BY_THE_APP = frozenset({"route", "component", "view", "task"})
 
 

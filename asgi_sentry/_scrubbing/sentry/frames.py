@@ -1,4 +1,7 @@
-"""Stack traces: what a frame shows of the program is protocol, what it shows of variables is data."""
+"""Stack traces.
+
+What a frame shows of the program is protocol, what it shows of variables is data.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,11 @@ def _source(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
 
 
 def frame(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
-    """One frame. What it shows of the program is the same each time, and is compared with what was seen last time."""
+    """One frame.
+
+    What it shows of the program is the same each time, and is compared with what was seen last
+    time.
+    """
     if value.__class__ is not dict:
         walk.add(value, holder, key, place)
         return

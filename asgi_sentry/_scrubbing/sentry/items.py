@@ -28,7 +28,10 @@ def scrub_item(
     found: list[Redaction] | None,
     secrets: list[str] | None = None,
 ) -> Any:
-    """The payload of an envelope item without secrets; None for bytes that can't be read, which must not be sent."""
+    """The payload of an envelope item without secrets.
+
+    None for bytes that can't be read, which must not be sent.
+    """
     if kind == "client_report":
         return payload
     if kind in _BATCHED and isinstance(payload, dict) and isinstance(payload.get("items"), list):
@@ -47,7 +50,10 @@ def scrub_item(
 
 
 def _scrub_bytes(ruleset: Ruleset, raw: bytes, taint: Taint | None, found: list[Redaction] | None) -> bytes | None:
-    """What is left of an attachment, in its own charset, packed as it was; None if it can't be read."""
+    """What is left of an attachment, in its own charset, packed as it was.
+
+    None if it can't be read.
+    """
     read = read_attachment(raw)
     if read is None:
         return None

@@ -39,7 +39,10 @@ class Parameter(NamedTuple):
 
 
 def secret_parameters(template: str, ruleset: Ruleset) -> list[Parameter]:
-    """Which parameters of a log message are secret, by what stands in front of them, or by their own name."""
+    """Which parameters of a log message are secret.
+
+    What stands in front of one tells, or its own name.
+    """
     found: list[Parameter] = []
     count = 0
     denied = ruleset.keys.meaning

@@ -20,7 +20,10 @@ URLS = frozenset({"referer", "location", "origin"})  # headers
 
 
 def _scrubbed_by(scrub: Callable[[str, Ruleset], tuple[str, bool]]) -> Action:
-    """An action for a text that is first scrubbed as what it is, which names its parts, and then as any text."""
+    """An action for a text whose parts have names.
+
+    These decide first; then it is scrubbed as any text.
+    """
 
     def action(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
         if value.__class__ is str:

@@ -1,8 +1,8 @@
 """How a payload is read field by field: which are protocol, which are text, which are data.
 
-Protocol fields (types, levels, ids, release, environment, platform, server, module, function and file names, source
-lines) are never touched by taint: a client must not be able to blank out an event by sending a clever cookie. Value
-rules still apply to those that hold text.
+Protocol fields (types, levels, ids, release, environment, platform, server, module, function and
+file names, source lines) are never touched by taint: a client must not be able to blank out an
+event by sending a clever cookie. Value rules still apply to those that hold text.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from asgi_sentry._scrubbing.tree.walk import Walk
 
-    # A field's way: one of the constants, or a function of the walk, the value, its holder and key, and their place.
+    # A field's way: one of the constants, or a function of the walk, the value, its holder and key,
+    # and their place.
     Action = int | Callable[[Walk, Any, Any, Any, Any], None]
     Schema = Mapping[str, Action]
 
-# Keys decide; taint and rules; the same, but no word of a client's touches what the app says; rules; nothing.
+# Keys decide; taint and rules; the same, but no word of a client's touches what the app says;
+# rules; nothing.
 DATA, TEXT, WORDS, FIXED, ID = range(5)
 _LONGEST_ID = 64
 _DEEPEST = 16

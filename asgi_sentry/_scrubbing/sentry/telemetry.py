@@ -1,4 +1,7 @@
-"""Logs, metrics and streamed spans: entries in batches, each with attributes that have values and types."""
+"""Logs, metrics and streamed spans.
+
+Entries in batches, each with attributes that have values and types.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ ENTRY: dict[str, Action] = {
     "body": TEXT,
     "name": TEXT,
 }
-# Attributes that the SDK writes of itself and of the program: https://develop.sentry.dev/sdk/telemetry/attributes/
+# Attributes that the SDK writes of itself and of the program:
+# https://develop.sentry.dev/sdk/telemetry/attributes/
 _FIXED_ATTRIBUTES = re.compile(
     r"sentry\.(?:release|environment|sdk\.|origin|op\Z|trace\.|severity_|dsc\.|profiler_id|segment\.id|span\.source|category|platform)"
     r"|server\.address|code\.|thread\.|process\.(?:pid|runtime|executable)|os\.|telemetry\.|logger\.name|url\.template\Z|http\.route\Z|http\.request\.method|http\.response\.status"
@@ -51,7 +55,10 @@ def _scrub_parameters(walk: Walk, attributes: dict[str, Any], place: Any) -> Non
 
 
 def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Callable[[], None]:
-    """Put attributes on a walk; the result writes the finished values back, each with its true type."""
+    """Put attributes on a walk.
+
+    The result writes the finished values back, each with its true type.
+    """
     values: dict[Any, Any] = {}
     _scrub_parameters(walk, attributes, place)
     for key, held in attributes.items():
@@ -133,7 +140,9 @@ def scrub_batch(
     found: list[Redaction] | None,
     secrets: list[str] | None = None,
 ) -> dict[str, Any]:
-    """A batch without secrets. Entries of one taint are scrubbed together, which is what makes a batch cheap.
+    """A batch without secrets.
+
+    Entries of one taint are scrubbed together, which is what makes a batch cheap.
 
     Args:
         ruleset: what decides.

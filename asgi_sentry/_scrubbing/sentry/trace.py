@@ -1,7 +1,8 @@
-"""The dynamic sampling context in an envelope's header: what came in by `baggage`, and so may be anything.
+"""The dynamic sampling context in an envelope's header.
 
-Source: https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/. Each field is checked by its type and
-range; one that is not what it has to be is left out.
+What came in by `baggage`, and so may be anything. Source:
+https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/. Each field is checked by
+its type and range; one that is not what it has to be is left out.
 """
 
 from __future__ import annotations

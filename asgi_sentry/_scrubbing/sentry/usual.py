@@ -1,10 +1,11 @@
 """A transaction as most are, scrubbed without a walk.
 
-Most of what is sent for a request holds nothing to redact but what stands under denied keys: its `Authorization`, its
-cookies, its client's address. That is told here in one pass over the event, one look of the rules at all its texts
-together, and one question to the taint. Nothing is changed until all is told. Whatever is less usual (a text in which
-something is found, a key that nobody has met, a name beside a value) goes the way of the walk, which comes to the same:
-a property test holds both equal.
+Most of what is sent for a request holds nothing to redact but what stands under denied keys: its
+`Authorization`, its cookies, its client's address. That is told here in one pass over the event,
+one look of the rules at all its texts together, and one question to the taint. Nothing is changed
+until all is told. Whatever is less usual (a text in which something is found, a key that nobody has
+met, a name beside a value) goes the way of the walk, which comes to the same: a property test holds
+both equal.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class _Look:
     """One look at an event, which is not changed by it.
 
     Attributes:
-        edits: what is to be changed: the container, the key, what is left there, the container's place, the rule.
+        edits: what is to be changed: the container, the key, what is left there, the container's
+            place, the rule.
     """
 
     __slots__ = (
@@ -97,7 +99,7 @@ class _Look:
         self._whole: list[str] = []  # and because of their look and place
         self.edits: list[tuple[Any, Any, str, Place | None, str]] = []
 
-    # --- field by field ------------------------------------------------------------------------------------------
+    # --- field by field ---------------------------------------------------------------------------
 
     def event(self, event: dict[str, Any]) -> None:
         """All fields of a transaction."""
@@ -257,7 +259,7 @@ class _Look:
         self._firm += self._texts[before:]
         del self._texts[before:]
 
-    # --- data ----------------------------------------------------------------------------------------------------
+    # --- data -------------------------------------------------------------------------------------
 
     def _data(self, value: Any, place: Place) -> None:
         """A value with all that is in it."""
@@ -376,7 +378,7 @@ class _Look:
         self.edits.append((holder, key, left, place, rule))
         return True
 
-    # --- all of it -----------------------------------------------------------------------------------------------
+    # --- all of it --------------------------------------------------------------------------------
 
     def credentials(self, taint: Taint | None) -> list[str]:
         """The credentials that are redacted.

@@ -1,4 +1,7 @@
-"""Request taint: the secrets that one request came with, known by value wherever they turn up again."""
+"""Request taint: the secrets that one request came with.
+
+They are known by value wherever they turn up again.
+"""
 
 from asgi_sentry._scrubbing.taint.sources import basic_users, collect_taint
 from asgi_sentry._scrubbing.taint.taint import REQUEST, Taint

@@ -1,7 +1,7 @@
 """Where values stand in a text, in whatever form they are written.
 
-A text is brought to normal form (`normal.py`), the values are looked for there, and in what base64 in it decodes to.
-Each step is linear in the text, however many values there are.
+A text is brought to normal form (`normal.py`), the values are looked for there, and in what base64
+in it decodes to. Each step is linear in the text, however many values there are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _SHORTEST = 4  # characters of a value in normal form
 _GRAM = 6
 _FEW = 8  # values that are searched for one by one
 _SAMPLED = 48  # places of a value that are tried for one by which no other is known
-_CUT = 8  # so many characters of a long value are still it, at the end of a text that was cut off there
+# So many characters of a long value are still it, at the end of a text that was cut off there.
+_CUT = 8
 _MOST_CUTS, _LONGEST_CUT = 16, 1024
 _SHORT = 8  # a value of fewer characters is found as a whole word only
 
@@ -46,8 +47,8 @@ class Finder:
     """Finds values.
 
     Args:
-        raw: the values as they came in, each with how sure it is that it is a secret, and whether it stands in the
-            request's own path.
+        raw: the values as they came in, each with how sure it is that it is a secret, and whether
+            it stands in the request's own path.
         gate: of the values.
     """
 
@@ -61,7 +62,8 @@ class Finder:
                 compared = normal(form).compared.strip()
                 if len(compared) >= _SHORTEST and compared not in found:
                     found[compared] = _Value(compared, sure, is_in_path)
-        # Longest first, so that a value within another does not leave the rest of the other standing.
+        # Longest first, so that a value within another does not leave the rest of the other
+        # standing.
         ordered = sorted(found.values(), key=lambda value: (-len(value.text), value.text))
         self._few = tuple(ordered) if len(ordered) <= _FEW else tuple(v for v in ordered if len(v.text) < _GRAM)
         # Of a value with what looks like an escape in it, an escape's end may be its neighbour.

@@ -1,7 +1,8 @@
-"""Which of many texts may hold one of many values: one look at the texts, however many values there are.
+"""Which of many texts may hold one of many values.
 
-Every escape leaves plain letters and digits alone, so the longest run of them in a value, its *core*, stands in each of
-its forms but for base64, of which there are three, by how the value lies in it. A few cores are searched for one by
+One look at the texts, however many values there are. Every escape leaves plain letters and digits
+alone, so the longest run of them in a value, its *core*, stands in each of its forms but for
+base64, of which there are three, by how the value lies in it. A few cores are searched for one by
 one, which is fastest; many together by the letters they begin with.
 """
 
@@ -19,7 +20,8 @@ _RUN = re.compile(r"[A-Za-z0-9]+")
 _SHORTEST, _LENGTH = 4, 8  # characters of a core
 _FEW = 48  # cores that are searched for one by one
 _URLSAFE = str.maketrans("+/", "-_")
-# What stands in front of a value in base64, by its length modulo three, and how many characters hold bits of it.
+# What stands in front of a value in base64, by its length modulo three, and how many characters
+# hold bits of it.
 _ALIGNMENTS = ((b"", 0), (b"\0", 2), (b"\0\0", 3))
 
 
@@ -70,7 +72,8 @@ class Gate:
     def __init__(self, values: Iterable[str]) -> None:
         cores: set[str] = set()
         encoded: set[str] = set()
-        self._awkward = False  # whether a value has no core, so that each text with an escape may hold it
+        # Whether a value has no core, so that each text with an escape may hold it.
+        self._awkward = False
         for value in values:
             run = _longest_run(value)
             if len(run) >= _SHORTEST:
@@ -115,9 +118,9 @@ def _longest_run(text: str) -> str:
 
 
 def _of_base64(value: str) -> Iterable[str]:
-    """Two pieces of the base64 of a value, or of the run in it that no escape within changes, for each way it can lie.
+    """Two pieces of the base64 of a value, for each way it can lie.
 
-    A line may end within one of the two.
+    Of the value it is the run that no escape within changes. A line may end within one of the two.
     """
     raw = value.encode("utf-8", "surrogatepass")
     pieces: list[str] = []

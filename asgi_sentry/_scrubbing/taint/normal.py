@@ -1,12 +1,13 @@
 """The normal form of a text: what is left when no escape can be undone any more.
 
-A value that is escaped any number of times, by any mixture of JSON, `repr`, percent-encoding and HTML, has the same
-normal form as the value itself, and the texts around it have theirs. So encodings need not be listed: a value is looked
-for in normal form, and each character of the normal form knows where in the text it came from.
+A value that is escaped any number of times, by any mixture of JSON, `repr`, percent-encoding and
+HTML, has the same normal form as the value itself, and the texts around it have theirs. So
+encodings need not be listed: a value is looked for in normal form, and each character of the normal
+form knows where in the text it came from.
 
-Characters beyond latin-1 count as the bytes of their UTF-8, which is how percent-encoding has them. Runs of
-backslashes are one escape, since each level of JSON or `repr` doubles them. A plus counts as a space, which is how
-forms write one.
+Characters beyond latin-1 count as the bytes of their UTF-8, which is how percent-encoding has them.
+Runs of backslashes are one escape, since each level of JSON or `repr` doubles them. A plus counts
+as a space, which is how forms write one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Normal(NamedTuple):
 
     Attributes:
         text: without escapes; a plus is still one.
-        origin: for each character where it begins in what it was made of, and where that ends; None if it is the same.
+        origin: for each character where it begins in what it was made of, and where that ends; None
+            if it is the same.
     """
 
     text: str
@@ -76,7 +78,10 @@ def normal(text: str) -> Normal:
 
 
 def _by_bytes(text: str, origin: list[int] | None) -> Normal:
-    """With each wide character as the bytes of its UTF-8: so it stands there where it came in percent-encoding."""
+    """With each wide character as the bytes of its UTF-8.
+
+    So it stands there where it came in percent-encoding.
+    """
     pieces: list[str] = []
     places: list[int] = []
     at = 0

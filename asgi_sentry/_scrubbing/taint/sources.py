@@ -1,9 +1,9 @@
 """Where a request's secrets are: headers, cookies, query, path, body.
 
-A value is one where its own name is denied, or where it looks like a credential in a cookie. What stands in the path
-or the route of the request anyway is none, unless it looks like a credential, or is a parameter of the path whose name
-is denied: an app's own words stay. The names within a denied object speak for themselves; a list has none, so its
-members go by its name.
+A value is one where its own name is denied, or where it looks like a credential in a cookie. What
+stands in the path or the route of the request anyway is none, unless it looks like a credential, or
+is a parameter of the path whose name is denied: an app's own words stay. The names within a denied
+object speak for themselves; a list has none, so its members go by its name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _READ = _AUTHORIZATION | {_SUBPROTOCOL, "cookie"}  # whatever a name means other
 # RFC 6749: a code can be exchanged for a token, and the state ties it to a session.
 _OAUTH = frozenset({"code", "state", "nonce", "samlresponse", "relaystate"})
 _SHORTEST_OAUTH = 16
-_ARGUMENT = re.compile(r"([A-Za-z_]\w{0,100})\s{0,10}:\s{0,10}\$([A-Za-z_]\w{0,100})")  # of GraphQL: a variable
+# Of GraphQL: a variable.
+_ARGUMENT = re.compile(r"([A-Za-z_]\w{0,100})\s{0,10}:\s{0,10}\$([A-Za-z_]\w{0,100})")
 _DIGEST_SECRET = re.compile(
     r"(?:response|cnonce|nonce|opaque|signature|credential|key)=\"?([^\",\s]{6,})", re.IGNORECASE
 )
@@ -195,11 +196,15 @@ def _of_cookies(text: str, keys: Ruleset) -> Iterator[str]:
 
 
 def _of_subprotocols(text: str) -> Iterator[str]:
-    """A token that a browser's websocket carries as a subprotocol, since it can't set headers: `bearer, TOKEN`."""
+    """A token that a browser's websocket carries as a subprotocol, since it can't set headers.
+
+    `bearer, TOKEN`.
+    """
     before = ""
     for part in text.split(","):
         name = part.strip()
-        plain = name.rpartition(".")[2] if name.count(".") > 2 else name  # base64url.bearer.authorization.k8s.io.TOKEN
+        # Base64url.bearer.authorization.k8s.io.TOKEN.
+        plain = name.rpartition(".")[2] if name.count(".") > 2 else name
         if before in {"bearer", "token", "auth", "authorization", "access_token", "jwt", "apikey", "api-key"}:
             yield name
         elif strength(plain) == STRONG:
@@ -269,7 +274,8 @@ def _of_body(body: object, keys: Ruleset, depth: int = _DEEPEST_JSON) -> Iterato
         if isinstance(value, dict):
             stack += reversed(_of_members(value, how, keys))
         elif isinstance(value, (list, tuple)):
-            if how != _SECRET and len(value) == 2 and isinstance(value[0], str):  # maybe a pair of a name and a value
+            # Maybe a pair of a name and a value.
+            if how != _SECRET and len(value) == 2 and isinstance(value[0], str):
                 stack += [(value[1], _how(value[0], value[1], how, keys)), (value[0], how)]
             else:
                 stack.extend((inner, how) for inner in reversed(value))
@@ -305,8 +311,8 @@ def _how(key: Any, value: Any, otherwise: int, keys: Ruleset) -> int:
     return _SECRET if is_secret else otherwise
 
 
-# How a value stands: under a name of its own that says nothing, under one that is denied, or within what such a name
-# holds, where it has a name of its own again.
+# How a value stands: under a name of its own that says nothing, under one that is denied, or within
+# what such a name holds, where it has a name of its own again.
 _PLAIN, _SECRET, _WITHIN = range(3)
 
 

@@ -1,8 +1,8 @@
 """How sure it is that a value is a secret, by its look alone.
 
-A client chooses what it sends, and must not be able to blank out what the app reports by sending a word of the app's
-as its session. So what looks like a word, a path, a place or a number is looked for as a whole word only, and what
-looks like a credential everywhere.
+A client chooses what it sends, and must not be able to blank out what the app reports by sending a
+word of the app's as its session. So what looks like a word, a path, a place or a number is looked
+for as a whole word only, and what looks like a credential everywhere.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import re
 
 from asgi_sentry._scrubbing.look import looks_random
 
-# A word, a phrase, a number, a path, a URL, a host, a date: replaced as a whole word of free text. A value with letters
-# and digits in it, such as a password: everywhere in free text. A credential: in what the app names itself, too.
+# A word, a phrase, a number, a path, a URL, a host, a date: replaced as a whole word of free text.
+# A value with letters and digits in it, such as a password: everywhere in free text. A credential:
+# in what the app names itself, too.
 WEAK, MEDIUM, STRONG = range(3)
 
 _HEX = re.compile(r"(?=[0-9-]*[a-fA-F])(?=[a-fA-F-]*[0-9])(?:[0-9a-f-]{16,}|[0-9A-F-]{16,})\Z")
-# Words, versions and numbers with anything between them that URLs, hosts, time zones, slugs and phrases have.
+# Words, versions and numbers with anything between them that URLs, hosts, time zones, slugs and
+# phrases have.
 _SCHEME = re.compile(r"[a-z]{2,10}://")
 _JOINTS = re.compile(r"[-_./:+,;!?&=~ '\u2019]{1,3}")
-_MIXED = re.compile(r"(?:[a-z]{1,3}\d{1,3}|\d{1,4}[a-z]{0,2}|v\d{1,6})\Z", re.IGNORECASE)  # as in `gpt-4o`, `v2`, `rc1`
+# As in `gpt-4o`, `v2`, `rc1`.
+_MIXED = re.compile(r"(?:[a-z]{1,3}\d{1,3}|\d{1,4}[a-z]{0,2}|v\d{1,6})\Z", re.IGNORECASE)
 _SHORTEST_WORD = 3
 _LONGEST = 4096
 _FEWEST_LETTERS = 4  # different ones in a credential; the size of a screen has one

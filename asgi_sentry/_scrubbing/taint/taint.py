@@ -1,7 +1,7 @@
 """Values that are secret, found in texts in whatever form they are written.
 
-Texts that can't hold one are told by the gate, which is all that most requests need. In the others the values are
-looked for (`finder.py`), and what is found is replaced where it stands in the text.
+Texts that can't hold one are told by the gate, which is all that most requests need. In the others
+the values are looked for (`finder.py`), and what is found is replaced where it stands in the text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 REQUEST = "@request"  # the id for what is scrubbed because it came in with the request
-UNKNOWN = "@unknown"  # and for what may have come in with the part of the request that nobody looked at
+# And for what may have come in with the part of the request that nobody looked at.
+UNKNOWN = "@unknown"
 MIN_LENGTH = 6
 MAX_VALUES, _MAX_CHARACTERS = 512, 262_144
 
@@ -62,7 +63,10 @@ class Taint:
         self._add([*((value, True) for value in in_path), *((value, False) for value in values)], unknown=unknown)
 
     def _add(self, values: Iterable[tuple[str, bool]], *, unknown: bool) -> None:
-        """Take in values, each with whether it stands in the path. Once: afterwards it is immutable."""
+        """Take in values, each with whether it stands in the path.
+
+        Once: afterwards it is immutable.
+        """
         raw = self._raw
         room = _MAX_CHARACTERS - sum(map(len, raw))
         for value, is_in_path in values:
@@ -77,7 +81,8 @@ class Taint:
                 break
             raw[text] = (strength(text), is_in_path)
         self.unknown: bool = unknown
-        # Both are made when they are first asked: what is kept of a request that has failed rarely is.
+        # Both are made when they are first asked: what is kept of a request that has failed rarely
+        # is.
         self._gate: Gate | None = None
         self._finder: Finder | None = None
         self._strongest = max((sure for sure, _ in raw.values()), default=WEAK)
@@ -93,7 +98,8 @@ class Taint:
     def joined(cls, taints: Iterable[Taint]) -> Taint:
         """What is secret of any of these, and looks like it: for what may be about each of them.
 
-        A word that one client sent must not be replaced in what is about another's request, or about none.
+        A word that one client sent must not be replaced in what is about another's request, or
+        about none.
         """
         raw = (taint._raw for taint in taints)  # noqa: SLF001 - of the same class
         values = dict.fromkeys(value for each in raw for value, (sure, _) in each.items() if sure != WEAK)
@@ -112,7 +118,10 @@ class Taint:
 
     @property
     def in_keys(self) -> bool:
-        """Whether keys may hold a value: most are the app's own words, so it has to be more than a word."""
+        """Whether keys may hold a value.
+
+        Most are the app's own words, so it has to be more than a word.
+        """
         return self._strongest >= MEDIUM
 
     def __bool__(self) -> bool:

@@ -1,7 +1,8 @@
-"""Command lines: the secrets that programs take as arguments, in a shell's text and in a list of arguments.
+"""Command lines: secrets that programs take as arguments, in a text and in a list.
 
-A line of text is cut into its arguments, with their places; a list of arguments is one already. Both are then read by
-one table of programs. Each argument is looked at once, so that the cost is linear.
+A line of text is cut into its arguments, with their places; a list of arguments is one already.
+Both are then read by one table of programs. Each argument is looked at once, so that the cost is
+linear.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def command_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         return
     stop = 0
     for number, match in enumerate(_COMMAND.finditer(text)):
-        if number > _MOST + match.start() // _DENSEST:  # nobody writes so many: the rest goes as a whole
+        # Nobody writes so many: the rest goes as a whole.
+        if number > _MOST + match.start() // _DENSEST:
             yield match.start(), len(text)
             return
         if match.start() < stop:
@@ -130,7 +132,10 @@ def argument_spans(arguments: Sequence[str], keys: Keys) -> Iterator[tuple[int, 
 
 
 def option_values(arguments: Sequence[Any], keys: Keys) -> Iterator[int]:
-    """The indices of those arguments that are what an option with a denied name is given: `--password hunter2`."""
+    """The indices of those arguments that are what an option with a denied name is given.
+
+    `--password hunter2`.
+    """
     for index, (option, following) in enumerate(pairwise(arguments), 1):
         if (
             option.__class__ is str
@@ -148,7 +153,10 @@ def _program(argument: str) -> _Program | None:
 
 
 def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]:
-    """What a command is given, and where it ends: at the end of its line, of its pipe, or of the list."""
+    """What a command is given, and where it ends.
+
+    At the end of its line, of its pipe, or of the list.
+    """
     found: list[Argument] = [(start, behind, text[start:behind])]
     at = last = behind
     is_list = _LISTED.match(text, behind) is not None
@@ -222,7 +230,10 @@ def _password_end(program: _Program, argument: str) -> int:
 
 
 def index_of_set(before: str, keys: Keys) -> bool:
-    """Whether the argument before names a setting that is secret: `aws configure set aws_secret_access_key ...`."""
+    """Whether the argument before names a setting that is secret.
+
+    `aws configure set aws_secret_access_key ...`.
+    """
     return "_" in before and not before.startswith("-") and "=" not in before and keys.meaning(before) == DENIED
 
 

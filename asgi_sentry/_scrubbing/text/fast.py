@@ -1,10 +1,12 @@
 """All gates of many texts in one pass by Hyperscan, where the extra `fast` is installed.
 
-Hyperscan tells which texts may have which gate in them; each is then checked as the way without it checks, so that both
-say the same, which a property test holds. The patterns are compiled in a thread of their own at the first look, which
-takes a moment; until they are ready, and for whatever goes wrong, the way without Hyperscan is taken.
+Hyperscan tells which texts may have which gate in them; each is then checked as the way without it
+checks, so that both say the same, which a property test holds. The patterns are compiled in a
+thread of their own at the first look, which takes a moment; until they are ready, and for whatever
+goes wrong, the way without Hyperscan is taken.
 
-A scan stops where matches are denser than in any text of people or programs, so that its cost is bounded.
+A scan stops where matches are denser than in any text of people or programs, so that its cost is
+bounded.
 """
 
 from __future__ import annotations
@@ -36,9 +38,10 @@ _NARROWER = {
 }
 _RUN = 16  # characters; for runs of so many or more, this is narrower than all runs
 _RUN_PATTERN = rb"(?:^|[^\w\-])(?:[0-9_\-]{0,3}[A-Za-z][\w\-]{12}|[0-9_\-]{4,7}[A-Za-z][\w\-]{8}|[0-9_\-]{8,}[A-Za-z])"
-_FEWEST, _DENSEST = 256, 24  # matches, and characters for each, beyond which all is looked at without Hyperscan
-# What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A program has a few sets of
-# rules; what comes after these is compiled for itself.
+# Matches, and characters for each, beyond which all is looked at without Hyperscan.
+_FEWEST, _DENSEST = 256, 24
+# What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A
+# program has a few sets of rules; what comes after these is compiled for itself.
 _COMPILED: dict[tuple[tuple[bytes, bool], ...], Any] = {}
 _MOST_COMPILED = 16
 
@@ -105,7 +108,7 @@ class FastGates(Gates):
             self._thread.join(timeout)
         return self._compiled is not None
 
-    # --- compiling -----------------------------------------------------------------------------------------------
+    # --- compiling --------------------------------------------------------------------------------
 
     def _begin(self) -> None:
         if self._failed or self._compiled is not None:
@@ -122,7 +125,8 @@ class FastGates(Gates):
                     thread = Thread(target=self._compile, args=(patterns,), name="asgi-sentry-gates", daemon=True)
                     thread.start()
                     self._thread = thread
-            except Exception:  # too many threads, the interpreter is about to end, or a gate that is no pattern
+            except Exception:
+                # Too many threads, the interpreter is about to end, or a gate that is no pattern.
                 self._failed = True
 
     def _compile(self, patterns: tuple[tuple[bytes, bool], ...]) -> None:
@@ -141,7 +145,7 @@ class FastGates(Gates):
         except Exception:
             self._failed = True
 
-    # --- scanning ------------------------------------------------------------------------------------------------
+    # --- scanning ---------------------------------------------------------------------------------
 
     def _scan(self, database: Any, texts: Sequence[str], data: bytes) -> dict[int, int]:
         met: dict[tuple[int, int], None] = {}
@@ -250,9 +254,9 @@ def _pattern(gate: Gate) -> tuple[bytes, bool]:
         return re.escape(literal), True
     if mask == "text":
         return re.escape(literal), False
-    if (
-        mask == "run"
-    ):  # once for each run that has a letter; what stands behind the first one is as long as it has to be
+    if mask == "run":
+        # Once for each run that has a letter; what stands behind the first one is as long as it has
+        # to be.
         if len(literal) == _RUN:
             return _RUN_PATTERN, False
         return rb"(?:^|[^\w\-])[\w\-]{%d}" % len(literal), False

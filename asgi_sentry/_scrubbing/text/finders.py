@@ -1,4 +1,7 @@
-"""Finders of what takes more than a pattern to be found: keys, addresses of people, passwords in URLs, tokens."""
+"""Finders of what takes more than a pattern to be found.
+
+Keys, addresses of people, passwords in URLs, tokens.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ _PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,.%]|-(?!---))*")
 
 
 def pem_spans(text: str) -> Iterable[Span]:
-    """What stands between the marks; where one of them was cut off, as far as it looks like a key."""
+    """What stands between the marks.
+
+    Where one of them was cut off, as far as it looks like a key.
+    """
     position = 0
     ends = [match.start() for match in _PEM_END.finditer(text)]
     for match in PEM_BEGIN.finditer(text):
@@ -56,11 +62,13 @@ _LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
 _DOMAIN = re.compile(
     r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[(?:IPv6:)?[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}"
 )
-_NO_LOCAL = "'`{|}=?/&*%!^#"  # legal in an address, yet in front of one they are what quotes or joins it
+# Legal in an address, yet in front of one they are what quotes or joins it.
+_NO_LOCAL = "'`{|}=?/&*%!^#"
 _FILE_ENDINGS = "png jpg jpeg gif svg webp js mjs css ts tsx jsx json html htm map md txt yml yaml"
 _FILES = frozenset(_FILE_ENDINGS.split())
 _AT = re.compile(r"@|%40")
-# Users of servers, and workers, whose names are addresses only in their shape: `git@host`, `celery@worker-1.x.org`.
+# Users of servers, and workers, whose names are addresses only in their shape: `git@host`,
+# `celery@worker-1.x.org`.
 _PROGRAMS = frozenset({"git", "hg", "svn", "celery", "celeryd", "worker"})
 _REMOTE_PATH = re.compile(r":(?:~?/|[\w.-]{1,100}/|[\w.-]{1,100}\.git\b)")  # of scp, rsync and Git
 
@@ -95,7 +103,8 @@ def email_spans(text: str) -> Iterable[Span]:
         yield first, domain.end(), "@email"
 
 
-# Random steps behind such words let in whoever has the link; OAuth's code and state do the same in a query.
+# Random steps behind such words let in whoever has the link; OAuth's code and state do the same in
+# a query.
 LINK = re.compile(
     r"(?i:/(?:magic|magic-link|invite|invites|invitation|join|reset|reset-password|password-reset|verify|verification|"
     r"confirm|confirmation|activate|activation|unsubscribe|share|shared|token|login|signin|sso|auth|callback|webhook|"
@@ -155,7 +164,10 @@ def url_spans(text: str, _: Keys) -> Iterable[Span]:
 
 
 def after(inner: str) -> str:
-    """Where a match may begin: not inside a run, but behind an escape, whose last letter looks like one of it."""
+    """Where a match may begin: not inside a run, but behind an escape.
+
+    The last letter of an escape looks like one of the run.
+    """
     return rf"(?:(?<![%{inner}])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{{2}}))"
 
 
@@ -171,7 +183,10 @@ _SCHEMES = re.compile("bearer|basic|token|digest|negotiate|apikey|hawk|ntlm")
 
 
 def bearer_spans(text: str, _: Keys) -> Iterable[Span]:
-    """What stands behind the name of a scheme; the names are found first, which is many times as fast."""
+    """What stands behind the name of a scheme.
+
+    The names are found first, which is many times as fast.
+    """
     lower = lowered(text)
     stop = 0
     for scheme in _SCHEMES.finditer(lower):
@@ -189,7 +204,7 @@ _TELLING = re.compile(r"[A-Z0-9]")
 
 
 def token_spans(text: str, _: Keys) -> Iterable[Span]:
-    """Tokens, looked for only in what is long enough for one and has more than small letters in it."""
+    """Tokens. They are looked for only in what is long enough, and has more than small letters."""
     for chunk in _CHUNK.finditer(text):
         start, end = chunk.span()
         if _PROBABLE.search(text, start, end) and _TELLING.search(text, start, end):

@@ -1,12 +1,13 @@
 """Gates: which of many texts may hold something, told at once.
 
-Nearly every text is harmless, so what counts is how fast that is told. All texts are joined and looked at together:
-each gate, a literal that every match of a rule has in it, is one search over the whole, and only texts in which one is
-found are looked at singly. Gates of letters are searched for only where a word of the texts has them in it. Masks make
-classes of characters one: digits are 0 in the mask "shape", so that `0000` finds four digits in a row.
+Nearly every text is harmless, so what counts is how fast that is told. All texts are joined and
+looked at together: each gate, a literal that every match of a rule has in it, is one search over
+the whole, and only texts in which one is found are looked at singly. Gates of letters are searched
+for only where a word of the texts has them in it. Masks make classes of characters one: digits are
+0 in the mask "shape", so that `0000` finds four digits in a row.
 
-Nothing is remembered from one look to the next. Each gate goes over the whole once, and goes on behind a text where it
-was found, so that the cost is linear in the texts for each gate.
+Nothing is remembered from one look to the next. Each gate goes over the whole once, and goes on
+behind a text where it was found, so that the cost is linear in the texts for each gate.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range(
 _WORDS = bytes(
     byte | 0x20 if byte in _UPPER + _LOWER else 0x20 for byte in range(256)
 )  # without digits: they make none
-# A gate's rarest character is looked for first: one is found many times faster than several in a row.
+# A gate's rarest character is looked for first: one is found many times faster than several in a
+# row.
 _COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHVWKYXJQZ"
-# What stands behind a word of a gate, be it a key or a scheme: a separator, a space, or an escape. All else is deleted.
+# What stands behind a word of a gate, be it a key or a scheme: a separator, a space, or an escape.
+# All else is deleted.
 _NO_SEPARATORS = bytes(set(range(1, 256)) - set(b"=:<>{}()[],%+\\\t\n\r\v\f \xa0\x1b|"))
-# One of these stands behind every key in a text, with something behind itself: its separator, the quote in front of
-# one, or the dashes of an option. A value without any is told by its letters.
+# One of these stands behind every key in a text, with something behind itself: its separator, the
+# quote in front of one, or the dashes of an option. A value without any is told by its letters.
 SEPARATOR = re.compile(
     r"(?:[=:>\t\n|]|%3|['\"],|--|[ (]b?['\"])."
     r"|[ -][^\s=:]{0,60}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]|[A-Z][0-9])",
@@ -45,15 +48,19 @@ SEPARATOR = re.compile(
 class Gate(NamedTuple):
     """A literal that every match of a rule has in it, as seen through a mask."""
 
-    # "text": as it is; "lower"; "shape": A, a, 0 for a capital, a letter, a digit; "run": a for what tokens are made of
-    # "pair": as "lower", and only where a separator stands somewhere in the text
+    # "text": as it is; "lower"; "shape": A, a, 0 for a capital, a letter, a digit; "run": a for
+    # what tokens are made of "pair": as "lower", and only where a separator stands somewhere in the
+    # text
     mask: str
     literal: bytes
     verify: re.Pattern[bytes] | None = None  # on the masked text, where the literal was found
 
     @property
     def core(self) -> bytes:
-        """The longest word of a literal that is looked for in the words of texts; nothing if it is not."""
+        """The longest word of a literal that is looked for in the words of texts.
+
+        Nothing if it is not.
+        """
         if self.mask not in {"pair", "lower"}:
             return b""
         core = max(self.literal.translate(_WORDS).split(), key=len, default=b"")
@@ -61,7 +68,10 @@ class Gate(NamedTuple):
 
     @property
     def step(self) -> int:
-        """How far to go on where the literal was found in vain: out of a run of one character, or by one."""
+        """How far to go on where the literal was found in vain.
+
+        Out of a run of one character, or by one.
+        """
         length = len(self.literal)
         return length if self.literal.count(self.literal[:1]) == length else 1
 
@@ -118,7 +128,10 @@ class Gates:
         return found
 
     def _look_for_words(self, texts: Sequence[str], data: bytes, found: dict[int, int]) -> None:
-        """The gates made of letters: only those are looked for that are in some word, of texts with a separator."""
+        """The gates made of letters.
+
+        Only those are looked for that are in some word, of texts with a separator.
+        """
         separators = data.translate(None, _NO_SEPARATORS).split(b"\0")
         if len(separators) != len(texts):  # a text has this character itself
             separators = [b"."] * len(texts)
@@ -143,7 +156,10 @@ class Gates:
 
 
 class Places:
-    """Which of several texts a place in all of them, joined by one character, lies in. Made when first asked."""
+    """Which of several texts a place in all of them, joined by one character, lies in.
+
+    Made when first asked.
+    """
 
     __slots__ = ("_starts", "_texts")
 
@@ -175,7 +191,8 @@ def _look(plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry]
         at, step = find(literal), len(literal)
         while at >= 0:
             if verify is not None and verify.match(checked, at) is None:
-                at = find(literal, at + (step if literal.count(literal[:1]) == step else 1))  # out of a run of one
+                # Out of a run of one.
+                at = find(literal, at + (step if literal.count(literal[:1]) == step else 1))
                 continue
             index, following = places.at(at)
             found[index] = found.get(index, 0) | bits

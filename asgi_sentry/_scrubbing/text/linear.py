@@ -1,15 +1,18 @@
 r"""Whether a pattern takes linear time in `re`, told from its shape alone.
 
-`re` tries a pattern at every place of the text and, on failure, every other way through it. Both are harmless when
+`re` tries a pattern at every place of the text and, on failure, every other way through it. Both
+are harmless when
 
-- at each repeat the next character says whether to go on or to leave it (what repeats, and what may follow, begin with
-  different characters), so that there is one way only, and
-- an attempt that runs far can't begin again inside what it ran over: it has to begin at a place that a lookbehind or
-  `\b` marks as the head of a run, or with a character that what repeats does not contain; or one of those that follow
-  before the first long repeat is such a character, so that each attempt inside soon fails (`acme_[a-z]+_end`).
+- at each repeat the next character says whether to go on or to leave it (what repeats, and what may
+  follow, begin with different characters), so that there is one way only, and
+- an attempt that runs far can't begin again inside what it ran over: it has to begin at a place
+  that a lookbehind or `\b` marks as the head of a run, or with a character that what repeats does
+  not contain; or one of those that follow before the first long repeat is such a character, so that
+  each attempt inside soon fails (`acme_[a-z]+_end`).
 
-Repeats of up to a few dozen are a constant factor and not held to this, as long as the factors don't multiply. The
-test is on the safe side: a pattern may be refused that would do well; then bounds on its repeats help.
+Repeats of up to a few dozen are a constant factor and not held to this, as long as the factors
+don't multiply. The test is on the safe side: a pattern may be refused that would do well; then
+bounds on its repeats help.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from typing import Any
 
 _parser: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
-# Every kind of character that a class can tell apart: Latin-1, and letters, digits, signs and spaces beyond.
+# Every kind of character that a class can tell apart: Latin-1, and letters, digits, signs and
+# spaces beyond.
 _ALPHABET = (
     "".join(map(chr, range(0x180))) + "\u03b1\u0416\u05d0\u0660\u0966\u2028\u3000\u4e2d\u20ac\U0001f600\U0001d7ce"
 )
@@ -87,7 +91,8 @@ class _Analysis:
         if part.work > _WORK:
             return f"its bounded repeats multiply to more than {_WORK} steps at one place; lower the bounds"
         boundary = _head_boundary(tree, self)
-        # A repeat at the very end can't fail any more: what it ran over is matched, and not tried again.
+        # A repeat at the very end can't fail any more: what it ran over is matched, and not tried
+        # again.
         loops = self.long_loops[:-1] if _ends_in_loop(tree) else self.long_loops
         required = self.required(tree)
         for loop in loops:
@@ -100,7 +105,7 @@ class _Analysis:
         return None
 
     def required(self, items: list[Any]) -> list[frozenset[str]]:
-        """The characters that every match has, one after the other, before anything that can be left out or be long."""
+        """The characters that every match begins with, up to what is optional or repeats."""
         found: list[frozenset[str]] = []
         for code, argument in items:
             name = str(code)
@@ -181,7 +186,8 @@ class _Analysis:
         if body.ambiguous and is_long:
             raise _RefusedError("what repeats can divide the same text in many ways")
         once = min(body.work, _WORK)
-        work = once ** min(high, _SHORT) if body.ambiguous else once * high  # each way through it meets all of the next
+        # Each way through it meets all of the next.
+        work = once ** min(high, _SHORT) if body.ambiguous else once * high
         return _Part(
             first=body.first,
             nullable=low == 0,

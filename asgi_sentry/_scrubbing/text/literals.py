@@ -1,4 +1,7 @@
-"""What every match of a rule has in it: the literals by which most texts are told to be harmless."""
+"""What every match of a rule has in it.
+
+The literals by which most texts are told to be harmless.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ def _split(text: str) -> list[str]:
     return text.split()
 
 
-# Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has none is no key.
+# Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has
+# none is no key.
 BEHIND = (
     rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
     rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]|\\[rnt])"
@@ -54,8 +58,8 @@ _KV_GATES = (
     (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
     (b"answer", rb"(?:(?<=y)|(?<=y[_. -]))answer"),
 )
-# On the text itself, once for each run. Digits alone are no token, lower case alone is a name of the program's, and
-# hexadecimal digits an id, unless they stand where tokens have them.
+# On the text itself, once for each run. Digits alone are no token, lower case alone is a name of
+# the program's, and hexadecimal digits an id, unless they stand where tokens have them.
 _RUN_VERIFY = re.compile(
     rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
@@ -79,7 +83,8 @@ _BEARER_GATE, _TOKEN_GATE = (
 PASSWORD_GATES = (
     *(Gate("pair", literal, re.compile(rb"(?:" + stem + rb")" + BEHIND)) for literal, stem in _KV_GATES),
     *(Gate("pair", literal, re.compile(stem + _STRICTLY_BEHIND)) for literal, stem in _RARER.items()),
-    Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),  # other alphabets
+    # Other alphabets.
+    Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),
     *(Gate("text", literal) for literal in _SAID),
     Gate("text", b"login ", re.compile(rb"login [^\s\0]{1,100}\s{1,20}password\s")),  # .netrc
     Gate("shape", b"0.0", _ADDRESS_VERIFY),
@@ -102,8 +107,8 @@ DIGIT_GATES = (
     *(Gate("shape", b"00" + mark + b"0000", _GROUPS) for mark in (b" ", b"-", b"\xa0")),
 )
 
-# Of addresses of people, and of URLs with a user: one search finds both. Behind an encoded @ stands a domain, or any
-# host; in the baggage of every trace it is the version of a release.
+# Of addresses of people, and of URLs with a user: one search finds both. Behind an encoded @ stands
+# a domain, or any host; in the baggage of every trace it is the version of a release.
 _AT_GATE = Gate("text", b"@")
 EMAIL_GATES = (
     _AT_GATE,

@@ -1,6 +1,7 @@
-"""Keys and values that do not stand side by side: form fields, `name=... value=...`, SQL, validation errors, commands.
+"""Keys and values that do not stand side by side.
 
-Each pattern is anchored at words of its own and its repeats are bounded, so that all of it is linear in the text.
+Form fields, `name=... value=...`, SQL, validation errors, commands. Each pattern is anchored at
+words of its own and its repeats are bounded, so that all of it is linear in the text.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ _OTHER_HEADERS = re.compile(
 )
 _PART_END = re.compile(rf"{_BREAK}--")
 
-# JSON, YAML, attributes and elements of XML: {"name": "password", "value": "x"}, <add key="password" value="x"/>,
-# <property name="password">x</property>, <name>password</name><value>x</value>, <key>password</key><string>x</string>.
+# JSON, YAML, attributes and elements of XML: {"name": "password", "value": "x"}, <add
+# key="password" value="x"/>, <property name="password">x</property>,
+# <name>password</name><value>x</value>, <key>password</key><string>x</string>.
 _NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k"
 _VALUE_WORDS = "value|val|content|v"
 _NAME = re.compile(

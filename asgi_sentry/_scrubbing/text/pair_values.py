@@ -29,7 +29,8 @@ _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
 _BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}\n([ \t]{1,80})[^\n]*(?:\n\1[^\n]*|\n[ \t]*(?=\n))*")
 
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
-_LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")  # where a validator says that a value stood
+# Where a validator says that a value stood.
+_LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")
 _BRACKETS = frozenset("{[(<")
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SCHEME = re.compile(
@@ -50,7 +51,8 @@ _TYPE = re.compile(
     r"[A-Z]\w*\[|[a-z_]+\.[A-Z][A-Za-z]+\Z"
     r"|(?:Any|String|Str|SecretStr|SecretBytes|Token|Credentials?|Password|Session|Cookie|Auth|None)\Z"
 )
-_BRACED = re.compile(r"\{([^{}\s]{1,200})\};")  # a value of ODBC, unless the braces are a template's
+# A value of ODBC, unless the braces are a template's.
+_BRACED = re.compile(r"\{([^{}\s]{1,200})\};")
 _VARIABLE = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*\Z")
 _LOGGER = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\Z")
 _FULL_TERMS = ("Password", "Secret", "Token", "Key", "Credentials", "Cookie", "Session", "Pin", "Code", "Id", "Auth")
@@ -102,9 +104,11 @@ def value_of(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
         return None
     literal = quoted(text, gap)
     if literal is not None:
-        # 'password' : 'x' and password='x' alike. In prose a quote after a word is none: "token: 'a' or 'b'" is.
+        # 'password' : 'x' and password='x' alike. In prose a quote after a word is none: "token:
+        # 'a' or 'b'" is.
         return checked(text, literal)
-    if separator[0] in "<ILil" and not separator.endswith("="):  # SQL, whose other values are columns and parameters
+    # SQL, whose other values are columns and parameters.
+    if separator[0] in "<ILil" and not separator.endswith("="):
         return checked(text, bracketed(text, gap)) if separator == "IN" else None
     if "\n" in text[end:gap]:
         return checked(text, bracketed(text, gap)) if text[gap : gap + 1] in {"{", "["} and closing else None
@@ -112,7 +116,10 @@ def value_of(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
 
 
 def _paired(text: str, named: Name, before: str) -> tuple[int, int] | None:
-    """The second of a pair whose first is a name: `("password", "...")`, `define('AUTH_KEY',  '...')`."""
+    """The second of a pair whose first is a name.
+
+    `("password", "...")`, `define('AUTH_KEY',  '...')`.
+    """
     start, end = named.start, named.end
     if not named.closing or not (named.dashes or _PAIR_OPENS.search(before)):
         return None
@@ -148,7 +155,8 @@ def _bare(text: str, gap: int, named: Name, keys: Keys) -> tuple[int, int] | Non
     built = _CONSTRUCTED.match(text, gap) if text[gap : gap + 1].isupper() else None
     if built is not None:
         return _constructed(text, built.end())
-    beginning = BARE.match(text, gap, gap + BEGINNING)  # a long value is not gone through for each name within it
+    # A long value is not gone through for each name within it.
+    beginning = BARE.match(text, gap, gap + BEGINNING)
     if beginning is None or is_code(beginning[0]):
         return None
     if named.verdict == LOOKED and not looks_random(beginning[0]):
@@ -196,7 +204,7 @@ def _is_variable(value: str, named: Name, keys: Keys) -> bool:
 
 
 def _is_prose(text: str, start: int, end: int, named: Name) -> bool:
-    """Whether what follows a name and a colon is the next word of a sentence, a type, or anything else but a value."""
+    """Whether what follows a name and a colon is no value, but a word of a sentence, or a type."""
     value, before = text[start:end], named.start
     if _LOGGER.match(named.name) is not None and not named.name.endswith(_FULL_TERMS):
         return True  # SessionTracker: ..., AuthFail: ...
@@ -208,7 +216,8 @@ def _is_prose(text: str, start: int, end: int, named: Name) -> bool:
         return True
     if _TYPE.match(value) and not any(char.isdigit() for char in value):
         return True
-    if _FAMILY.search(named.name):  # these have words and numbers for values: "Password: swordfish", but "must be ..."
+    # These have words and numbers for values: "Password: swordfish", but "must be ...".
+    if _FAMILY.search(named.name):
         following = text[end : end + 2]
         goes_on = following[:1] == " " and following[1:].isalpha() and text[start - 1].isspace()
         return goes_on and _ALPHABETIC.match(value) is not None
@@ -250,7 +259,10 @@ _COPULA = re.compile(r"(?:(?:is|was|equals|of|to)[ \t]{1,4}|[|\u2502]\s{0,40})?[
 
 
 def _beside(text: str, named: Name) -> tuple[int, int] | None:
-    """`BILLING_TOKEN 4baf140b...`, `smtp_pass x7...`, `| token | ... |`, `the token is ...`: by the value's look."""
+    """`BILLING_TOKEN 4baf140b...`, `smtp_pass x7...`, `| token | ... |`, `the token is ...`.
+
+    By the value's look.
+    """
     if named.closing or "\n" in named.spaces:
         return None
     copula = _COPULA.match(text, named.end)

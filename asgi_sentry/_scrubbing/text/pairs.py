@@ -1,8 +1,9 @@
-"""Keys and values inside a text: `password=...`, `"token": "..."`, headers, command lines, reprs, XML, multipart.
+"""Keys and values inside a text.
 
-A name that says something has one of a few stems in it. One search finds them, the name around each is looked up in
-`Keys`, and the value's end is told by its own shape (see `values.py`). Each step goes on where the one before ended,
-so that the whole is linear in the text.
+`password=...`, `"token": "..."`, headers, command lines, reprs, XML, multipart. A name that says
+something has one of a few stems in it. One search finds them, the name around each is looked up in
+`Keys`, and the value's end is told by its own shape (see `values.py`). Each step goes on where the
+one before ended, so that the whole is linear in the text.
 """
 
 from __future__ import annotations
@@ -39,23 +40,28 @@ def _split(text: str) -> list[str]:
 
 
 _RUN = re.compile(r"[\w.\-]*")  # what names are made of
-# The end of an escape looks like the first letters of the name behind it: `\n`, `%5B`, `\u0026`, `\x1b[36m`.
+# The end of an escape looks like the first letters of the name behind it: `\n`, `%5B`, `\u0026`,
+# `\x1b[36m`.
 _HEAD = re.compile(r"((?<=\\)(?:u[0-9A-Fa-f]{4}|[nrtfv])|(?<=%)[0-9A-Fa-f]{2}|(?<=[\[;])\d{1,3}m)?([.\-]*)")
 _ESCAPES = frozenset("\\%[;")  # in front of the letters that end one
 _QUOTES = frozenset("\"'`\\bBrRuUfF&$")  # what a literal can begin with
-_ELEMENTS = frozenset("<:")  # in front of the name of an element of XML, whose attributes may follow
+# In front of the name of an element of XML, whose attributes may follow.
+_ELEMENTS = frozenset("<:")
 # What may stand behind names that are no secret's.
 _SECRET = frozenset({DENIED, LOOKED})
 _ALSO: dict[int, tuple[str, ...]] = {ADDRESS: ("=", ":", ",", "=>"), COOKIES: (":",)}
-# No text of people or programs has sensitive names as dense as this: what follows is replaced as a whole, so that
-# nobody can make the search for their values take long. What stands before tells, which is the same the next time.
+# No text of people or programs has sensitive names as dense as this: what follows is replaced as a
+# whole, so that nobody can make the search for their values take long. What stands before tells,
+# which is the same the next time.
 _MOST_NAMES, _DENSEST = 150, 80
-# A declaration: `token: str = "..."`, `password As String = "..."`, `@password nvarchar(50) = N'...'`.
+# A declaration: `token: str = "..."`, `password As String = "..."`, `@password nvarchar(50) =
+# N'...'`.
 _TYPE_NAMES = (
     r"(?:&?(?:'\w{1,20}\s)?(?:str|string|bytes|char|text|object|any|unknown|final|secretstr)|std::string|n?varchar2?)"
 )
 _TYPED = rf"(?i:(?::\s{{0,4}}|(?<=\s)(?:as\s)?){_TYPE_NAMES}(?:[\[(|?!][\w\s|.,]{{0,30}}[\])]?)?[?!]?\s{{0,4}}:?=(?!=))"
-# What may stand between a name and its value: quotes and brackets that close, an index, colours, and a separator.
+# What may stand between a name and its value: quotes and brackets that close, an index, colours,
+# and a separator.
 _TAIL = re.compile(
     rf"((?:\]|%5[Dd]|\)(?==\())?(?:\\{{0,7}}{QUOTE}|%2[27])?(?:\]|%5[Dd])?(?:(?:\[|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
     rf"{COLOURS}?(\s{{0,40}})(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
@@ -68,7 +74,10 @@ _OTHER_ADDRESSES = re.compile(r"\"(?:,\s?\"?\[?[0-9A-Fa-f:.]{3,45}\]?(?::\d{1,5}
 
 
 def lowered(text: str) -> str:
-    """A text in lower case, of the same length: a letter that is two in lower case would move the places."""
+    """A text in lower case, of the same length.
+
+    A letter that is two in lower case would move the places.
+    """
     lower = text.lower()
     if len(lower) != len(text):
         lower = "".join(small if len(small := char.lower()) == 1 else char for char in text)
@@ -117,7 +126,10 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
 
 
 def _may_be_second(text: str, start: int, end: int, verdict: int) -> bool:
-    """Whether a name that says nothing may be one with the word or the escape in front of it: "api key: ..."."""
+    """Whether a name that says nothing may be one with the word or the escape in front of it.
+
+    "api key: ...".
+    """
     before = text[start - 1 : start]
     if before != " ":
         return before in _ESCAPES

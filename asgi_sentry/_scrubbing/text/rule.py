@@ -21,14 +21,17 @@ class Rule:
 
     Args:
         id: names the rule in `_meta` remarks and to `on_redact`, such as `"@creditcard"`.
-        pattern: what to look for, at a cost linear in the text. A group named `secret` is replaced alone; without one,
-            the whole match.
-        validate: gets what would be replaced and says whether it is one. What it raises counts as yes.
-        literals: texts of which every match contains at least one; others are then passed over quickly.
+        pattern: what to look for, at a cost linear in the text. A group named `secret` is replaced
+            alone; without one, the whole match.
+        validate: gets what would be replaced and says whether it is one. What it raises counts as
+            yes.
+        literals: texts of which every match contains at least one; others are then passed over
+            quickly.
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: the id is empty, or the pattern can't be compiled or may take more than linear time.
+        ValueError: the id is empty, or the pattern can't be compiled or may take more than linear
+            time.
     """
 
     __slots__ = ("_find", "_gates", "id", "literals", "pattern", "validate")
@@ -124,7 +127,10 @@ def built_in(
     validate: Callable[[str], bool] | None = None,
     find: Callable[[str, Keys], Iterable[Span]] | None = None,
 ) -> Rule:
-    """A rule of this package: its pattern is linear by the tests, which know more of it than its shape."""
+    """A rule of this package.
+
+    The tests hold its pattern to be linear; they know more than its shape.
+    """
     rule = object.__new__(Rule)
     fields = {
         "id": rule_id,

@@ -1,8 +1,9 @@
 """Value rules: patterns of secrets, each with what tells a real one from a look-alike.
 
-Every pattern is linear: a lookbehind lets it start at the head of a run only, or its repeats are bounded. Most texts
-are told to be harmless by *gates*, literals that every match has; they are looked for in all texts at once, as they
-are or through a mask that makes classes of characters one (see `gates.py`).
+Every pattern is linear: a lookbehind lets it start at the head of a run only, or its repeats are
+bounded. Most texts are told to be harmless by *gates*, literals that every match has; they are
+looked for in all texts at once, as they are or through a mask that makes classes of characters one
+(see `gates.py`).
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ __all__ = ["BY_ID", "DEFAULT_RULES", "FILTERED", "IP", "Rule"]
 
 
 IP = built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", (Gate("shape", b"0.0"), Gate("text", b":")), find=ip_spans)
-"""IP addresses anywhere in a text. Not among the defaults: versions and times look much like them."""
+"""IP addresses anywhere in a text.
+
+Not among the defaults: versions and times look much like them.
+"""
 
 DEFAULT_RULES: tuple[Rule, ...] = (
     built_in(
@@ -107,9 +111,10 @@ DEFAULT_RULES: tuple[Rule, ...] = (
 
 
 def gates_of(rule: Rule, keys: Keys) -> tuple[Gate, ...]:
-    """The gates of a rule in a scrubber: where keys count, the terms that were given have gates of their own.
+    """The gates of a rule in a scrubber.
 
-    None at all means that every text has to be looked at.
+    Where keys count, the terms that were given have gates of their own. None at all means that
+    every text has to be looked at.
     """
     if rule._find is not pair_spans or not keys.own_stems:  # noqa: SLF001 - a function of this module
         return rule._gates  # noqa: SLF001

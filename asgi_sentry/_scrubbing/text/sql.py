@@ -1,8 +1,9 @@
 """SQL and Redis: values that take the names of the columns they are for.
 
-`INSERT INTO users (name, password) VALUES (?, ?)` with `[parameters: ('ann', 'hunter2')]` behind it, as SQLAlchemy
-writes both; the same as an UPDATE, with `$1`, `%s` and names; rows that PostgreSQL shows; `HSET u:1 password hunter2`.
-Every pattern is anchored at a word of its own, its repeats are bounded, and each text is gone through once.
+`INSERT INTO users (name, password) VALUES (?, ?)` with `[parameters: ('ann', 'hunter2')]` behind
+it, as SQLAlchemy writes both; the same as an UPDATE, with `$1`, `%s` and names; rows that
+PostgreSQL shows; `HSET u:1 password hunter2`. Every pattern is anchored at a word of its own, its
+repeats are bounded, and each text is gone through once.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Parameters(NamedTuple):
     """Which parameters of a statement are secret.
 
     Attributes:
-        positions: of those without a name, from 0; a statement for several rows has them for the first.
+        positions: of those without a name, from 0; a statement for several rows has them for the
+            first.
         names: of the others.
         width: how many one row has.
     """

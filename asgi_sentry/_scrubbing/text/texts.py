@@ -1,8 +1,9 @@
 """Value rules over many texts at once.
 
-The gates (see `gates.py`) tell which texts may hold something; only these are gone through by the rules. A redaction
-may complete another match (`a [Filtered]@b`), so what is left is looked at again, all such texts together, a few times
-at most. No text and no part of one is remembered: what a look costs depends on the texts alone.
+The gates (see `gates.py`) tell which texts may hold something; only these are gone through by the
+rules. A redaction may complete another match (`a [Filtered]@b`), so what is left is looked at
+again, all such texts together, a few times at most. No text and no part of one is remembered: what
+a look costs depends on the texts alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.keys import Keys
     from asgi_sentry._scrubbing.text.gates import Gate
 
-    Hits = dict[str, tuple[str, list[str]]]  # what is left of a text, and the ids of the rules that did it
+    # What is left of a text, and the ids of the rules that did it.
+    Hits = dict[str, tuple[str, list[str]]]
 
 __all__ = ["Look", "TextRules"]
 
@@ -70,7 +72,8 @@ class TextRules:
 
         Args:
             texts: values.
-            new_keys: of containers, as far as nobody has met them, so that the rules have not seen them yet.
+            new_keys: of containers, as far as nobody has met them, so that the rules have not seen
+                them yet.
             fixed: texts for which the others do not count, and that do not count for the others.
         """
         each = [*texts, *new_keys]
@@ -125,7 +128,7 @@ class TextRules:
         return hits
 
     def _once(self, text: str, bits: int) -> tuple[str, list[str]]:
-        """A text with what the rules find in one pass redacted, and the ids of those that did it."""
+        """A text with what the rules find in one pass redacted, and the ids of these rules."""
         spans = [
             span
             for number, rule in enumerate(self._rules)
@@ -136,7 +139,10 @@ class TextRules:
 
 
 def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, list[str]]:
-    """The text with each span replaced; what overlaps is replaced together, and what is replaced already stays."""
+    """The text with each span replaced.
+
+    What overlaps is replaced together, and what is replaced already stays.
+    """
     kept = [match.start() for match in _PLACEHOLDER.finditer(text)]
     pieces: list[str] = []
     ids: list[str] = []

@@ -1,7 +1,7 @@
 """Tokens of fixed shape, as their makers document them.
 
-Compared with gitleaks (MIT) and detect-secrets (Apache-2.0) for completeness. A line is a maker and a pattern, all of
-whose repeats have bounds; a maker may have several.
+Compared with gitleaks (MIT) and detect-secrets (Apache-2.0) for completeness. A line is a maker and
+a pattern, all of whose repeats have bounds; a maker may have several.
 """
 
 from __future__ import annotations

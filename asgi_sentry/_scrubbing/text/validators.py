@@ -17,7 +17,8 @@ def luhn(text: str) -> bool:
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-# Issuer prefixes with the lengths their networks issue: https://en.wikipedia.org/wiki/Payment_card_number
+# Issuer prefixes with the lengths their networks issue:
+# https://en.wikipedia.org/wiki/Payment_card_number
 _NETWORKS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
     r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"  # Mastercard
@@ -97,7 +98,7 @@ _LONGEST_WORD = 20  # internationalization
 
 
 def is_credential(text: str) -> bool:
-    """Whether what follows an authorization scheme is a credential and not the next word of a sentence."""
+    """Whether a credential follows an authorization scheme, and not the next word of a sentence."""
     if '="' in text:
         return "response=" in text  # of a digest; a challenge has none
     if len(text) > _LONGEST_WORD and text.isalpha():

@@ -1,6 +1,7 @@
-"""Where a value in a text ends: at its closing quote or bracket, at the end of its line, or at the next delimiter.
+"""Where a value in a text ends.
 
-And what stands where a secret would and is none: placeholders, types, code.
+At its closing quote or bracket, at the end of its line, or at the next delimiter. And what stands
+where a secret would and is none: placeholders, types, code.
 """
 
 from __future__ import annotations
@@ -89,7 +90,10 @@ def skip_gap(text: str, position: int) -> int:
 
 
 def quoted(text: str, position: int) -> tuple[int, int] | None:
-    """The inside of a string literal, whose quotes may be escaped any number of times; cut off counts as closed."""
+    """The inside of a string literal, whose quotes may be escaped any number of times.
+
+    Cut off counts as closed.
+    """
     opened = _LITERAL_PREFIX.match(text, position)
     if opened is None:
         return None
@@ -106,7 +110,8 @@ def quoted(text: str, position: int) -> tuple[int, int] | None:
         while back > start and text[back - 1] == "\\":
             back -= 1
         slashes = at - back
-        # A quote of ours has as many backslashes as the one that opened it; more make it part of the value.
+        # A quote of ours has as many backslashes as the one that opened it; more make it part of
+        # the value.
         if slashes <= escape or (escape == 0 and slashes % 2 == 0):
             return start, back if slashes <= escape else at
         at += 1
@@ -140,7 +145,7 @@ def bracketed(text: str, position: int) -> tuple[int, int] | None:
 
 
 def literal(text: str, position: int) -> tuple[int, int] | None:
-    """A value of any shape: the inside of its quotes, with its brackets, or up to the next delimiter."""
+    """A value of any shape: in quotes, with its brackets, or up to the next delimiter."""
     shaped = quoted(text, position) or bracketed(text, position)
     if shaped is None:
         bare = BARE.match(text, position)

@@ -1,6 +1,7 @@
-"""What keys, names and places say about the values under them: what is denied is redacted, whatever it is.
+"""What keys, names and places say about the values under them.
 
-What lies above decides first. A container that was redacted as a whole is not looked into any more.
+What is denied is redacted, whatever it is. What lies above decides first. A container that was
+redacted as a whole is not looked into any more.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ _BESIDE_NAMES = ("value", "val", "Value")
 _VALUES = frozenset((*VALUE_KEYS, *BESIDE))
 _MESSAGES = frozenset({"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"})
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
-_SLUG = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)*[-_.]v?[0-9]{1,3}(?:\.[0-9]{1,3})*\Z")  # gpl-3.0, item-12
+# Gpl-3.0, item-12.
+_SLUG = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)*[-_.]v?[0-9]{1,3}(?:\.[0-9]{1,3})*\Z")
 _STRINGS = frozenset({str})
 _CONTAINERS = frozenset({dict, list, Rebuilt})
 
@@ -63,10 +65,11 @@ class Decisions:
 
     Attributes:
         gone: texts that were redacted.
-        late: addresses were taken out of these texts, so that the rules look at them once more: each with the
-            number of its container, and its key there.
+        late: addresses were taken out of these texts, so that the rules look at them once more:
+            each with the number of its container, and its key there.
         secrets: texts that were redacted because of their names.
-        whole: containers that were redacted as a whole, and texts that were because of their look and place.
+        whole: containers that were redacted as a whole, and texts that were because of their look
+            and place.
         cut: whether containers were redacted as a whole.
     """
 
@@ -151,7 +154,7 @@ class Decisions:
         (self._dead if dead else self._alive).update(chain)
         return dead
 
-    # --- reading -------------------------------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------------
 
     def _read_within(self, first: int, mode: int, pairs: dict[int, int]) -> None:
         """Read a container, and those within it about which it says something."""
@@ -189,12 +192,13 @@ class Decisions:
                 self._under(verdict, number, key, value, todo)
 
     def _read_list(self, number: int, source: list[Any], mode: int, todo: list[tuple[int, int]], of_name: int) -> None:
-        """A list that stands where its place says something, or a pair of a value and a name that says something."""
+        """A list whose place says something, or a pair of a telling name and a value."""
         if mode == IN_COOKIE_PAIR:
             self._under(self._verdict_of_name(source[0]) or _COOKIE, number, 1, source[1], todo)
         elif mode == IN_COOKIES:
             for index, value in enumerate(source):
-                if value.__class__ is list or value.__class__ is Rebuilt:  # pairs of names and values
+                # Pairs of names and values.
+                if value.__class__ is list or value.__class__ is Rebuilt:
                     todo.append((self._child(value), IN_COOKIE_PAIR if len(value) == 2 else IN_COOKIES))
                 else:
                     self._under(_COOKIE, number, index, value, todo)
@@ -239,7 +243,10 @@ class Decisions:
         return self._tree.numbers[id(value)]
 
     def _named(self, source: dict[Any, Any]) -> dict[str, int]:
-        """What `{"name": ..., "value": ...}` says of the value, and a validator's `{"loc": [...], "input": ...}`."""
+        """What `{"name": ..., "value": ...}` says of the value.
+
+        So does a validator's `{"loc": [...], "input": ...}`.
+        """
         named: dict[str, int] = {}
         if "parameters" in source:
             self._read_parameters(source)
@@ -257,7 +264,7 @@ class Decisions:
         return named
 
     def _read_parameters(self, source: dict[Any, Any]) -> None:
-        """Redact what a statement's parameters stand for, as they are beside it in a frame of SQLAlchemy's."""
+        """Redact a statement's parameters, as they stand beside it in a frame of SQLAlchemy's."""
         statement = source.get("statement")
         if statement.__class__ is not str:
             return
@@ -281,7 +288,7 @@ class Decisions:
     def _verdict_of_name(self, name: Any) -> int:
         return self._ruleset.keys.of_shown(name) if name.__class__ in TEXTS else PLAIN
 
-    # --- redacting -----------------------------------------------------------------------------------------------
+    # --- redacting --------------------------------------------------------------------------------
 
     def _deny(self, number: int, key: Any, value: Any) -> None:
         if value is None or value is True or value is False:
@@ -304,7 +311,7 @@ class Decisions:
         self._filter(number, key, value)
 
     def _filter(self, number: int, key: Any, value: Any, *, by_name: bool = True) -> None:
-        """Redact a value, because its name says what it is, or else because of its look and place."""
+        """Redact a value by its name, or else by its look and place."""
         if value.__class__ is str:
             if value == FILTERED:
                 return

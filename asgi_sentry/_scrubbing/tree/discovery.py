@@ -1,8 +1,10 @@
-"""Secret once, secret everywhere: what was redacted by its key or by a rule is a secret wherever else it stands.
+"""Secret once, secret everywhere.
 
-A password goes from the variable that is named so, and stands in the next frame's under a name that says nothing, in
-base64, or in the text of the log that it is a parameter of. So what was redacted is looked for once more in all of the
-item, as far as it looks like a credential: a word that was redacted stands for itself in other places.
+What was redacted by its key or by a rule is a secret wherever else it stands. A password goes from
+the variable that is named so, and stands in the next frame's under a name that says nothing, in
+base64, or in the text of the log that it is a parameter of. So what was redacted is looked for once
+more in all of the item, as far as it looks like a credential: a word that was redacted stands for
+itself in other places.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ def discovered(texts: Iterable[str], containers: Iterable[Any], hits: Hits) -> l
 
     Args:
         texts: that were redacted as a whole, because of their names.
-        containers: the same; names within them speak for themselves, so that only what is built as a credential counts.
-        hits: texts of which parts were redacted, with what is left of each and the rules that did it.
+        containers: the same; names within them speak for themselves, so that only what is built as
+            a credential counts.
+        hits: texts of which parts were redacted, with what is left of each and the rules that did
+            it.
     """
     found: dict[str, None] = {}
     removed = (

@@ -1,7 +1,8 @@
 """All containers and texts of some values, in the order in which they are met.
 
-This is the one hot loop of scrubbing: most values hold nothing to redact, so it is made for finding that out. It looks
-at each member once, and what is usual is done in line. A container that stands in several places is met once.
+This is the one hot loop of scrubbing: most values hold nothing to redact, so it is made for finding
+that out. It looks at each member once, and what is usual is done in line. A container that stands
+in several places is met once.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Tree:
 
     Attributes:
         containers: dicts and lists; what lies above comes first.
-        above: for each container the number of the one around it and the key there; of a root -1 and the root.
+        above: for each container the number of the one around it and the key there; of a root -1
+            and the root.
         numbers: of the containers, by their ids.
         shared: where a container stands once more, as in `above`, each with its number.
         texts: of all containers, bytes as latin-1.
@@ -108,7 +110,8 @@ class Tree:
             plain: keys that say nothing.
 
         Raises:
-            NotPlainError: there is what JSON does not have, a container within itself, or too many copies of one.
+            NotPlainError: there is what JSON does not have, a container within itself, or too many
+                copies of one.
         """
         work, above, texts, ends = self.containers, self.above, self.texts, self.ends
         push, note, append, extend = work.append, above.append, texts.append, texts.extend
@@ -144,7 +147,10 @@ class Tree:
             raise NotPlainError
 
     def _rarer(self, cls: type, value: Any, number: int, key: Any, size: int) -> int:
-        """What is neither text nor number nor plain container; how many containers there are now."""
+        """What is neither text nor number nor plain container.
+
+        How many containers there are now.
+        """
         if cls is bytes:
             self.texts.append(value.decode("latin-1"))
         elif cls is Rebuilt:
@@ -159,10 +165,11 @@ class Tree:
         return size
 
     def _is_finite(self) -> bool:
-        """Whether no container lies in itself, and all can be written out in each of their places."""
+        """Whether no container lies in itself, and all can be written out in each place."""
         count = len(self.containers)
         inner: list[list[int]] = [[] for _ in range(count)]
-        waits = [0] * count  # for how many of the places of a container it is not known how often they are written
+        # For how many of the places of a container it is not known how often they are written.
+        waits = [0] * count
         copies = [0] * count
         edges = [(parent, child) for child, (parent, _) in enumerate(self.above)]
         edges += [(parent, child) for parent, _, child in self.shared]

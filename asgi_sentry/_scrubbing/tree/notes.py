@@ -71,7 +71,8 @@ class Notes:
         if not isinstance(meta, dict):
             meta = payload["_meta"] = {}
         made: dict[int, dict[str, Any]] = {}  # by the id of a place, which the notes keep alive
-        # What is said of one redaction is the same object for all by a rule: nothing is added to it later.
+        # What is said of one redaction is the same object for all by a rule: nothing is added to it
+        # later.
         said: dict[str, dict[str, Any]] = {}
         for place, key, rule in self._made:
             found = made.get(id(place)) or _node(meta, made, place)
@@ -113,7 +114,10 @@ def _meta_name(step: Any) -> str:
 
 
 def _add_remark(meta: dict[str, Any], rule: str) -> None:
-    """Add to what is said of a value; what was said so far may be said of others, too, and stays as it is."""
+    """Add to what is said of a value.
+
+    What was said so far may be said of others, too, and stays as it is.
+    """
     own = meta.get("", {})
     remarks = own.get("rem", []) if isinstance(own, dict) else None
     if isinstance(remarks, list) and [rule, "x"] not in remarks:

@@ -1,9 +1,10 @@
-"""Copies of any value, made of plain dicts, lists, texts, bytes and numbers alone, so that a walk meets nothing else.
+"""Copies of any value, of plain dicts, lists, texts, bytes and numbers alone.
 
-What is plain already is copied as a whole, by `marshal`, which refuses nearly everything else. The other way is to go
-through the value. Containers wait in a list rather than on Python's stack, so any depth is safe. A container that is
-met again is a cycle if it lies above itself, and else is copied anew, up to a bound, for a few shared lists can unfold
-to any size.
+So a walk meets nothing else. What is plain already is copied as a whole, by `marshal`, which
+refuses nearly everything else. The other way is to go through the value. Containers wait in a list
+rather than on Python's stack, so any depth is safe. A container that is met again is a cycle if it
+lies above itself, and else is copied anew, up to a bound, for a few shared lists can unfold to any
+size.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 CYCLE = "<cyclic>"
 _MAX_COPIES = 10_000  # of containers that are met more than once
 SCALARS = frozenset({int, float, bool, type(None)})
-KEPT_MODULES = frozenset({"datetime", "uuid", "decimal"})  # their objects are left to the SDK's serializer
+# Their objects are left to the SDK's serializer.
+KEPT_MODULES = frozenset({"datetime", "uuid", "decimal"})
 
 
 class NotPlainError(Exception):
@@ -31,7 +33,8 @@ def quick_copy(value: Any) -> Any:
     """A copy of what is plain; a container that stands in several places does so in the copy.
 
     Raises:
-        NotPlainError: the value holds something else. Some of what `marshal` copies is not plain: the walk refuses it.
+        NotPlainError: the value holds something else. Some of what `marshal` copies is not plain:
+            the walk refuses it.
     """
     try:
         return marshal.loads(marshal.dumps(value))  # noqa: S302 - what was dumped in the same breath
@@ -59,8 +62,8 @@ class Copier:
     """Makes the copies of one walk.
 
     Args:
-        lenient: whether objects are kept (dates, wrappers of the SDK) or shown by their repr, as in an event that the
-            SDK has yet to serialise; otherwise their type is shown.
+        lenient: whether objects are kept (dates, wrappers of the SDK) or shown by their repr, as in
+            an event that the SDK has yet to serialise; otherwise their type is shown.
     """
 
     __slots__ = ("_copies", "_lenient", "_rebuilt", "_seen", "_work")
@@ -186,7 +189,10 @@ def unused(name: str, target: dict[Any, Any], taken: dict[str, int] | None = Non
 
 
 def rename_keys(value: Any, renamed: dict[Any, str]) -> None:
-    """Give keys that held a secret their new names, in place and in order, in a value that was just built."""
+    """Give keys that held a secret their new names, in place and in order.
+
+    The value was just built, and is nobody else's.
+    """
     stack = [value]
     while stack:
         value = stack.pop()

@@ -1,7 +1,8 @@
-"""One scrubbing of plain data that is ours: keys decide, then the request's own secrets, then value rules.
+"""One scrubbing of plain data that is ours.
 
-Values go in one by one; `finish` looks at all of them together, since most hold nothing to redact and that is told
-fastest of many texts at once. Everything is changed in place: whoever has data of somebody else's copies it first
+Keys decide, then the request's own secrets, then value rules. Values go in one by one; `finish`
+looks at all of them together, since most hold nothing to redact and that is told fastest of many
+texts at once. Everything is changed in place: whoever has data of somebody else's copies it first
 (`plain.py`).
 """
 
@@ -40,13 +41,14 @@ class Walk:
 
     Args:
         ruleset: whose key terms and rules decide.
-        longest: how many characters a text within containers may have; of a longer one its length is shown. None for
-            any number.
+        longest: how many characters a text within containers may have; of a longer one its length
+            is shown. None for any number.
 
     Attributes:
         notes: what was redacted.
         renamed: keys that held a secret, and what became of them.
-        secrets: texts that whoever calls redacted, and when the walk is finished all credentials that were redacted.
+        secrets: texts that whoever calls redacted, and when the walk is finished all credentials
+            that were redacted.
     """
 
     __slots__ = (
@@ -65,7 +67,7 @@ class Walk:
         self._fixed: list[tuple[str, Any, Any, Place | None]] = []
         self._fixed_hits: Hits = {}
 
-    # --- what goes in --------------------------------------------------------------------------------------------
+    # --- what goes in -----------------------------------------------------------------------------
 
     def add(self, value: Any, holder: Any, key: Any, place: Place | None, mode: int = BY_KEYS) -> None:
         """Have `value`, which stands at `holder[key]`, scrubbed there when the walk is finished.
@@ -88,8 +90,8 @@ class Walk:
     def words(self, value: Any, holder: Any, key: Any, place: Place | None) -> None:
         """The same for the app's own words, which no word that a client sends may touch.
 
-        A sentence may have been made with one of the request's secrets in it; a single word was not, unless it looks
-        like a credential.
+        A sentence may have been made with one of the request's secrets in it; a single word was
+        not, unless it looks like a credential.
         """
         if value.__class__ is str:
             self._given.append((value, holder, key, place, MEDIUM if " " in value else STRONG))
@@ -97,7 +99,10 @@ class Walk:
             self.add(value, holder, key, place)
 
     def tags(self, value: Any, holder: Any, key: Any, place: Place | None) -> None:
-        """The same for tags: their keys are the app's own words, and no word of a client's touches their values."""
+        """The same for tags.
+
+        Their keys are the app's own words, and no word of a client's touches their values.
+        """
         self._firm.append(value)
         if value.__class__ is list:  # of pairs
             self._firm += value
@@ -117,7 +122,7 @@ class Walk:
         """How many texts of the protocol's are to be looked at."""
         return len(self._fixed)
 
-    # --- all of it -----------------------------------------------------------------------------------------------
+    # --- all of it --------------------------------------------------------------------------------
 
     def finish(self, taint: Taint | None = None) -> None:
         """Replace whatever is secret.
@@ -126,7 +131,8 @@ class Walk:
             taint: what else is secret.
 
         Raises:
-            NotPlainError: there is what the walk can't go through; nothing was changed by this call.
+            NotPlainError: there is what the walk can't go through; nothing was changed by this
+                call.
         """
         keys = self.ruleset.keys
         tree = Tree()
@@ -168,7 +174,10 @@ class Walk:
             tree.texts[at] = ""
 
     def _keys_of(self, tree: Tree, *, everything: bool) -> tuple[set[Any], dict[Any, int], set[Any]]:
-        """The keys to look at as texts; those that say something, and what; those that nobody has met."""
+        """The keys to look at as texts.
+
+        Those that say something, and what; those that nobody has met.
+        """
         work, keys = tree.containers, self.ruleset.keys
         if everything:
             met = set().union(*[source for source in work if source.__class__ is dict])
@@ -200,7 +209,8 @@ class Walk:
         found: dict[int, dict[str, str]] = {}
         looked_at: set[str] = set()
         for least, some in texts.items():
-            # Rules have looked at each key when it was met first; taint differs from request to request.
+            # Rules have looked at each key when it was met first; taint differs from request to
+            # request.
             keys = _texts_of(names - tags) if taint and taint.in_keys and least == MEDIUM else ()
             tainted = taint.found_in(some.union(keys), least=least) if taint else {}
             if tainted:
@@ -287,7 +297,10 @@ class Walk:
             self.notes.add(place, key, rule)
 
     def _finish_fixed(self) -> None:
-        """The protocol's texts, of which those that are harmless are remembered: they are the same in each event."""
+        """The protocol's texts, of which those that are harmless are remembered.
+
+        They are the same in each event.
+        """
         if self._fixed:
             texts = {fixed[0] for fixed in self._fixed}
             hits = self._fixed_hits
@@ -317,7 +330,7 @@ def _with(taint: Taint, texts: dict[int, set[str]], hits: dict[int, Hits]) -> di
 
 
 def _joined(taint: Taint | None, tainted: dict[str, str], hits: Hits) -> Hits:
-    """What becomes of texts in which first the request's own secrets were replaced, then what rules found."""
+    """What becomes of texts: first the request's own secrets are replaced, then what rules find."""
     if not tainted or taint is None:
         return hits
     joined = dict(hits)

@@ -1,6 +1,7 @@
-"""`asgi-sentry demo`: three real apps, a few thousand real requests full of secrets, and a look at what was sent.
+"""`asgi-sentry demo`: three apps, some thousand requests full of secrets, and what was sent.
 
-What is needed beside the core is in the extra `demo`; `missing` says what of it is not installed, without importing it.
+What is needed beside the core is in the extra `demo`; `missing` says what of it is not installed,
+without importing it.
 """
 
 from __future__ import annotations

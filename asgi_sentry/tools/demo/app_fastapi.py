@@ -1,4 +1,7 @@
-"""The demo's FastAPI app, written as its documentation teaches: typed parameters, sync and async handlers, `Form`."""
+"""The demo's FastAPI app, written as its documentation teaches.
+
+Typed parameters, sync and async handlers, `Form`.
+"""
 
 # No `from __future__ import annotations`: FastAPI reads these annotations when a route is declared.
 from pathlib import Path

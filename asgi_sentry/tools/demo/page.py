@@ -35,7 +35,10 @@ def opened(kept: list[Received], result: Result, *, port: int = 0) -> SinkServer
 
 
 def _told(result: Result) -> Iterator[tuple[str, str, str, float]]:
-    """What the sender of the requests knows, and no sink can: how many there were, and which are excluded."""
+    """What the sender of the requests knows, and no sink can.
+
+    How many there were, and which are excluded.
+    """
     for row in result.rows:
         name = f"{method_of(row.route)} {row.route}"
         yield row.app, "route:requests", name, row.requests

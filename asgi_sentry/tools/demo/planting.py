@@ -1,8 +1,9 @@
 """Secrets that can be found again, and the search for them in everything that was sent.
 
-Each secret is `zqplant`, 20 random characters and `tnalpqz`: letters and digits only, which URL- and JSON-encoding
-leave as they are, so that a search for either mark in the bytes is exact even for a secret of which only a part
-got out. For base64 the marks are searched at each of the three offsets that they can have in the encoded text.
+Each secret is `zqplant`, 20 random characters and `tnalpqz`: letters and digits only, which URL-
+and JSON-encoding leave as they are, so that a search for either mark in the bytes is exact even for
+a secret of which only a part got out. For base64 the marks are searched at each of the three
+offsets that they can have in the encoded text.
 """
 
 from __future__ import annotations

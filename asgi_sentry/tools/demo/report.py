@@ -38,7 +38,8 @@ def show(console: Console, result: Result, *, took: str) -> None:
 
 def _routes(rows: tuple[Row, ...]) -> Table:
     table = Table(title="What was asked and what was sent", title_justify="left", show_footer=True)
-    table.pad_edge, table.collapse_padding = False, True  # so that nothing is cut off within 80 columns
+    # So that nothing is cut off within 80 columns.
+    table.pad_edge, table.collapse_padding = False, True
     table.add_column("app", footer="all")
     table.add_column("route", footer="", no_wrap=True)
     for position, name in enumerate(("requests", "trans-\nactions", "excluded", "sampled\nout", "errors"), start=2):

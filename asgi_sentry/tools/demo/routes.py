@@ -1,4 +1,4 @@
-"""The routes that each of the demo's apps has, as path rules, so that everything counted is counted per route."""
+"""The routes of the demo's apps, as path rules. Everything is counted by these."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ _EXCLUDED = PathRules((rule, True) for rule in DEFAULT_EXCLUDE)
 
 
 def route_of(path: str) -> str:
-    """The rule of the route that a path belongs to, or the path itself, which then shows up as a row of its own."""
+    """The rule of the route that a path belongs to, or the path itself.
+
+    That shows up as a row of its own.
+    """
     return _BY_PATH.match({"type": "http", "path": path}) or path
 
 

@@ -1,7 +1,8 @@
 """The demo's course: start the sink and the apps, drive traffic at them, stop them, count, tell.
 
-Each app runs in a process of its own, as in production, so that what the driver does is not seen by the SDK (its httpx
-integration would join all requests to one trace, and with it to one throw of the dice).
+Each app runs in a process of its own, as in production, so that what the driver does is not seen by
+the SDK (its httpx integration would join all requests to one trace, and with it to one throw of the
+dice).
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def run(
         dsn: a real Sentry to which everything is sent on from the sink.
         requests: how many, over all apps.
         seed: of the traffic; the same seed asks the same questions.
-        serve: leave a page open on what was sent, and on what the SDK alone sends for the same requests.
+        serve: leave a page open on what was sent, and on what the SDK alone sends for the same
+            requests.
         port: of the page; 0 takes a free one.
         console: where to print.
 
@@ -153,7 +155,10 @@ async def _drive_all(
 
 
 def _by_the_sdk_alone(traffic: dict[str, list[Planned]], planter: Planter) -> list[Received]:
-    """What plain sentry-sdk sends for these requests: to a sink of its own, from which nothing is sent on."""
+    """What plain sentry-sdk sends for these requests.
+
+    To a sink of its own, from which nothing is sent on.
+    """
     with Sink() as sink, _serving(sink, planter, plain=True) as served:
         ports = {app.name: _port_of(app) for app in served}
         asyncio.run(_drive_all(ports, traffic, lambda: None))
@@ -192,7 +197,10 @@ def _serving(sink: Sink, planter: Planter, *, plain: bool = False) -> Iterator[l
 
 
 def _environment(dsn: str) -> dict[str, str]:
-    """The environment of an app: ours without any settings of the user's, which are meant for other apps."""
+    """The environment of an app.
+
+    Ours without any settings of the user's, which are meant for other apps.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SENTRY_", "ASGI_SENTRY_"))}
     return kept | {
         "SENTRY_DSN": dsn,

@@ -1,8 +1,9 @@
-"""One of the demo's apps behind uvicorn, in a process of its own: `python -m asgi_sentry.tools.demo.serve fastapi`.
+"""One of the demo's apps behind uvicorn, in a process of its own.
 
-It is set up as the README tells to: `SENTRY_*` and `ASGI_SENTRY_*` from the environment, `init()`, `wrap(app)`. The
-first line of standard output is the port; the process serves until its standard input ends, then sends what is left,
-and prints what it decided (`asgi_sentry.counters()`, as JSON).
+`python -m asgi_sentry.tools.demo.serve fastapi`. It is set up as the README tells to: `SENTRY_*`
+and `ASGI_SENTRY_*` from the environment, `init()`, `wrap(app)`. The first line of standard output
+is the port; the process serves until its standard input ends, then sends what is left, and prints
+what it decided (`asgi_sentry.counters()`, as JSON).
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    # The queue of 100 that the SDK has by default is for apps that fail rarely; here 1 of 10 requests does.
+    # The queue of 100 that the SDK has by default is for apps that fail rarely; here 1 of 10
+    # requests does.
     sized: Any = {"transport_queue_size": 10_000, "shutdown_timeout": _FLUSH_SECONDS}
     if options.plain:
         sentry_sdk.init(traces_sample_rate=DEFAULT_RATE, **sized)

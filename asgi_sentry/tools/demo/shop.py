@@ -1,7 +1,8 @@
-"""What the demo's three apps do, framework left aside: a small shop whose code is as careless as real code is.
+"""What the demo's three apps do, framework left aside.
 
-It logs what it should not, keeps credentials in local variables and puts them into exception texts. Everything here is
-meant to end up in what the SDK collects; nothing of it may arrive.
+A small shop whose code is as careless as real code is. It logs what it should not, keeps
+credentials in local variables and puts them into exception texts. Everything here is meant to end
+up in what the SDK collects; nothing of it may arrive.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ async def chat(question: dict[str, Any], *, fail: bool) -> dict[str, Any]:
     asgi_sentry.add_breadcrumb(f"calling {tool['url']}", category="tool", data={"auth": tool["auth"]})
     prompt = json.dumps(question)
     if fail:
-        # The shape in which HTTP clients like to fail: with the whole URL and the header in the text.
+        # The shape in which HTTP clients like to fail: with the whole URL and the header in the
+        # text.
         raise ShopError(f"calling {tool['url']} with Authorization: Bearer {tool['auth']['token']} failed: 502")
     return {"answer": f"{len(prompt)} characters are a long question"}
 
@@ -75,7 +77,10 @@ async def order(order_id: str) -> dict[str, Any]:
 
 
 def break_down(settings: dict[str, str], session: str) -> None:
-    """Fail as a driver does, naming the database with its password, while handling another error."""
+    """Fail as a driver does, naming the database with its password.
+
+    It does so while it handles another error.
+    """
     try:
         settings[session]
     except KeyError as missing:

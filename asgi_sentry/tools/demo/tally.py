@@ -65,7 +65,7 @@ class Result:
     problems: tuple[str, ...]
     """What contradicts something else, in words; none if the run was good."""
     decisions: Counter[str] = field(default_factory=Counter)
-    """What the apps counted themselves (`asgi_sentry.counters()`), of transactions and of errors, by reason."""
+    """What the apps counted themselves, of transactions and of errors, by reason."""
 
 
 def arrived_by_app(received: Iterable[Received]) -> dict[str, Arrived]:
@@ -92,7 +92,10 @@ def arrived_by_app(received: Iterable[Received]) -> dict[str, Arrived]:
 
 
 def _rules(meta: Any) -> Iterator[str]:
-    """The rules of all remarks in a `_meta` tree, where the key "" holds what concerns the value itself."""
+    """The rules of all remarks in a `_meta` tree.
+
+    The key "" holds what concerns the value itself.
+    """
     if isinstance(meta, Mapping):
         for key, inner in meta.items():
             if key == "" and isinstance(inner, Mapping):
@@ -147,7 +150,8 @@ def _row(app: str, route: str, asked: Driven, arrived: Arrived) -> Row:
 def _contradictions(app: str, rows: list[Row], asked: Driven, arrived: Arrived) -> Iterator[str]:
     missing = sum(row.excluded + row.sampled_out for row in rows)
     if arrived.kinds["span"]:
-        # Streamed spans are reported one by one, those within an unsampled request as well as its segment.
+        # Streamed spans are reported one by one, those within an unsampled request as well as its
+        # segment.
         discarded = arrived.discards("span")
         agree = discarded >= missing
     else:

@@ -1,4 +1,4 @@
-"""Real HTTP requests at the demo's apps, each with secrets where clients put them, and the count of what was asked."""
+"""Real HTTP requests at the demo's apps, with secrets where clients put them, all counted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ class Driven:
     failures: Counter[str] = field(default_factory=Counter)
     """Answers of 500 and more, and websockets closed for an error."""
     unexpected: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Other answers that are not 2xx, by route and status (0: none at all): the demo's own fault."""
+    """Other answers that are not 2xx, by route and status (0: none at all).
+
+    The demo's own fault.
+    """
 
     def add(self, other: Driven) -> None:
         """Count what was asked in another course, too."""
@@ -55,7 +58,10 @@ class Driven:
 
 
 def plan(count: int, dice: random.Random, planter: Planter) -> list[Planned]:
-    """So many requests, spread over the routes by their shares; every route has at least one of them."""
+    """So many requests, spread over the routes by their shares.
+
+    Every route has at least one of them.
+    """
     rules = [route.rule for route in ROUTES]
     picked = rules[:count] + dice.choices(rules, [route.share for route in ROUTES], k=max(0, count - len(rules)))
     dice.shuffle(picked)
@@ -65,7 +71,8 @@ def plan(count: int, dice: random.Random, planter: Planter) -> list[Planned]:
 def plan_twice(dice: random.Random, planter: Planter) -> list[Planned]:
     """Requests to be sent to two apps: to each route one, and one that fails where it can.
 
-    Each carries a trace of its own that says it is sampled, by which the two reports of a request are found again.
+    Each carries a trace of its own that says it is sampled, by which the two reports of a request
+    are found again.
     """
     made = [_planned(route.rule, dice, planter, fails=False) for route in ROUTES]
     made += [_planned(rule, dice, planter, fails=True) for rule in sorted(_CAN_FAIL)]
@@ -113,13 +120,17 @@ def _planned(rule: str, dice: random.Random, planter: Planter, *, fails: bool | 
     if fails if fails is not None else rule in _CAN_FAIL and dice.random() < _FAILING:
         params["fail"] = "1"
     if rule == "/fail" or "fail" in params:
-        # Uvicorn closes a connection on which the app raised; a client that reuses it meets the close by chance.
+        # Uvicorn closes a connection on which the app raised; a client that reuses it meets the
+        # close by chance.
         options["headers"]["Connection"] = "close"
     return Planned(route=rule, method=method, path=path, options=options)
 
 
 def _headers(dice: random.Random, planter: Planter) -> dict[str, str]:
-    """What a browser and an API client send: one sort of credentials each time, and always a session cookie."""
+    """What a browser and an API client send.
+
+    One sort of credentials each time, and always a session cookie.
+    """
     secret = planter.secret
     headers = {
         "Cookie": f"theme=dark; session={secret('cookie')}",
@@ -140,7 +151,10 @@ def _headers(dice: random.Random, planter: Planter) -> dict[str, str]:
 
 
 async def drive(port: int, requests: list[Planned], on_answer: Callable[[], object]) -> Driven:
-    """Send the requests to the app at a port of loopback, some at a time; `on_answer` is called after each."""
+    """Send the requests to the app at a port of loopback, some at a time.
+
+    `on_answer` is called after each.
+    """
     driven, waiting = Driven(), iter(requests)
 
     async def work(client: httpx.AsyncClient) -> None:
@@ -170,7 +184,10 @@ async def _ask(client: httpx.AsyncClient, request: Planned) -> int:
 
 
 async def _talk(port: int, request: Planned) -> int:
-    """Open a websocket, send a message, await the answer: 200 if it is right, 500 if the app failed."""
+    """Open a websocket, send a message, await the answer.
+
+    200 if it is right, 500 if the app failed.
+    """
     query = httpx.QueryParams(request.options["params"])
     headers = {k: v for k, v in request.options["headers"].items() if k not in {"User-Agent", "Connection"}}
     url = f"ws://127.0.0.1:{port}{request.path}?{query}"

@@ -1,4 +1,4 @@
-"""An ingestion endpoint on loopback that speaks Sentry's envelope protocol, to see what an app really sends.
+"""Sentry's ingestion on loopback, by its envelope protocol, to see what an app really sends.
 
 ```python
 with Sink() as sink:

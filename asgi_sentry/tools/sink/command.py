@@ -1,4 +1,7 @@
-"""`asgi-sentry sink`: ingestion, page, and a line for each item; without the extra, the lines alone."""
+"""`asgi-sentry sink`: ingestion, page, and a line for each item.
+
+Without the extra, the lines alone.
+"""
 
 from __future__ import annotations
 

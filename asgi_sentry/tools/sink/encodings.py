@@ -25,8 +25,8 @@ def decode_body(body: bytes, encoding: str | None, *, limit: int) -> bytes:
     """Undo a `Content-Encoding`, holding at most `limit` bytes and a buffer of the result.
 
     Raises:
-        UnknownEncodingError: not identity, gzip, deflate, br or zstd (the last two with the packages
-            `brotli` and `zstandard` installed).
+        UnknownEncodingError: not identity, gzip, deflate, br or zstd (the last two with the
+            packages `brotli` and `zstandard` installed).
         BodyTooLargeError: more than `limit` bytes come out.
         BadEnvelopeError: the compressed data is damaged or cut off.
     """

@@ -1,7 +1,8 @@
-"""What the page lists: one entry for each error, transaction, log, metric, ... with what it is found by.
+"""What the page lists: an entry for each error, transaction, log, ..., and what it is found by.
 
-An item of an envelope is one entry, or, for logs, metrics and streamed spans, as many as its batch holds. Whatever a
-payload says is taken as a stranger's word: any type may stand anywhere, every text is cut to a length.
+An item of an envelope is one entry, or, for logs, metrics and streamed spans, as many as its batch
+holds. Whatever a payload says is taken as a stranger's word: any type may stand anywhere, every
+text is cut to a length.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ KINDS: Mapping[str, str] = {
 """The kinds of entries and what a page calls them."""
 
 PLAIN = "plain"
-"""What a sender's name begins with that sends the same traffic by the SDK alone, to be compared with."""
+"""What the name of a sender begins with that sends the same traffic by the SDK alone."""
 
 _KIND_OF: Mapping[str, str] = {
     "event": "error",
@@ -136,7 +137,10 @@ def _entries_of(envelope: Envelope, item: Item) -> list[Entry]:
 
 
 def _read(payload: bytes) -> Any:
-    """A payload as JSON; what orjson refuses (a number that is none, half a character) may still be read."""
+    """A payload as JSON.
+
+    What orjson refuses (a number that is none, half a character) may still be read.
+    """
     if _orjson is not None:
         try:
             return _orjson.loads(payload)
@@ -146,7 +150,10 @@ def _read(payload: bytes) -> Any:
 
 
 def rules_of(meta: Any) -> Iterator[str]:
-    """The rules of all remarks in a `_meta` tree, where the key "" holds what concerns the value itself."""
+    """The rules of all remarks in a `_meta` tree.
+
+    The key "" holds what concerns the value itself.
+    """
     left, waiting = _MOST_RULES, [meta]
     while waiting and left:
         tree = waiting.pop()

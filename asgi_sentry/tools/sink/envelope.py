@@ -1,9 +1,9 @@
 """Sentry's envelope format, read strictly.
 
-An envelope is a line of JSON (its header), then items: a line of JSON (the item's header, with `type` and mostly
-`length`) and the payload, each ended by a newline. Without `length` a payload is one line. Source: Sentry's developer
-documentation, "Envelopes". The SDK's own reader guesses where this one refuses: a sink that shrugs at garbage would
-hide that a sender is broken.
+An envelope is a line of JSON (its header), then items: a line of JSON (the item's header, with
+`type` and mostly `length`) and the payload, each ended by a newline. Without `length` a payload is
+one line. Source: Sentry's developer documentation, "Envelopes". The SDK's own reader guesses where
+this one refuses: a sink that shrugs at garbage would hide that a sender is broken.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def parse_envelope(data: bytes) -> Envelope:
     """Read an envelope.
 
     Raises:
-        BadEnvelopeError: a header is not a JSON object, an item has no type, or a payload is shorter than announced.
+        BadEnvelopeError: a header is not a JSON object, an item has no type, or a payload is
+            shorter than announced.
     """
     line, position = _line(data, 0)
     headers = _object(line, "the envelope's header")

@@ -1,7 +1,7 @@
 """Looks at what was received for what should have been redacted, and for what need not have been.
 
-It works beside the server, in pauses: shapes repeat, so of each kind and route only the first items are looked at, and
-what is found is counted by its place.
+It works beside the server, in pauses: shapes repeat, so of each kind and route only the first items
+are looked at, and what is found is counted by its place.
 """
 
 from __future__ import annotations

@@ -1,8 +1,12 @@
-"""What keeps strangers out: an event is hostile input, and so is every web page that the browser has open besides.
+"""What keeps strangers out.
 
-- **Host**: a page of a stranger's whose name is bound to 127.0.0.1 (DNS rebinding) comes with its own name in `Host`.
-  A literal address, `localhost` and what was allowed by name are let in, nothing else.
-- **Content-Security-Policy**: nothing runs or is loaded that does not carry the nonce of this answer.
+An event is hostile input, and so is every web page that the browser has open besides.
+
+- **Host**: a page of a stranger's whose name is bound to 127.0.0.1 (DNS rebinding) comes with its
+  own name in `Host`. A literal address, `localhost` and what was allowed by name are let in,
+  nothing else.
+- **Content-Security-Policy**: nothing runs or is loaded that does not carry the nonce of this
+  answer.
 - **Forms**: a token of this process, and no `Origin` but our own.
 """
 
@@ -34,7 +38,10 @@ _HEADERS = [
 
 
 def host_is_known(host: str, allowed: Collection[str]) -> bool:
-    """Whether a `Host` header names this sink: a literal address, `localhost`, or an allowed name."""
+    """Whether a `Host` header names this sink.
+
+    A literal address, `localhost`, or an allowed name.
+    """
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:

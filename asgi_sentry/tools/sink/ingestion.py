@@ -1,7 +1,7 @@
 """The ingestion endpoints as an ASGI app in front of the pages: what is no endpoint is passed on.
 
-It is written on plain ASGI, since it is asked thousands of times a second. A body is read within bounds of size and
-time, and nothing is kept of one that was cut, refused or too slow.
+It is written on plain ASGI, since it is asked thousands of times a second. A body is read within
+bounds of size and time, and nothing is kept of one that was cut, refused or too slow.
 """
 
 from __future__ import annotations

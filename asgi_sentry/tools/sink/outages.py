@@ -1,7 +1,8 @@
 """Rate limits and failures on demand, so that a sender's back-off can be tried.
 
-As Sentry does it: a rate limit names categories and seconds, items of those categories are dropped, what is left is
-taken, and only if nothing is left the answer is 429. A failure answers everything alike.
+As Sentry does it: a rate limit names categories and seconds, items of those categories are dropped,
+what is left is taken, and only if nothing is left the answer is 429. A failure answers everything
+alike.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ CATEGORIES: Mapping[str, str] = {
     "user_report": "user_report_v2",
     "raw_security": "security",
 }
-"""Item type to the category that Sentry counts and limits it by. Client reports are never limited."""
+"""Item type to the category that Sentry counts and limits it by.
+
+Client reports are never limited.
+"""
 
 _CATEGORY = re.compile(r"[a-z_]{1,40}")
 _LONGEST_DELAY = 120.0
@@ -49,7 +53,8 @@ class Outage:
     """What is wrong with the ingestion for now.
 
     Attributes:
-        status: 429 for a rate limit, any of 400 to 599 for a failure, 0 for a connection that is cut without answer.
+        status: 429 for a rate limit, any of 400 to 599 for a failure, 0 for a connection that is
+            cut without answer.
         seconds: of a rate limit, and of `Retry-After`; None leaves that header out.
         categories: what a rate limit concerns; none is all.
         delay: seconds to wait before the answer.

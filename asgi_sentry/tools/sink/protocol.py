@@ -47,7 +47,10 @@ _STATUSES = frozenset({"ok", "error", "in_progress"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One envelope as it arrived: who sent it where, its bytes (decompressed), and what they say."""
+    """One envelope as it arrived.
+
+    Who sent it where, its bytes (decompressed), and what they say.
+    """
 
     prefix: str
     """The path in front of `/api/`, so that senders can be told apart: see `Sink.dsn_for`."""
@@ -176,7 +179,10 @@ def _envelope(raw: bytes, asked: Mapping[str, list[str]], limit: int) -> tuple[b
 
 
 def _store(raw: bytes, asked: Mapping[str, list[str]], limit: int) -> tuple[bytes, Envelope]:
-    """An event alone, plain or in base64 (and zlib within it), in the body or, for images, in the query."""
+    """An event alone, plain or in base64 (and zlib within it).
+
+    It is in the body or, for images, in the query.
+    """
     raw = raw or (asked.get("sentry_data") or [""])[0].encode()
     if raw[:1] not in {b"{", b" ", b"\n", b"\r", b"\t"}:
         try:

@@ -1,7 +1,8 @@
 """Redactions: which rule took what out where, as `_meta` tells it, or as the key would have it.
 
-`_meta` mirrors the payload; under the key "" stands what concerns the value itself, its remarks among it. Logs, metrics
-and streamed spans have no `_meta`: there the rule is told by the key, where the key would have been enough.
+`_meta` mirrors the payload; under the key "" stands what concerns the value itself, its remarks
+among it. Logs, metrics and streamed spans have no `_meta`: there the rule is told by the key, where
+the key would have been enough.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _scrubber = Scrubber()
 
 
 class Mark(NamedTuple):
-    """One redaction: where, by which rule, and whether the rule was told or inferred from the key."""
+    """One redaction: where, by which rule, and whether the rule was told or inferred."""
 
     path: tuple[str | int, ...]
     rule: str

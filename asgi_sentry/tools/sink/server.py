@@ -1,4 +1,4 @@
-"""The sink's server: standard library only, one thread a connection, everything it keeps is bounded."""
+"""The sink's server: standard library only, one thread a connection, bounded in all it keeps."""
 
 from __future__ import annotations
 
@@ -33,14 +33,17 @@ if TYPE_CHECKING:
 
     from asgi_sentry.tools.sink.envelope import Envelope, Item
 
-_READ_TIMEOUT = 30.0  # seconds a sender may be silent; the SDK's own limit for a request is the same
+# Seconds a sender may be silent; the SDK's own limit for a request is the same.
+_READ_TIMEOUT = 30.0
 _MAX_DRAINED_BYTES = 64 * 1024 * 1024
 _PIECE = 65_536
 _FORWARDED = ("Content-Type", "Content-Encoding", "X-Sentry-Auth", "User-Agent")
 
 
 class Sink:
-    """Takes envelopes over HTTP and keeps them in memory; start it with `with`, or `start` and `stop`.
+    """Takes envelopes over HTTP and keeps them in memory.
+
+    Start it with `with`, or `start` and `stop`.
 
     Args:
         host: address to listen on.
@@ -48,7 +51,8 @@ class Sink:
         max_body_bytes: larger bodies, also once decompressed, are answered with 413.
         max_envelopes: beyond it the oldest go; `dropped` counts them.
         max_bytes: the same for the sum of what is kept.
-        forward_to: a DSN to which each envelope is sent on; its answer is passed back to the sender.
+        forward_to: a DSN to which each envelope is sent on; its answer is passed back to the
+            sender.
         on_item: is called in the server's thread with each item as it arrives.
     """
 
@@ -84,7 +88,7 @@ class Sink:
         self.port: int = self._server.server_address[1]
         self._address = f"[{host}]" if ":" in host else host
 
-    # -- life ------------------------------------------------------------------------------------------------------
+    # -- life --------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Serve in a thread of its own."""
@@ -108,7 +112,7 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # -- what there is ---------------------------------------------------------------------------------------------
+    # -- what there is -----------------------------------------------------------------------------
 
     @property
     def dsn(self) -> str:
@@ -136,7 +140,10 @@ class Sink:
 
     @property
     def raw(self) -> bytes:
-        """Every byte that arrived, decompressed, for searching; a newline stands between envelopes."""
+        """Every byte that arrived, decompressed, for searching.
+
+        A newline stands between envelopes.
+        """
         return b"\n".join(received.raw for received in self.received)
 
     def wait_for(self, kind: str, count: int = 1, *, timeout: float = 10.0) -> list[Item]:
@@ -150,7 +157,7 @@ class Sink:
                 raise TimeoutError(f"{len(self.items(kind))} of {count} items of type {kind!r} after {timeout} s")
             return self.items(kind)
 
-    # -- what arrives ----------------------------------------------------------------------------------------------
+    # -- what arrives ------------------------------------------------------------------------------
 
     def check_length(self, length: str | None) -> Answer | None:
         """The refusal of a request by its `Content-Length`, before a byte of its body is read."""
@@ -161,7 +168,10 @@ class Sink:
         return None
 
     def accept(self, path: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> Answer | None:
-        """Take one request; what is answered is what Sentry would, None if the connection is to be cut."""
+        """Take one request.
+
+        What is answered is what Sentry would, None if the connection is to be cut.
+        """
         url = urlsplit(path)
         headers = {name.lower(): value for name, value in headers.items()}
         try:
@@ -252,14 +262,16 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "asgi-sentry-sink"
     sys_version = ""
     timeout = _READ_TIMEOUT
-    wbufsize = -1  # an answer in two small segments would wait 40 ms for the sender's delayed acknowledgement
+    # An answer in two small segments would wait 40 ms for the sender's delayed acknowledgement.
+    wbufsize = -1
     server: _Server
 
     def do_POST(self) -> None:
         refusal = self.server.sink.check_length(self.headers.get("Content-Length"))
         length = int(self.headers.get("Content-Length", "0")) if refusal is None or refusal.status == 413 else 0
         if refusal is not None:
-            # A close with unread data resets the connection, and the sender would not see the answer.
+            # A close with unread data resets the connection, and the sender would not see the
+            # answer.
             left = min(length, _MAX_DRAINED_BYTES)
             while left > 0 and (piece := self.rfile.read(min(left, _PIECE))):
                 left -= len(piece)

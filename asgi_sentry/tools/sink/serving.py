@@ -1,4 +1,4 @@
-"""The sink as a server: store, ingestion and pages behind uvicorn, in the foreground or in a thread."""
+"""The sink as a server: store, ingestion and pages behind uvicorn, in front or in a thread."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class SinkServer:
         return self.state.dsn_for()
 
     def dsn_for(self, sender: str) -> str:
-        """A DSN whose envelopes are listed under a name of their own, such as `shop` or `plain/shop`."""
+        """A DSN whose envelopes are listed under a name of their own, such as `plain/shop`."""
         return self.state.dsn_for(sender)
 
     def run(self) -> None:
@@ -153,8 +153,9 @@ class SinkServer:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    # With the protocol named: an accepted socket inherits it, and asyncio switches Nagle's algorithm off only where
-    # it is; else each answer, which is two segments, would wait 40 ms for an acknowledgement.
+    # With the protocol named: an accepted socket inherits it, and asyncio switches Nagle's
+    # algorithm off only where it is; else each answer, which is two segments, would wait 40 ms for
+    # an acknowledgement.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

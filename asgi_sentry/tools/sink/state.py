@@ -1,4 +1,7 @@
-"""What the parts of the sink share: what is kept, what was refused, what is wrong on demand, and where it is."""
+"""What the parts of the sink share.
+
+What is kept, what was refused, what is wrong on demand, and where it is.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class State:
         return f"http://{self.address}/"
 
     def dsn_for(self, sender: str = "") -> str:
-        """A DSN whose envelopes are listed under a name of their own, such as `shop` or `plain/shop`."""
+        """A DSN whose envelopes are listed under a name of their own, such as `plain/shop`."""
         prefix = f"{sender.strip('/')}/" if sender.strip("/") else ""
         return f"http://{self.key}@{self.address}/{prefix}1"
 

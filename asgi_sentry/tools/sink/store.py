@@ -1,11 +1,11 @@
 """What the sink keeps: SQLite, in a file or in memory, bounded, the oldest out first.
 
-One thread writes, in batches; a page reads what the last batch left. Whoever reads may wait for the batch under way
-(`settle`). The database holds one connection, whose lock readers and the writer share: a page's questions take
-milliseconds, and a batch some tens of them.
+One thread writes, in batches; a page reads what the last batch left. Whoever reads may wait for the
+batch under way (`settle`). The database holds one connection, whose lock readers and the writer
+share: a page's questions take milliseconds, and a batch some tens of them.
 
-What is counted (`totals`, `ticks`) is kept when the envelopes themselves have gone, and is bounded by itself: so many
-routes, so many ticks.
+What is counted (`totals`, `ticks`) is kept when the envelopes themselves have gone, and is bounded
+by itself: so many routes, so many ticks.
 """
 
 from __future__ import annotations
@@ -208,7 +208,8 @@ class Store:
                 self._writing = True
             try:
                 self._keep(batch)
-            except sqlite3.Error as error:  # such as a full disk: said, counted, and the sink goes on
+            except sqlite3.Error as error:
+                # Such as a full disk: said, counted, and the sink goes on.
                 self.failed = f"{len(batch)} envelopes could not be kept: {error}"
             finally:
                 with self._queued:
@@ -264,7 +265,10 @@ class Store:
             self._evict(batch[-1].arrived)
 
     def _sender(self, prefix: str) -> str:
-        """The sender that a prefix names; anybody can make one up, so there are so many and no more."""
+        """The sender that a prefix names.
+
+        Anybody can make one up, so there are so many and no more.
+        """
         sender = text(prefix.strip("/"), 60)
         known = self._names.setdefault("sender", set())
         if sender not in known:

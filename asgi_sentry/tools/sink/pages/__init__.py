@@ -1,4 +1,7 @@
-"""The pages: rendered here, escaped always, with a small script that does nothing a page could not do without."""
+"""The pages.
+
+They are rendered here, escaped always, with a small script that a page can do without.
+"""
 
 from __future__ import annotations
 
@@ -298,8 +301,8 @@ class Pages:
     async def _change(self, request: Request) -> Response:
         """Begin or end an outage, by the form (with its token) or by a script's JSON.
 
-        A page of a stranger's can send a form, but without the token, and JSON only after a preflight, which is not
-        answered here.
+        A page of a stranger's can send a form, but without the token, and JSON only after a
+        preflight, which is not answered here.
         """
         body = b""
         async for piece in request.stream():

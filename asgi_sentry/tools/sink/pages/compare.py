@@ -1,7 +1,8 @@
 """What Sentry would get: the same request as two senders report it, value by value.
 
-Two entries are a pair if they have the same trace and kind, and one was sent under the name of the other with `plain/`
-in front: `http://key@host/plain/shop/1` by the SDK alone, `http://key@host/shop/1` by asgi-sentry.
+Two entries are a pair if they have the same trace and kind, and one was sent under the name of the
+other with `plain/` in front: `http://key@host/plain/shop/1` by the SDK alone,
+`http://key@host/shop/1` by asgi-sentry.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The list of entries and its filters.
 
-A page is never slow: where no index answers, entries are looked through from the newest on for as long as a page may
-take, and the page says how far it came and links to the rest.
+A page is never slow: where no index answers, entries are looked through from the newest on for as
+long as a page may take, and the page says how far it came and links to the rest.
 """
 
 from __future__ import annotations

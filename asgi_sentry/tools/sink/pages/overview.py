@@ -1,4 +1,4 @@
-"""The overview: what arrives of each route, what it uses of the quota, what was redacted, what was not sent."""
+"""The overview: what arrives of each route, what it costs, what was redacted or not sent."""
 
 from __future__ import annotations
 

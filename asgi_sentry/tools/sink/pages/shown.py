@@ -1,7 +1,9 @@
-"""A payload as the page shows it: a tree of plain nodes, each redaction with its rule and its place.
+"""A payload as the page shows it.
 
-`_meta` mirrors the payload; under the key "" stands what concerns the value itself, its remarks among it. Logs, metrics
-and streamed spans have no `_meta`: there the rule is told by the key, where the key would have been enough.
+A tree of plain nodes, each redaction with its rule and its place. `_meta` mirrors the payload;
+under the key "" stands what concerns the value itself, its remarks among it. Logs, metrics and
+streamed spans have no `_meta`: there the rule is told by the key, where the key would have been
+enough.
 
 Nothing here grows beyond what a page can hold: so many nodes, so many levels, so much of a text.
 """
@@ -105,7 +107,10 @@ class Reader:
 
 
 def _pieces(text: str, *, whole: bool) -> list[tuple[str, bool]]:
-    """A text around what was redacted in it; `whole` where remarks say so without any mark in the text."""
+    """A text around what was redacted in it.
+
+    `whole` where remarks say so without any mark in the text.
+    """
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
     pieces: list[tuple[str, bool]] = []
     for number, part in enumerate(shown.split(FILTERED)):

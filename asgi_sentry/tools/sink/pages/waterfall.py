@@ -1,6 +1,7 @@
 """Spans in time: which called which, from when to when, as rows of a chart.
 
-A trace may come from anybody: spans that call each other in a circle, thousands of them, times that make no sense.
+A trace may come from anybody: spans that call each other in a circle, thousands of them, times that
+make no sense.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Span:
 
 
 class Bar(NamedTuple):
-    """One row: a span, how deep it stands, and where its bar begins and ends, in thousandths of the whole."""
+    """One row: a span, its depth, and its bar's ends, in thousandths of the whole."""
 
     span: Span
     depth: int
