@@ -14,7 +14,11 @@ from asgi_sentry._helpers import (
 )
 from asgi_sentry._middleware.body import BodyScrubbingMiddleware
 from asgi_sentry._middleware.errors import ErrorPolicyMiddleware
-from asgi_sentry._middleware.filter import BOT_USER_AGENTS, PROBE_USER_AGENTS, TransactionFilterMiddleware
+from asgi_sentry._middleware.filter import (
+    BOT_USER_AGENTS,
+    PROBE_USER_AGENTS,
+    TransactionFilterMiddleware,
+)
 from asgi_sentry._middleware.headers import HeaderScrubbingMiddleware
 from asgi_sentry._middleware.root import SentryMiddleware
 from asgi_sentry._middleware.sampling import PathSamplingMiddleware

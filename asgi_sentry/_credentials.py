@@ -97,27 +97,36 @@ def read_redis_url(url: Any) -> RedisAddress:
     scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else ""
     kind = REDIS_KINDS.get(scheme)
     if kind is None:
-        raise ValueError("the URL of Redis must start with " + ", ".join(f"{known}://" for known in REDIS_KINDS))
+        raise ValueError(
+            "the URL of Redis must start with " + ", ".join(f"{known}://" for known in REDIS_KINDS)
+        )
     if kind == "server":
         return RedisAddress(kind, url)
     try:
         parts = urlsplit(url)
         userinfo, _, places = parts.netloc.rpartition("@")
-        hosts = tuple(_host(place, 26_379 if kind == "sentinel" else 6_379) for place in places.split(","))
+        hosts = tuple(
+            _host(place, 26_379 if kind == "sentinel" else 6_379) for place in places.split(",")
+        )
         segments = [unquote(segment) for segment in parts.path.split("/") if segment]
         database = next((segment for segment in segments[::-1] if segment.isdigit()), "0")
     except ValueError:
-        raise ValueError("the URL of Redis can't be read; write its hosts as host:port,host:port") from None
+        raise ValueError(
+            "the URL of Redis can't be read; write its hosts as host:port,host:port"
+        ) from None
     names = [segment for segment in segments if not segment.isdigit()]
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     user, _, password = userinfo.partition(":")
-    options.update({name: unquote(text) for name, text in (("username", user), ("password", password)) if text})
+    options.update(
+        {name: unquote(text) for name, text in (("username", user), ("password", password)) if text}
+    )
     if scheme.startswith("rediss"):
         options["ssl"] = True
     if kind == "sentinel":
         if len(names) != 1:
             raise ValueError(
-                "the URL of Redis by sentinels must name the service: redis+sentinel://host:26379/mymaster"
+                "the URL of Redis by sentinels must name the service: "
+                "redis+sentinel://host:26379/mymaster"
             )
         options["db"] = int(database)
     elif names or database != "0":

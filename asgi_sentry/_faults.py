@@ -53,7 +53,9 @@ def seldom(text: str) -> None:
     with suppress(Exception):
         times = _due(text)
         if times:
-            logger.warning("%s%s", text, f" ({times} times in the last minute)" if times > 1 else "")
+            logger.warning(
+                "%s%s", text, f" ({times} times in the last minute)" if times > 1 else ""
+            )
 
 
 def _due(text: str) -> int:

@@ -81,7 +81,9 @@ def _read_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError("it is a fraction, not a percentage" if "%" in text else "it is no number") from None
+        raise ValueError(
+            "it is a fraction, not a percentage" if "%" in text else "it is no number"
+        ) from None
 
 
 def _fraction(value: object) -> float:
@@ -209,14 +211,16 @@ FIELDS: tuple[_Field, ...] = (
     _Field(
         "environment",
         "SENTRY_ENVIRONMENT",
-        f"a name of 1 to {_MAX_ENVIRONMENT_BYTES} bytes without slashes and control characters, and not 'none'",
+        f"a name of 1 to {_MAX_ENVIRONMENT_BYTES} bytes without slashes and control characters, "
+        "and not 'none'",
         str,
         _nameable(_MAX_ENVIRONMENT_BYTES, frozenset({".", "..", "none"})),
     ),
     _Field(
         "release",
         "SENTRY_RELEASE",
-        f"a name of 1 to {_MAX_RELEASE_BYTES} bytes without slashes and control characters, and not 'latest'",
+        f"a name of 1 to {_MAX_RELEASE_BYTES} bytes without slashes and control characters, and "
+        "not 'latest'",
         str,
         _optional(_nameable(_MAX_RELEASE_BYTES, frozenset({".", "..", "latest"}))),
     ),
@@ -236,15 +240,28 @@ FIELDS: tuple[_Field, ...] = (
     ),
     _Field("enable_tracing", "SENTRY_ENABLE_TRACING", _BOOLEANS, _read_bool, _bool),
     _Field("debug", "SENTRY_DEBUG", _BOOLEANS, _read_bool, _bool),
-    _Field("exclude", "ASGI_SENTRY_EXCLUDE", f"{_RULE_EXAMPLE}, separated by commas", _read_rules, _rules),
+    _Field(
+        "exclude",
+        "ASGI_SENTRY_EXCLUDE",
+        f"{_RULE_EXAMPLE}, separated by commas",
+        _read_rules,
+        _rules,
+    ),
     _Field(
         "rates",
         "ASGI_SENTRY_RATES",
-        "rule=fraction pairs separated by commas, such as /api/chat=0.1,GET /api/voice=0.5, each within [0, 1]",
+        "rule=fraction pairs separated by commas, such as /api/chat=0.1,GET /api/voice=0.5, each "
+        "within [0, 1]",
         _read_rates,
         _rates,
     ),
-    _Field("max_body_bytes", "ASGI_SENTRY_MAX_BODY_BYTES", "a whole number of bytes, 0 or more", _read_size, _size),
+    _Field(
+        "max_body_bytes",
+        "ASGI_SENTRY_MAX_BODY_BYTES",
+        "a whole number of bytes, 0 or more",
+        _read_size,
+        _size,
+    ),
     _Field(
         "redis_url",
         "ASGI_SENTRY_REDIS_URL",
@@ -257,12 +274,19 @@ FIELDS: tuple[_Field, ...] = (
     _Field(
         "redis_namespace",
         "ASGI_SENTRY_REDIS_NAMESPACE",
-        f"a name of 1 to {_MAX_NAMESPACE} printable characters without spaces and braces, such as shop:production",
+        f"a name of 1 to {_MAX_NAMESPACE} printable characters without spaces and braces, such as "
+        "shop:production",
         str,
         _optional(_namespace),
     ),
     _Field("budget", "ASGI_SENTRY_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),
     _Field("error_budget", "ASGI_SENTRY_ERROR_BUDGET", _LIMIT_EXAMPLE, str, _optional(_limit)),
-    _Field("workers", "ASGI_SENTRY_WORKERS", "a whole number of processes, 1 or more", _read_size, _workers),
+    _Field(
+        "workers",
+        "ASGI_SENTRY_WORKERS",
+        "a whole number of processes, 1 or more",
+        _read_size,
+        _workers,
+    ),
     _Field("attachments", "ASGI_SENTRY_ATTACHMENTS", "text, none or all", str.lower, _attachments),
 )

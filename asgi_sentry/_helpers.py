@@ -110,7 +110,11 @@ def set_context(name: str, data: Mapping[str, Any]) -> None:
 
 
 def add_breadcrumb(
-    message: str, *, category: str | None = None, level: str = "info", data: Mapping[str, Any] | None = None
+    message: str,
+    *,
+    category: str | None = None,
+    level: str = "info",
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """Leave a note that the next error of this request is sent with.
 
@@ -121,7 +125,9 @@ def add_breadcrumb(
         data: copied, at the top.
     """
     try:
-        sentry_sdk.add_breadcrumb(message=message, category=category, level=level, data=dict(data or {}))
+        sentry_sdk.add_breadcrumb(
+            message=message, category=category, level=level, data=dict(data or {})
+        )
     except faults.SIGNALS:
         raise
     except BaseException as exc:

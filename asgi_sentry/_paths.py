@@ -158,7 +158,8 @@ class PathRules(Generic[T]):
         node = nodes.get("")
         while node is not None:
             first, first_regex, regex, numbers = node
-            if first < best:  # noqa: PLR1730  # a call of min() costs more than all else in this loop
+            # A call of min() costs more than all else in this loop.
+            if first < best:  # noqa: PLR1730
                 best = first
             if regex is not None and first_regex < best:
                 found = regex.fullmatch(path)
@@ -211,11 +212,14 @@ class PathRules(Generic[T]):
 def _checked(rule: Any) -> re.Pattern[str] | Callable[[Mapping[str, Any]], bool]:
     if isinstance(rule, re.Pattern):
         if not isinstance(rule.pattern, str):
-            raise TypeError(f"path rule {rule!r} is a bytes pattern; paths are text, so drop the b prefix")
+            raise TypeError(
+                f"path rule {rule!r} is a bytes pattern; paths are text, so drop the b prefix"
+            )
         return rule
     if inspect.iscoroutinefunction(rule):
         raise TypeError(
-            f"path rule {rule!r} is a coroutine function; a rule is asked without awaiting, write a plain one"
+            f"path rule {rule!r} is a coroutine function; a rule is asked without awaiting, write "
+            "a plain one"
         )
     if not callable(rule):
         raise TypeError(
@@ -229,7 +233,8 @@ def _parse(rule: str, number: int) -> _Template:
     taken_apart = _RULE.fullmatch(rule.strip())
     if taken_apart is None:
         raise ValueError(
-            f"path rule {rule!r} must be a path that starts with '/', with at most one method in front, "
+            f"path rule {rule!r} must be a path that starts with '/', with at most one method in "
+            "front, "
             "such as '/health' or 'GET /items/{id}'"
         )
     method, path = taken_apart.groups()
@@ -243,7 +248,10 @@ def _parse(rule: str, number: int) -> _Template:
     regex: str | None = None
     if literal < len(segments):
         if sum(segment.endswith(":path}") for segment in segments) > 1:
-            raise ValueError(f"path rule {rule!r} has more than one '{{name:path}}'; write '{{name}}' for the others")
+            raise ValueError(
+                f"path rule {rule!r} has more than one '{{name:path}}'; write '{{name}}' for the "
+                "others"
+            )
         regex = ""
         for place, segment in enumerate(segments):
             regex += "/" + _segment_regex(segment, rule, name=f"g{number}_{place}")
@@ -266,14 +274,16 @@ def _segment_regex(segment: str, rule: str, name: str) -> str:
         placeholder = _PLACEHOLDER.fullmatch(segment)
         if placeholder is None:
             raise ValueError(
-                f"path rule {rule!r}: {segment!r} must be one whole '{{name}}' or '{{name:path}}' between "
-                "slashes; write '*' for a part of a segment, and a compiled re.Pattern for a literal brace"
+                f"path rule {rule!r}: {segment!r} must be one whole '{{name}}' or '{{name:path}}' "
+                "between "
+                "slashes; write '*' for a part of a segment, and a compiled re.Pattern for a "
+                "literal brace"
             )
         converter = placeholder[1] or "str"
         if converter not in _CONVERTERS:
             raise ValueError(
-                f"path rule {rule!r}: the converter {converter!r} is unknown; write '{{name}}' or one of "
-                + ", ".join(f"'{{name:{known}}}'" for known in _CONVERTERS)
+                f"path rule {rule!r}: the converter {converter!r} is unknown; write '{{name}}' or "
+                "one of " + ", ".join(f"'{{name:{known}}}'" for known in _CONVERTERS)
             )
         return _CONVERTERS[converter]
     if "**" in segment:
@@ -318,7 +328,9 @@ def _table(
     return _Table(exact, nodes, tuple(others), min(inexact, default=none))
 
 
-def _node(prefix: str, below: Mapping[str, int], regexes: Mapping[str, list[tuple[int, str]]], none: int) -> _Node:
+def _node(
+    prefix: str, below: Mapping[str, int], regexes: Mapping[str, list[tuple[int, str]]], none: int
+) -> _Node:
     here = regexes.get(prefix)
     first = below.get(prefix, none)
     if not here:

@@ -11,7 +11,9 @@ A DSN and a Redis URL hold credentials: `asgi_sentry._credentials` says what may
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping  # noqa: TC003 - hints of a public class that can be resolved
+
+# Hints of a public class that can be resolved.
+from collections.abc import Iterable, Mapping  # noqa: TC003
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from typing import Any, NamedTuple
@@ -122,7 +124,8 @@ class Settings:
                 problems.append(known.problem(known.variable, text, error))
         if problems:
             raise SettingsError(problems)
-        return cls(**values)  # type: ignore[arg-type]  # each value has passed the check of its own field
+        # Each value has passed the check of its own field.
+        return cls(**values)  # type: ignore[arg-type]
 
     def shared_under(self) -> str:
         """The namespace in force: processes share limits and budgets if they have the same.
@@ -137,7 +140,10 @@ class Settings:
     def described(self) -> list[Described]:
         """What each field holds, for people: `asgi-sentry check` prints it."""
         rows = []
-        defaults = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(self)}
+        defaults = {
+            f.name: f.default if f.default_factory is MISSING else f.default_factory()
+            for f in fields(self)
+        }
         for known in FIELDS:
             value = getattr(self, known.name)
             is_default = value == defaults[known.name]

@@ -112,7 +112,9 @@ def _start(make: Callable[..., Any], settings: Settings, own: dict[str, Any]) ->
     with warnings.catch_warnings():
         # The share of sampled transactions that are profiled is what this option says and no other
         # can.
-        warnings.filterwarnings("ignore", "Transaction-based profiling is deprecated", DeprecationWarning)
+        warnings.filterwarnings(
+            "ignore", "Transaction-based profiling is deprecated", DeprecationWarning
+        )
         made = make(**options)
     client = made if isinstance(made, sentry_sdk.Client) else sentry_sdk.get_client()
     sdk.guard_spotlight(client, options["transport"].asgi_sentry_door)
@@ -136,7 +138,10 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
     if settings.profiles_sample_rate and tracing:
         for option, value in _profiling(settings.profiles_sample_rate, options).items():
             options.setdefault(option, value)
-    options["disabled_integrations"] = [*(own.get("disabled_integrations") or ()), *sdk.framework_integrations()]
+    options["disabled_integrations"] = [
+        *(own.get("disabled_integrations") or ()),
+        *sdk.framework_integrations(),
+    ]
     scrubber = own.get("event_scrubber")
     door_scrubber = scrubber if isinstance(scrubber, Scrubber) else Scrubber()
     if sdk.supports("event_scrubber") and (scrubber is None or scrubber is door_scrubber):
@@ -146,7 +151,9 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
     elif scrubber:
         options["event_scrubber"] = UsersScrubber(scrubber)
     options["_experiments"] = lightly_compressed(own.get("_experiments"))
-    options["transport"] = guarded(own.get("transport"), options, door_scrubber, settings.attachments)
+    options["transport"] = guarded(
+        own.get("transport"), options, door_scrubber, settings.attachments
+    )
     add_hooks(options, own, options["transport"].asgi_sentry_door)
     return options
 
@@ -188,7 +195,8 @@ def _applied(layer: Any, app: ASGIApp) -> ASGIApp:
     if hasattr(layer, "cls") and hasattr(layer, "args") and hasattr(layer, "kwargs"):
         return cast("ASGIApp", layer.cls(app, *layer.args, **layer.kwargs))
     raise TypeError(
-        "a layer must be a middleware class, a functools.partial of one, a starlette.middleware.Middleware or a "
+        "a layer must be a middleware class, a functools.partial of one, a "
+        "starlette.middleware.Middleware or a "
         f"callable(app) -> app, got {layer!r}"
     )
 
@@ -274,7 +282,9 @@ def _sharing(settings: Settings) -> SharedLimits | None:
     if settings.redis_url is None:
         return None
     try:
-        sharing = SharedLimits(settings.redis_url, namespace=settings.shared_under(), workers=settings.workers)
+        sharing = SharedLimits(
+            settings.redis_url, namespace=settings.shared_under(), workers=settings.workers
+        )
     except RuntimeError as error:  # redis-py is not installed, which is no reason not to serve
         faults.once(f"limits are not shared, and each process has an equal part: {error}")
         return None

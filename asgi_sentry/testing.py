@@ -156,7 +156,10 @@ async def request(
         nonlocal status, answered
         client.answered = True
         if message["type"] == "http.response.start":
-            status, answered = message["status"], [(bytes(k), bytes(v)) for k, v in message.get("headers", ())]
+            status, answered = (
+                message["status"],
+                [(bytes(k), bytes(v)) for k, v in message.get("headers", ())],
+            )
         elif message["type"] == "http.response.body":
             chunks.append(bytes(message.get("body", b"")))
             if not message.get("more_body"):
@@ -248,7 +251,9 @@ def _client() -> _Client:
             own = trio.lowlevel.current_task()
 
             def tasks() -> Any:
-                return [len(nursery.child_tasks) for nursery in own.child_nurseries], trio.lowlevel.current_task()
+                return [
+                    len(nursery.child_tasks) for nursery in own.child_nurseries
+                ], trio.lowlevel.current_task()
 
             return _Client(trio.Event(), trio.lowlevel.checkpoint, tasks)
     try:

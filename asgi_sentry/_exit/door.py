@@ -142,7 +142,9 @@ class Door:
             if passed.item is not None:
                 setattr(passed.item, _PASSED, _AS_IT_IS)
         except AttributeError:  # an SDK whose items have slots
-            faults.once("Items can't be marked: with Spotlight on, limits of errors are spent twice.")
+            faults.once(
+                "Items can't be marked: with Spotlight on, limits of errors are spent twice."
+            )
         return passed
 
     def _admits(self, item: Item) -> bool:
@@ -180,7 +182,9 @@ class Door:
             event["event_id"] = event_id.plain()
             # Else no hook has seen it, and what the SDK made for it is nobody's.
             settled = event_id.settled
-            event_id.report.clean_event(event, settled, scrubber=self.scrubber, owned=settled is None)
+            event_id.report.clean_event(
+                event, settled, scrubber=self.scrubber, owned=settled is None
+            )
             return
         record = current()
         if record is None:
@@ -197,14 +201,17 @@ class Door:
             if ATTRIBUTE in (entry.get("attributes") or {}):
                 attributes = dict(entry["attributes"])
                 tag = (attributes.pop(ATTRIBUTE) or {}).get("value")
-                entry = {**entry, "attributes": attributes}  # noqa: PLW2901 - the batch's own is left as it is
+                # The batch's own is left as it is.
+                entry = {**entry, "attributes": attributes}  # noqa: PLW2901
             own.append(entry)
             report = tag.report if isinstance(tag, Tag) else None
             groups.setdefault(id(report), (report, []))[1].append(number)
         for report, members in groups.values():
             some = [own[number] for number in members]
             if report is None:
-                some = self.scrubber.scrub_item(kind, {"items": some}, taint=lately.taint())["items"]
+                some = self.scrubber.scrub_item(kind, {"items": some}, taint=lately.taint())[
+                    "items"
+                ]
             else:
                 some = report.clean_telemetry(kind, some, scrubber=self.scrubber)
             for number, scrubbed in zip(members, some, strict=True):
@@ -230,7 +237,9 @@ class Door:
         for name in ("filename", "content_type"):
             if isinstance(headers.get(name), str):
                 headers[name] = self.scrubber.scrub_item("header", headers[name], taint=taint)
-        return Item(payload=PayloadRef(bytes=raw if scrubbed is None else scrubbed), headers=headers)
+        return Item(
+            payload=PayloadRef(bytes=raw if scrubbed is None else scrubbed), headers=headers
+        )
 
     def _scrub_trace(self, trace: Any, passed: list[_Passed]) -> dict[str, Any]:
         if not isinstance(trace, dict):
@@ -294,7 +303,11 @@ def telemetry_hook(user_hook: Hook | None) -> Hook:
             attributes = sent.setdefault("attributes", {})
             attributes[ATTRIBUTE] = Tag("", report)
         except Exception as exc:
-            faults.note("telling whose request it is", exc, "an item is not sent, since its secrets are not known")
+            faults.note(
+                "telling whose request it is",
+                exc,
+                "an item is not sent, since its secrets are not known",
+            )
             return None
         try:
             if isinstance(report, Report):

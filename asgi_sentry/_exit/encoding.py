@@ -19,8 +19,14 @@ with contextlib.suppress(ImportError):
     orjson = import_module("orjson")
 
 # What the standard library refuses, `orjson` is to refuse too.
-_AS_JSON = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-_COMPRESSION = ("transport_compression_level", "transport_compression_algo", "transport_zlib_compression_level")
+_AS_JSON = (
+    0 if orjson is None else orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+)
+_COMPRESSION = (
+    "transport_compression_level",
+    "transport_compression_algo",
+    "transport_zlib_compression_level",
+)
 
 
 class FastPayload(PayloadRef):

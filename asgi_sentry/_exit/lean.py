@@ -82,14 +82,18 @@ class LeanPool:
         if connection is None:
             connection = self._connect(parts.scheme, parts.netloc, deadline)
         try:
-            answer = self._exchange(connection, parts.netloc, method, target, body, headers, deadline)
+            answer = self._exchange(
+                connection, parts.netloc, method, target, body, headers, deadline
+            )
         except (ConnectionError, ssl.SSLEOFError):
             self._drop()
             if not again:
                 raise
             # The host closed a connection that was idle, in the moment in which it was used again.
             connection = self._connect(parts.scheme, parts.netloc, deadline)
-            answer = self._guarded_exchange(connection, parts.netloc, method, target, body, headers, deadline)
+            answer = self._guarded_exchange(
+                connection, parts.netloc, method, target, body, headers, deadline
+            )
         except BaseException:
             self._drop()
             raise
@@ -124,7 +128,8 @@ class LeanPool:
             sock.sendall(head.encode("latin-1") + body)
         except (BrokenPipeError, ConnectionResetError) as exc:
             broken = exc  # a host that refuses a body answers before it has read it
-        response = HTTPResponse(_Timed(sock, deadline), method=method)  # type: ignore[arg-type]  # it is asked for a file
+        # It is asked for a file.
+        response = HTTPResponse(_Timed(sock, deadline), method=method)  # type: ignore[arg-type]
         try:
             response.begin()
             data = response.read(_LONGEST)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing import Scrubber
 
 
-def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber, attachments: str = "text") -> Any:
+def guarded(
+    transport: Any, options: Mapping[str, Any], scrubber: Scrubber, attachments: str = "text"
+) -> Any:
     """The `transport` option for `sentry_sdk.init`: the door, in front of the user's own transport.
 
     Args:
@@ -34,7 +36,9 @@ def guarded(transport: Any, options: Mapping[str, Any], scrubber: Scrubber, atta
     door = Door(scrubber, attachments=attachments)
     if isinstance(transport, str):
         if transport != "lean":
-            raise ValueError(f'transport must be "lean", or as sentry_sdk.init takes it, got {transport!r}')
+            raise ValueError(
+                f'transport must be "lean", or as sentry_sdk.init takes it, got {transport!r}'
+            )
         transport = sdk.transport_by(LeanPool)
     if transport is None:
         transport = sdk.default_transport(options)
@@ -81,7 +85,9 @@ def add_hooks(options: dict[str, Any], own: Mapping[str, Any], door: Door) -> No
         options["before_send_span"] = telemetry_hook(own.get("before_send_span"))
 
 
-def _send(envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], lose: Callable[..., None]) -> None:
+def _send(
+    envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], lose: Callable[..., None]
+) -> None:
     """Through the door to a transport of the user's.
 
     What that raises, the SDK would pass on to the app at times.

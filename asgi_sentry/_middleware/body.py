@@ -53,6 +53,10 @@ class BodyScrubbingMiddleware(Layer):
         if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes < 0:
             raise ValueError(f"max_bytes must be a number of bytes, 0 or more, got {max_bytes!r}")
         if attach not in _ATTACH:
-            raise ValueError(f"attach must be one of {', '.join(map(repr, _ATTACH))}, got {attach!r}")
-        policy = BodyPolicy(max_bytes=max_bytes, attach=attach, scrubber=own_scrubber(deny, allow, scrubber))
+            raise ValueError(
+                f"attach must be one of {', '.join(map(repr, _ATTACH))}, got {attach!r}"
+            )
+        policy = BodyPolicy(
+            max_bytes=max_bytes, attach=attach, scrubber=own_scrubber(deny, allow, scrubber)
+        )
         super().__init__(app, Plan(bodies=(policy,)))

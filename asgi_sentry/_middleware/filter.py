@@ -38,9 +38,36 @@ PROBE_USER_AGENTS = (
 """What load balancers and uptime monitors call themselves, for `user_agents`."""
 
 BOT_USER_AGENTS = (
-    *("Googlebot", "bingbot", "YandexBot", "Baiduspider", "DuckDuckBot", "Applebot", "AhrefsBot", "SemrushBot"),
-    *("MJ12bot", "DotBot", "PetalBot", "Bytespider", "GPTBot", "ClaudeBot", "CCBot", "PerplexityBot", "Amazonbot"),
-    *("facebookexternalhit", "Twitterbot", "LinkedInBot", "Slackbot", "Discordbot", "WhatsApp", "TelegramBot"),
+    *(
+        "Googlebot",
+        "bingbot",
+        "YandexBot",
+        "Baiduspider",
+        "DuckDuckBot",
+        "Applebot",
+        "AhrefsBot",
+        "SemrushBot",
+    ),
+    *(
+        "MJ12bot",
+        "DotBot",
+        "PetalBot",
+        "Bytespider",
+        "GPTBot",
+        "ClaudeBot",
+        "CCBot",
+        "PerplexityBot",
+        "Amazonbot",
+    ),
+    *(
+        "facebookexternalhit",
+        "Twitterbot",
+        "LinkedInBot",
+        "Slackbot",
+        "Discordbot",
+        "WhatsApp",
+        "TelegramBot",
+    ),
 )
 """Crawlers and link previews, as they write themselves."""
 

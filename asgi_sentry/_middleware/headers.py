@@ -43,7 +43,9 @@ class HeaderScrubbingMiddleware(Layer):
         super().__init__(app, Plan(headers=(own_scrubber(deny, allow, scrubber),)))
 
 
-def own_scrubber(deny: Iterable[str], allow: Iterable[str], scrubber: Scrubber | None) -> Scrubber | None:
+def own_scrubber(
+    deny: Iterable[str], allow: Iterable[str], scrubber: Scrubber | None
+) -> Scrubber | None:
     """The scrubber of one layer.
 
     None where it wants no other than the one that scrubs everything else.
@@ -52,7 +54,11 @@ def own_scrubber(deny: Iterable[str], allow: Iterable[str], scrubber: Scrubber |
     if scrubber is None:
         return Scrubber(deny=denied, allow=allowed) if denied or allowed else None
     if not isinstance(scrubber, Scrubber):
-        raise TypeError(f"scrubber must be an asgi_sentry.Scrubber, got {type(scrubber).__qualname__}")
+        raise TypeError(
+            f"scrubber must be an asgi_sentry.Scrubber, got {type(scrubber).__qualname__}"
+        )
     if denied or allowed:
-        raise ValueError("give deny and allow to the Scrubber itself: scrubber=Scrubber(deny=..., allow=...)")
+        raise ValueError(
+            "give deny and allow to the Scrubber itself: scrubber=Scrubber(deny=..., allow=...)"
+        )
     return scrubber

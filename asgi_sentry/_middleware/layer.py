@@ -41,7 +41,9 @@ class Layer:
 
     def _look_down(self) -> None:
         self._plan, self._target = survey(self)
-        self._has_say_at_the_end = self._plan.late is not None or any(each.statuses for each in self._plan.filters)
+        self._has_say_at_the_end = self._plan.late is not None or any(
+            each.statuses for each in self._plan.filters
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
@@ -136,15 +138,20 @@ def say_at_start(plan: Plan) -> None:
     view = sdk.view()
     if view is None:
         return
-    if not view.may_decide_late and (plan.late is not None or any(policy.statuses for policy in plan.filters)):
+    if not view.may_decide_late and (
+        plan.late is not None or any(policy.statuses for policy in plan.filters)
+    ):
         faults.once(
-            "keep and statuses have no effect: they decide when a request has ended, and in streaming mode its spans "
+            "keep and statuses have no effect: they decide when a request has ended, and in "
+            "streaming mode its spans "
             "are on their way by then. Use trace_lifecycle='static', or leave them out."
         )
     if view.door is None:
         faults.once(
-            "Sentry was started by sentry_sdk.init: events and transactions of requests are scrubbed, but logs, "
-            "metrics, streamed spans and what no request caused are not. Start it by asgi_sentry.init instead."
+            "Sentry was started by sentry_sdk.init: events and transactions of requests are "
+            "scrubbed, but logs, "
+            "metrics, streamed spans and what no request caused are not. Start it by "
+            "asgi_sentry.init instead."
         )
 
 
@@ -196,4 +203,8 @@ def check_app(app: object, user: str) -> None:
 
 
 def _shown(app: object) -> str:
-    return f"the class {app.__qualname__}" if inspect.isclass(app) else f"an object of type {type(app).__qualname__}"
+    return (
+        f"the class {app.__qualname__}"
+        if inspect.isclass(app)
+        else f"an object of type {type(app).__qualname__}"
+    )

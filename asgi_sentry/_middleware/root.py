@@ -58,15 +58,22 @@ class SentryMiddleware(Layer):
         # `compose` reads it of the layer that it is given, before there is a root.
         middleware_spans: bool = False,
     ) -> None:
-        if not isinstance(failed_request_status_codes, Container) or isinstance(failed_request_status_codes, str):
+        if not isinstance(failed_request_status_codes, Container) or isinstance(
+            failed_request_status_codes, str
+        ):
             raise TypeError(
-                "failed_request_status_codes must be a container of ints, such as range(500, 600) or {500, 503}, "
+                "failed_request_status_codes must be a container of ints, such as range(500, 600) "
+                "or {500, 503}, "
                 f"got {failed_request_status_codes!r}"
             )
         if websockets not in _WEBSOCKETS:
-            raise ValueError(f"websockets must be one of {', '.join(map(repr, _WEBSOCKETS))}, got {websockets!r}")
+            raise ValueError(
+                f"websockets must be one of {', '.join(map(repr, _WEBSOCKETS))}, got {websockets!r}"
+            )
         if name not in _NAMES and (not callable(name) or inspect.iscoroutinefunction(name)):
-            raise ValueError(f"name must be 'route', 'endpoint' or a plain function of the scope, got {name!r}")
+            raise ValueError(
+                f"name must be 'route', 'endpoint' or a plain function of the scope, got {name!r}"
+            )
         policy = RootPolicy(
             failed_request_status_codes=failed_request_status_codes,
             websockets=websockets,

@@ -60,7 +60,11 @@ class PathSamplingMiddleware(Layer):
         sharing: SharedLimits | None = None,
     ) -> None:
         sampler = PathSampler(
-            {} if rates is None else rates, default=default, parent=parent, workers=workers, sharing=sharing
+            {} if rates is None else rates,
+            default=default,
+            parent=parent,
+            workers=workers,
+            sharing=sharing,
         )
         late = LateDecisions(several("keep", keep), keep_at_most, workers=workers, sharing=sharing)
         spent = made_budget(budget, what="budget", workers=workers, sharing=sharing)

@@ -53,9 +53,13 @@ class UserContextMiddleware(Layer):
         trusted_proxies: Iterable[str] = (),
     ) -> None:
         if resolve is not None and (not callable(resolve) or inspect.iscoroutinefunction(resolve)):
-            raise TypeError(f"resolve must be a plain function of the scope, got {type(resolve).__qualname__}")
+            raise TypeError(
+                f"resolve must be a plain function of the scope, got {type(resolve).__qualname__}"
+            )
         if client_ip not in _CLIENT_IP:
-            raise ValueError(f"client_ip must be one of {', '.join(map(repr, _CLIENT_IP))}, got {client_ip!r}")
+            raise ValueError(
+                f"client_ip must be one of {', '.join(map(repr, _CLIENT_IP))}, got {client_ip!r}"
+            )
         policy = UserPolicy(
             resolve=resolve or user_in_scope,
             fields=_fields(fields),
@@ -70,7 +74,9 @@ def _fields(fields: Iterable[str]) -> tuple[str, ...]:
     names = several("fields", fields)
     for name in names:
         if not isinstance(name, str) or not name:
-            raise ValueError(f"each of fields must be the name of a field, such as 'id', got {name!r}")
+            raise ValueError(
+                f"each of fields must be the name of a field, such as 'id', got {name!r}"
+            )
         if name == "ip_address":
             raise ValueError("fields must not hold 'ip_address': client_ip decides about it")
     return names
@@ -80,11 +86,14 @@ def _key(key: str | bytes | None) -> bytes | None:
     if key is None:
         return None
     if not isinstance(key, (str, bytes)):
-        raise ValueError(f"pseudonymize_with must be a key as str or bytes, got {type(key).__qualname__}")  # noqa: TRY004
+        got = type(key).__qualname__
+        problem = f"pseudonymize_with must be a key as str or bytes, got {got}"
+        raise ValueError(problem)  # noqa: TRY004
     secret = key.encode() if isinstance(key, str) else key
     if len(secret) < _MIN_KEY_BYTES:
         raise ValueError(
-            f"pseudonymize_with must be a key of {_MIN_KEY_BYTES} bytes or more, got {len(secret)}: "
+            f"pseudonymize_with must be a key of {_MIN_KEY_BYTES} bytes or more, got "
+            f"{len(secret)}: "
             "ids are few, and a short key can be found by trying"
         )
     return secret
@@ -96,5 +105,7 @@ def _networks(networks: Iterable[str]) -> tuple[ipaddress.IPv4Network | ipaddres
         try:
             parsed.append(ipaddress.ip_network(network))
         except ValueError as exc:
-            raise ValueError(f"trusted_proxies must be networks such as '10.0.0.0/8', got {network!r}: {exc}") from None
+            raise ValueError(
+                f"trusted_proxies must be networks such as '10.0.0.0/8', got {network!r}: {exc}"
+            ) from None
     return tuple(parsed)

@@ -67,14 +67,18 @@ def _adapters_of(kind: type) -> tuple[Adapter, ...]:
     return tuple(adapter for adapter, own in ADAPTERS if not own.isdisjoint(packages))
 
 
-state.register("_request.app_routes: which frameworks' a class of apps may be", _adapters_of.cache_clear)
+state.register(
+    "_request.app_routes: which frameworks' a class of apps may be", _adapters_of.cache_clear
+)
 
 
 def _inner(app: Any, scope: Mapping[str, Any]) -> Any:
     by_protocol = getattr(app, "application_mapping", None)  # of Django Channels
     if isinstance(by_protocol, dict):
         return by_protocol.get(scope["type"])
-    return next((getattr(app, name) for name in _WITHIN if getattr(app, name, None) is not None), None)
+    return next(
+        (getattr(app, name) for name in _WITHIN if getattr(app, name, None) is not None), None
+    )
 
 
 def _django(app: Any, scope: Mapping[str, Any], path: str) -> Found | None:
@@ -129,7 +133,10 @@ def _werkzeug(app: Any, scope: Mapping[str, Any], path: str) -> Found | None:
         return None
     urls = app.url_map.bind(_host(scope) or "localhost")
     rule, _ = urls.match(
-        path, method=scope.get("method", "GET"), return_rule=True, websocket=scope["type"] == "websocket"
+        path,
+        method=scope.get("method", "GET"),
+        return_rule=True,
+        websocket=scope["type"] == "websocket",
     )
     return Found(_ANGLES.sub(r"{\1}", rule.rule), app.view_functions.get(rule.endpoint))
 

@@ -40,7 +40,12 @@ EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", by="excluded"
 
 
 def decide(
-    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
+    plan: Plan,
+    view: sdk.ClientView,
+    context: sdk.TraceContext,
+    scope: Mapping[str, Any],
+    *,
+    op: str,
 ) -> Decision:
     """Ask the filters, then the rates by path, then the SDK's own sampler or rate.
 
@@ -95,19 +100,27 @@ def revise(
     return _within(layer.budgets, anew, context)
 
 
-def _within(budgets: tuple[Allowance, ...], decided: Decision, context: sdk.TraceContext) -> Decision:
+def _within(
+    budgets: tuple[Allowance, ...], decided: Decision, context: sdk.TraceContext
+) -> Decision:
     """What the budgets leave of a decision."""
     if not decided.sampled:
         return decided
     weight = afford(budgets)
-    return decided._replace(sampled=False, by="budget") if weight is None else _weighed(decided, weight, context)
+    return (
+        decided._replace(sampled=False, by="budget")
+        if weight is None
+        else _weighed(decided, weight, context)
+    )
 
 
 def _weighed(decided: Decision, weight: float, context: sdk.TraceContext) -> Decision:
     if weight == 1:
         return decided
     rate = context.parent_rate() if decided.rate is None else decided.rate
-    return decided._replace(rate=None if rate is None else rate / weight, weight=decided.weight * weight)
+    return decided._replace(
+        rate=None if rate is None else rate / weight, weight=decided.weight * weight
+    )
 
 
 def _decide_by_rules(
@@ -129,7 +142,9 @@ def _decide_by_rules(
                 downsample=halvings,
                 scope=scope,
             )
-            return _decided(state, choice) if not halvings else _under_pressure(state, choice, context)
+            return (
+                _decided(state, choice) if not halvings else _under_pressure(state, choice, context)
+            )
     return None
 
 
@@ -148,7 +163,9 @@ def _decided(state: RuleState, choice: Choice) -> Decision:
     known: tuple[Choice, Decision] | None = state.decisions.get(id(choice))
     if known is not None and known[0] is choice:
         return known[1]
-    decided = Decision(sampled=choice.sampled, rate=choice.rate, reason="sample_rate", by=choice.reason, rule=state)
+    decided = Decision(
+        sampled=choice.sampled, rate=choice.rate, reason="sample_rate", by=choice.reason, rule=state
+    )
     if choice is state.yes or choice is state.no or choice is PARENT_NO:
         state.decisions[id(choice)] = (choice, decided)
     return decided
@@ -211,14 +228,18 @@ def _answers(rate: float | None) -> tuple[Decision, Decision]:
 
     Made once, since they are the same at most requests.
     """
-    no = Decision(sampled=False, rate=rate, reason="sample_rate", by="parent" if rate is None else "sdk")
+    no = Decision(
+        sampled=False, rate=rate, reason="sample_rate", by="parent" if rate is None else "sdk"
+    )
     return no, no._replace(sampled=True)
 
 
 state.register("_request.decision: the answers of the SDK's own rates", _answers.cache_clear)
 
 
-def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str) -> dict[str, Any]:
+def _sampling_context(
+    context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
+) -> dict[str, Any]:
     """What the SDK's own middleware gives a `traces_sampler`.
 
     Here too the route is not known yet, the path is.

@@ -83,7 +83,9 @@ def _end_recorded(
     return became
 
 
-def _is_kept(facts: Facts, root: sdk.Root, decided: Decision, failure: BaseException | None) -> bool:
+def _is_kept(
+    facts: Facts, root: sdk.Root, decided: Decision, failure: BaseException | None
+) -> bool:
     """Whether a rule about the end of requests decides to send this one.
 
     It then stands for as many as that says.
@@ -114,7 +116,9 @@ def _late(facts: Facts, failure: BaseException | None, *, sampled: bool) -> Late
     return facts.plan.late.settle(outcome, sampled=sampled)
 
 
-def _send(facts: Facts, root: sdk.Root, failure: BaseException | None, report: Callable[[], Report]) -> None:
+def _send(
+    facts: Facts, root: sdk.Root, failure: BaseException | None, report: Callable[[], Report]
+) -> None:
     """End a root span that was recorded, described if it is sampled by now."""
     if root.sampled:
         status = status_of(facts)
@@ -139,5 +143,7 @@ def _send(facts: Facts, root: sdk.Root, failure: BaseException | None, report: C
                 if not answered:
                     failure = None
             except Exception as exc:
-                faults.note("describing what came after a response", exc, "its transaction goes without it")
+                faults.note(
+                    "describing what came after a response", exc, "its transaction goes without it"
+                )
     root.finish(failure)

@@ -125,22 +125,31 @@ class ErrorPolicy(Locked):
     ) -> None:
         super().__init__()
         if isinstance(ignore, str):
-            raise TypeError(f"ignore must be several exceptions, such as ({ignore!r},), got {ignore!r}")
+            raise TypeError(
+                f"ignore must be several exceptions, such as ({ignore!r},), got {ignore!r}"
+            )
         names = frozenset(_name(rule, what="ignore") for rule in ignore)
         self._ignore = names if disconnects else names | DISCONNECTS
         self._disconnects = disconnects
         self._statuses = statuses(ignore_statuses, what="ignore_statuses")
         self._paths: PathRules[bool] = PathRules((rule, True) for rule in ignore_paths)
         self._fingerprints = tuple(
-            (_name(rule, what="fingerprints"), _checked(rule, value)) for rule, value in (fingerprints or {}).items()
+            (_name(rule, what="fingerprints"), _checked(rule, value))
+            for rule, value in (fingerprints or {}).items()
         )
-        self._limit = None if per_fingerprint is None else Limit.parse(per_fingerprint, what="per_fingerprint")
+        self._limit = (
+            None
+            if per_fingerprint is None
+            else Limit.parse(per_fingerprint, what="per_fingerprint")
+        )
         self._clock = clock
         self._workers = workers
         # By the hashes, since their texts may be a client's.
         self._kinds: OrderedDict[int, _Kind] = OrderedDict()
 
-    def ignored(self, error: BaseException | None, scope: Mapping[str, Any], status: int | None = None) -> str | None:
+    def ignored(
+        self, error: BaseException | None, scope: Mapping[str, Any], status: int | None = None
+    ) -> str | None:
         """Why an error is not sent (`exception`, `status` or `path`), None if it is to be sent."""
         if error is not None and self.ignores(error):
             return "exception"
@@ -185,7 +194,9 @@ class ErrorPolicy(Locked):
             except faults.SIGNALS:
                 raise
             except BaseException as fault:
-                faults.note(f"the fingerprint for {name}", fault, "Sentry groups the error by itself")
+                faults.note(
+                    f"the fingerprint for {name}", fault, "Sentry groups the error by itself"
+                )
                 return None
         return None
 
@@ -223,7 +234,9 @@ class ErrorPolicy(Locked):
             self._kinds.popitem(last=False)
         bucket = None
         if self._limit is not None:
-            part = Limit(count=max(1, self._limit.count // self._workers()), seconds=self._limit.seconds)
+            part = Limit(
+                count=max(1, self._limit.count // self._workers()), seconds=self._limit.seconds
+            )
             bucket = TokenBucket(part, clock=self._clock, slots=SLOTS)
         self._kinds[key] = kind = _Kind(bucket)
         return kind
@@ -248,7 +261,10 @@ def _name(rule: Any, *, what: str) -> str:
         return f"{rule.__module__}.{rule.__qualname__}"
     if isinstance(rule, str) and rule.strip():
         return rule.strip()
-    raise TypeError(f"{what} takes exception classes or their names, such as ValueError or 'ValueError', got {rule!r}")
+    raise TypeError(
+        f"{what} takes exception classes or their names, such as ValueError or 'ValueError', got "
+        f"{rule!r}"
+    )
 
 
 def _checked(rule: ExceptionRule, value: Any) -> Fingerprint:
@@ -257,6 +273,7 @@ def _checked(rule: ExceptionRule, value: Any) -> Fingerprint:
     if isinstance(value, (list, tuple)) and value and all(isinstance(part, str) for part in value):
         return tuple(value)
     raise TypeError(
-        f"the fingerprint for {rule!r} must be a list of texts, such as ['{{{{ default }}}}', 'payments'], "
+        f"the fingerprint for {rule!r} must be a list of texts, such as ['{{{{ default }}}}', "
+        "'payments'], "
         f"or a function of the exception, got {value!r}"
     )

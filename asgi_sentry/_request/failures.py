@@ -47,7 +47,8 @@ def count_failed_response(facts: Facts, report: Callable[[], Report]) -> None:
     try:
         status = facts.answered
         if status is None or any(
-            rules.policy.ignored(None, scope_for(facts, rules), status) for rules in facts.plan.errors
+            rules.policy.ignored(None, scope_for(facts, rules), status)
+            for rules in facts.plan.errors
         ):
             return
         if (facts.plan.root or DEFAULT_ROOT).report_failed_responses and not facts.told:
@@ -66,4 +67,8 @@ def note_failed(facts: Facts, report: Report) -> None:
         try:
             lately.note_failed(report.secrets.taint())
         except Exception as exc:
-            faults.note("keeping a failed request's secrets", exc, "late logs of it are not scrubbed by them")
+            faults.note(
+                "keeping a failed request's secrets",
+                exc,
+                "late logs of it are not scrubbed by them",
+            )

@@ -122,4 +122,7 @@ def url_of(scope: Mapping[str, Any]) -> str:
 
 def header(scope: Mapping[str, Any], wanted: bytes) -> str | None:
     """The first value of a header, by its name in lower case."""
-    return next((value.decode("latin-1") for name, value in scope.get("headers") or () if name == wanted), None)
+    return next(
+        (value.decode("latin-1") for name, value in scope.get("headers") or () if name == wanted),
+        None,
+    )

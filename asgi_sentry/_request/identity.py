@@ -60,7 +60,10 @@ class Identity:
         taint = self._secrets.taint()
         if self._checked is not None and self._checked[0] is taint and self._checked[1] == identity:
             return  # for an item that was sent before
-        if self._is_basic_user(identity) or self._secrets.scrubber.scrub(identity, taint=taint) == identity:
+        if (
+            self._is_basic_user(identity)
+            or self._secrets.scrubber.scrub(identity, taint=taint) == identity
+        ):
             self._checked = taint, identity
         else:
             self.drop_id()

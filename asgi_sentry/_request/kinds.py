@@ -20,7 +20,11 @@ _DEEPEST = 64  # frames that are looked at
 # Modules through which a message comes, whoever sent it.
 _CARRIERS = ("asgi_sentry", "sentry_sdk", "logging")
 _LIBRARIES = tuple(
-    {path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))}
+    {
+        path
+        for name in ("stdlib", "platstdlib", "purelib", "platlib")
+        if (path := sysconfig.get_path(name))
+    }
 )
 
 
@@ -34,8 +38,13 @@ def place_of(hint: Mapping[str, Any]) -> str | None:
     if hint.get("exc_info") is not None:
         return None
     record = hint.get("log_record")
-    told = f"{getattr(record, 'pathname', '')}:{getattr(record, 'lineno', '')}" if record is not None else ""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no public way without making all frames
+    told = (
+        f"{getattr(record, 'pathname', '')}:{getattr(record, 'lineno', '')}"
+        if record is not None
+        else ""
+    )
+    # There is no public way without making all frames.
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     caller = None
     for _ in range(_DEEPEST):
         if frame is None:
@@ -73,11 +82,19 @@ def _default_kind(event: Mapping[str, Any], place: str | None) -> tuple[str, ...
     if isinstance(values, list) and values and isinstance(values[-1], dict):
         last = values[-1]
         frames = _at(last.get("stacktrace"), "frames")
-        frames = [frame for frame in frames if isinstance(frame, dict)] if isinstance(frames, list) else []
+        frames = (
+            [frame for frame in frames if isinstance(frame, dict)]
+            if isinstance(frames, list)
+            else []
+        )
         # The innermost frame of the app's own, else the innermost at all.
         own = [frame for frame in frames if frame.get("in_app")] or frames
         where = own[-1] if own else {}
-        names = (last.get("type"), where.get("module") or where.get("filename"), where.get("function"))
+        names = (
+            last.get("type"),
+            where.get("module") or where.get("filename"),
+            where.get("function"),
+        )
         return tuple(str(name) for name in names)
     if place is not None:
         return ("message", str(event.get("logger")), place)

@@ -73,12 +73,18 @@ class Lately:
         """The secrets of all of them, and of those that are given; None if there are none."""
         self._forget_old()
         requests = list(self.alive)[-_MOST_ALIVE:]
-        taints = [*own, *(request.taint() for request in requests), *(taint for _, taint in list(self._failed))]
+        taints = [
+            *own,
+            *(request.taint() for request in requests),
+            *(taint for _, taint in list(self._failed)),
+        ]
         joined = Taint.joined(taints)
         return joined or None
 
     def bystander(self, *of: Alive) -> Bystander | None:
-        """For a log, a metric or a span that is made outside of every request, and scrubbed when those are over.
+        """For a log, a metric or a span that is made outside of every request.
+
+        It is scrubbed when those are over.
 
         What is made within a second has one in common, since what waits in a batch is scrubbed by
         each.
@@ -115,7 +121,9 @@ class Lately:
 
 
 class Bystander:
-    """What a tag leads to in place of a report, where an item may be about another's request than its context's.
+    """What a tag leads to in place of a report.
+
+    The item may be about another request than that of its context.
 
     Args:
         of: requests whose secrets may be in it, besides those that are alive or have failed when it
@@ -141,7 +149,12 @@ class Bystander:
         return True
 
     def clean_event(
-        self, event: dict[str, Any], settled: Any = None, *, scrubber: Scrubber | None = None, owned: bool = False
+        self,
+        event: dict[str, Any],
+        settled: Any = None,
+        *,
+        scrubber: Scrubber | None = None,
+        owned: bool = False,
     ) -> None:
         """Scrub an event in place, by the secrets of all requests that it may be about."""
         (scrubber or _SCRUBBER).scrub_event(event, taint=self._taint(), owned=owned)

@@ -12,7 +12,18 @@ from pathlib import PurePath
 from typing import Any
 
 _FRAMEWORKS = frozenset(
-    {"blacksheep", "django", "falcon", "fastapi", "flask", "litestar", "quart", "robyn", "sanic", "starlette"}
+    {
+        "blacksheep",
+        "django",
+        "falcon",
+        "fastapi",
+        "flask",
+        "litestar",
+        "quart",
+        "robyn",
+        "sanic",
+        "starlette",
+    }
 )
 
 
@@ -24,6 +35,10 @@ def is_unhandled(exc: BaseException, record: Any) -> bool:
         record: the `logging.LogRecord`; None for an exception that was not logged.
     """
     path = getattr(record, "pathname", None)
-    if not isinstance(path, str) or getattr(exc, "status_code", None) is not None or hasattr(exc, "code"):
+    if (
+        not isinstance(path, str)
+        or getattr(exc, "status_code", None) is not None
+        or hasattr(exc, "code")
+    ):
         return False
     return not _FRAMEWORKS.isdisjoint(PurePath(path).parts[-6:-1])

@@ -51,7 +51,8 @@ def _coroutine_mark() -> tuple[str, Any]:
         inspect.markcoroutinefunction(marked)
     else:  # before Python 3.12, as asgiref does
         mark = getattr(asyncio.coroutines, "_is_coroutine", None)
-        marked._is_coroutine = mark  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
+        # There is no other way.
+        marked._is_coroutine = mark  # type: ignore[attr-defined]  # noqa: SLF001
     ((name, value),) = vars(marked).items()
     return name, value
 
@@ -70,7 +71,9 @@ def tapped(facts: Facts, receive: Receive) -> Receive:
                     # The copy is asked for the boundary by the headers alone: with the facts it
                     # would be in a circle.
                     headers = facts.scope.get("headers") or ()
-                    facts.body = BodyCopy(facts.plan.bodies[0].max_bytes, partial(_boundary, headers))
+                    facts.body = BodyCopy(
+                        facts.plan.bodies[0].max_bytes, partial(_boundary, headers)
+                    )
                 facts.body.feed(message)
         except Exception as exc:
             faults.note("copying the request's body", exc, "events go without it")

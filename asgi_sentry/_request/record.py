@@ -52,7 +52,11 @@ def current_or_former() -> tuple[RequestRecord | None, RequestRecord | None]:
     if type(owner) is RequestRecord:
         # What goes on for a minute after its request is a worker's, who may work for others by
         # then.
-        return (None, owner) if owner.closed and monotonic() - owner.returned > SECONDS else (owner, None)
+        return (
+            (None, owner)
+            if owner.closed and monotonic() - owner.returned > SECONDS
+            else (owner, None)
+        )
     # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to
     # it.
     for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
@@ -168,7 +172,9 @@ class RequestRecord(Facts):
                     "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
                 )
             return decision.EXCLUDED if self.plan.excludes(self.scope) else None
-        return decision.decide(self.plan, self.view, self.context, self.scope, op=_OPS[self.websocket])
+        return decision.decide(
+            self.plan, self.view, self.context, self.scope, op=_OPS[self.websocket]
+        )
 
     def _websockets(self) -> str | None:
         """When a websocket's transaction is sent; None for another request."""
@@ -185,7 +191,9 @@ class RequestRecord(Facts):
             return
         undecided = self.plan.late is not None and not decided.excluded
         if not (decided.sampled or undecided) and self.view.unsampled_has_no_span:
-            self.root = sdk.start_unsampled(self.view, self.scopes, self.context, decided.rate, decided.reason)
+            self.root = sdk.start_unsampled(
+                self.view, self.scopes, self.context, decided.rate, decided.reason
+            )
             return
         self.root = sdk.start_root(
             self.view,
@@ -238,7 +246,12 @@ class RequestRecord(Facts):
                 self.ruled_below = self.scope.get("root_path") or ""
         else:
             anew = decided
-        unrecorded = layer.late is not None and root is not None and root.may_be_decided_late and not root.recording
+        unrecorded = (
+            layer.late is not None
+            and root is not None
+            and root.may_be_decided_late
+            and not root.recording
+        )
         if anew == decided and not unrecorded:
             return
         if root is not None:
@@ -318,7 +331,11 @@ class RequestRecord(Facts):
                     note_failed(self, self._report)
                     self._report.forget_errors()
                 except Exception as exc:
-                    faults.note("forgetting a request's errors", exc, "they stay as long as what waits to be sent")
+                    faults.note(
+                        "forgetting a request's errors",
+                        exc,
+                        "they stay as long as what waits to be sent",
+                    )
             # What is sent later for this request has no need of these. With them a record would be
             # part of a circle, and its body would stay until the garbage collector comes to it,
             # which is rarely after a long request.

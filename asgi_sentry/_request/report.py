@@ -13,7 +13,13 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._counters import count_error
 from asgi_sentry._request.facts import scope_for, status_of
-from asgi_sentry._request.head import attributes_of, describe_head, describe_request, header, is_local
+from asgi_sentry._request.head import (
+    attributes_of,
+    describe_head,
+    describe_request,
+    header,
+    is_local,
+)
 from asgi_sentry._request.identity import CLIENT, user_attribute
 from asgi_sentry._request.kinds import place_of
 from asgi_sentry._request.logged import is_unhandled
@@ -81,7 +87,9 @@ class Report(Scrubbing):
             return None
         return event
 
-    def _is_wanted(self, event: dict[str, Any], hint: Mapping[str, Any], view: sdk.ClientView) -> bool:
+    def _is_wanted(
+        self, event: dict[str, Any], hint: Mapping[str, Any], view: sdk.ClientView
+    ) -> bool:
         """Whether an error is to be sent; one that is may get its fingerprint by rule.
 
         Not if a rule ignores it, and not twice by one client, as when it was logged in a thread and
@@ -91,13 +99,17 @@ class Report(Scrubbing):
         if exc is not None or event.get("level") in {"error", "fatal"}:
             self._facts.told = True
         if exc is not None:
-            if any(exc is reported and view.client is client for reported, client in self._reported):
+            if any(
+                exc is reported and view.client is client for reported, client in self._reported
+            ):
                 count_error("repeated")
                 return False
             self._reported.append((exc, view.client))
             sdk.mark_sent(exc, self._facts, view.client)
         for rules in self._facts.plan.errors:
-            ignored = rules.policy.ignored(exc, scope_for(self._facts, rules), status_of(self._facts))
+            ignored = rules.policy.ignored(
+                exc, scope_for(self._facts, rules), status_of(self._facts)
+            )
             if ignored is not None:
                 self._facts.ignored = True
                 count_error(ignored)
@@ -189,7 +201,11 @@ class Report(Scrubbing):
             own = self._own_name()
             if own.name != unrouted_name(scope):
                 return own
-            if name is not None and name.startswith("/") and (scope.get("path") or "").endswith(name):
+            if (
+                name is not None
+                and name.startswith("/")
+                and (scope.get("path") or "").endswith(name)
+            ):
                 # It takes the path where no route matched, and paths come from outside.
                 return own.name, "url"
         return str(name), "custom" if source in {None, "", "url"} else str(source)
@@ -221,7 +237,9 @@ class Report(Scrubbing):
     def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
         """A request section as the door with this scrubber would scrub it."""
         event = {"request": section}
-        scrubber.scrub_event(event, taint=self.secrets.taint(), sections=self.secrets.sections(scrubber))
+        scrubber.scrub_event(
+            event, taint=self.secrets.taint(), sections=self.secrets.sections(scrubber)
+        )
         return event["request"]
 
     def root_attributes(self, *, whole: bool) -> dict[str, Any]:

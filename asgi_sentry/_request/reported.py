@@ -27,7 +27,9 @@ from asgi_sentry._counters import count_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SERVERS = frozenset({"_granian", "daphne", "granian", "gunicorn", "hypercorn", "mangum", "nonecorn", "uvicorn"})
+SERVERS = frozenset(
+    {"_granian", "daphne", "granian", "gunicorn", "hypercorn", "mangum", "nonecorn", "uvicorn"}
+)
 """The first part of the names of servers' loggers."""
 
 _SECONDS = 60.0
@@ -69,7 +71,11 @@ class Reported:
             exc: that was logged; None: it is in the text, if anywhere.
             text: of the log.
         """
-        lines = [_line_of(exc)] if exc is not None else [line.lstrip(" |+") for line in text[-_TEXT:].splitlines()]
+        lines = (
+            [_line_of(exc)]
+            if exc is not None
+            else [line.lstrip(" |+") for line in text[-_TEXT:].splitlines()]
+        )
         now = self._clock()
         for line in reversed(lines):
             digest = self._digest(line)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     NameStyle = str | Callable[[Mapping[str, Any]], Any]
 
 UNMATCHED = "<unmatched>"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
+_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"}
+)
 
 
 class Name(NamedTuple):

@@ -45,7 +45,11 @@ class Scrubbing:
             owned: whether nobody else has it, or anything in it.
         """
         scrubber = self.secrets.scrubber if scrubber is None else scrubber
-        if settled is not None and settled.taint is self.secrets.taint() and settled.scrubber is scrubber:
+        if (
+            settled is not None
+            and settled.taint is self.secrets.taint()
+            and settled.scrubber is scrubber
+        ):
             changed = settled.changed(event)
             if changed:
                 part = {**changed}
@@ -57,7 +61,9 @@ class Scrubbing:
         decided, doubted = self._identity.take_out_decided(event)
         secrets: list[str] = []
         sections = self.secrets.sections(scrubber)
-        scrubber.scrub_event(event, taint=self.secrets.taint(), sections=sections, secrets=secrets, owned=owned)
+        scrubber.scrub_event(
+            event, taint=self.secrets.taint(), sections=sections, secrets=secrets, owned=owned
+        )
         self.secrets.learn(secrets)
         if doubted is not None and event["user"].get("id") != doubted:
             _take_out(event, "user", "id")
@@ -74,8 +80,14 @@ class Scrubbing:
         trace = contexts.get("trace")
         # The SDK takes it out after the hook.
         if isinstance(trace, dict) and "dynamic_sampling_context" in trace:
-            trace = {key: value for key, value in trace.items() if key != "dynamic_sampling_context"}
-            return Settled(image({**event, "contexts": {**contexts, "trace": trace}}), self.secrets.taint(), scrubber)
+            trace = {
+                key: value for key, value in trace.items() if key != "dynamic_sampling_context"
+            }
+            return Settled(
+                image({**event, "contexts": {**contexts, "trace": trace}}),
+                self.secrets.taint(),
+                scrubber,
+            )
         return Settled(image(event), self.secrets.taint(), scrubber)
 
     def clean_telemetry(
@@ -94,10 +106,16 @@ class Scrubbing:
         for entry in entries:
             attributes = entry.get("attributes") or {}
             names = self._identity.attributes()
-            kept = {name: attributes.pop(name) for name, value in names if _holds(attributes.get(name), value)}
+            kept = {
+                name: attributes.pop(name)
+                for name, value in names
+                if _holds(attributes.get(name), value)
+            }
             decided.append(kept)
         secrets: list[str] = []
-        payload = scrubber.scrub_item(kind, {"items": entries}, taint=self.secrets.taint(), secrets=secrets)
+        payload = scrubber.scrub_item(
+            kind, {"items": entries}, taint=self.secrets.taint(), secrets=secrets
+        )
         self.secrets.learn(secrets)
         cleaned: list[dict[str, Any]] = payload["items"]
         for entry, kept in zip(cleaned, decided, strict=True):
@@ -112,7 +130,12 @@ class Scrubbing:
         https://develop.sentry.dev/sdk/data-model/event-payloads/#meta-information
         """
         body, request = self.secrets.parsed, event.get("request")
-        if body is None or not body.truncated or not isinstance(request, dict) or "data" not in request:
+        if (
+            body is None
+            or not body.truncated
+            or not isinstance(request, dict)
+            or "data" not in request
+        ):
             return
         meta = event
         for key in ("_meta", "request", "data", ""):

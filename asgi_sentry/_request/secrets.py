@@ -70,7 +70,9 @@ class Secrets:
     def learn(self, secrets: list[str]) -> None:
         """Know what was redacted in one item by its value in those that are sent later."""
         taint = self.taint()
-        new = [secret for secret in secrets if secret not in self._learned and not taint.knows(secret)]
+        new = [
+            secret for secret in secrets if secret not in self._learned and not taint.knows(secret)
+        ]
         if new and len(self._learned) < _LEARNED:
             self._learned.update(dict.fromkeys(new))
             self._taint = taint.and_more(new)

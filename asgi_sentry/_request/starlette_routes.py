@@ -165,7 +165,11 @@ def _mounts(routes: Iterable[Any], path: str) -> tuple[str, str]:
             template, left = _mounts(_children(route), path)
             if template:
                 return template, left
-        match = route.path_regex.match(path + "/") if is_mount(route) and hasattr(route, "path_regex") else None
+        match = (
+            route.path_regex.match(path + "/")
+            if is_mount(route) and hasattr(route, "path_regex")
+            else None
+        )
         if match is not None:
             template, left = _mounts(_children(route), ("/" + match["path"]).rstrip("/"))
             return _bare(route.path) + template, left
@@ -210,7 +214,9 @@ def _placed(scope: Mapping[str, Any], parameters: Mapping[str, Any], known: str)
     In no template that is known, and not in a host name.
     """
     routes = getattr(scope.get("router"), "routes", None) or ()
-    hosts = {name for route in routes if hasattr(route, "host_regex") for name in route.param_convertors}
+    hosts = {
+        name for route in routes if hasattr(route, "host_regex") for name in route.param_convertors
+    }
     return {name: value for name, value in parameters.items() if name not in _names(known) | hosts}
 
 
@@ -226,7 +232,14 @@ def _with_names(segments: list[str], outer: dict[str, Any]) -> str:
     free = len(named)
     for name, value in reversed(outer.items()):
         length = len(_segments(value)) if isinstance(value, str) else 1
-        at = next((at for at in range(free - length, -1, -1) if _is_value(named[at : at + length], value)), None)
+        at = next(
+            (
+                at
+                for at in range(free - length, -1, -1)
+                if _is_value(named[at : at + length], value)
+            ),
+            None,
+        )
         if at is None or not length:
             return "".join(f"/{{{name}}}" for name in outer)
         named[at : at + length] = ["{" + name + "}"]

@@ -51,7 +51,9 @@ class Settled(NamedTuple):
         """
         before, after = self.fields, image(event)
         part = {
-            field: value for field, value in event.items() if field not in after or after[field] != before.get(field)
+            field: value
+            for field, value in event.items()
+            if field not in after or after[field] != before.get(field)
         }
         part.pop("event_id", None)
         if "transaction" in part and "transaction_info" in event:

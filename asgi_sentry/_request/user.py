@@ -83,7 +83,9 @@ class UserPolicy:
         if self.client_ip != "drop":
             address = client_address(scope, self.trusted_proxies)
             if address is not None:
-                user["ip_address"] = truncated(address) if self.client_ip == "truncate" else str(address)
+                user["ip_address"] = (
+                    truncated(address) if self.client_ip == "truncate" else str(address)
+                )
         return user
 
     def _resolve(self, scope: Mapping[str, Any]) -> Any:
@@ -100,7 +102,9 @@ class UserPolicy:
     def _shield(self, value: str | float) -> str | float:
         if self.key is None:
             return value
-        return hmac.new(self.key, str(value).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self.key, str(value).encode("utf-8", "surrogatepass"), hashlib.sha256
+        ).hexdigest()
 
 
 # No user layer in the stack: only what was bound by hand, and of that the id.
@@ -142,9 +146,9 @@ def client_address(scope: Mapping[str, Any], trusted: Iterable[Network]) -> Addr
     networks = tuple(trusted)
     if peer is None or not _within(peer, networks):
         return peer
-    hops = b",".join(value for name, value in (scope.get("headers") or ()) if name == b"x-forwarded-for").decode(
-        "latin-1"
-    )
+    hops = b",".join(
+        value for name, value in (scope.get("headers") or ()) if name == b"x-forwarded-for"
+    ).decode("latin-1")
     address = peer
     for hop in reversed([part.strip() for part in hops.split(",") if part.strip()]):
         parsed = _address(hop)

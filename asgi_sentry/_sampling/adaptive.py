@@ -60,7 +60,9 @@ def shares(traffic: Sequence[float], target: float) -> list[float]:
     """
     weights = [math.log1p(60 * rate) for rate in traffic]
     # The one whose share suffices the longest first: once one must drop, all behind it must.
-    order = sorted((i for i, rate in enumerate(traffic) if rate > 0), key=lambda i: traffic[i] / weights[i])
+    order = sorted(
+        (i for i, rate in enumerate(traffic) if rate > 0), key=lambda i: traffic[i] / weights[i]
+    )
     found = [1.0] * len(traffic)
     left, weight = target, math.fsum(weights)
     for i in order:
@@ -157,7 +159,9 @@ class Adaptive:
     @property
     def traffic(self) -> float:
         """Requests a second, of all templates."""
-        return self._rest.traffic + math.fsum(template.traffic for template in list(self._templates.values()))
+        return self._rest.traffic + math.fsum(
+            template.traffic for template in list(self._templates.values())
+        )
 
     def _tick(self, now: float) -> None:
         if self._new:
@@ -171,7 +175,9 @@ class Adaptive:
         every = [self._rest, *self._templates.values()]
         for template in every:
             latest = template.count / elapsed
-            if latest > BURST * template.traffic and template.count > max(FEW, self.target * TICK / FEW):
+            if latest > BURST * template.traffic and template.count > max(
+                FEW, self.target * TICK / FEW
+            ):
                 template.traffic = latest  # up at once, down with time
             else:
                 # Of a young one it is the plain mean, so that it need not climb up from nothing.
@@ -183,9 +189,15 @@ class Adaptive:
         # is kept for not having been seen comes on top. So aim a little beside the target, by what
         # was missed lately.
         traffic = math.fsum(template.traffic for template in every)
-        missed = self.target - self._kept / elapsed if traffic > self.target else self.target - self._aim
-        self._aim = min(max(self._aim + min(GAIN * elapsed, 1.0) * missed, self.target / 10), self.target * 2)
-        for template, probability in zip(every, shares([t.traffic for t in every], self._aim), strict=True):
+        missed = (
+            self.target - self._kept / elapsed if traffic > self.target else self.target - self._aim
+        )
+        self._aim = min(
+            max(self._aim + min(GAIN * elapsed, 1.0) * missed, self.target / 10), self.target * 2
+        )
+        for template, probability in zip(
+            every, shares([t.traffic for t in every], self._aim), strict=True
+        ):
             template.probability = probability
         # Those that are kept for not having been seen may be a quarter of the target at most.
         self.unseen = max(UNSEEN, 4 * len(every) / self.target)

@@ -60,7 +60,9 @@ def period_at(limit: Limit, now: float) -> Period:
         return Period(start, start + limit.seconds)
     moment = datetime.fromtimestamp(now, timezone.utc)
     start_of = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end_of = start_of.replace(year=start_of.year + start_of.month // 12, month=start_of.month % 12 + 1)
+    end_of = start_of.replace(
+        year=start_of.year + start_of.month // 12, month=start_of.month % 12 + 1
+    )
     return Period(start_of.timestamp(), end_of.timestamp())
 
 
@@ -88,7 +90,8 @@ def parse_budget(text: str, *, what: str, workers: int = 1) -> Limit:
     whole = Limit.parse(text, what=what)
     if whole.count < workers:
         raise ValueError(
-            f"{what}={text!r} can't be divided between {workers} workers; share it by Redis (ASGI_SENTRY_REDIS_URL)"
+            f"{what}={text!r} can't be divided between {workers} workers; share it by Redis "
+            "(ASGI_SENTRY_REDIS_URL)"
         )
     return Limit(count=whole.count // workers, seconds=whole.seconds)
 
@@ -133,7 +136,12 @@ class Budget(Locked):
     __slots__ = ("_clock", "_marks", "_period", "_spent", "limit")
 
     def __init__(
-        self, limit: Limit, *, name: str = "budget", clock: Callable[[], float] = time.time, spent: int = 0
+        self,
+        limit: Limit,
+        *,
+        name: str = "budget",
+        clock: Callable[[], float] = time.time,
+        spent: int = 0,
     ) -> None:
         super().__init__()
         self.limit = limit

@@ -57,9 +57,17 @@ def slower_than(seconds: float) -> KeepRule:
     Raises:
         ValueError: `seconds` is not a positive number.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
-        raise ValueError(f"slower_than takes a positive number of seconds, such as 1.5, got {seconds!r}")
-    return KeepRule(name=f"slower_than({seconds:g})", holds=lambda outcome: outcome.seconds > seconds)
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, (int, float))
+        or not 0 < seconds < float("inf")
+    ):
+        raise ValueError(
+            f"slower_than takes a positive number of seconds, such as 1.5, got {seconds!r}"
+        )
+    return KeepRule(
+        name=f"slower_than({seconds:g})", holds=lambda outcome: outcome.seconds > seconds
+    )
 
 
 def status(*codes: int | str | range) -> KeepRule:
@@ -97,7 +105,9 @@ class LateDecisions:
         self.rules: tuple[KeepRule, ...] = tuple(rules)
         for rule in self.rules:
             if not isinstance(rule, KeepRule):
-                raise TypeError(f"keep takes errors(), slower_than(seconds) and status(code, ...), got {rule!r}")
+                raise TypeError(
+                    f"keep takes errors(), slower_than(seconds) and status(code, ...), got {rule!r}"
+                )
         read = Limit.parse(limit, what="the limit of keep")
         self._gate: Gate = TokenBucket(read.share(workers), clock=clock)
         if sharing is not None and self.rules:

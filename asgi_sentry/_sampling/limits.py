@@ -42,7 +42,9 @@ class TokenBucket(Locked):
 
     __slots__ = ("_clock", "_room", "_seconds", "_size", "_slot", "_times", "limit")
 
-    def __init__(self, limit: Limit, *, clock: Callable[[], float] = time.monotonic, slots: int = SLOTS) -> None:
+    def __init__(
+        self, limit: Limit, *, clock: Callable[[], float] = time.monotonic, slots: int = SLOTS
+    ) -> None:
         super().__init__()
         self.limit = limit
         self._clock = clock

@@ -47,5 +47,7 @@ def statuses(codes: Iterable[Any], *, what: str) -> frozenset[int]:
         elif isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599:
             found.add(int(code))
         else:
-            raise ValueError(f"{what} must be numbers within [100, 599], ranges of them, or '5xx', got {code!r}")
+            raise ValueError(
+                f"{what} must be numbers within [100, 599], ranges of them, or '5xx', got {code!r}"
+            )
     return frozenset(found)

@@ -114,16 +114,20 @@ class Rate:
 
     def __post_init__(self) -> None:
         # The frozen way to normalise: 1 and 1.0 are one rate.
-        object.__setattr__(self, "fraction", checked_fraction(self.fraction, what="the fraction of a Rate"))
+        object.__setattr__(
+            self, "fraction", checked_fraction(self.fraction, what="the fraction of a Rate")
+        )
         if self.goal and (self.at_least is not None or self.fraction != 1):
             raise ValueError(
-                f"a Rate with target={self.target!r} finds its fractions itself and sees to rare routes; "
+                f"a Rate with target={self.target!r} finds its fractions itself and sees to rare "
+                "routes; "
                 "write Rate.adaptive(target=...) with no more than at_most"
             )
         most, least = self.most, self.least
         if most and least and least.per_second > most.per_second:
             raise ValueError(
-                f"at_least={self.at_least!r} is above at_most={self.at_most!r}, so both can't be kept; lower at_least"
+                f"at_least={self.at_least!r} is above at_most={self.at_most!r}, so both can't be "
+                "kept; lower at_least"
             )
 
     @property

@@ -96,7 +96,13 @@ class RuleState:
     )
 
     def __init__(
-        self, rate: Rate, *, bucket: Gate | None, reservoir: Minimum | None, clock: Callable[[], float], workers: int
+        self,
+        rate: Rate,
+        *,
+        bucket: Gate | None,
+        reservoir: Minimum | None,
+        clock: Callable[[], float],
+        workers: int,
     ) -> None:
         self.rate = rate
         self.fraction = rate.fraction
@@ -142,7 +148,9 @@ class PathSampler:
         sharing: Sharing | None = None,
     ) -> None:
         if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-            raise ValueError(f"workers must be the number of processes, at least 1, got {workers!r}")
+            raise ValueError(
+                f"workers must be the number of processes, at least 1, got {workers!r}"
+            )
         if parent not in ("inherit", "ignore"):
             raise ValueError(f"parent must be 'inherit' or 'ignore', got {parent!r}")
         if not isinstance(rates, Mapping):
@@ -173,7 +181,9 @@ class PathSampler:
             (rule, state(_name(place, rule), _rate(rate, what=f"rate for {rule!r}")))
             for place, (rule, rate) in enumerate(rates.items())
         )
-        self._default = None if default is None else state("default", _rate(default, what="default"))
+        self._default = (
+            None if default is None else state("default", _rate(default, what="default"))
+        )
 
     def match(self, scope: Mapping[str, Any]) -> RuleState | None:
         """The rate that holds for a request; None leaves it to the SDK."""
@@ -232,7 +242,13 @@ def _follow(state: RuleState, parent_rate: float | None) -> Choice:
     return Choice(sampled=True, rate=parent_rate / weight, reason="parent")
 
 
-def _limited(state: RuleState, ledger: Ledger, fraction: float, kept: bool) -> Choice:  # noqa: FBT001  # by position: a keyword costs here
+# By position: a keyword costs here.
+def _limited(
+    state: RuleState,
+    ledger: Ledger,
+    fraction: float,
+    kept: bool,  # noqa: FBT001
+) -> Choice:
     """The dice are rolled; now the limits.
 
     The account is kept in what the dice let through, each of which stands for 1 / fraction, so that
@@ -250,17 +266,25 @@ def _limited(state: RuleState, ledger: Ledger, fraction: float, kept: bool) -> C
         if not kept:
             ledger.drop()
     if not kept:
-        return state.no if fraction == state.fraction else Choice(sampled=False, rate=fraction, reason="dice")
+        return (
+            state.no
+            if fraction == state.fraction
+            else Choice(sampled=False, rate=fraction, reason="dice")
+        )
     if state.bucket is not None and not state.bucket.take():
         ledger.drop()
         return state.capped
     if reservoir is not None:
         reservoir.note()
     rate = unit / ledger.keep()
-    return state.yes if rate == state.fraction and reason == "dice" else Choice(True, rate, reason)  # noqa: FBT003
+    if rate == state.fraction and reason == "dice":
+        return state.yes
+    return Choice(True, rate, reason)  # noqa: FBT003
 
 
-def _adapted(state: RuleState, adaptive: Adaptive, dice: float, scope: Mapping[str, Any] | None) -> Choice:
+def _adapted(
+    state: RuleState, adaptive: Adaptive, dice: float, scope: Mapping[str, Any] | None
+) -> Choice:
     """An adaptive rate decides by itself, and has its own accounts.
 
     `at_most` comes after it, with another.

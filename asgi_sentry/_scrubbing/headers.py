@@ -66,7 +66,11 @@ def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     if given and usual is not None:
         few = dict(zip(map(str.lower, usual[0]), usual[1], strict=True))
         # None comes twice, and all are shown.
-        if len(few) == len(given) and sum(map(len, usual[1])) <= LONGEST and max(map(len, few)) <= _LONGEST_NAME:
+        if (
+            len(few) == len(given)
+            and sum(map(len, usual[1])) <= LONGEST
+            and max(map(len, few)) <= _LONGEST_NAME
+        ):
             return few
     values: dict[str, list[str]] = {}
     others, size = max(len(given) - _MOST, 0), 0
@@ -135,7 +139,9 @@ def query_by_names(query: str, ruleset: Ruleset, encoded: list[str]) -> tuple[st
     return "".join(pieces) if hit else query, hit
 
 
-def _redacted_by_name(query: str, ruleset: Ruleset, encoded: list[tuple[int, str]]) -> tuple[list[str], bool]:
+def _redacted_by_name(
+    query: str, ruleset: Ruleset, encoded: list[tuple[int, str]]
+) -> tuple[list[str], bool]:
     """The pieces of a query, those with a sensitive name redacted.
 
     What others stand for that are encoded is noted.

@@ -108,7 +108,9 @@ def _patterns(
     stem = "|".join((*_branches(sorted(stems)), _STEM_ENDS))
     # "cc" is a word where there are no digits, or begins "ccnum".
     plain = {stem for stem in stems if stem.isascii()}
-    without_digits = "|".join((*_branches(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS))
+    without_digits = "|".join(
+        (*_branches(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS)
+    )
     return re.compile(term), re.compile(stem), re.compile(without_digits.encode())
 
 
@@ -146,7 +148,9 @@ class Keys:
         self._denied = dict.fromkeys(_DEFAULT, _NO_TERM)
         self._denied.update(dict.fromkeys(own, _OWN_TERM))
         self._allowed = frozenset(compact(term) for term in allow)
-        self.own_stems: tuple[str, ...] = tuple(sorted({max(parts, key=len) for parts in own.values()}))
+        self.own_stems: tuple[str, ...] = tuple(
+            sorted({max(parts, key=len) for parts in own.values()})
+        )
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters
         # looks at every key.
         everything = not all(stem.isascii() for stem in self.own_stems)
@@ -154,7 +158,9 @@ class Keys:
         self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
         find_term, find_stem, find_in_bytes = _patterns(frozenset(own), self.own_stems)
         self._find_term = find_term.search
-        self.find_stem: Callable[..., re.Match[str] | None] = _ANYTHING.search if everything else find_stem.search
+        self.find_stem: Callable[..., re.Match[str] | None] = (
+            _ANYTHING.search if everything else find_stem.search
+        )
         self._find = self.find_stem
         self._find_stem = _EVERYWHERE.search if everything else find_in_bytes.search
         self._met: dict[str, int] = {}
@@ -204,7 +210,12 @@ class Keys:
         texts: list[Any] = each
         if not _STRINGS.issuperset(map(type, each)):
             texts = [
-                key if isinstance(key, str) else key.decode("latin-1") if isinstance(key, bytes) else "" for key in each
+                key
+                if isinstance(key, str)
+                else key.decode("latin-1")
+                if isinstance(key, bytes)
+                else ""
+                for key in each
             ]
         found: dict[object, int] = {}
         for index in self._suspects(texts):
@@ -216,7 +227,11 @@ class Keys:
     def keep(self, found: dict[Any, int]) -> None:
         """Remember keys that mean something, and hold no secret themselves, while there is room."""
         for key, verdict in found.items():
-            if len(self.special) < _CACHED and isinstance(key, (str, bytes)) and len(key) <= _CACHED_LENGTH:
+            if (
+                len(self.special) < _CACHED
+                and isinstance(key, (str, bytes))
+                and len(key) <= _CACHED_LENGTH
+            ):
                 self.special[key] = verdict
 
     def remember(self, keys: set[object]) -> None:
@@ -269,7 +284,11 @@ class Keys:
             return False
         if isinstance(value, (dict, list)) and isinstance(key, str) and compact(key) in _CONTAINERS:
             return True  # its members have names of their own
-        if isinstance(value, (list, tuple)) and value and all(isinstance(one, str) for one in value):
+        if (
+            isinstance(value, (list, tuple))
+            and value
+            and all(isinstance(one, str) for one in value)
+        ):
             return all(map(is_sentence, value))
         if value.__class__ is int and isinstance(key, str) and compact(key) in _CONTAINERS:
             return value < _SMALLEST_CARD
@@ -299,9 +318,16 @@ class Keys:
         named = [part for part in parts if not part.isdigit()]
         if not named or not terms.TOKEN_QUALIFIERS.isdisjoint(named[:-1]):
             return False
-        ends = [end for start in range(len(named)) for end in _ends(named, start) if _is_term(named[start:end])]
+        ends = [
+            end
+            for start in range(len(named))
+            for end in _ends(named, start)
+            if _is_term(named[start:end])
+        ]
         # Something stands behind the term, as in `session_fee`; or the term is one that is counted.
-        return bool(ends) and (max(ends) < len(named) or (len(named) > 1 and named[-1] in _NUMBERED))
+        return bool(ends) and (
+            max(ends) < len(named) or (len(named) > 1 and named[-1] in _NUMBERED)
+        )
 
     def _decide(self, key: str) -> int:
         parts = words(key[-200:])  # what a longer key ends with is what it is about
@@ -323,7 +349,11 @@ class Keys:
             return COOKIES
         if bare == "key":
             return MAYBE
-        if len(named) > 1 and named[-1] in _LOOKED_AT and terms.HARMLESS_KEYS.isdisjoint(named[:-1]):
+        if (
+            len(named) > 1
+            and named[-1] in _LOOKED_AT
+            and terms.HARMLESS_KEYS.isdisjoint(named[:-1])
+        ):
             return LOOKED
         if named and named[-1] in {"version", "build"}:
             return PLAIN
@@ -363,7 +393,9 @@ def _plural(term: str) -> str:
 
 
 _DEFAULT = {compact(term) for term in _TERMS} | {
-    _plural(compact(term)) for term in _TERMS - terms.SINGULAR if term.isascii() and not term.endswith("s")
+    _plural(compact(term))
+    for term in _TERMS - terms.SINGULAR
+    if term.isascii() and not term.endswith("s")
 }
 
 
@@ -387,7 +419,10 @@ def _is_about(named: list[str], whole: str) -> bool:
     if last not in terms.ABOUT or last in terms.NUMBERED:
         return False
     # A term that takes in the last word is the whole matter: `session_id`, `national_id`.
-    return not any("".join(named[start:]) in _DEFAULT for start in range(max(0, len(named) - _MAX_RUN), len(named)))
+    return not any(
+        "".join(named[start:]) in _DEFAULT
+        for start in range(max(0, len(named) - _MAX_RUN), len(named))
+    )
 
 
 def _is_secret_pair(named: list[str]) -> bool:

@@ -19,7 +19,9 @@ _RAREST_HOP, _FEWEST_HOPS = 6, 3  # one in so many letters and digits; and no fe
 _SHORTEST_MIXED = 8
 _RAREST_CAPITAL = 3  # the same where there are no digits, since camelCase has capitals, too
 _SEGMENT = 12  # characters of a path's mean step are fewer; base64 may begin with a slash
-_CAMEL = re.compile(r"[A-Z]?[a-z]{2,}(?:[A-Z][a-z]{2,}|[A-Z](?![a-z])|[0-9]{1,4}(?![0-9A-Za-z])|[-_./:])*")
+_CAMEL = re.compile(
+    r"[A-Z]?[a-z]{2,}(?:[A-Z][a-z]{2,}|[A-Z](?![a-z])|[0-9]{1,4}(?![0-9A-Za-z])|[-_./:])*"
+)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _URL = re.compile(r"[a-z][a-z0-9+.-]{1,20}:/")
 _PATH = re.compile(r"(?:~?/|[A-Za-z]:[\\/]|\.{1,2}/)[\w.@ +,:~\\/-]*")

@@ -43,7 +43,9 @@ class Ruleset:
     places: tuple[tuple[str, ...], ...] = ()
     lines: Memory[str, bool] = field(default_factory=lambda: Memory(_LINES))
     frames: Memory[Any, tuple[Any, ...]] = field(default_factory=lambda: Memory(_FRAMES))
-    parts: Memory[bytes, bool] = field(default_factory=lambda: Memory(_PARTS, longest=_LONGEST_PART))
+    parts: Memory[bytes, bool] = field(
+        default_factory=lambda: Memory(_PARTS, longest=_LONGEST_PART)
+    )
 
     @classmethod
     def make(
@@ -79,7 +81,10 @@ class Ruleset:
         """Whether a place was allowed by its path."""
         return any(
             len(place) <= len(path)
-            and all(wanted in ("*", str(step)) for wanted, step in zip(place, path[-len(place) :], strict=True))
+            and all(
+                wanted in ("*", str(step))
+                for wanted, step in zip(place, path[-len(place) :], strict=True)
+            )
             for place in self.places
         )
 
@@ -94,7 +99,9 @@ def _rules(given: Iterable[Rule | str]) -> tuple[Rule, ...]:
             raise ValueError(f"no rule has the id {entry!r}; there are {known}")
         rule = BY_ID[entry] if isinstance(entry, str) else entry
         if not isinstance(rule, Rule):
-            raise TypeError(f"a rule must be a Rule or the id of one, got {type(rule).__qualname__}")
+            raise TypeError(
+                f"a rule must be a Rule or the id of one, got {type(rule).__qualname__}"
+            )
         if rule.id in rules and rules[rule.id] is not rule:
             raise ValueError(f"two rules have the id {rule.id!r}; give one of them another")
         rules[rule.id] = rule
@@ -112,7 +119,9 @@ def _place(place: Any) -> tuple[str, ...]:
         kind = type(place).__qualname__
         raise TypeError(f"allow takes terms, and places as tuples of str, got {kind}")
     if not place:
-        raise ValueError("a place of allow must have a step, got (); name it like ('extra', 'token')")
+        raise ValueError(
+            "a place of allow must have a step, got (); name it like ('extra', 'token')"
+        )
     return tuple(place)
 
 

@@ -68,7 +68,9 @@ class Scrubber:
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         """As it was made: what it remembers stays behind."""
-        rules = tuple(rule.id if BY_ID.get(rule.id) is rule else rule for rule in self.ruleset.rules)
+        rules = tuple(
+            rule.id if BY_ID.get(rule.id) is rule else rule for rule in self.ruleset.rules
+        )
         return partial(Scrubber, **{**self._given, "rules": rules}, on_redact=self._on_redact), ()
 
     def __repr__(self) -> str:
@@ -126,11 +128,18 @@ class Scrubber:
             owned: whether what the fields hold may be changed, since nobody else has it.
         """
         wanted = self._wanted(found)
-        scrub_fields(self.ruleset, event, EVENT, taint, sections or {}, wanted, secrets, owned=owned).remark(event)
+        scrub_fields(
+            self.ruleset, event, EVENT, taint, sections or {}, wanted, secrets, owned=owned
+        ).remark(event)
         self._report(wanted, found)
 
     def scrub_part(
-        self, value: Any, *, path: tuple[str, ...], taint: Taint | None = None, found: list[Redaction] | None = None
+        self,
+        value: Any,
+        *,
+        path: tuple[str, ...],
+        taint: Taint | None = None,
+        found: list[Redaction] | None = None,
     ) -> Any:
         """A part of an event without secrets.
 
@@ -191,7 +200,8 @@ class Scrubber:
                     self._on_redact(path, rule)
                 except faults.SIGNALS:
                     raise
-                except BaseException:  # noqa: S112 - by contract, the callback's failure changes nothing
+                except BaseException:  # noqa: S112
+                    # By contract, the callback's failure changes nothing.
                     continue
 
     def _wanted(self, found: list[Redaction] | None) -> list[Redaction] | None:

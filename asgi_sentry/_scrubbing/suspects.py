@@ -38,7 +38,9 @@ _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:[./\\-][A-Za-z_]\w*)+")
 _PREFIX = re.compile(r"[A-Za-z]{2,12}[_-](?:(?:live|test|prod|dev|pat|key|v\d)[_-])?")
 _PHONE = re.compile(r"(?<![\w.+-])\+\d{1,3}[ ()/-]{0,2}\d(?:[ ()/-]{0,2}\d){6,12}(?!\w)")
-_PRIVATE = re.compile(r"(?:10|127|0|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.|::1\Z|f[cde]", re.IGNORECASE)
+_PRIVATE = re.compile(
+    r"(?:10|127|0|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.|::1\Z|f[cde]", re.IGNORECASE
+)
 _LOWEST_ENTROPY = 3.3  # bits a character
 _SHORTEST_KEY = 32  # hexadecimal digits that may be one
 
@@ -50,7 +52,8 @@ def _split(text: str) -> list[str]:
 # Fields that the protocol makes, and what programs call their own ids.
 _PROTOCOL = frozenset(
     _split(
-        """event_id trace_id span_id parent_span_id replay_id profile_id profiler_id release dist sdk
+        """event_id trace_id span_id parent_span_id replay_id profile_id profiler_id release dist
+    sdk
     modules debug_meta _meta fingerprint checksum instruction_addr image_addr type platform
     transaction logger server_name environment module abs_path filename function lineno version
     packages origin op level timestamp start_timestamp segment_id sentry_trace baggage
@@ -59,7 +62,8 @@ _PROTOCOL = frozenset(
 )
 _OF_IDS = frozenset(
     _split(
-        """id ids uid uuid guid hash sha sha1 sha256 md5 digest etag checksum commit rev revision trace
+        """id ids uid uuid guid hash sha sha1 sha256 md5 digest etag checksum commit rev revision
+    trace
     span fingerprint version build release ref oid nonce integrity cursor"""
     )
 )
@@ -191,7 +195,10 @@ def _named_by(payload: Any, path: Path) -> str:
         if inner is not None:
             return inner[1]
     if isinstance(holder, Mapping):
-        beside = next((holder[key] for key in ("name", "key", "field") if isinstance(holder.get(key), str)), None)
+        beside = next(
+            (holder[key] for key in ("name", "key", "field") if isinstance(holder.get(key), str)),
+            None,
+        )
         if beside is not None and path[-1] == "value":
             return str(beside)
     elif isinstance(holder, (list, tuple)) and _is_index(path[-1]) and int(path[-1]) > 0:
@@ -243,7 +250,9 @@ def _texts(payload: Any) -> Iterator[tuple[Path, str]]:
                 members = [(step, inner) for step, inner in value.items() if step != "_meta"]
                 todo.extend(((*path, str(step)), inner) for step, inner in reversed(members))
         elif isinstance(value, (list, tuple)) and len(path) < _DEEPEST:
-            todo.extend(((*path, index), inner) for index, inner in reversed(list(enumerate(value))))
+            todo.extend(
+                ((*path, index), inner) for index, inner in reversed(list(enumerate(value)))
+            )
 
 
 _DEEPEST = 50
@@ -284,7 +293,11 @@ def _told(name: str, value: str) -> str | None:
     if not value or FILTERED in value or value.isspace():
         return None
     parts = words(name[-80:])
-    return _PERSONAL.get("".join(parts)) or _PERSONAL.get("".join(parts[-2:])) or _PERSONAL.get("".join(parts[-1:]))
+    return (
+        _PERSONAL.get("".join(parts))
+        or _PERSONAL.get("".join(parts[-2:]))
+        or _PERSONAL.get("".join(parts[-1:]))
+    )
 
 
 def _within(path: Path, name: str, text: str) -> Iterator[Suspect]:
@@ -299,12 +312,22 @@ def _within(path: Path, name: str, text: str) -> Iterator[Suspect]:
             yield Suspect(path, _masked(token), reason, _deny(name) if whole else _rule(token))
     for match in _PHONE.finditer(text):
         whole = len(match[0]) * 2 > size
-        rule = r'Scrubber(rules=(*DEFAULT_RULES, Rule("@phone", r"\+\d[\d ()/-]{7,20}\d", literals=("+",))))'
-        yield Suspect(path, _masked(match[0]), "a telephone number by its shape", _deny(name) if whole else rule)
+        rule = (
+            r'Scrubber(rules=(*DEFAULT_RULES, Rule("@phone", r"\+\d[\d ()/-]{7,20}'
+            r'\d", literals=("+",))))'
+        )
+        yield Suspect(
+            path,
+            _masked(match[0]),
+            "a telephone number by its shape",
+            _deny(name) if whole else rule,
+        )
     for start, end in address_spans(text):
         address = text[start:end]
         if _PRIVATE.match(address) is None and address.count(".") != 2:
-            yield Suspect(path, _masked(address), "an IP address", 'Scrubber(rules=(*DEFAULT_RULES, "@ip"))')
+            yield Suspect(
+                path, _masked(address), "an IP address", 'Scrubber(rules=(*DEFAULT_RULES, "@ip"))'
+            )
 
 
 def _suspicion(token: str, *, is_id: bool) -> str | None:

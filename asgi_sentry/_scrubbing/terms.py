@@ -38,38 +38,54 @@ def _split(text: str) -> list[str]:
 # Compared with the words of a key put together, so that `api_key` here is `apikey`, `api.key` and
 # `apiKey` too. The plural of each is one, too, but for those in SINGULAR.
 TERMS = """
-password passwd pwd pswd pswrd passwrd passphrase passcode passkey pass passwort mot_de_passe kennwort contrasena
+password passwd pwd pswd pswrd passwrd passphrase passcode passkey pass passwort mot_de_passe
+    kennwort contrasena
 contrase\u00f1a senha wachtwoord parola salasana haslo has\u0142o losenord l\u00f6senord adgangskode
 jelszo jelsz\u00f3 heslo
-\u043f\u0430\u0440\u043e\u043b\u044c \u5bc6\u7801 \u5bc6\u78bc \u53e3\u4ee4 \u30d1\u30b9\u30ef\u30fc\u30c9
+\u043f\u0430\u0440\u043e\u043b\u044c \u5bc6\u7801 \u5bc6\u78bc \u53e3\u4ee4
+    \u30d1\u30b9\u30ef\u30fc\u30c9
 \ube44\ubc00\ubc88\ud638 \u0643\u0644\u0645\u0629\u0627\u0644\u0645\u0631\u0648\u0631
-dbpass userpass smtppass ftppass storepass keypass trustpass requirepass user_pw root_pw bind_pw admin_pw db_pw
+dbpass userpass smtppass ftppass storepass keypass trustpass requirepass user_pw root_pw bind_pw
+    admin_pw db_pw
 secret secrets token tkn bearer jwt jwe
 credential credentials cred creds
 auth oauth authn authz authorization authentication x_auth
-api_key api_token private_key secret_key access_key signing_key encryption_key decryption_key master_key
-account_key ssh_key auth_key shared_key shared_access_key service_key crypto_key client_key consumer_key storage_key
-deploy_key license_key licence_key subscription_key functions_key webhook_key session_key signature_key hmac_key
-aes_key rsa_key app_key application_key instrumentation_key storage_account_key key_material priv_key fernet_key
-service_role_key cipher_key mac_key wallet_key data_key tls_key ssl_key dkim_key vapid_private_key kms_key
+api_key api_token private_key secret_key access_key signing_key encryption_key decryption_key
+    master_key
+account_key ssh_key auth_key shared_key shared_access_key service_key crypto_key client_key
+    consumer_key storage_key
+deploy_key license_key licence_key subscription_key functions_key webhook_key session_key
+    signature_key hmac_key
+aes_key rsa_key app_key application_key instrumentation_key storage_account_key key_material
+    priv_key fernet_key
+service_role_key cipher_key mac_key wallet_key data_key tls_key ssl_key dkim_key vapid_private_key
+    kms_key
 psk preshared_key
-access_tokens refresh_tokens api_tokens auth_tokens bearer_tokens session_tokens csrf_tokens id_tokens device_tokens
+access_tokens refresh_tokens api_tokens auth_tokens bearer_tokens session_tokens csrf_tokens
+    id_tokens device_tokens
 reset_tokens
 sso saml saml_assertion client_assertion csrf xsrf csrfmiddlewaretoken crumb
 oidc_data oidc_identity oidc_accesstoken
-session session_id sess_id sessid php_sess_id phpsessid jsessionid aspsessionid asp_net_session_id cfid cftoken
+session session_id sess_id sessid php_sess_id phpsessid jsessionid aspsessionid asp_net_session_id
+    cfid cftoken
 connect_sid symfony
 cookie set_cookie http_cookie cookie_id
 mysql_pwd my_sql_pwd pgpassword
 signature hmac otp totp mfa_code pin pin_code pepper
-credit_card debit_card card_number card_num card_no cc_number cc_num cvv cvc cvn cvv2 cvc2 card_verification
-security_code verification_code confirmation_code auth_code authorization_code one_time_code reset_code backup_code
-backup_codes recovery_code device_code code_verifier access_code activation_code unlock_code login_code sms_code
-2fa_code two_factor_code otp_code invite_code invitation_code magic_code magic_link magic_url login_link reset_link
+credit_card debit_card card_number card_num card_no cc_number cc_num cvv cvc cvn cvv2 cvc2
+    card_verification
+security_code verification_code confirmation_code auth_code authorization_code one_time_code
+    reset_code backup_code
+backup_codes recovery_code device_code code_verifier access_code activation_code unlock_code
+    login_code sms_code
+2fa_code two_factor_code otp_code invite_code invitation_code magic_code magic_link magic_url
+    login_link reset_link
 security_answer secret_answer
 mnemonic seed_phrase recovery_phrase secret_phrase backup_phrase recovery_seed wallet_seed
-ssn social_security social_security_number iban national_id national_insurance medicare_number medicare_id
-nhs_number passport passport_number passport_no drivers_license drivers_licence driver_license driver_licence
+ssn social_security social_security_number iban national_id national_insurance medicare_number
+    medicare_id
+nhs_number passport passport_number passport_no drivers_license drivers_licence driver_license
+    driver_licence
 driving_licence driving_license tax_id tax_number taxpayer_id aadhaar aadhar bank_account
 bank_account_number account_number date_of_birth birth_date birthdate dob
 client_cert client_certificate client_principal replay_nonce wp_nonce
@@ -82,7 +98,9 @@ WHOLE = "pw sid sig card cards cc principal identity csc tan"
 # `asana_pat`, ...
 LOOKED_AT = "key keys pat pats nonce"
 # ... and these are so as a whole key.
-LOOKED_AT_WHOLE = "access refresh remember_me remember remember_token google_application_credentials"
+LOOKED_AT_WHOLE = (
+    "access refresh remember_me remember remember_token google_application_credentials"
+)
 
 # A word that ends like this is one, as in `accesstoken` or `dbpassword`; or one that begins with
 # `password`.
@@ -193,7 +211,8 @@ TOKEN_QUALIFIERS = frozenset(
 # as a whole.
 DESCRIBED = frozenset(
     _split(
-        """session token signature auth authentication authorization oauth sso account key secret passport
+        """session token signature auth authentication authorization oauth sso account key secret
+    passport
     license licence"""
     )
 )
@@ -206,7 +225,8 @@ MARKERS = frozenset(
 
 ADDRESSES = frozenset(
     _split(
-        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peer peername peeraddr
+        """remoteaddr remoteaddress clientaddr clientaddress clienthost client peer peername
+    peeraddr
     peeraddress sourceaddress forwarded xforwarded xforwardedfor forwardedfor ipaddress
     ipaddresses ips clientips networkpeeraddress netsockpeeraddr netpeername remotehost xrealip
     httpclientip sourceip"""
@@ -215,11 +235,15 @@ ADDRESSES = frozenset(
 
 # Every key that says something has one of these in it, in lower case and without its separators'
 # digits.
-STEMS = """pass pw psw secr tok tkn bear jw cred auth key sso saml srf crumb sess sid cfid symf cook sig hmac otp pin
-    card cc cvv cvc cvn csc code answer assert iban psk ssn soci princ ident ip addr client peer forward remotehost
-    priv kennw contrase senha wachtw parola salasana haslo senord adgangsk jelsz heslo pepper mnemonic phrase seed
+STEMS = """pass pw psw secr tok tkn bear jw cred auth key sso saml srf crumb sess sid cfid symf cook
+    sig hmac otp pin
+    card cc cvv cvc cvn csc code answer assert iban psk ssn soci princ ident ip addr client peer
+    forward remotehost
+    priv kennw contrase senha wachtw parola salasana haslo senord adgangsk jelsz heslo pepper
+    mnemonic phrase seed
     remember magic oidc nonce national medicare nhs licen tax aad bank account birth dob link
-    has\u0142o \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6 \u53e3\u4ee4 \u30d1\u30b9\u30ef \ube44\ubc00
+    has\u0142o \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6 \u53e3\u4ee4 \u30d1\u30b9\u30ef
+    \ube44\ubc00
     \u0643\u0644\u0645\u0629"""
 # These are in so many other words (`path`, `distance`, `accessible`) that they count at the end of
 # one.

@@ -9,7 +9,13 @@ from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.errors import capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.inner import trace_being_served
-from asgi_sentry._sdk.options import default_transport, framework_integrations, streams, supports, transport_by
+from asgi_sentry._sdk.options import (
+    default_transport,
+    framework_integrations,
+    streams,
+    supports,
+    transport_by,
+)
 from asgi_sentry._sdk.repeated import mark_sent
 from asgi_sentry._sdk.root import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled

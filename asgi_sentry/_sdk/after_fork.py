@@ -77,7 +77,9 @@ def _begin_unstarted(flusher: Any) -> None:
 
 def _in_child() -> None:
     with suppress(Exception):
-        for client in {id(each): each for each in (sentry_sdk.get_client(), *list(clients))}.values():
+        for client in {
+            id(each): each for each in (sentry_sdk.get_client(), *list(clients))
+        }.values():
             with suppress(Exception):
                 renew(client)
 

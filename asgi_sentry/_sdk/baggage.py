@@ -20,7 +20,9 @@ def parsed_baggage(header: str) -> Baggage:
             key, _, value = item.partition("=")
             if key.startswith("sentry-"):
                 name = key.split("-")[1]
-                items[unquote(name) if "%" in name else name] = unquote(value) if "%" in value else value
+                items[unquote(name) if "%" in name else name] = (
+                    unquote(value) if "%" in value else value
+                )
             else:
                 others.append(item)
     return Baggage(items, ",".join(others), mutable=not items)

@@ -66,7 +66,9 @@ class TransactionRoot(SpanOfRoot):
             transaction.__enter__()
             return
         incoming = baggage.sentry_items.get("sample_rate") if baggage is not None else None
-        scopes.current.start_transaction(transaction, custom_sampling_context={"asgi_scope": asgi_scope})
+        scopes.current.start_transaction(
+            transaction, custom_sampling_context={"asgi_scope": asgi_scope}
+        )
         # A forced decision is taken by the SDK for a rate of 1, in the baggage also; the effective
         # rate is known here.
         transaction.sample_rate = context.rate
@@ -122,7 +124,9 @@ class TransactionRoot(SpanOfRoot):
         ]
         if until - at < WORTH_A_SPAN and failure is None and not later:
             return
-        background = transaction.start_child(op=BACKGROUND, name=BACKGROUND, start_timestamp=end, origin=ORIGIN)
+        background = transaction.start_child(
+            op=BACKGROUND, name=BACKGROUND, start_timestamp=end, origin=ORIGIN
+        )
         for span in later:
             span.parent_span_id = background.span_id
         if failure is not None:
@@ -143,7 +147,11 @@ class TransactionRoot(SpanOfRoot):
         transaction.sampled, transaction.sample_rate = True, rate
         # As it was when somebody was called; this is for the envelope.
         if transaction._baggage is not None:
-            items = {**transaction._baggage.sentry_items, "sampled": "true", "sample_rate": str(rate)}
+            items = {
+                **transaction._baggage.sentry_items,
+                "sampled": "true",
+                "sample_rate": str(rate),
+            }
             transaction._baggage = Baggage(items, mutable=transaction._baggage.mutable)
 
     def drop(self, reason: str) -> None:

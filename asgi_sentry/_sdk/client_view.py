@@ -73,11 +73,18 @@ class ClientView:
     def lose(self, reason: str, category: str, quantity: int = 1) -> None:
         """Count a loss for the SDK's client report."""
         if self.client.transport is not None:
-            self.client.transport.record_lost_event(reason, data_category=category, quantity=quantity)
+            self.client.transport.record_lost_event(
+                reason, data_category=category, quantity=quantity
+            )
 
 
 _PROFILING = (
-    *("profiles_sample_rate", "profiles_sampler", "profile_session_sample_rate", "profile_lifecycle"),
+    *(
+        "profiles_sample_rate",
+        "profiles_sampler",
+        "profile_session_sample_rate",
+        "profile_lifecycle",
+    ),
     *("continuous_profiling_auto_start", "profiler_mode"),
 )
 _LOOKS_ITSELF = has("scopes", "options")
@@ -89,7 +96,11 @@ def view() -> ClientView | None:
     global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
     here = around = everywhere = None
     if _LOOKS_ITSELF:
-        here, around, everywhere = _current_scope.get(), _isolation_scope.get(), sdk_scope._global_scope
+        here, around, everywhere = (
+            _current_scope.get(),
+            _isolation_scope.get(),
+            sdk_scope._global_scope,
+        )
     if (
         here is None
         or around is None
@@ -136,14 +147,19 @@ def view_of(client: Any) -> ClientView:
         tracing=whole and has_tracing_enabled(options),
         sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
         rate=options.get("traces_sample_rate"),
-        sessions=bool(has("scopes", "sessions") and options.get("auto_session_tracking") and options.get("release")),
+        sessions=bool(
+            has("scopes", "sessions")
+            and options.get("auto_session_tracking")
+            and options.get("release")
+        ),
         org=getattr(getattr(client, "parsed_dsn", None), "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
         door=door,
         profiled=_may_profile(options),
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
         scrubs=bool(options.get("event_scrubber")),
-        direct=not streaming and is_open(client, scrubs=bool(options.get("event_scrubber")), door=door),
+        direct=not streaming
+        and is_open(client, scrubs=bool(options.get("event_scrubber")), door=door),
         patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),
         collection=collection_of(options),
     )

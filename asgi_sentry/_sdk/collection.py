@@ -48,10 +48,16 @@ class Collection(NamedTuple):
                     del left[part]
         # They are the same, once more.
         if self.cookies is not None and isinstance(left.get("headers"), dict):
-            left["headers"] = {name: value for name, value in left["headers"].items() if name.lower() != "cookie"}
+            left["headers"] = {
+                name: value for name, value in left["headers"].items() if name.lower() != "cookie"
+            }
         if self.query is not None and "query_string" in left:
             pairs = parse_qsl(str(left["query_string"]), keep_blank_values=True)
-            kept = [pair for name, value in pairs for pair in _filtered({name: value}, self.query).items()]
+            kept = [
+                pair
+                for name, value in pairs
+                for pair in _filtered({name: value}, self.query).items()
+            ]
             left["query_string"] = urlencode(kept, safe="[]")
             if not kept:
                 del left["query_string"]
@@ -90,6 +96,8 @@ def _how(given: Any) -> Mapping[str, Any] | None:
 
     None where that is no more than what the layers and the scrubber do anyway.
     """
-    if not isinstance(given, dict) or (given.get("mode", "denylist") == "denylist" and not given.get("terms")):
+    if not isinstance(given, dict) or (
+        given.get("mode", "denylist") == "denylist" and not given.get("terms")
+    ):
         return None
     return {**_ALL, **given}

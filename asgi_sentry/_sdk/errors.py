@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 # Version 3 looks them up itself.
-_TAKES_OPTIONS = has("errors") and "client_options" in inspect.signature(event_from_exception).parameters
+_TAKES_OPTIONS = (
+    has("errors") and "client_options" in inspect.signature(event_from_exception).parameters
+)
 
 
 def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bool) -> None:

@@ -22,11 +22,25 @@ _BY_REFERENCE = (
         "_n_breadcrumbs_truncated",
         "_gen_ai_conversation_id",
     ),
-    *("_should_capture", "_span", "_server_segment_span", "_session", "_force_auto_session_tracking", "_profile"),
+    *(
+        "_should_capture",
+        "_span",
+        "_server_segment_span",
+        "_session",
+        "_force_auto_session_tracking",
+        "_profile",
+    ),
     *("_propagation_context", "client", "_type", "_last_event_id"),
 )
 _COPIED = (
-    *("_transaction_info", "_tags", "_contexts", "_extras", "_breadcrumbs", "_gen_ai_original_message_count"),
+    *(
+        "_transaction_info",
+        "_tags",
+        "_contexts",
+        "_extras",
+        "_breadcrumbs",
+        "_gen_ai_original_message_count",
+    ),
     *("_event_processors", "_error_processors", "_attachments", "_flags", "_attributes"),
 )
 
@@ -90,7 +104,9 @@ class _Watched(Scope):
         inner = _in_place(on_transaction, self, op, origin)
         return super().start_transaction(transaction, *args, **kwargs) if inner is None else inner
 
-    def start_streamed_span(self, name: str, attributes: Any, parent_span: Any, *args: Any, **kwargs: Any) -> Any:
+    def start_streamed_span(
+        self, name: str, attributes: Any, parent_span: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         """The same for a segment, which is a span without a parent."""
         if parent_span is None and attributes:
             op, origin = attributes.get("sentry.op"), attributes.get("sentry.origin")

@@ -49,7 +49,14 @@ if TYPE_CHECKING:
     Lines = tuple[list[Any], Any, list[Any]]
 
 _PARAMETERS = (
-    *("frame", "tb_lineno", "include_local_variables", "include_source_context", "max_value_length", "custom_repr"),
+    *(
+        "frame",
+        "tb_lineno",
+        "include_local_variables",
+        "include_source_context",
+        "max_value_length",
+        "custom_repr",
+    ),
 )
 _LONG = 64  # characters; the repr of a longer text is worth remembering
 
@@ -71,7 +78,17 @@ _REPR, _MAPPING, _SEQUENCE, _OWN, _ASK = range(5)
 class Shown:
     """What was shown for one event."""
 
-    __slots__ = ("_above", "_containers", "_custom", "_kept", "_kinds", "_met", "_reprs", "is_ours", "names")
+    __slots__ = (
+        "_above",
+        "_containers",
+        "_custom",
+        "_kept",
+        "_kinds",
+        "_met",
+        "_reprs",
+        "is_ours",
+        "names",
+    )
 
     def __init__(self, custom_repr: Callable[..., str | None] | None) -> None:
         self._custom = custom_repr
@@ -166,7 +183,10 @@ class Shown:
     def _mapping(self, value: Any, depth: int) -> dict[str, Any]:
         len(value)  # the SDK asks, and shows none that can't tell
         some = dict(islice(value.items(), MAX_DATABAG_BREADTH + 1))
-        return {str(key): self._show(each, depth - 1) for key, each in islice(some.items(), MAX_DATABAG_BREADTH)}
+        return {
+            str(key): self._show(each, depth - 1)
+            for key, each in islice(some.items(), MAX_DATABAG_BREADTH)
+        }
 
     def _sequence(self, value: Any, depth: int) -> list[Any]:
         some = list(islice(value, MAX_DATABAG_BREADTH + 1))
@@ -200,7 +220,11 @@ def _way_of(kind: type) -> int:
     return _by(issubclass, kind, kind)
 
 
-_HONEST: tuple[Any, ...] = (object.__getattribute__, type.__getattribute__, type(os).__getattribute__)
+_HONEST: tuple[Any, ...] = (
+    object.__getattribute__,
+    type.__getattribute__,
+    type(os).__getattribute__,
+)
 
 
 def _way(value: Any) -> int:
@@ -258,7 +282,9 @@ def _source(frame: FrameType, lineno: int, limit: int | None) -> Lines:
 
 def _is_plain(lines: Any) -> bool:
     before, line, after = lines
-    return all(type(each) is str for each in (*before, *after)) and (line is None or type(line) is str)
+    return all(type(each) is str for each in (*before, *after)) and (
+        line is None or type(line) is str
+    )
 
 
 # --- frames ---------------------------------------------------------------------------------------
@@ -286,7 +312,10 @@ def make_frame(
     names = shown.names.get((module, path))
     if names is None:
         full = os.path.abspath(path) if path else None  # noqa: PTH100 - as the SDK does it
-        names = shown.names[module, path] = (sdk_utils.filename_for_module(module, path) or None, full)
+        names = shown.names[module, path] = (
+            sdk_utils.filename_for_module(module, path) or None,
+            full,
+        )
     if lineno is None:
         lineno = frame.f_lineno
     made: dict[str, Any] = {
@@ -297,7 +326,9 @@ def make_frame(
         "lineno": lineno,
     }
     if source:
-        made["pre_context"], made["context_line"], made["post_context"] = _source(frame, lineno, limit)
+        made["pre_context"], made["context_line"], made["post_context"] = _source(
+            frame, lineno, limit
+        )
     if variables:
         disable_capture_event.set(True)  # nothing that a repr reports is for anybody
         try:
@@ -315,7 +346,10 @@ def install() -> None:
     if not has("frames", "serializer"):
         return
     own, whole = sdk_utils.serialize_frame, sdk_utils.exceptions_from_error_tuple
-    if getattr(own, "__module__", None) != sdk_utils.__name__ or whole.__module__ != sdk_utils.__name__:
+    if (
+        getattr(own, "__module__", None) != sdk_utils.__name__
+        or whole.__module__ != sdk_utils.__name__
+    ):
         return
     if tuple(inspect.signature(own).parameters) != _PARAMETERS:
         return
@@ -344,7 +378,14 @@ def install() -> None:
         except BaseException as exc:
             if isinstance(exc, faults.SIGNALS):
                 raise
-        return own(frame, tb_lineno, include_local_variables, include_source_context, max_value_length, custom_repr)
+        return own(
+            frame,
+            tb_lineno,
+            include_local_variables,
+            include_source_context,
+            max_value_length,
+            custom_repr,
+        )
 
     def exceptions_from_error_tuple(*args: Any, **kwargs: Any) -> Any:
         token = _event.set(Shown(sentry_sdk.get_client().options.get("custom_repr")))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _OPS = frozenset({"http.server", "websocket.server"})
 
 trace_being_served: list[Callable[[], TraceContext | None]] = []
-"""How the trace is found of the request on whose behalf the caller runs, as long as it is being served."""
+"""How the trace is found of the request that is being served on the caller's behalf."""
 
 
 def _in_place_of_transaction(scope: Any, op: Any, origin: Any) -> Any:
@@ -58,7 +58,9 @@ def _in_place_of_segment(scope: Any, op: Any, origin: Any) -> Any:
 def _trace_of_another(scope: Any, op: Any, origin: Any) -> TraceContext | None:
     if op not in _OPS or origin == ORIGIN or not str(origin).startswith("auto."):
         return None
-    context = next((context for find in trace_being_served if (context := find()) is not None), None)
+    context = next(
+        (context for find in trace_being_served if (context := find()) is not None), None
+    )
     if context is None:
         return None
     # Whoever starts one has continued the trace of the headers before, and where there was none

@@ -86,7 +86,9 @@ class DirectTransaction(Transaction):
     __slots__ = ("view",)
     view: ClientView
 
-    def finish(self, scope: Any = None, end_timestamp: Any = None, *, hub: Any = None, **further: Any) -> str | None:
+    def finish(
+        self, scope: Any = None, end_timestamp: Any = None, *, hub: Any = None, **further: Any
+    ) -> str | None:
         """End it and send it."""
         if self.timestamp is not None or not self.sampled:
             return super().finish(scope, end_timestamp, hub=hub, **further)
@@ -116,7 +118,11 @@ class DirectTransaction(Transaction):
 
         Changes nothing else.
         """
-        here, around, everywhere = _current_scope.get(), _isolation_scope.get(), sdk_scope._global_scope
+        here, around, everywhere = (
+            _current_scope.get(),
+            _isolation_scope.get(),
+            sdk_scope._global_scope,
+        )
         scope = given or self.scope or here
         client = self.view.client
         recorder = self._span_recorder
@@ -129,7 +135,8 @@ class DirectTransaction(Transaction):
             or not self.name
             or sentry_sdk.get_client() is not client
             or disable_capture_event.get(False)
-            or self._data.get("http.response.status_code") in client.options["trace_ignore_status_codes"]
+            or self._data.get("http.response.status_code")
+            in client.options["trace_ignore_status_codes"]
             or any(getattr(cls, name) is not known for cls, name, known in _KNOWN)
         ):
             return None
@@ -145,7 +152,9 @@ class DirectTransaction(Transaction):
             ):
                 return None
         spans = recorder.spans
-        if any(isinstance(span.op, str) and span.op.startswith(("gen_ai.", "ai.")) for span in spans):
+        if any(
+            isinstance(span.op, str) and span.op.startswith(("gen_ai.", "ai.")) for span in spans
+        ):
             return None
         Span.finish(self, scope, end_timestamp)
         finished = [span.to_json() for span in spans if span.timestamp is not None]
@@ -218,7 +227,11 @@ def _apply(event: dict[str, Any], merged: _Merged) -> None:
         event["contexts"].update(contexts)
         if event["contexts"].get("trace") is None:
             event["contexts"]["trace"] = trace
-    level, fingerprint, user = merged.last("_level"), merged.last("_fingerprint"), merged.last("_user")
+    level, fingerprint, user = (
+        merged.last("_level"),
+        merged.last("_fingerprint"),
+        merged.last("_user"),
+    )
     if level is not None:
         event["level"] = level
     if fingerprint is not None:
@@ -283,10 +296,13 @@ def _complete(client: Any, event: dict[str, Any]) -> None:
     if event.get("platform") is None:
         event["platform"] = "python"
     if any(part in event for part in _WITH_STACKS):  # of a processor's
-        handle_in_app(event, options["in_app_exclude"], options["in_app_include"], options["project_root"])  # type: ignore[arg-type]
+        exclude, include = options["in_app_exclude"], options["in_app_include"]
+        handle_in_app(event, exclude, include, options["project_root"])  # type: ignore[arg-type]
 
 
-def _hooked(hook: Any, event: dict[str, Any], hint: dict[str, Any], lose: Any) -> dict[str, Any] | None:
+def _hooked(
+    hook: Any, event: dict[str, Any], hint: dict[str, Any], lose: Any
+) -> dict[str, Any] | None:
     """What `before_send_transaction` leaves of an event. It fails closed, as with the SDK."""
     before, reason = len(event.get("spans") or ()), "before_send"
     made = None

@@ -22,13 +22,20 @@ _TRACES, _TRANSPORT, _UTILS = "sentry_sdk.traces", "sentry_sdk.transport", "sent
 
 # Of a scope, what we read and write of each request's.
 _SLOTS = (
-    *("_breadcrumbs", "_event_processors", "_force_auto_session_tracking", "_n_breadcrumbs_truncated"),
+    *(
+        "_breadcrumbs",
+        "_event_processors",
+        "_force_auto_session_tracking",
+        "_n_breadcrumbs_truncated",
+    ),
     *("_propagation_context", "_session", "_span", "client"),
 )
 
 LOST: dict[str, str] = {
-    "owner": "the SDK's own ASGI middleware, where it stands too, is not told that we look after the request",
-    "scopes": "requests are isolated by public calls, and there are no transactions and no sessions",
+    "owner": "the SDK's own ASGI middleware, where it stands too, is not told that we look after "
+    "the request",
+    "scopes": "requests are isolated by public calls, and there are no transactions and no "
+    "sessions",
     "traces": "there are no transactions, and incoming traces are not continued",
     "transactions": "there are no transactions",
     "spans": "there are no streamed spans of requests",
@@ -70,7 +77,8 @@ def has(*groups: str) -> bool:
 def losses() -> list[str]:
     """What is lost with the installed SDK, a sentence for each group that is not whole."""
     return [
-        f"sentry-sdk {sentry_sdk.VERSION} has no {', '.join(names)}: {LOST[group]}." for group, names in missing.items()
+        f"sentry-sdk {sentry_sdk.VERSION} has no {', '.join(names)}: {LOST[group]}."
+        for group, names in missing.items()
     ]
 
 
@@ -137,7 +145,10 @@ if TYPE_CHECKING:
     )
 else:
     _asgi_middleware_applied = _find(
-        "owner", "sentry_sdk.integrations.asgi", "_asgi_middleware_applied", ContextVar("asgi_sentry_owner")
+        "owner",
+        "sentry_sdk.integrations.asgi",
+        "_asgi_middleware_applied",
+        ContextVar("asgi_sentry_owner"),
     )
 
     sdk_scope = _find("scopes", "sentry_sdk", "scope", None)
@@ -201,7 +212,9 @@ else:
 
     event_from_exception = _find("errors", _UTILS, "event_from_exception", None)
 
-    DEFAULT_OPTIONS = _find("options", "sentry_sdk.consts", "DEFAULT_OPTIONS", None) or _options_of_a_client()
+    DEFAULT_OPTIONS = (
+        _find("options", "sentry_sdk.consts", "DEFAULT_OPTIONS", None) or _options_of_a_client()
+    )
     NonRecordingClient = _find("options", _CLIENT, "NonRecordingClient")
     DidNotEnable = _find("options", _INTEGRATIONS, "DidNotEnable", Exception)
     has_tracing_enabled = _find("options", _TRACING, "has_tracing_enabled", _has_tracing_enabled)

@@ -61,7 +61,9 @@ def default_transport(options: Mapping[str, Any]) -> type[Any] | None:
     experiments = options.get("_experiments") or {}
     if experiments.get("transport_async") and _can_send_async(options):
         return transport.AsyncHttpTransport
-    return transport.Http2Transport if experiments.get("transport_http2") else transport.HttpTransport
+    return (
+        transport.Http2Transport if experiments.get("transport_http2") else transport.HttpTransport
+    )
 
 
 def transport_by(make_pool: Callable[..., Any]) -> type[Any]:
@@ -76,7 +78,9 @@ def transport_by(make_pool: Callable[..., Any]) -> type[Any]:
         ValueError: the installed SDK has no such transport.
     """
     if not has("transports", "pools"):
-        raise ValueError('transport="lean" is not to be had with this version of sentry-sdk: leave it out')
+        raise ValueError(
+            'transport="lean" is not to be had with this version of sentry-sdk: leave it out'
+        )
 
     class LeanHttpTransport(transport.HttpTransport):
         """Sends by a pool of ours."""
@@ -98,5 +102,7 @@ def _can_send_async(options: Mapping[str, Any]) -> bool:
         asyncio.get_running_loop()
     except RuntimeError:
         return False
-    named = any(type(each).__name__ == "AsyncioIntegration" for each in options.get("integrations") or ())
+    named = any(
+        type(each).__name__ == "AsyncioIntegration" for each in options.get("integrations") or ()
+    )
     return named and bool(getattr(transport, "ASYNC_TRANSPORT_AVAILABLE", False))

@@ -65,4 +65,5 @@ def _unmark(event: dict[str, Any], hint: Mapping[str, Any] | None) -> dict[str, 
 
 
 if VERSION_3:
-    global_event_processors.insert(0, _unmark)  # type: ignore[arg-type]  # its events are TypedDicts
+    # Its events are TypedDicts.
+    global_event_processors.insert(0, _unmark)  # type: ignore[arg-type]

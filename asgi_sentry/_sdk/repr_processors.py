@@ -18,7 +18,8 @@ _SDK = "sentry_sdk.integrations."
 def pass_over_plain() -> bool:
     """Whether all of them pass over plain values."""
     return not global_repr_processors or all(
-        getattr(processor, "__module__", "").startswith(_SDK) for processor in global_repr_processors
+        getattr(processor, "__module__", "").startswith(_SDK)
+        for processor in global_repr_processors
     )
 
 

@@ -92,7 +92,10 @@ WORTH_A_SPAN = 0.005
 """Seconds that it takes at least. Frameworks return within some tenths of a millisecond."""
 
 
-_SAME_CLOCK = time.get_clock_info("monotonic").implementation == time.get_clock_info("perf_counter").implementation
+_SAME_CLOCK = (
+    time.get_clock_info("monotonic").implementation
+    == time.get_clock_info("perf_counter").implementation
+)
 
 
 def on_the_spans_clock(at: float) -> int:

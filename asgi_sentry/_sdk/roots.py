@@ -49,15 +49,26 @@ def start_root(
     context.note_rate()
     scopes.propagate(context)
     if view.streaming:
-        return StreamedRoot(view, scopes, context, sampled=sampled, rate=rate, reason=reason, op=op, name=name)
+        return StreamedRoot(
+            view, scopes, context, sampled=sampled, rate=rate, reason=reason, op=op, name=name
+        )
     if sampled or undecided:
         return TransactionRoot(
-            view, scopes, context, sampled=sampled, reason=reason, op=op, name=name, asgi_scope=asgi_scope
+            view,
+            scopes,
+            context,
+            sampled=sampled,
+            reason=reason,
+            op=op,
+            name=name,
+            asgi_scope=asgi_scope,
         )
     return start_unsampled(view, scopes, context, rate, reason)
 
 
-def start_unsampled(view: ClientView, scopes: Scopes, context: TraceContext, rate: float | None, reason: str) -> Root:
+def start_unsampled(
+    view: ClientView, scopes: Scopes, context: TraceContext, rate: float | None, reason: str
+) -> Root:
     """The same for most of the traffic, without the detour.
 
     These are requests that are not sampled in classic mode.

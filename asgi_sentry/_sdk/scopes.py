@@ -65,7 +65,15 @@ state.register("_sdk.scopes: the variable of the WSGI middleware", _forget_wsgi)
 class Scopes:
     """The isolation and current scope of one request, and the way back to those around it."""
 
-    __slots__ = ("_around", "_entered", "_outer_current", "_outer_isolation", "current", "displaced", "isolation")
+    __slots__ = (
+        "_around",
+        "_entered",
+        "_outer_current",
+        "_outer_isolation",
+        "current",
+        "displaced",
+        "isolation",
+    )
     _around: tuple[Scope, Scope]
 
     def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
@@ -100,7 +108,8 @@ class Scopes:
         current._span = isolation._span = None
         # Not by `add_event_processor`, which throws all processors away where there are more than
         # twenty.
-        current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]  # its events are TypedDicts
+        # Its events are TypedDicts.
+        current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         OWNER.set(owner)
@@ -123,7 +132,8 @@ class Scopes:
 
         Call nothing else afterwards.
         """
-        self.current = self.isolation = self._outer_current = self._outer_isolation = self._entered = None  # type: ignore[assignment]
+        self.current = self.isolation = None  # type: ignore[assignment]
+        self._outer_current = self._outer_isolation = self._entered = None
 
     def propagate(self, context: TraceContext) -> None:
         """Let everything within the request, spans or not, continue this trace."""
@@ -150,7 +160,10 @@ class Scopes:
 
     def start_session(self, view: ClientView) -> None:
         """Start a release-health session, unless the SDK's own middleware around us did so."""
-        if self.isolation._session is None and self.isolation._force_auto_session_tracking is not False:
+        if (
+            self.isolation._session is None
+            and self.isolation._force_auto_session_tracking is not False
+        ):
             self.isolation._session = RequestSession(view)
 
     def drop_session(self) -> None:
@@ -196,7 +209,8 @@ class PublicScopes(Scopes):
         self._entered = OWNER.get(False)
         self._way_back = sentry_sdk.isolation_scope()
         self.isolation = self._way_back.__enter__()
-        self.isolation.add_event_processor(processor)  # type: ignore[arg-type]  # its events are TypedDicts
+        # Its events are TypedDicts.
+        self.isolation.add_event_processor(processor)  # type: ignore[arg-type]
         self.current = sentry_sdk.get_current_scope()
         OWNER.set(owner)
         if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
@@ -211,7 +225,8 @@ class PublicScopes(Scopes):
 
     def release(self) -> None:
         """Let go of the scopes."""
-        self.current = self.isolation = self._way_back = self._entered = None  # type: ignore[assignment]
+        self.current = self.isolation = None  # type: ignore[assignment]
+        self._way_back = self._entered = None  # type: ignore[assignment]
 
     def propagate(self, context: TraceContext) -> None:
         """Let the request have a trace of its own."""
@@ -269,7 +284,10 @@ def django_request() -> Any:
     """
     for scope in (Scope.get_isolation_scope(), Scope.get_current_scope()):
         for each in reversed(processors(scope)):
-            if getattr(each, "__name__", "") in {"asgi_request_event_processor", "wsgi_request_event_processor"}:
+            if getattr(each, "__name__", "") in {
+                "asgi_request_event_processor",
+                "wsgi_request_event_processor",
+            }:
                 for cell in each.__closure__ or ():
                     held = cell.cell_contents
                     found = held() if isinstance(held, weakref.ref) else held

@@ -69,7 +69,9 @@ def guard_by(set_door: Callable[[Any, Any], None]) -> None:
     watch_events(_watch)
 
 
-def watch_events(look: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]) -> None:
+def watch_events(
+    look: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None],
+) -> None:
     """Have an event processor see each event of the process.
 
     It comes before all others, for every client, and is added once.
@@ -82,20 +84,33 @@ def watch_events(look: Callable[[dict[str, Any], Mapping[str, Any]], dict[str, A
 
 def guard(client: Any, door: Any) -> None:
     """Set a door before a second client that a request sends by, if it has none."""
-    if _set_door is None or client.transport is None or getattr(client.transport, "asgi_sentry_door", None) is not None:
+    if (
+        _set_door is None
+        or client.transport is None
+        or getattr(client.transport, "asgi_sentry_door", None) is not None
+    ):
         return
     _warn()
     try:
         _set_door(client, door)
         forget_view()
     except Exception as exc:
-        faults.note("setting a door before a second client", exc, "only events of requests are scrubbed for it")
+        faults.note(
+            "setting a door before a second client",
+            exc,
+            "only events of requests are scrubbed for it",
+        )
 
 
 def _sighted(client: Any) -> None:
     """Set a door before a client that is set on a scope of a request."""
     around = view()
-    if client is not None and around is not None and around.door is not None and client is not around.client:
+    if (
+        client is not None
+        and around is not None
+        and around.door is not None
+        and client is not around.client
+    ):
         guard(client, around.door)
 
 
@@ -111,7 +126,10 @@ def _watch(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
         return event
     try:
         client = sending_client()
-        if client.transport is not None and getattr(client.transport, "asgi_sentry_door", None) is None:
+        if (
+            client.transport is not None
+            and getattr(client.transport, "asgi_sentry_door", None) is None
+        ):
             _warn()
     except Exception as exc:
         faults.note("looking at a client", exc, "it is sent as it is")
@@ -120,6 +138,7 @@ def _watch(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
 
 def _warn() -> None:
     faults.once(
-        "A client that asgi_sentry did not make sends something: outside of requests it is not scrubbed. "
+        "A client that asgi_sentry did not make sends something: outside of requests it is not "
+        "scrubbed. "
         "Make it by asgi_sentry.make_client instead."
     )

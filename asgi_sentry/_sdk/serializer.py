@@ -142,7 +142,10 @@ def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
             crumbs = [_plain_bag(crumb, limit, MAX_DATABAG_DEPTH) for crumb in value["values"]]
             return {**_plain_dict({**value, "values": None}, limit), "values": crumbs}
         if key == "request" and not whole_bodies and value.get("data") is not None:
-            return {**_plain_dict(value, limit), "data": _plain_bag(value["data"], limit, MAX_DATABAG_DEPTH)}
+            return {
+                **_plain_dict(value, limit),
+                "data": _plain_bag(value["data"], limit, MAX_DATABAG_DEPTH),
+            }
     return _plain(value, limit)
 
 
@@ -188,7 +191,10 @@ def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
 def _own_options() -> dict[str, Any]:
     """The client's options that the SDK gives its serializer."""
     options = sentry_sdk.get_client().options
-    return {option: options.get(option) for option in ("max_request_body_size", "max_value_length", "custom_repr")}
+    return {
+        option: options.get(option)
+        for option in ("max_request_body_size", "max_value_length", "custom_repr")
+    }
 
 
 def _plain(value: Any, limit: int) -> Any:
@@ -205,7 +211,9 @@ def _plain(value: Any, limit: int) -> Any:
         if value and _STRINGS.issuperset(map(type, value)) and max(map(len, value)) <= limit:
             return list(value)
         return [
-            each if each is None or (type(each) is str and len(each) <= limit) else _plain(each, limit)
+            each
+            if each is None or (type(each) is str and len(each) <= limit)
+            else _plain(each, limit)
             for each in value
         ]
     if kind is float and math.isfinite(value):

@@ -32,7 +32,9 @@ def span(op: str, name: str, *, active: bool = True) -> AbstractContextManager[A
             return nullcontext()
         if current.streaming:
             attributes: dict[str, Any] = {"sentry.op": op, "sentry.origin": "manual"}
-            started: AbstractContextManager[Any] = traces.start_span(name, attributes=attributes, active=active)
+            started: AbstractContextManager[Any] = traces.start_span(
+                name, attributes=attributes, active=active
+            )
         elif active:
             started = sentry_sdk.start_span(op=op, name=name)
         else:
@@ -54,7 +56,9 @@ class _Detached:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, ty: type[BaseException] | None, value: BaseException | None, tb: object) -> None:
+    def __exit__(
+        self, ty: type[BaseException] | None, value: BaseException | None, tb: object
+    ) -> None:
         if value is not None and not isinstance(value, GeneratorExit):
             self._span.set_status("internal_error")
         self._span.finish()

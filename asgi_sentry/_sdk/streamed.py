@@ -68,7 +68,9 @@ class StreamedRoot(SpanOfRoot):
         else:
             # Without a name: the baggage would carry it, and it is none until the request is
             # routed.
-            self._span = NoOpStreamedSpan(**{**shared, "name": None}, sampled=False, unsampled_reason=reason)
+            self._span = NoOpStreamedSpan(
+                **{**shared, "name": None}, sampled=False, unsampled_reason=reason
+            )
 
     @property
     def source(self) -> str:
@@ -96,7 +98,9 @@ class StreamedRoot(SpanOfRoot):
         if until - at < WORTH_A_SPAN and failure is None:
             return
         attributes: dict[str, Any] = {"sentry.op": BACKGROUND, "sentry.origin": ORIGIN}
-        background: Any = traces.start_span(BACKGROUND, attributes=attributes, parent_span=segment, active=False)
+        background: Any = traces.start_span(
+            BACKGROUND, attributes=attributes, parent_span=segment, active=False
+        )
         background._start_timestamp = self._end
         background._start_timestamp_monotonic_ns -= int(ago * 1e9)
         if failure is not None:

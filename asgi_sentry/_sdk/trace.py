@@ -56,10 +56,14 @@ class TraceContext(PropagationContext):
         *("incoming", "rate", "sampled"),
     )
 
-    def __init__(self, view: ClientView | None = None, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    def __init__(
+        self, view: ClientView | None = None, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         self._view = view
         # None: they have been read.
-        self._headers: tuple[tuple[bytes, bytes], ...] | None = tuple(headers) if _CAN_READ else None
+        self._headers: tuple[tuple[bytes, bytes], ...] | None = (
+            tuple(headers) if _CAN_READ else None
+        )
         self._trace_id = self._span_id = None
         self._parent_span_id: str | None = None
         self._parent_sampled: bool | None = None
@@ -222,13 +226,18 @@ class TraceContext(PropagationContext):
             if self._header is not None:
                 found = _RAND.search(self._header)
                 rand = _within_one(found[1]) if found is not None else None
-            if rand is None and (self._header is not None or self._known is not None) and self.baggage is not None:
+            if (
+                rand is None
+                and (self._header is not None or self._known is not None)
+                and self.baggage is not None
+            ):
                 rand = self.baggage._sample_rand()
             if rand is None and self.incoming:
                 rand = _generate_sample_rand(self.trace_id)
-            # Six digits, as the SDK makes and prints them: what is passed on is what was decided
-            # by.
-            self._rand = int(random.random() * 1_000_000) / 1_000_000 if rand is None else rand  # noqa: S311 - a sample
+            if rand is None:
+                # Six digits, as the SDK makes and prints them: what is passed on is what decided.
+                rand = int(random.random() * 1_000_000) / 1_000_000  # noqa: S311 - a sample
+            self._rand = rand
         return self._rand
 
     def parent_rate(self) -> float | None:

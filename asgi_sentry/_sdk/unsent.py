@@ -5,7 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.names import NoOpSpan, NoOpStreamedSpan, StreamedSpan, Transaction, _SpanRecorder
+from asgi_sentry._sdk.names import (
+    NoOpSpan,
+    NoOpStreamedSpan,
+    StreamedSpan,
+    Transaction,
+    _SpanRecorder,
+)
 from asgi_sentry._sdk.options import ORIGIN
 
 if TYPE_CHECKING:

@@ -23,4 +23,11 @@ def is_open(client: Any, *, scrubs: bool, door: Any) -> bool:
     limit = client.options.get("max_value_length")
     if limit is not None and limit < _SHORTEST:
         return False
-    return whole and usual and has_known_slots and not scrubs and door is not None and client.spotlight is None
+    return (
+        whole
+        and usual
+        and has_known_slots
+        and not scrubs
+        and door is not None
+        and client.spotlight is None
+    )

@@ -127,7 +127,8 @@ def _gather(report: _Report, options: argparse.Namespace) -> Settings | None:
         layers=layers,
         options=client.options if client.is_active() else {},
         # Without a DSN there is no transport, and nothing that a door could guard.
-        guarded=client.transport is None or getattr(client.transport, "asgi_sentry_door", None) is not None,
+        guarded=client.transport is None
+        or getattr(client.transport, "asgi_sentry_door", None) is not None,
     )
     report.warnings = mistakes.warnings(found)
     return settings
@@ -143,18 +144,24 @@ def _read_env_file(path: str) -> frozenset[str]:
     Their names.
     """
     if util.find_spec("dotenv") is None:
-        raise _EnvFileError("--env-file needs python-dotenv, as it does for uvicorn: pip install python-dotenv")
+        raise _EnvFileError(
+            "--env-file needs python-dotenv, as it does for uvicorn: pip install python-dotenv"
+        )
     from dotenv import dotenv_values  # noqa: PLC0415 - needed for this option alone
 
     if not Path(path).is_file():
         raise _EnvFileError(f"{path} can't be read: there is no such file")
     values = dotenv_values(path)
-    names = frozenset(name for name, value in values.items() if value is not None and name not in os.environ)
+    names = frozenset(
+        name for name, value in values.items() if value is not None and name not in os.environ
+    )
     os.environ.update({name: str(values[name]) for name in names})
     return names
 
 
-def _sources(settings: Settings, given: Settings, from_file: frozenset[str], file: str | None) -> dict[str, str]:
+def _sources(
+    settings: Settings, given: Settings, from_file: frozenset[str], file: str | None
+) -> dict[str, str]:
     """Where the value of each field comes from."""
     sources = {}
     for row in settings.described():
@@ -172,13 +179,20 @@ def _meaning(settings: Settings) -> _Rows:
         return f"{rate:.1%} of {of}" if rate else "off"
 
     host = urlsplit(settings.dsn).hostname if settings.dsn else None
-    errors, transactions, profiles = "off: SENTRY_DSN is not set, every layer only passes through", "off", "off"
+    errors, transactions, profiles = (
+        "off: SENTRY_DSN is not set, every layer only passes through",
+        "off",
+        "off",
+    )
     tracing = settings.traces_sample_rate if settings.enable_tracing else None
     if host:
         errors = f"sent to {host}"
         transactions = share(tracing, "the requests without a rate of their own")
-        profiles = share(settings.profiles_sample_rate if tracing else None, "the sampled transactions")
+        profiles = share(
+            settings.profiles_sample_rate if tracing else None, "the sampled transactions"
+        )
     rates = f"{len(settings.rates)} rules" if settings.rates and settings.enable_tracing else "none"
+    allowed = settings.budget or "unlimited"
     limits = "all in one process"
     if settings.redis_url:
         limits = "shared by Redis"
@@ -189,10 +203,19 @@ def _meaning(settings: Settings) -> _Rows:
         ("errors", errors),
         ("transactions", transactions),
         ("rates by path", rates),
-        ("excluded paths", f"{len(asgi_sentry.DEFAULT_EXCLUDE)} default rules and {own} of your own"),
+        (
+            "excluded paths",
+            f"{len(asgi_sentry.DEFAULT_EXCLUDE)} default rules and {own} of your own",
+        ),
         ("profiles", profiles),
-        ("request bodies", f"the first {settings.max_body_bytes:,} bytes" if settings.max_body_bytes else "off"),
-        ("budgets", f"{settings.budget or 'unlimited'} transactions, {settings.error_budget or 'unlimited'} errors"),
+        (
+            "request bodies",
+            f"the first {settings.max_body_bytes:,} bytes" if settings.max_body_bytes else "off",
+        ),
+        (
+            "budgets",
+            f"{allowed} transactions, {settings.error_budget or 'unlimited'} errors",
+        ),
         ("limits", limits),
     ]
 
@@ -204,9 +227,15 @@ def _left(settings: Settings, *, offline: bool) -> _Rows:
     """
     asked = {"budget": settings.budget, "error_budget": settings.error_budget}
     if settings.redis_url is None or offline:
-        return [(what, "each process knows its own: asgi_sentry.budgets()") for what, text in asked.items() if text]
+        return [
+            (what, "each process knows its own: asgi_sentry.budgets()")
+            for what, text in asked.items()
+            if text
+        ]
     try:
-        sharing = SharedLimits(settings.redis_url, namespace=settings.shared_under(), workers=settings.workers)
+        sharing = SharedLimits(
+            settings.redis_url, namespace=settings.shared_under(), workers=settings.workers
+        )
     except RuntimeError as error:
         return [("budgets", str(error))]
     shared = {what: budget(text, what=what, sharing=sharing) for what, text in asked.items()}
@@ -261,7 +290,8 @@ def _reached(settings: Settings, report: _Report, *, offline: bool) -> _Rows:
     rows = []
     if settings.redis_url is not None and version("redis") is None:
         report.problems.append(
-            "ASGI_SENTRY_REDIS_URL is set, and redis-py is missing: pip install 'asgi-sentry[redis]'"
+            "ASGI_SENTRY_REDIS_URL is set, and redis-py is missing: pip install "
+            "'asgi-sentry[redis]'"
         )
     elif settings.redis_url is not None and not offline:
         rows.append(("Redis", _ask_redis(settings, report)))
@@ -290,7 +320,9 @@ def _ask_sentry(dsn: str, report: _Report) -> str:
         return "answers"
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
-        report.problems.append(f"{host} does not answer ({reason}): check the DSN, a proxy or a firewall")
+        report.problems.append(
+            f"{host} does not answer ({reason}): check the DSN, a proxy or a firewall"
+        )
         return "no answer"
     finally:
         connection.close()

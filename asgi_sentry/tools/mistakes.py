@@ -42,10 +42,14 @@ def _of_settings(found: Found) -> Iterator[str]:
     if settings.dsn is None:
         return
     if "dsn" in found.in_code:
-        yield "the DSN stands in the code: set SENTRY_DSN instead, so that each environment has its own"
+        yield (
+            "the DSN stands in the code: set SENTRY_DSN instead, "
+            "so that each environment has its own"
+        )
     if settings.release is None and not found.options.get("release"):
         yield (
-            "no release is known: set SENTRY_RELEASE, or Sentry can't tell which deployment an error is of, and counts "
+            "no release is known: set SENTRY_RELEASE, or Sentry can't tell which deployment an "
+            "error is of, and counts "
             "no sessions"
         )
     every = settings.enable_tracing and settings.traces_sample_rate == 1 and settings.budget is None
@@ -65,7 +69,8 @@ def _of_budget(settings: Settings) -> Iterator[str]:
     allowed = budget.count * _MONTH / budget.seconds
     if asked > allowed:
         yield (
-            f"the rates ask for up to {asked:,.0f} transactions a month, and ASGI_SENTRY_BUDGET allows {allowed:,.0f}: "
+            f"the rates ask for up to {asked:,.0f} transactions a month, and ASGI_SENTRY_BUDGET "
+            f"allows {allowed:,.0f}: "
             "lower at_least or target, or the budget decides which requests are seen"
         )
 
@@ -79,7 +84,8 @@ def _a_month(rate: Rate) -> float:
 def _of_options(found: Found) -> Iterator[str]:
     if found.options and not found.guarded:
         yield (
-            "Sentry was started by sentry_sdk.init: logs, metrics and streamed spans are not scrubbed; start it by "
+            "Sentry was started by sentry_sdk.init: logs, metrics and streamed spans are not "
+            "scrubbed; start it by "
             "asgi_sentry.init"
         )
     if found.options.get("send_default_pii"):
@@ -89,10 +95,15 @@ def _of_options(found: Found) -> Iterator[str]:
         )
     for integration in found.options.get("integrations") or ():
         name = getattr(integration, "identifier", "")
-        if name in _STYLED and getattr(integration, "transaction_style", None) in {"endpoint", "function_name"}:
+        if name in _STYLED and getattr(integration, "transaction_style", None) in {
+            "endpoint",
+            "function_name",
+        }:
             yield (
-                f"the {name} integration was asked for transaction_style={integration.transaction_style!r}: "
-                'without SentryMiddleware(name="endpoint") names change, and dashboards and alerts that go by them'
+                f"the {name} integration was asked for "
+                f"transaction_style={integration.transaction_style!r}: "
+                'without SentryMiddleware(name="endpoint") names change, and dashboards and '
+                "alerts that go by them"
             )
 
 
@@ -106,13 +117,17 @@ def _of_layers(found: Found) -> Iterator[str]:
         return
     if not found.options:
         yield (
-            "the layers are there, but Sentry was not started when the app was imported: call asgi_sentry.init() where "
+            "the layers are there, but Sentry was not started when the app was imported: call "
+            "asgi_sentry.init() where "
             "the app is made"
         )
     hidden = [layer.name for layer in layers[: max(ours)] if layer.own_task]
-    behind = [layer.name for number, layer in enumerate(layers) if layer.own_task and number > max(ours)]
+    behind = [
+        layer.name for number, layer in enumerate(layers) if layer.own_task and number > max(ours)
+    ]
     if behind and not hidden:
         yield (
-            f"{behind[0]} runs the app in a task of its own, and no layer stands within it: an exception that the app "
+            f"{behind[0]} runs the app in a task of its own, and no layer stands within it: an "
+            "exception that the app "
             "answers itself can't be seen from outside; add SentryMiddleware inside of it as well"
         )

@@ -17,7 +17,9 @@ from asgi_sentry.tools.sink.envelope import Envelope, parse_envelope
 if TYPE_CHECKING:
     import argparse
 
-_EVENT_KEYS = frozenset({"event_id", "exception", "logentry", "breadcrumbs", "contexts", "spans", "sdk", "transaction"})
+_EVENT_KEYS = frozenset(
+    {"event_id", "exception", "logentry", "breadcrumbs", "contexts", "spans", "sdk", "transaction"}
+)
 _ENVELOPE_KEYS = frozenset({"event_id", "sent_at", "dsn", "sdk", "trace"})
 _MOST_UNPACKED = 1 << 28  # bytes of a compressed file
 _WIDEST = 120  # characters of a path in a table
@@ -59,7 +61,10 @@ def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bo
     1 if there is any.
     """
     suspects = find_suspects(value)
-    lines = ((redaction.rule, false_alarm(value, redaction.path, redaction.rule).suggestion) for redaction in found)
+    lines = (
+        (redaction.rule, false_alarm(value, redaction.path, redaction.rule).suggestion)
+        for redaction in found
+    )
     allowed = dict.fromkeys((rule, line) for rule, line in lines if line)
     if as_json:
         rows = [{**suspect._asdict(), "path": _path(suspect.path)} for suspect in suspects]
@@ -67,12 +72,18 @@ def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bo
         print(json.dumps({"file": name, "suspects": rows, "redacted": undone}))
         return 1 if suspects else 0
     for suspect in suspects:
-        print(f"{printable(name)}: {_path(suspect.path)}: {printable(suspect.preview)}: {suspect.reason}")
+        print(
+            f"{printable(name)}: {_path(suspect.path)}: {printable(suspect.preview)}: "
+            f"{suspect.reason}"
+        )
         print(f"    {printable(suspect.suggestion)}")
     if not suspects:
         print(f"{printable(name)}: nothing looks like a secret or personal data")
     for rule, line in allowed:
-        print(f"{printable(name)}: {rule} redacted; if that is a false alarm: {printable(line)}", file=sys.stderr)
+        print(
+            f"{printable(name)}: {rule} redacted; if that is a false alarm: {printable(line)}",
+            file=sys.stderr,
+        )
     return 1 if suspects else 0
 
 
@@ -110,7 +121,9 @@ def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
 
 def _as_envelope(raw: bytes) -> Envelope | None:
     try:
-        data = decode_body(raw, "gzip", limit=_MOST_UNPACKED) if raw.startswith(b"\x1f\x8b") else raw
+        data = (
+            decode_body(raw, "gzip", limit=_MOST_UNPACKED) if raw.startswith(b"\x1f\x8b") else raw
+        )
         envelope = parse_envelope(data)
     except ValueError:
         return None
@@ -128,7 +141,10 @@ def _scrub_envelope(envelope: Envelope, scrubber: Scrubber) -> tuple[list[Any], 
         redactions: list[Redaction] = []
         cleaned = scrubber.scrub_item(item.kind, payload, found=redactions)
         listed.append({"type": item.kind, "payload": cleaned})
-        found += [Redaction((number, "payload", *redaction.path), redaction.rule) for redaction in redactions]
+        found += [
+            Redaction((number, "payload", *redaction.path), redaction.rule)
+            for redaction in redactions
+        ]
     return listed, found
 
 
@@ -152,4 +168,6 @@ def _path(path: tuple[str | int, ...]) -> str:
     """A path as people write it: `request.headers.Cookie`, `exception.values[0].value`."""
     written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     shown = printable(written.removeprefix(".")) or "(the whole)"
-    return shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST // 2]}...{shown[3 - _WIDEST // 2 :]}"
+    return (
+        shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST // 2]}...{shown[3 - _WIDEST // 2 :]}"
+    )

@@ -67,7 +67,9 @@ def around(app: Any) -> list[Around]:
         declared = getattr(below, "user_middleware", None)
         # Starlette and FastAPI; what stands in their `app` is a router's.
         if isinstance(declared, list):
-            found += [_seen(each.cls) for each in declared if isinstance(getattr(each, "cls", None), type)]
+            found += [
+                _seen(each.cls) for each in declared if isinstance(getattr(each, "cls", None), type)
+            ]
             break
         declared = getattr(below, "middleware", None)
         if isinstance(declared, list):  # Litestar

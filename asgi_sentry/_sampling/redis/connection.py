@@ -4,7 +4,7 @@
 |---|---|
 | `redis://host:6379/0`, `unix:///path` | one server |
 | `rediss://host:6379/0?ssl_ca_certs=/path` | the same, by TLS; any option of redis-py may follow |
-| `redis+sentinel://host:26379,host:26379/service/0` | the master of `service`, as the sentinels say |
+| `redis+sentinel://host:26379,host:26379/service/0` | the sentinels' master of `service` |
 | `redis+cluster://host:6379,host:6379` | a cluster, from whichever of these nodes answers |
 
 `rediss+sentinel` and `rediss+cluster` are these by TLS. A cluster's node under a plain `redis://`
@@ -48,7 +48,9 @@ class Connection:
         try:
             import redis  # noqa: PLC0415  # an extra, and only for those who use it
         except ImportError as error:
-            raise RuntimeError("sharing limits by Redis needs redis-py: pip install 'asgi-sentry[redis]'") from error
+            raise RuntimeError(
+                "sharing limits by Redis needs redis-py: pip install 'asgi-sentry[redis]'"
+            ) from error
         self._redis: Any = redis
         self._address: RedisAddress = read_redis_url(url)
         self._cluster: Any = None
@@ -58,7 +60,9 @@ class Connection:
                 self._client = redis.Redis.from_url(url, **self._patience())
             except ValueError:
                 # Without its cause, whose text may hold the URL.
-                raise ValueError("the URL of Redis can't be read; write redis://host:port/database") from None
+                raise ValueError(
+                    "the URL of Redis can't be read; write redis://host:port/database"
+                ) from None
         elif self._address.kind == "sentinel":
             self._client = self._by_sentinel()
 
@@ -72,7 +76,11 @@ class Connection:
             Exception: none could be made, whatever redis-py says to that.
         """
         found = self._execute(calls)
-        unknown = [n for n, each in enumerate(found) if isinstance(each, self._redis.exceptions.NoScriptError)]
+        unknown = [
+            n
+            for n, each in enumerate(found)
+            if isinstance(each, self._redis.exceptions.NoScriptError)
+        ]
         if unknown:
             client = self._node(calls[unknown[0]].keys[0])
             for kind in {calls[n].kind for n in unknown}:
@@ -104,7 +112,11 @@ class Connection:
             connection = self._client.connection_pool.connection_kwargs
             self._connect_cluster(
                 [(connection.get("host", "localhost"), int(connection.get("port", 6_379)))],
-                {name: connection[name] for name in ("username", "password") if connection.get(name)},
+                {
+                    name: connection[name]
+                    for name in ("username", "password")
+                    if connection.get(name)
+                },
                 tls=self._address.url.startswith("rediss"),
             )
         else:
@@ -133,7 +145,9 @@ class Connection:
             self._connect_cluster(self._address.hosts, dict(self._address.options))
         return self._cluster.get_redis_connection(self._cluster.get_node_from_key(key))
 
-    def _connect_cluster(self, hosts: Sequence[tuple[str, int]], options: dict[str, Any], *, tls: bool = False) -> None:
+    def _connect_cluster(
+        self, hosts: Sequence[tuple[str, int]], options: dict[str, Any], *, tls: bool = False
+    ) -> None:
         nodes = [self._redis.cluster.ClusterNode(host, port) for host, port in hosts]
         secure = {"ssl": True} if tls else {}
         self._cluster = self._redis.cluster.RedisCluster(

@@ -28,7 +28,17 @@ class SharedTarget:
     In proportion to its part of the traffic.
     """
 
-    __slots__ = ("_adaptive", "_clock", "_next", "_seq", "_told_workers", "_workers", "conflict", "limit", "name")
+    __slots__ = (
+        "_adaptive",
+        "_clock",
+        "_next",
+        "_seq",
+        "_told_workers",
+        "_workers",
+        "conflict",
+        "limit",
+        "name",
+    )
 
     def __init__(
         self,
@@ -58,7 +68,9 @@ class SharedTarget:
         self._next = self._clock() + EVERY
         self._seq += 1
         demand = f"{self._adaptive.traffic:.6f}"
-        return Question("target", self.name, "", self._seq, self.limit.count, self.limit.seconds, (demand,))
+        return Question(
+            "target", self.name, "", self._seq, self.limit.count, self.limit.seconds, (demand,)
+        )
 
     def answer(self, answer: Answer) -> None:
         """Take what a call returned."""
@@ -94,9 +106,22 @@ class SharedReservoir:
     to the whole minimum by itself.
     """
 
-    __slots__ = ("_clock", "_next", "_offset", "_others", "_own", "_sent", "_seq", "conflict", "limit", "name")
+    __slots__ = (
+        "_clock",
+        "_next",
+        "_offset",
+        "_others",
+        "_own",
+        "_sent",
+        "_seq",
+        "conflict",
+        "limit",
+        "name",
+    )
 
-    def __init__(self, name: str, limit: Limit, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, limit: Limit, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.name: str = name
         self.limit: Limit = limit
         self.conflict: bool = False
@@ -134,7 +159,13 @@ class SharedReservoir:
         self._seq += 1
         turn, kept = self._own
         return Question(
-            "reservoir", self.name, "", self._seq, self.limit.count, self.limit.seconds, (f"{turn:.0f}", kept)
+            "reservoir",
+            self.name,
+            "",
+            self._seq,
+            self.limit.count,
+            self.limit.seconds,
+            (f"{turn:.0f}", kept),
         )
 
     def answer(self, answer: Answer) -> None:

@@ -18,7 +18,16 @@ class Question(NamedTuple):
 
     def arguments(self, worker: str, workers: int) -> list[Any]:
         """In the order of the scripts."""
-        return [worker, workers, self.generation, self.seq, self.name, self.most, self.period, *self.more]
+        return [
+            worker,
+            workers,
+            self.generation,
+            self.seq,
+            self.name,
+            self.most,
+            self.period,
+            *self.more,
+        ]
 
 
 class Answer(NamedTuple):
@@ -38,7 +47,17 @@ class Answer(NamedTuple):
     def read(cls, raw: list[int | bytes | str]) -> Answer:
         """From redis-py."""
         granted, pending, workers, hungry, conflict, lost = (int(value) for value in raw[:6])
-        generation, now, *more = (value.decode() if isinstance(value, bytes) else str(value) for value in raw[6:])
+        generation, now, *more = (
+            value.decode() if isinstance(value, bytes) else str(value) for value in raw[6:]
+        )
         return cls(
-            granted, bool(pending), workers, hungry, bool(conflict), bool(lost), generation, float(now), tuple(more)
+            granted,
+            bool(pending),
+            workers,
+            hungry,
+            bool(conflict),
+            bool(lost),
+            generation,
+            float(now),
+            tuple(more),
         )

@@ -6,7 +6,15 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sampling.budgets import ROOM, BudgetStatus, Marks, Period, kept_for_unseen, period_at, status_of
+from asgi_sentry._sampling.budgets import (
+    ROOM,
+    BudgetStatus,
+    Marks,
+    Period,
+    kept_for_unseen,
+    period_at,
+    status_of,
+)
 from asgi_sentry._sampling.redis.leases import Leased
 
 if TYPE_CHECKING:

@@ -47,7 +47,12 @@ class LeasedWindow(Leased):
     kind = "window"
 
     def __init__(
-        self, name: str, limit: Limit, *, workers: int = 1, clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        limit: Limit,
+        *,
+        workers: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name, limit, workers=workers, clock=clock)
         self._drop()

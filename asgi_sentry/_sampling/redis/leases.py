@@ -59,7 +59,9 @@ class Leased(Locked):
 
     kind = ""
 
-    def __init__(self, name: str, limit: Limit, *, workers: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, limit: Limit, *, workers: int, clock: Callable[[], float]
+    ) -> None:
         super().__init__()
         self.name: str = name
         self.limit: Limit = limit
@@ -128,8 +130,14 @@ class Leased(Locked):
             self._asked = self._refused = 0
             self._asked_at, self._next = now, now + HEARTBEAT
             self._seq += 1
-            period = 0 if self.kind == "budget" and self.limit.seconds == PERIODS["month"] else self.limit.seconds
-            return Question(self.kind, self.name, self._generation, self._seq, self.limit.count, period, more)
+            period = (
+                0
+                if self.kind == "budget" and self.limit.seconds == PERIODS["month"]
+                else self.limit.seconds
+            )
+            return Question(
+                self.kind, self.name, self._generation, self._seq, self.limit.count, period, more
+            )
 
     def answer(self, answer: Answer) -> None:
         """Take what a call returned."""

@@ -65,7 +65,9 @@ local workers = math.max(declared, redis.call('ZCARD', members))
 -- Whether another process, that is alive, gave another limit under this name.
 local conflict, limit = 0, ARGV[6] .. '/' .. ARGV[7]
 local before, at = string.match(redis.call('HGET', names, name) or '', '^(%S+) (%S+)$')
-if before and before ~= limit and math.abs(now - tonumber(at)) < {LEASE_SECONDS} then conflict = 1 end
+if before and before ~= limit and math.abs(now - tonumber(at)) < {LEASE_SECONDS} then
+  conflict = 1
+end
 redis.call('HSET', names, name, limit .. ' ' .. string.format('%.3f', now))
 redis.call('EXPIRE', names, 86400)
 
@@ -85,7 +87,8 @@ if not known then
   clock = now
   redis.call('HSET', key, 'gen', known, 'born', known)
 elseif generation == known and heard then
-  -- At least as much time has gone by as since the last answer came; not much more than since it was asked for.
+  -- At least as much time has gone by as since the last answer came; not much more than since
+  -- it was asked for.
   local low, high = heard + tonumber(ARGV[9]), heard + tonumber(ARGV[10]) + 0.5
   if clock < low then clock = low elseif clock > high then clock = high end
 end
@@ -134,7 +137,9 @@ local returned, busy, memory = ARGV[14], ARGV[15], ARGV[16]
 local slot = period / {SLOTS}
 
 local function each(text, act)
-  for remaining, n in string.gmatch(text, '([%d.]+):(%d+)') do act(clock + tonumber(remaining), tonumber(n)) end
+  for remaining, n in string.gmatch(text, '([%d.]+):(%d+)') do
+    act(clock + tonumber(remaining), tonumber(n))
+  end
 end
 local function cool(at, n)
   local place = math.ceil(math.min(at, clock + period) / slot)
@@ -156,7 +161,8 @@ if not late then
     else
       others = others + lease[1]
       if away > 0 then
-        redis.call('HSET', key, 'w:' .. whose, string.format('%d %d %.6f', lease[1], lease[2], ends))
+        local kept = string.format('%d %d %.6f', lease[1], lease[2], ends)
+        redis.call('HSET', key, 'w:' .. whose, kept)
       end
     end
   end
@@ -183,16 +189,18 @@ if not late then
   local free = count - others - held - cooling
   local share = math.max(1, math.floor(count / workers))
   if not pending and want > 0 and free > 0 then
-    -- An equal share at once; more than that only if nobody lacks it, and then half of what is left.
+    -- An equal share at once; more than that only if nobody lacks it, and then half of the rest.
     local below = math.max(0, share - held)
     local most = free
     if below < free then most = lacking > 0 and below or below + math.ceil((free - below) / 2) end
     granted = math.min(want, most)
     held = held + granted
   end
-  redis.call('HSET', key, 'w:' .. worker, string.format('%d %d %.6f', held, seq, clock + {LEASE_SECONDS}))
+  local ends = clock + {LEASE_SECONDS}
+  redis.call('HSET', key, 'w:' .. worker, string.format('%d %d %.6f', held, seq, ends))
   if refused > 0 and granted == 0 then
-    redis.call('HSET', key, 'h:' .. worker, string.format('%.6f %d', clock, held < share and 1 or 0))
+    local lacks = held < share and 1 or 0
+    redis.call('HSET', key, 'h:' .. worker, string.format('%.6f %d', clock, lacks))
   else
     redis.call('HDEL', key, 'h:' .. worker)
   end
@@ -216,7 +224,8 @@ for at, n in pairs(slots) do
   end
 end
 redis.call('EXPIRE', key, math.ceil(period * 2) + 60)
-return {{granted, pending and 1 or 0, workers, hungry, conflict, lost, known, string.format('%.6f', clock),
+return {{granted, pending and 1 or 0, workers, hungry, conflict, lost, known,
+        string.format('%.6f', clock),
         lacking, table.concat(told, ',')}}
 """
 )
@@ -228,7 +237,8 @@ local function month()
   local z = days + 719468
   local era = math.floor(z / 146097)
   local doe = z - era * 146097
-  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local leap = math.floor(doe / 1460) - math.floor(doe / 36524) + math.floor(doe / 146096)
+  local yoe = math.floor((doe - leap) / 365)
   local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
   local mp = math.floor((5 * doy + 2) / 153)
   local day = doy - math.floor((153 * mp + 2) / 5) + 1
@@ -250,7 +260,8 @@ BUDGET = (
     + rf"""
 local told_start, account, heard_account, heard_spent =
   tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local held, want, refused, spare = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local held, want = tonumber(ARGV[12]), tonumber(ARGV[13])
+local refused, spare = tonumber(ARGV[14]), tonumber(ARGV[15])
 local from, to
 if period > 0 then
   from = math.floor(now / period) * period
@@ -267,8 +278,8 @@ if from > start then
 end
 local spent = tonumber(redis.call('HGET', key, 'spent') or '0')
 
--- An account is what a process has used and what it holds. What it grew by was used beyond what was granted, and what
--- it shrank by was given back, or granted in an answer that never came.
+-- An account is what a process has used and what it holds. What it grew by was used beyond what
+-- was granted, and what it shrank by was given back, or granted in an answer that never came.
 local late = mine and seq <= mine[2]
 local others, back = 0, 0
 if not late then
@@ -299,7 +310,8 @@ for whose, lease in pairs(held_by) do
   end
 end
 
-local line = math.floor(math.min(count, count * (now - from) / (to - from) + math.max(1, count * {ROOM})))
+local room = math.max(1, count * {ROOM})
+local line = math.floor(math.min(count, count * (now - from) / (to - from) + room))
 local free = line - spent - math.ceil(back)
 local reserve = math.max({LEAST}, math.floor(count / (50 * workers)))
 reserve = math.max(1, math.min(reserve, math.floor((free + others + held) / (2 * workers))))
@@ -321,8 +333,10 @@ if not late then
   end
 end
 redis.call('EXPIRE', key, math.ceil(to - now) + 86400)
-return {{granted, pending and 1 or 0, workers, hungry, conflict, lost, known, string.format('%.6f', now),
-        spent, others, reserve, string.format('%.0f', start), string.format('%.0f', start == from and to or start)}}
+return {{granted, pending and 1 or 0, workers, hungry, conflict, lost, known,
+        string.format('%.6f', now),
+        spent, others, reserve, string.format('%.0f', start),
+        string.format('%.0f', start == from and to or start)}}
 """
 )
 
@@ -363,11 +377,13 @@ for i = 1, #all, 2 do
   end
 end
 redis.call('EXPIRE', key, {int(2 * LEASE_SECONDS)})
-return {{0, 0, workers, 0, conflict, 0, '', string.format('%.6f', now), string.format('%.9g', total)}}
+return {{0, 0, workers, 0, conflict, 0, '', string.format('%.6f', now),
+        string.format('%.9g', total)}}
 """
 )
 
 SCRIPTS = {"window": WINDOW, "budget": BUDGET, "reservoir": RESERVOIR, "target": TARGET}
 SHAS = {  # the names that Redis knows them by
-    kind: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for kind, text in SCRIPTS.items()
+    kind: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    for kind, text in SCRIPTS.items()
 }

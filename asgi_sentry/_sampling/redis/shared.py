@@ -126,7 +126,9 @@ class SharedLimits:
 
     def target(self, name: str, limit: Limit, adaptive: Adaptive) -> None:
         """Keep an adaptive rate's target at this process's part of it."""
-        self._askers.append(SharedTarget(name, limit, adaptive, workers=self._workers, clock=self._clock))
+        self._askers.append(
+            SharedTarget(name, limit, adaptive, workers=self._workers, clock=self._clock)
+        )
 
     @property
     def budgets(self) -> dict[str, LeasedBudget]:
@@ -137,7 +139,11 @@ class SharedLimits:
     def workers(self) -> int:
         """How many processes share, as far as is known."""
         return max(
-            (each.workers for each in self._askers if isinstance(each, (LeasedWindow, LeasedBudget))),
+            (
+                each.workers
+                for each in self._askers
+                if isinstance(each, (LeasedWindow, LeasedBudget))
+            ),
             default=self._workers,
         )
 
@@ -150,7 +156,9 @@ class SharedLimits:
         """Start the thread, which otherwise starts with the first request that needs it."""
         with self._starting:
             if self._thread is None and not self._stop.is_set():
-                self._thread = threading.Thread(target=self._run, name="asgi-sentry-limits", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name="asgi-sentry-limits", daemon=True
+                )
                 self._thread.start()
 
     def close(self) -> None:
@@ -181,7 +189,9 @@ class SharedLimits:
             for asker in self._askers:
                 asker.close()
             if self._call(self._askers):
-                self._quietly(lambda: self._connection.remove(f"{self._prefix}:workers", self._worker))
+                self._quietly(
+                    lambda: self._connection.remove(f"{self._prefix}:workers", self._worker)
+                )
         self._known = False
         return True
 
@@ -232,7 +242,11 @@ class SharedLimits:
 
     def _rest(self) -> float:
         """Seconds until the next call that nobody has to wake the thread for."""
-        return RETRY / 4 if any(asker.due(self._clock() + RETRY / 2) for asker in self._askers) else RETRY
+        return (
+            RETRY / 4
+            if any(asker.due(self._clock() + RETRY / 2) for asker in self._askers)
+            else RETRY
+        )
 
     def _call(self, askers: Sequence[_Asker]) -> bool:
         """Ask in as many round trips as it takes; who gets no answer is told of it."""
@@ -254,8 +268,10 @@ class SharedLimits:
                 if asker.conflict and asker.name not in self._said:
                     self._said.add(asker.name)
                     logger.warning(
-                        "another process gives another limit under the name %s in the namespace %s; each keeps to its "
-                        "own, and what both use counts for both. Give services that share nothing namespaces of "
+                        "another process gives another limit under the name %s in the namespace "
+                        "%s; each keeps to its "
+                        "own, and what both use counts for both. Give services that share nothing "
+                        "namespaces of "
                         "their own (ASGI_SENTRY_REDIS_NAMESPACE)",
                         asker.name,
                         self._namespace,
@@ -275,7 +291,8 @@ class SharedLimits:
         if not self._down:
             self._down = True
             logger.warning(
-                "limits are not shared, since calling Redis failed (%s); each process goes on with its own share, "
+                "limits are not shared, since calling Redis failed (%s); each process goes on "
+                "with its own share, "
                 "and tries again every second",
                 type(error).__name__,  # its text may hold the URL
             )

@@ -116,7 +116,10 @@ def _charset(raw: bytes) -> str | None:
         return "utf-8"
     # Without a mark, and mostly ASCII: every other byte is zero.
     if len(raw) % 2 == 0:
-        for charset, ascii_half, zero_half in (("utf-16-le", raw[::2], raw[1::2]), ("utf-16-be", raw[1::2], raw[::2])):
+        for charset, ascii_half, zero_half in (
+            ("utf-16-le", raw[::2], raw[1::2]),
+            ("utf-16-be", raw[1::2], raw[::2]),
+        ):
             if zero_half.count(0) * 2 > len(zero_half) and _is_plain(ascii_half):
                 return charset
     return None

@@ -22,7 +22,12 @@ _MARKS = (
 )
 # Which of the first four bytes are not zero. JSON and nearly every other text begin with ASCII (RFC
 # 4627, 3).
-_WIDE = {b"\0\1\0\1": "utf-16-be", b"\1\0\1\0": "utf-16-le", b"\0\0\0\1": "utf-32-be", b"\1\0\0\0": "utf-32-le"}
+_WIDE = {
+    b"\0\1\0\1": "utf-16-be",
+    b"\1\0\1\0": "utf-16-le",
+    b"\0\0\0\1": "utf-32-be",
+    b"\1\0\0\0": "utf-32-le",
+}
 
 
 def is_text(raw: bytes) -> bool:
@@ -71,13 +76,16 @@ def decoded(raw: bytes, charset: str) -> str:
     except UnicodeDecodeError as exc:
         # At the very end a character may be cut; elsewhere latin-1 keeps each byte visible to the
         # rules.
-        return raw.decode("utf-8", "replace") if exc.start >= len(raw) - 3 else raw.decode("latin-1")
+        return (
+            raw.decode("utf-8", "replace") if exc.start >= len(raw) - 3 else raw.decode("latin-1")
+        )
 
 
 _LONGEST_HEADER, _MOST_PARAMETERS = 2048, 16
 # A parameter of a media type (RFC 9110, 5.6.6): its name, and a quoted or a bare value.
 _PARAMETER = re.compile(
-    r";[ \t]{0,16}([\w!#$%&'*+.^`|~-]{1,64})=(?:\"((?:[^\"\\]|\\.){0,256})\"|([^\s;\"]{0,256}))", re.DOTALL
+    r";[ \t]{0,16}([\w!#$%&'*+.^`|~-]{1,64})=(?:\"((?:[^\"\\]|\\.){0,256})\"|([^\s;\"]{0,256}))",
+    re.DOTALL,
 )
 
 
@@ -110,5 +118,7 @@ def _codec(name: object) -> str:
     except (LookupError, ValueError):
         return "utf-8"
     return (
-        found.name if getattr(found, "_is_text_encoding", True) and found.name not in {"idna", "punycode"} else "utf-8"
+        found.name
+        if getattr(found, "_is_text_encoding", True) and found.name not in {"idna", "punycode"}
+        else "utf-8"
     )

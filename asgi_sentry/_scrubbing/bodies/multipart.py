@@ -12,10 +12,13 @@ _MAX_PARTS = 1000
 _MAX_HEADERS = 8192
 # Quoted or bare, with backslashes as browsers write them.
 _PARAMETER = re.compile(
-    rb"[;\s](name\*?|filename\*?)\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.){0,1000})\"|([^;\s\"]{1,1000}))",
+    rb"[;\s](name\*?|filename\*?)\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.){0,1000})\"|"
+    rb"([^;\s\"]{1,1000}))",
     re.IGNORECASE,
 )
-_BOUNDARY = re.compile(r"[;\s]boundary\s{0,8}=\s{0,8}(?:\"([^\"]{1,200})\"|([^;\s\"]{1,200}))", re.IGNORECASE)
+_BOUNDARY = re.compile(
+    r"[;\s]boundary\s{0,8}=\s{0,8}(?:\"([^\"]{1,200})\"|([^;\s\"]{1,200}))", re.IGNORECASE
+)
 _SHORT = 64
 _TYPE = re.compile(rb"content-type:[ \t]{0,20}([^;\r\n]{1,200})", re.IGNORECASE)
 
@@ -82,7 +85,9 @@ def _part(chunk: bytes, charset: str, *, cut: bool, rest: int | None) -> tuple[s
         match[1].lower(): match[2] if match[2] is not None else match[3]
         for match in _PARAMETER.finditer(b" " + head[:_MAX_HEADERS])
     }
-    name = _text(parameters.get(b"name", parameters.get(b"name*", b"")), charset).replace('\\"', '"')
+    name = _text(parameters.get(b"name", parameters.get(b"name*", b"")), charset).replace(
+        '\\"', '"'
+    )
     if not head and not content:
         return None
     if not cut:

@@ -41,7 +41,9 @@ _BINARY_TYPES = (
     "application/grpc",
     "application/vnd.google.protobuf",
 )
-_MSGPACK_TYPES = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
+_MSGPACK_TYPES = frozenset(
+    {"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"}
+)
 # First bytes, none of which begins UTF-8.
 _MSGPACK_CONTAINERS = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
 
@@ -96,7 +98,12 @@ def parse_body(
             unpacked = raw, False  # it was unpacked on the way here, or never packed
         content, cut = unpacked
         parsed = _parse(
-            content, media, charset, boundary, truncated=truncated or cut, part_end=part_end if content is raw else None
+            content,
+            media,
+            charset,
+            boundary,
+            truncated=truncated or cut,
+            part_end=part_end if content is raw else None,
         )
     except Exception:
         # RecursionError among them; what can't be read is described, and nothing in it is known.
@@ -107,7 +114,13 @@ def parse_body(
 
 
 def _parse(
-    raw: bytes, media: str, charset: str, boundary: str | None, *, truncated: bool, part_end: int | None
+    raw: bytes,
+    media: str,
+    charset: str,
+    boundary: str | None,
+    *,
+    truncated: bool,
+    part_end: int | None,
 ) -> Body:
     if not raw:
         return Body(value=None, kind="empty", truncated=truncated)
@@ -150,7 +163,9 @@ def _parse_text(text: str, media: str, charset: str, *, truncated: bool) -> Body
 def _json(text: str, *, truncated: bool) -> Body | None:
     """JSON, lines of JSON, or what can be read of either; None if it is neither."""
     try:
-        return Body(value=json.loads(text, object_pairs_hook=None), kind="json", truncated=truncated)
+        return Body(
+            value=json.loads(text, object_pairs_hook=None), kind="json", truncated=truncated
+        )
     except RecursionError:
         return None  # as a text, whose keys are looked for all the same
     except ValueError:
@@ -259,7 +274,11 @@ def _fields(pairs: list[tuple[str, Any]]) -> Any:
 def _looks_like_form(text: str) -> bool:
     head = text[:SNIFFED]
     name = head.partition("=")[0]
-    return "=" in head and 0 < len(name) <= 64 and not any(char.isspace() or char in "<>{}\"'" for char in head)
+    return (
+        "=" in head
+        and 0 < len(name) <= 64
+        and not any(char.isspace() or char in "<>{}\"'" for char in head)
+    )
 
 
 # --- other formats --------------------------------------------------------------------------------

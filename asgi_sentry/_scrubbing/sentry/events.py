@@ -12,7 +12,13 @@ from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields
 from asgi_sentry._scrubbing.sentry.usual import scrub_usual
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
-from asgi_sentry._scrubbing.tree.plain import SCALARS, Copier, NotPlainError, quick_copy, rename_keys
+from asgi_sentry._scrubbing.tree.plain import (
+    SCALARS,
+    Copier,
+    NotPlainError,
+    quick_copy,
+    rename_keys,
+)
 from asgi_sentry._scrubbing.tree.walk import Walk
 
 if TYPE_CHECKING:
@@ -94,7 +100,12 @@ def scrub_fields(
 
 
 def _scrubbed(
-    ruleset: Ruleset, payload: dict[str, Any], schema: Schema, taint: Taint | None, sections: Sections, copied: int
+    ruleset: Ruleset,
+    payload: dict[str, Any],
+    schema: Schema,
+    taint: Taint | None,
+    sections: Sections,
+    copied: int,
 ) -> tuple[dict[str, Any], Walk]:
     copier = Copier(lenient=True)
     fields: dict[str, Any] = {}
@@ -108,7 +119,9 @@ def _scrubbed(
     for path, other in sections.items():
         _hold(walk, fields, path, other, taint, held)
     section = fields.get("request")
-    if isinstance(section, dict) and ((taint is not None and taint.unknown) or _is_long(section.get("data"))):
+    if isinstance(section, dict) and (
+        (taint is not None and taint.unknown) or _is_long(section.get("data"))
+    ):
         # What is shown of the request itself was looked at: all that is secret in it is known, and
         # it may be long.
         known = None if taint is None else taint.known
@@ -149,7 +162,12 @@ def _put_copy(value: Any, holder: Any, key: Any, copier: Copier, *, exact: bool)
 
 
 def _hold(
-    walk: Walk, payload: dict[str, Any], path: tuple[str, ...], other: Any, taint: Taint | None, held: list[Any]
+    walk: Walk,
+    payload: dict[str, Any],
+    path: tuple[str, ...],
+    other: Any,
+    taint: Taint | None,
+    held: list[Any],
 ) -> None:
     """Take a part out that another scrubber decides about, and have it decide."""
     holder = payload
@@ -174,7 +192,11 @@ def _hold(
 
 
 def scrub_part(
-    ruleset: Ruleset, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction] | None
+    ruleset: Ruleset,
+    value: Any,
+    taint: Taint | None,
+    path: tuple[Any, ...],
+    found: list[Redaction] | None,
 ) -> Any:
     """A part of an event, read as what it is by its path.
 

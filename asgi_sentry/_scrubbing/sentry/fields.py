@@ -40,10 +40,16 @@ def _tags(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     walk.tags(value, holder, key, place)
 
 
-_BREADCRUMB = an_object({"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": WORDS, "data": DATA})
+_BREADCRUMB = an_object(
+    {"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": WORDS, "data": DATA}
+)
 SPAN: dict[str, Action] = {
-    **dict.fromkeys(("trace_id", "span_id", "parent_span_id", "segment_id", "profile_id", "hash"), ID),
-    **dict.fromkeys(("start_timestamp", "timestamp", "exclusive_time", "status", "same_process_as_parent"), ID),
+    **dict.fromkeys(
+        ("trace_id", "span_id", "parent_span_id", "segment_id", "profile_id", "hash"), ID
+    ),
+    **dict.fromkeys(
+        ("start_timestamp", "timestamp", "exclusive_time", "status", "same_process_as_parent"), ID
+    ),
     **dict.fromkeys(("op", "origin", "type"), FIXED),
     "description": TEXT,
     "data": DATA,
@@ -53,10 +59,19 @@ _IDS: dict[str, Action] = dict.fromkeys(("profile_id", "profiler_id", "replay_id
 CONTEXT: dict[str, Action] = {"type": FIXED, **_IDS}
 _CONTEXTS = an_object({"trace": an_object(SPAN)}, rest=an_object(CONTEXT))
 EVENT: dict[str, Action] = {
-    **dict.fromkeys(("event_id", "type", "level", "platform", "timestamp", "start_timestamp", "received"), ID),
-    **dict.fromkeys(("check_in_id", "status", "duration", "version", "_meta", "client_sample_rate"), ID),
-    **dict.fromkeys(("release", "dist", "environment", "server_name", "logger", "sdk", "modules", "debug_meta"), FIXED),
-    **dict.fromkeys(("monitor_slug", "transaction_info", "measurements", "errors", "project"), FIXED),
+    **dict.fromkeys(
+        ("event_id", "type", "level", "platform", "timestamp", "start_timestamp", "received"), ID
+    ),
+    **dict.fromkeys(
+        ("check_in_id", "status", "duration", "version", "_meta", "client_sample_rate"), ID
+    ),
+    **dict.fromkeys(
+        ("release", "dist", "environment", "server_name", "logger", "sdk", "modules", "debug_meta"),
+        FIXED,
+    ),
+    **dict.fromkeys(
+        ("monitor_slug", "transaction_info", "measurements", "errors", "project"), FIXED
+    ),
     "transaction": _transaction,
     "culprit": WORDS,
     "fingerprint": each(WORDS),
@@ -75,9 +90,13 @@ EVENT: dict[str, Action] = {
     "extra": DATA,
 }
 _SESSION: dict[str, Action] = {
-    **dict.fromkeys(("sid", "seq", "timestamp", "started", "init", "status", "errors", "duration"), ID),
+    **dict.fromkeys(
+        ("sid", "seq", "timestamp", "started", "init", "status", "errors", "duration"), ID
+    ),
     "attrs": an_object({"release": FIXED, "environment": FIXED}),
-    "aggregates": each(an_object(dict.fromkeys(("started", "exited", "errored", "abnormal", "crashed"), ID))),
+    "aggregates": each(
+        an_object(dict.fromkeys(("started", "exited", "errored", "abnormal", "crashed"), ID))
+    ),
 }
 _PROFILE_IDS = (
     "event_id",
@@ -98,8 +117,13 @@ def _nothing(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
 
 _PROFILE: dict[str, Action] = {
     **dict.fromkeys(_PROFILE_IDS, ID),
-    **dict.fromkeys(("release", "dist", "environment", "device", "os", "runtime", "client_sdk", "debug_meta"), FIXED),
-    "profile": an_object({"frames": each(frame), "samples": _nothing, "stacks": _nothing, "thread_metadata": FIXED}),
+    **dict.fromkeys(
+        ("release", "dist", "environment", "device", "os", "runtime", "client_sdk", "debug_meta"),
+        FIXED,
+    ),
+    "profile": an_object(
+        {"frames": each(frame), "samples": _nothing, "stacks": _nothing, "thread_metadata": FIXED}
+    ),
     "transactions": each(an_object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT})),
     "transaction": an_object({**dict.fromkeys(_PROFILE_IDS, ID), "name": TEXT}),
 }

@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.sentry.schema import Action
     from asgi_sentry._scrubbing.tree.walk import Walk
 
-_TEXTS = ("filename", "abs_path", "function", "module", "context_line", "pre_context", "post_context")
+_TEXTS = (
+    "filename",
+    "abs_path",
+    "function",
+    "module",
+    "context_line",
+    "pre_context",
+    "post_context",
+)
 _OTHERS: dict[str, Action] = {
     **dict.fromkeys(("raw_function", "package", "symbol", "source_link"), FIXED),
-    **dict.fromkeys(("lineno", "colno", "in_app", "platform", "instruction_addr", "addr_mode", "lang"), ID),
+    **dict.fromkeys(
+        ("lineno", "colno", "in_app", "platform", "instruction_addr", "addr_mode", "lang"), ID
+    ),
 }
 _FIELDS = frozenset({*_TEXTS, "lineno", "in_app", "vars"})
 _static = itemgetter("filename", "lineno", *_TEXTS)
@@ -79,7 +89,14 @@ def _rarer_fields(walk: Walk, value: dict[Any, Any], here: Any) -> None:
 
 STACKTRACE = an_object({"frames": each(frame), "registers": FIXED})
 _MECHANISM = an_object(
-    {"type": ID, "handled": ID, "source": FIXED, "exception_id": ID, "parent_id": ID, "is_exception_group": ID}
+    {
+        "type": ID,
+        "handled": ID,
+        "source": FIXED,
+        "exception_id": ID,
+        "parent_id": ID,
+        "is_exception_group": ID,
+    }
 )
 EXCEPTION = an_object(
     {
@@ -92,4 +109,6 @@ EXCEPTION = an_object(
         "raw_stacktrace": STACKTRACE,
     }
 )
-THREAD = an_object({"id": ID, "name": FIXED, "crashed": ID, "current": ID, "stacktrace": STACKTRACE})
+THREAD = an_object(
+    {"id": ID, "name": FIXED, "crashed": ID, "current": ID, "stacktrace": STACKTRACE}
+)

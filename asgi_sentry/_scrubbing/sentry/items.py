@@ -49,7 +49,9 @@ def scrub_item(
     return scrub_value(ruleset, payload, taint, (), found)
 
 
-def _scrub_bytes(ruleset: Ruleset, raw: bytes, taint: Taint | None, found: list[Redaction] | None) -> bytes | None:
+def _scrub_bytes(
+    ruleset: Ruleset, raw: bytes, taint: Taint | None, found: list[Redaction] | None
+) -> bytes | None:
     """What is left of an attachment, in its own charset, packed as it was.
 
     None if it can't be read.

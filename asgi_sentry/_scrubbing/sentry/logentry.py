@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.tree.walk import Walk
 
 _PLACEHOLDER = re.compile(
-    r"%(?:\((\w+)\))?[-#0 +]{0,5}\d{0,5}(?:\.\d{0,5})?([diouxXeEfFgGcrsa%])|\{(\w*)(?:![rsa])?(?::[^{}]{0,40})?\}"
+    r"%(?:\((\w+)\))?[-#0 +]{0,5}\d{0,5}(?:\.\d{0,5})?([diouxXeEfFgGcrsa%])|\{(\w*)(?:![rsa])?"
+    r"(?::[^{}]{0,40})?\}"
 )
 # `password=%s`, `Authorization: Bearer %s`
 _KEY_BEFORE = re.compile(

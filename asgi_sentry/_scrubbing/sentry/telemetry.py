@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.taint import Taint
 
 ENTRY: dict[str, Action] = {
-    **dict.fromkeys(("timestamp", "start_timestamp", "end_timestamp", "trace_id", "span_id", "parent_span_id"), ID),
-    **dict.fromkeys(("level", "severity_number", "status", "is_segment", "type", "is_remote", "kind"), ID),
+    **dict.fromkeys(
+        ("timestamp", "start_timestamp", "end_timestamp", "trace_id", "span_id", "parent_span_id"),
+        ID,
+    ),
+    **dict.fromkeys(
+        ("level", "severity_number", "status", "is_segment", "type", "is_remote", "kind"), ID
+    ),
     "unit": FIXED,
     "body": TEXT,
     "name": TEXT,
@@ -32,12 +37,16 @@ ENTRY: dict[str, Action] = {
 # Attributes that the SDK writes of itself and of the program:
 # https://develop.sentry.dev/sdk/telemetry/attributes/
 _FIXED_ATTRIBUTES = re.compile(
-    r"sentry\.(?:release|environment|sdk\.|origin|op\Z|trace\.|severity_|dsc\.|profiler_id|segment\.id|span\.source|category|platform)"
-    r"|server\.address|code\.|thread\.|process\.(?:pid|runtime|executable)|os\.|telemetry\.|logger\.name|url\.template\Z|http\.route\Z|http\.request\.method|http\.response\.status"
+    r"sentry\.(?:release|environment|sdk\.|origin|op\Z|trace\.|severity_|dsc\.|profiler_id"
+    r"|segment\.id|span\.source|category|platform)"
+    r"|server\.address|code\.|thread\.|process\.(?:pid|runtime|executable)|os\.|telemetry\."
+    r"|logger\.name|url\.template\Z|http\.route\Z|http\.request\.method|http\.response\.status"
 )
 _TEMPLATE = "sentry.message.template"
 # Ids that the SDK draws: one in some is all digits, and one in ten of these passes for a card.
-_ID_ATTRIBUTES = frozenset({"sentry.segment.id", "sentry.profiler_id", "sentry.trace.parent_span_id", "thread.id"})
+_ID_ATTRIBUTES = frozenset(
+    {"sentry.segment.id", "sentry.profiler_id", "sentry.trace.parent_span_id", "thread.id"}
+)
 _DRAWN = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9]{1,20}")
 
 
@@ -64,7 +73,11 @@ def _add_attributes(walk: Walk, attributes: dict[str, Any], place: Any) -> Calla
     for key, held in attributes.items():
         if not isinstance(held, dict) or "value" not in held:
             values[key] = held
-        elif key in _ID_ATTRIBUTES and isinstance(held["value"], str) and _DRAWN.fullmatch(held["value"]):
+        elif (
+            key in _ID_ATTRIBUTES
+            and isinstance(held["value"], str)
+            and _DRAWN.fullmatch(held["value"])
+        ):
             continue
         elif isinstance(key, str) and _FIXED_ATTRIBUTES.match(key):
             add_fixed(walk, held["value"], held, "value", (place, key))
@@ -178,7 +191,13 @@ def scrub_batch(
 
 
 def _scrub_entries(
-    ruleset: Ruleset, entries: list[Any], members: list[int], items: list[Any], taint: Taint | None, *, exact: bool
+    ruleset: Ruleset,
+    entries: list[Any],
+    members: list[int],
+    items: list[Any],
+    taint: Taint | None,
+    *,
+    exact: bool,
 ) -> Walk:
     walk, copier = Walk(ruleset), Copier(lenient=True)
     endings = []

@@ -45,7 +45,9 @@ class UnusualError(Exception):
     """It is a matter for the walk. Nothing was changed."""
 
 
-def scrub_usual(ruleset: Ruleset, event: dict[str, Any], taint: Taint | None, secrets: list[str] | None) -> Notes:
+def scrub_usual(
+    ruleset: Ruleset, event: dict[str, Any], taint: Taint | None, secrets: list[str] | None
+) -> Notes:
     """Scrub a transaction in place, if it is a usual one.
 
     Args:
@@ -83,8 +85,18 @@ class _Look:
     """
 
     __slots__ = (
-        "_encoded", "_firm", "_gone", "_keys", "_lists", "_met", "_ruleset", "_secrets", "_texts", "_whole", "edits",
-    )  # fmt: skip
+        "_encoded",
+        "_firm",
+        "_gone",
+        "_keys",
+        "_lists",
+        "_met",
+        "_ruleset",
+        "_secrets",
+        "_texts",
+        "_whole",
+        "edits",
+    )
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
@@ -117,7 +129,9 @@ class _Look:
             else:
                 raise UnusualError
 
-    def _others(self, source: dict[Any, Any], schema: Schema, place: Place | None) -> dict[Any, Any]:
+    def _others(
+        self, source: dict[Any, Any], schema: Schema, place: Place | None
+    ) -> dict[Any, Any]:
         """The fields of an object that are not of the protocol's simple ones."""
         others = {}
         for field, value in source.items():
@@ -237,7 +251,9 @@ class _Look:
             raise UnusualError
         for name in URLS:
             url = headers.get(name)
-            if url is not None and (url.__class__ is not str or url_scrubbed(url, self._ruleset)[1]):
+            if url is not None and (
+                url.__class__ is not str or url_scrubbed(url, self._ruleset)[1]
+            ):
                 raise UnusualError
         self._data(headers, place)
 
@@ -279,7 +295,11 @@ class _Look:
         while pending:
             source, place = pending.pop()
             self._meet(source)
-            pending += self._members(source, source, place) if source.__class__ is dict else self._listed(source, place)
+            pending += (
+                self._members(source, source, place)
+                if source.__class__ is dict
+                else self._listed(source, place)
+            )
 
     def _meet(self, container: Any) -> None:
         """A container that stands in two places is not usual."""
@@ -289,7 +309,9 @@ class _Look:
             raise UnusualError
         met.add(number)
 
-    def _members(self, source: dict[Any, Any], holder: dict[Any, Any], place: Place) -> Iterable[tuple[Any, Place]]:
+    def _members(
+        self, source: dict[Any, Any], holder: dict[Any, Any], place: Place
+    ) -> Iterable[tuple[Any, Place]]:
         """Members of a dict; the containers among them are returned."""
         self._keys.append(source)
         if not self._ruleset.keys.plain.issuperset(source):
@@ -326,7 +348,9 @@ class _Look:
                 raise UnusualError
         return inner
 
-    def _named(self, source: dict[Any, Any], holder: dict[Any, Any], place: Place, otherwise: int) -> None:
+    def _named(
+        self, source: dict[Any, Any], holder: dict[Any, Any], place: Place, otherwise: int
+    ) -> None:
         """Members of a dict of which some keys say something, all of them texts or numbers.
 
         Args:
@@ -335,7 +359,11 @@ class _Look:
             place: of the holder.
             otherwise: what the keys mean that say nothing themselves.
         """
-        plain, special, append = self._ruleset.keys.plain, self._ruleset.keys.special, self._texts.append
+        plain, special, append = (
+            self._ruleset.keys.plain,
+            self._ruleset.keys.special,
+            self._texts.append,
+        )
         for key, value in source.items():
             verdict = otherwise
             if key not in plain:
@@ -343,12 +371,18 @@ class _Look:
                 if not verdict:  # nobody has met it, or it says something of what stands beside it
                     raise UnusualError
             if value.__class__ is str:
-                if not verdict or value == FILTERED or not self._redacts(verdict, key, value, holder, place):
+                if (
+                    not verdict
+                    or value == FILTERED
+                    or not self._redacts(verdict, key, value, holder, place)
+                ):
                     append(value)
             elif value.__class__ not in SCALARS or (verdict and value.__class__ in _NUMBERS):
                 raise UnusualError
 
-    def _redacts(self, verdict: int, key: Any, value: str, holder: dict[Any, Any], place: Place) -> bool:
+    def _redacts(
+        self, verdict: int, key: Any, value: str, holder: dict[Any, Any], place: Place
+    ) -> bool:
         """Redact a text because of its key, or say that it stays."""
         left, rule = FILTERED, PASSWORD
         if verdict == DENIED:

@@ -95,7 +95,9 @@ def collect_taint(
         except TooManyError:
             unknown = True
         except Exception as exc:
-            faults.note("looking for the request's secrets", exc, "what may be one of them is not shown")
+            faults.note(
+                "looking for the request's secrets", exc, "what may be one of them is not shown"
+            )
             unknown = True
     if unknown and not truncated:
         count_cut("secrets")
@@ -205,7 +207,16 @@ def _of_subprotocols(text: str) -> Iterator[str]:
         name = part.strip()
         # Base64url.bearer.authorization.k8s.io.TOKEN.
         plain = name.rpartition(".")[2] if name.count(".") > 2 else name
-        if before in {"bearer", "token", "auth", "authorization", "access_token", "jwt", "apikey", "api-key"}:
+        if before in {
+            "bearer",
+            "token",
+            "auth",
+            "authorization",
+            "access_token",
+            "jwt",
+            "apikey",
+            "api-key",
+        }:
             yield name
         elif strength(plain) == STRONG:
             yield plain
@@ -258,7 +269,9 @@ def _of_json(text: str, keys: Ruleset, depth: int) -> Iterator[str]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        yield from (text[start:end] for start, end, rule in pair_spans(text, keys.keys) if rule == PASSWORD)
+        yield from (
+            text[start:end] for start, end, rule in pair_spans(text, keys.keys) if rule == PASSWORD
+        )
         return
     yield from _of_body(value, keys, depth - 1)
 
@@ -322,7 +335,11 @@ def _of_text(value: str, how: int, keys: Ruleset, depth: int) -> Iterator[str]:
     if value[:1] in {"{", "["}:
         yield from _of_json(value, keys, depth)
     elif how == _PLAIN and _PAIRED.search(value):  # XML, GraphQL, or JSON that was cut off
-        yield from (value[start:end] for start, end, rule in pair_spans(value, keys.keys) if rule == PASSWORD)
+        yield from (
+            value[start:end]
+            for start, end, rule in pair_spans(value, keys.keys)
+            if rule == PASSWORD
+        )
 
 
 def _denied_variables(value: dict[Any, Any], keys: Ruleset) -> set[str]:
@@ -330,7 +347,9 @@ def _denied_variables(value: dict[Any, Any], keys: Ruleset) -> set[str]:
     query = value.get("query")
     if not isinstance(query, str) or "$" not in query:
         return set()
-    return {match[2] for match in _ARGUMENT.finditer(query) if keys.keys.meaning(match[1]) == DENIED}
+    return {
+        match[2] for match in _ARGUMENT.finditer(query) if keys.keys.meaning(match[1]) == DENIED
+    }
 
 
 def _as_named(variables: Any, denied: set[str]) -> Any:
@@ -342,4 +361,6 @@ def _as_named(variables: Any, denied: set[str]) -> Any:
             return variables
     if not isinstance(variables, dict):
         return variables
-    return {f"{name}_password" if name in denied else name: inner for name, inner in variables.items()}
+    return {
+        f"{name}_password" if name in denied else name: inner for name, inner in variables.items()
+    }

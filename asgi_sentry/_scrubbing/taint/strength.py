@@ -32,7 +32,9 @@ def strength(value: str) -> int:
     """WEAK, MEDIUM or STRONG."""
     if len(value) > _LONGEST:
         return STRONG
-    if _HEX.match(value) or (looks_random(value) and len(set(filter(str.isalpha, value))) >= _FEWEST_LETTERS):
+    if _HEX.match(value) or (
+        looks_random(value) and len(set(filter(str.isalpha, value))) >= _FEWEST_LETTERS
+    ):
         return STRONG
     return WEAK if value.isdigit() or _is_of_words(value) else MEDIUM
 

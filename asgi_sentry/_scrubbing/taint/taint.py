@@ -33,15 +33,26 @@ def _split(text: str) -> list[str]:
 # What stands in many places by itself: taking it for a secret would blank out what it is not.
 _COMMON = frozenset(
     _split(
-        """undefined unknown default password passwd secret token session cookie bearer basic digest authorization
-    anonymous application/json application/x-www-form-urlencoded multipart/form-data text/plain text/html
-    production staging development testing localhost 127.0.0.1 keep-alive no-cache max-age=0 identity chunked
-    upgrade websocket exception request response message content status string number object boolean integer
-    function handler method header headers params values python sentry django fastapi starlette litestar uvicorn
-    [filtered] filtered redacted [redacted] required optional enabled disabled success failure failed denied
+        """undefined unknown default password passwd secret token session cookie bearer basic digest
+    authorization
+    anonymous application/json application/x-www-form-urlencoded multipart/form-data text/plain
+    text/html
+    production staging development testing localhost 127.0.0.1 keep-alive no-cache max-age=0
+    identity chunked
+    upgrade websocket exception request response message content status string number object boolean
+    integer
+    function handler method header headers params values python sentry django fastapi starlette
+    litestar uvicorn
+    [filtered] filtered redacted [redacted] required optional enabled disabled success failure
+    failed denied
     username example example.com test@example.com xmlhttprequest"""
     )
-) | {"gzip, deflate", "gzip, deflate, br", "text/html; charset=utf-8", "application/json; charset=utf-8"}
+) | {
+    "gzip, deflate",
+    "gzip, deflate, br",
+    "text/html; charset=utf-8",
+    "application/json; charset=utf-8",
+}
 
 _OPAQUE = re.compile(r"[^\s\"'`<>(){}\[\],;=]{6,}")
 _ADDRESS = re.compile(r"0x[0-9a-f]+\Z")
@@ -58,9 +69,14 @@ class Taint:
 
     __slots__ = ("_finder", "_gate", "_raw", "_strongest", "unknown")
 
-    def __init__(self, values: Iterable[str] = (), *, in_path: Iterable[str] = (), unknown: bool = False) -> None:
+    def __init__(
+        self, values: Iterable[str] = (), *, in_path: Iterable[str] = (), unknown: bool = False
+    ) -> None:
         self._raw: dict[str, tuple[int, bool]] = {}
-        self._add([*((value, True) for value in in_path), *((value, False) for value in values)], unknown=unknown)
+        self._add(
+            [*((value, True) for value in in_path), *((value, False) for value in values)],
+            unknown=unknown,
+        )
 
     def _add(self, values: Iterable[tuple[str, bool]], *, unknown: bool) -> None:
         """Take in values, each with whether it stands in the path.
@@ -102,7 +118,9 @@ class Taint:
         about none.
         """
         raw = (taint._raw for taint in taints)  # noqa: SLF001 - of the same class
-        values = dict.fromkeys(value for each in raw for value, (sure, _) in each.items() if sure != WEAK)
+        values = dict.fromkeys(
+            value for each in raw for value, (sure, _) in each.items() if sure != WEAK
+        )
         return cls(values).known
 
     @property
@@ -198,7 +216,12 @@ def _opaque(text: str) -> list[Span]:
     spans = []
     for match in _OPAQUE.finditer(text):
         word = match[0].strip(".:!?*#-")
-        if word and word != FILTERED.strip("[]") and not _ADDRESS.match(word) and strength(word) != WEAK:
+        if (
+            word
+            and word != FILTERED.strip("[]")
+            and not _ADDRESS.match(word)
+            and strength(word) != WEAK
+        ):
             spans.append(match.span())
     return spans
 

@@ -47,18 +47,41 @@ _PROGRAMS: dict[str, _Program] = {
     "curl": _Program(user=("-u", "-U", "--user", "--proxy-user")),
     "http": _Program(user=("-a", "--auth")),
     "https": _Program(user=("-a", "--auth")),
-    **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlshow", "mysqlcheck", "mycli"), _MYSQL),
-    **dict.fromkeys(("mariadb", "mariadb-dump", "mariadb-admin", "7z", "7za", "7zz", "rar", "unrar"), _MYSQL),
-    **dict.fromkeys(("sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "mosquitto_pub", "ipmitool"), _BIG_P),
+    **dict.fromkeys(
+        ("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlshow", "mysqlcheck", "mycli"),
+        _MYSQL,
+    ),
+    **dict.fromkeys(
+        ("mariadb", "mariadb-dump", "mariadb-admin", "7z", "7za", "7zz", "rar", "unrar"), _MYSQL
+    ),
+    **dict.fromkeys(
+        ("sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "mosquitto_pub", "ipmitool"), _BIG_P
+    ),
     **dict.fromkeys(("mosquitto_sub",), _BIG_P),
     **dict.fromkeys(
-        ("sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "mongoimport", "mongoexport"), _SMALL_P
+        ("sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "mongoimport", "mongoexport"),
+        _SMALL_P,
     ),
     **dict.fromkeys(
-        ("twine", "cqlsh", "ncftp", "ncftpput", "pymongo", "beeline", "cypher-shell", "mongoexport"), _SMALL_P
+        (
+            "twine",
+            "cqlsh",
+            "ncftp",
+            "ncftpput",
+            "pymongo",
+            "beeline",
+            "cypher-shell",
+            "mongoexport",
+        ),
+        _SMALL_P,
     ),
-    **dict.fromkeys(("docker", "podman", "nerdctl", "helm", "oc", "cf", "az", "skopeo", "buildah", "crane"), _LOGIN),
-    **dict.fromkeys(("ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"), _Program(next=("-w",))),
+    **dict.fromkeys(
+        ("docker", "podman", "nerdctl", "helm", "oc", "cf", "az", "skopeo", "buildah", "crane"),
+        _LOGIN,
+    ),
+    **dict.fromkeys(
+        ("ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"), _Program(next=("-w",))
+    ),
     **dict.fromkeys(("ldappasswd",), _Program(next=("-w", "-s", "-a"))),
     **dict.fromkeys(("plink", "pscp", "psftp", "putty"), _Program(next=("-pw",))),
     **dict.fromkeys(("snmpget", "snmpwalk", "snmpset"), _Program(next=("-A", "-X"))),
@@ -74,18 +97,26 @@ _PROGRAMS: dict[str, _Program] = {
     "gcloud": _Program(),
     "npm": _Program(),
     "poetry": _Program(),
-    "rabbitmqctl": _Program(behind=(("add_user", 2), ("change_password", 2), ("authenticate_user", 2))),
+    "rabbitmqctl": _Program(
+        behind=(("add_user", 2), ("change_password", 2), ("authenticate_user", 2))
+    ),
 }
 PROGRAMS = frozenset(_PROGRAMS)
 # These log in by a word of their own, and have other options of the same name elsewhere.
-_ONLY_LOGIN = frozenset({"docker", "podman", "nerdctl", "helm", "oc", "cf", "az", "skopeo", "buildah", "crane"})
+_ONLY_LOGIN = frozenset(
+    {"docker", "podman", "nerdctl", "helm", "oc", "cf", "az", "skopeo", "buildah", "crane"}
+)
 _NAMES = "|".join(sorted(map(re.escape, _PROGRAMS), key=len, reverse=True))
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
 _MOST, _DENSEST = 200, 100  # commands of a text, and characters for each beyond
 _LONGEST = 2000  # characters of a command
-_ARGUMENT = re.compile(r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])")
+_ARGUMENT = re.compile(
+    r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])"
+)
 # One of these stands in every command with a secret.
-_OPTION = re.compile(r"[ \"']-{1,2}[A-Za-z]|add_user|change_password|authenticate_user|/p:|sqlplus|sqlldr|\bset\b")
+_OPTION = re.compile(
+    r"[ \"']-{1,2}[A-Za-z]|add_user|change_password|authenticate_user|/p:|sqlplus|sqlldr|\bset\b"
+)
 _LISTED = re.compile(r"[\"'],\s?")
 _NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
 
@@ -197,10 +228,19 @@ def _secrets(arguments: Sequence[str], keys: Keys) -> Iterator[tuple[int, int, i
             continue
         before = arguments[index - 1]
         span = _of_option(program, before, argument, keys)
-        if span is None and program.last and index == len(arguments) - 1 and _has_flag(arguments, "b"):
+        if (
+            span is None
+            and program.last
+            and index == len(arguments) - 1
+            and _has_flag(arguments, "b")
+        ):
             span = 0, len(argument)
         for word, number in program.behind:
-            if index > number and arguments[index - number] == word and not argument.startswith(("-", "/")):
+            if (
+                index > number
+                and arguments[index - number] == word
+                and not argument.startswith(("-", "/"))
+            ):
                 span = 0, len(argument)
         if span is not None and _may_be_secret(argument[span[0] : span[1]]):
             yield index, *span
@@ -212,12 +252,18 @@ def _of_option(program: _Program, before: str, argument: str, keys: Keys) -> tup
     if before in program.next and not argument.startswith("--"):
         return 0, len(argument)
     for option in (*program.next, *program.glued):
-        if argument.startswith(option) and len(argument) > len(option) and not argument.startswith("--"):
+        if (
+            argument.startswith(option)
+            and len(argument) > len(option)
+            and not argument.startswith("--")
+        ):
             return len(option) + (argument[len(option)] == "="), len(argument)
     for option in program.user:
         if before == option or (not option and not argument.startswith("-")):
             _, parted, _ = argument.partition(program.parts)
-            return (argument.index(parted) + 1, _password_end(program, argument)) if parted else None
+            return (
+                (argument.index(parted) + 1, _password_end(program, argument)) if parted else None
+            )
         if option and argument.startswith(option) and program.parts in argument:
             return argument.index(program.parts) + 1, len(argument)
     return None
@@ -234,12 +280,19 @@ def index_of_set(before: str, keys: Keys) -> bool:
 
     `aws configure set aws_secret_access_key ...`.
     """
-    return "_" in before and not before.startswith("-") and "=" not in before and keys.meaning(before) == DENIED
+    return (
+        "_" in before
+        and not before.startswith("-")
+        and "=" not in before
+        and keys.meaning(before) == DENIED
+    )
 
 
 def _has_flag(arguments: Sequence[str], flag: str) -> bool:
     """Whether a flag stands among short options, alone or with others: `-b`, `-bc`."""
-    return any(argument[:1] == "-" and argument[1:2] != "-" and flag in argument for argument in arguments)
+    return any(
+        argument[:1] == "-" and argument[1:2] != "-" and flag in argument for argument in arguments
+    )
 
 
 def _may_be_secret(value: str) -> bool:

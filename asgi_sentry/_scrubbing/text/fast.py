@@ -30,14 +30,19 @@ _NARROWER = {
     (b"/", "text"): rb"/[\w\-]{1,20}/[\w.~\-]{20}",
     (b" -", "text"): rb"[ ]-[uUapPwkAXNb\-]",
     (b"$", "text"): rb"\$[\w./+=\-]{1,100}[$,]|\$[PHS]\$",
-    (b"0" * 12, "shape"): (rb"(?:^|[^0-9A-Za-z_.+\-]|\\[A-Za-z]|%[0-9][0-9A-Fa-f])[0-9]{12,19}(?:[^0-9A-Za-z_]|$)"),
+    (b"0" * 12, "shape"): (
+        rb"(?:^|[^0-9A-Za-z_.+\-]|\\[A-Za-z]|%[0-9][0-9A-Fa-f])[0-9]{12,19}(?:[^0-9A-Za-z_]|$)"
+    ),
     (b"aa00", "shape"): rb"(?:^|[^0-9A-Za-z])[a-z]{2}[0-9]{2}[a-z0-9]{11,27}(?:[^0-9A-Za-z]|$)",
     (b"AA00", "shape"): rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}[ \-]?[A-Z0-9]{4}",
     (b"cc", "pair"): rb"[cC][cC][_. \-]?[nN]",
     (b"0.0", "shape"): rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
 }
 _RUN = 16  # characters; for runs of so many or more, this is narrower than all runs
-_RUN_PATTERN = rb"(?:^|[^\w\-])(?:[0-9_\-]{0,3}[A-Za-z][\w\-]{12}|[0-9_\-]{4,7}[A-Za-z][\w\-]{8}|[0-9_\-]{8,}[A-Za-z])"
+_RUN_PATTERN = (
+    rb"(?:^|[^\w\-])(?:[0-9_\-]{0,3}[A-Za-z][\w\-]{12}|[0-9_\-]{4,7}[A-Za-z][\w\-]{8}"
+    rb"|[0-9_\-]{8,}[A-Za-z])"
+)
 # Matches, and characters for each, beyond which all is looked at without Hyperscan.
 _FEWEST, _DENSEST = 256, 24
 # What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A
@@ -122,7 +127,12 @@ class FastGates(Gates):
                 patterns = tuple(_pattern(gate) for gate, _ in self._numbered)
                 self._compiled = _COMPILED.get(patterns)
                 if self._compiled is None:
-                    thread = Thread(target=self._compile, args=(patterns,), name="asgi-sentry-gates", daemon=True)
+                    thread = Thread(
+                        target=self._compile,
+                        args=(patterns,),
+                        name="asgi-sentry-gates",
+                        daemon=True,
+                    )
                     thread.start()
                     self._thread = thread
             except Exception:
@@ -239,7 +249,11 @@ class _Text:
         plane = self._planes.get(mask)
         if plane is None:
             data = self._planes["text"]
-            plane = data.lower() if mask == "lower" else data.translate(SHAPE if mask == "shape" else RUN)
+            plane = (
+                data.lower()
+                if mask == "lower"
+                else data.translate(SHAPE if mask == "shape" else RUN)
+            )
             self._planes[mask] = plane
         return plane
 

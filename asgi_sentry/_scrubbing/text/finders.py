@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.text.pairs import Span
 
 
-PEM_BEGIN = re.compile(r"-{4,5} ?BEGIN[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}")
-_PEM_END = re.compile(r"-{4,5} ?END[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}")
+PEM_BEGIN = re.compile(
+    r"-{4,5} ?BEGIN[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}"
+)
+_PEM_END = re.compile(
+    r"-{4,5} ?END[ +][A-Z0-9 +]{0,40}PRIVATE(?:[ +]|%20)KEY(?:[ +]BLOCK)? ?-{4,5}"
+)
 _PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\\:,.%]|-(?!---))*")
 
 
@@ -60,7 +64,8 @@ _SHORTEST_KEY = 16  # characters of a key's last line, below which it says nothi
 _USERINFO = re.compile(r"//[^\s/?#@\"'<>]{0,256}\Z")
 _LOCAL_BACKWARDS = re.compile(r"(?!\.)[\w.+'%!#&*/=?^`{|}~-]{1,64}")
 _DOMAIN = re.compile(
-    r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[(?:IPv6:)?[\d.:A-Fa-f]{3,45}\]|xn--[\w-]{1,59}"
+    r"(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24})(?![\w-])|\[(?:IPv6:)?[\d.:A-Fa-f]{3,45}\]"
+    r"|xn--[\w-]{1,59}"
 )
 # Legal in an address, yet in front of one they are what quotes or joins it.
 _NO_LOCAL = "'`{|}=?/&*%!^#"
@@ -106,9 +111,12 @@ def email_spans(text: str) -> Iterable[Span]:
 # Random steps behind such words let in whoever has the link; OAuth's code and state do the same in
 # a query.
 LINK = re.compile(
-    r"(?i:/(?:magic|magic-link|invite|invites|invitation|join|reset|reset-password|password-reset|verify|verification|"
-    r"confirm|confirmation|activate|activation|unsubscribe|share|shared|token|login|signin|sso|auth|callback|webhook|"
-    r"webhooks|hook|hooks)/)([\w.~-]{20,400})|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)=([\w.~%+/-]{16,2048})"
+    r"(?i:/(?:magic|magic-link|invite|invites|invitation|join|reset|reset-password|password-reset"
+    r"|verify|verification|"
+    r"confirm|confirmation|activate|activation|unsubscribe|share|shared|token|login|signin|sso"
+    r"|auth|callback|webhook|"
+    r"webhooks|hook|hooks)/)([\w.~-]{20,400})|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)="
+    r"([\w.~%+/-]{16,2048})"
 )
 _HEX = re.compile(r"[0-9a-f]{1,63}")
 
@@ -129,7 +137,8 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9a-
 _FILE = re.compile(r"\.[a-z][a-z0-9]{1,4}\Z")
 
 URL_USER = re.compile(
-    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])(?=[^\s])"
+    r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])"
+    r"(?=[^\s])"
 )
 _URL_REST = re.compile(r"[^\s/?#\"'<>]{0,512}")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|\Z)")
@@ -176,8 +185,10 @@ def ip_spans(text: str, _: Keys) -> Iterable[Span]:
 
 
 BEARER = re.compile(
-    rf"(?ia){after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)(?:\s{{1,4}}|%20|\+|(?<=bearer),\s{{0,2}})"
-    r"(?P<secret>(?:[a-z]{2,12}=(?:\"[^\"\r\n]{0,400}\"|[\w./+-]{1,200})(?:,\s{0,3})?){3,20}|[\w.~+/:=\-]{8,8192})"
+    rf"(?ia){after('A-Za-z0-9_/-')}(?:bearer|basic|token|digest|negotiate|apikey|hawk|ntlm)"
+    rf"(?:\s{{1,4}}|%20|\+|(?<=bearer),\s{{0,2}})"
+    r"(?P<secret>(?:[a-z]{2,12}=(?:\"[^\"\r\n]{0,400}\"|[\w./+-]{1,200})(?:,\s{0,3})?){3,20}"
+    r"|[\w.~+/:=\-]{8,8192})"
 )
 _SCHEMES = re.compile("bearer|basic|token|digest|negotiate|apikey|hawk|ntlm")
 

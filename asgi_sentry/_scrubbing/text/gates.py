@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SEPARATOR", "Gate", "Gates"]
 
-_UPPER, _LOWER, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
+_UPPER, _LOWER, _DIGITS = (
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    b"abcdefghijklmnopqrstuvwxyz",
+    b"0123456789",
+)
 SHAPE = bytes.maketrans(_UPPER + _LOWER + _DIGITS, b"A" * 26 + b"a" * 26 + b"0" * 10)
 RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range(256))
 _WORDS = bytes(
@@ -92,7 +96,12 @@ class Gates:
     def __init__(self, gates: Mapping[Gate, int]) -> None:
         self.all = dict(gates)
         # By mask and by what is looked for first; what is in letters, by the longest word in it.
-        self._by_mask: dict[str, dict[bytes, list[Entry]]] = {"text": {}, "lower": {}, "shape": {}, "run": {}}
+        self._by_mask: dict[str, dict[bytes, list[Entry]]] = {
+            "text": {},
+            "lower": {},
+            "shape": {},
+            "run": {},
+        }
         self._cores: dict[bytes, list[tuple[Entry, bool]]] = {}
         for gate, bits in gates.items():
             mask, literal, verify = gate
@@ -100,7 +109,9 @@ class Gates:
             if gate.core:
                 self._cores.setdefault(gate.core, []).append((entry, mask == "pair"))
             else:
-                self._by_mask["lower" if mask == "pair" else mask].setdefault(_first(mask, literal), []).append(entry)
+                self._by_mask["lower" if mask == "pair" else mask].setdefault(
+                    _first(mask, literal), []
+                ).append(entry)
 
     def suspects(self, texts: Sequence[str], data: bytes) -> dict[int, int]:
         """Which texts may hold something, by index, with the rules to apply as bits.
@@ -171,7 +182,10 @@ class Places:
         """The index of the text, and where the next one begins."""
         starts = self._starts
         if not starts:
-            starts += [length + number for number, length in enumerate(accumulate(map(len, self._texts), initial=0))]
+            starts += [
+                length + number
+                for number, length in enumerate(accumulate(map(len, self._texts), initial=0))
+            ]
         index = bisect_right(starts, place)
         return index - 1, starts[index]
 
@@ -184,7 +198,9 @@ def _first(mask: str, literal: bytes) -> bytes:
     return b"0000" if b"0000" in literal else literal
 
 
-def _look(plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry], found: dict[int, int]) -> None:
+def _look(
+    plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry], found: dict[int, int]
+) -> None:
     """Add the texts in which a gate is found. `checked` is what a gate's own check is made on."""
     find = plane.find
     for literal, verify, bits in entries:

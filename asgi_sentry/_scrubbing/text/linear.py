@@ -29,7 +29,8 @@ _parser: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "s
 # Every kind of character that a class can tell apart: Latin-1, and letters, digits, signs and
 # spaces beyond.
 _ALPHABET = (
-    "".join(map(chr, range(0x180))) + "\u03b1\u0416\u05d0\u0660\u0966\u2028\u3000\u4e2d\u20ac\U0001f600\U0001d7ce"
+    "".join(map(chr, range(0x180)))
+    + "\u03b1\u0416\u05d0\u0660\u0966\u2028\u3000\u4e2d\u20ac\U0001f600\U0001d7ce"
 )
 _ALL = frozenset(_ALPHABET)
 _SHORT = 64  # repeats of up to so many are a constant factor
@@ -89,7 +90,10 @@ class _Analysis:
     def check(self, tree: list[Any]) -> str | None:
         part = self.sequence(tree)
         if part.work > _WORK:
-            return f"its bounded repeats multiply to more than {_WORK} steps at one place; lower the bounds"
+            return (
+                f"its bounded repeats multiply to more than {_WORK} steps at one place; "
+                "lower the bounds"
+            )
         boundary = _head_boundary(tree, self)
         # A repeat at the very end can't fail any more: what it ran over is matched, and not tried
         # again.
@@ -99,7 +103,8 @@ class _Analysis:
             begins_inside = bool(part.first & loop) and all(chars & loop for chars in required)
             if begins_inside and (boundary is None or loop - boundary):
                 return (
-                    "an attempt can begin again inside what a long repeat runs over; put a lookbehind such as (?<!\\w) "
+                    "an attempt can begin again inside what a long repeat runs over; put a "
+                    "lookbehind such as (?<!\\w) "
                     f"in front, or bound the repeat to at most {_SHORT} characters"
                 )
         return None
@@ -111,7 +116,11 @@ class _Analysis:
             name = str(code)
             if name in _CHARACTERS:
                 found.append(self.characters(name, argument))
-            elif name in _REPEATS and 1 <= int(argument[0]) == int(argument[1]) <= _SHORT and len(argument[2]) == 1:
+            elif (
+                name in _REPEATS
+                and 1 <= int(argument[0]) == int(argument[1]) <= _SHORT
+                and len(argument[2]) == 1
+            ):
                 found += self.required(list(argument[2]))
             elif name != "AT":
                 break
@@ -123,7 +132,8 @@ class _Analysis:
             part = self.one(str(code), argument)
             if whole.long & part.first:
                 raise _RefusedError(
-                    "a long repeat is followed by what it could take itself; there are many ways to divide a text"
+                    "a long repeat is followed by what it could take itself; there are many ways "
+                    "to divide a text"
                 )
             many_ways = bool(whole.short & part.first)
             whole = _Part(
@@ -147,7 +157,9 @@ class _Analysis:
             inner = _Analysis(self.flags)
             part = inner.sequence(list(argument[1]))
             if inner.long_loops:
-                raise _RefusedError(f"a lookaround has a long repeat in it; bound it to at most {_SHORT}")
+                raise _RefusedError(
+                    f"a lookaround has a long repeat in it; bound it to at most {_SHORT}"
+                )
             return _Part(work=part.work)
         if code == "BRANCH":
             return self.branch(argument[1])
@@ -209,7 +221,9 @@ class _Analysis:
             elif name == "ATOMIC_GROUP":
                 found |= self.everything(list(argument))
             elif name == "BRANCH":
-                found |= frozenset().union(*(self.everything(list(branch)) for branch in argument[1]))
+                found |= frozenset().union(
+                    *(self.everything(list(branch)) for branch in argument[1])
+                )
             elif name in _REPEATS:
                 found |= self.everything(list(argument[2]))
         return found
@@ -219,7 +233,11 @@ class _Analysis:
             return _ALL if self.flags & re.DOTALL else _ALL - {"\n"}
         if code == "IN":
             found = frozenset().union(
-                *(self.member(str(kind), value) for kind, value in argument if str(kind) != "NEGATE")
+                *(
+                    self.member(str(kind), value)
+                    for kind, value in argument
+                    if str(kind) != "NEGATE"
+                )
             )
             return _ALL - found if any(str(kind) == "NEGATE" for kind, _ in argument) else found
         found = self.member("LITERAL", argument)
@@ -237,13 +255,17 @@ class _Analysis:
     def cased(self, found: set[str]) -> frozenset[str]:
         if not self.flags & re.IGNORECASE:
             return frozenset(found)
-        return frozenset(found | {char.lower() for char in found} | {char.upper() for char in found})
+        return frozenset(
+            found | {char.lower() for char in found} | {char.upper() for char in found}
+        )
 
 
 @lru_cache(maxsize=64)
 def _category(name: str, ascii_only: bool) -> frozenset[str]:  # noqa: FBT001 - the key of a cache
     letter = {"DIGIT": "d", "SPACE": "s", "WORD": "w"}[name.rpartition("_")[2]]
-    found = frozenset(char for char in _ALPHABET if re.match(f"\\{letter}", char, re.ASCII if ascii_only else 0))
+    found = frozenset(
+        char for char in _ALPHABET if re.match(f"\\{letter}", char, re.ASCII if ascii_only else 0)
+    )
     return _ALL - found if "NOT_" in name else found
 
 
@@ -283,7 +305,9 @@ def _head_boundary(tree: list[Any], analysis: _Analysis) -> frozenset[str] | Non
             return _head_boundary(list(argument[3]), analysis)
         if name == "AT":
             where = str(argument)
-            if where == "AT_BEGINNING_STRING" or (where == "AT_BEGINNING" and not analysis.flags & re.MULTILINE):
+            if where == "AT_BEGINNING_STRING" or (
+                where == "AT_BEGINNING" and not analysis.flags & re.MULTILINE
+            ):
                 return _ALL
             if where == "AT_BOUNDARY":
                 first = _Analysis(analysis.flags).sequence(tree).first

@@ -17,21 +17,27 @@ def _split(text: str) -> list[str]:
 # Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has
 # none is no key.
 BEHIND = (
-    rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
-    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]|\\[rnt])"
+    rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?"
+    rb"(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]"
+    rb"|\\[rnt])"
 )
 _KV_STEMS = _split(
-    """pass pw pswd secr jwt cred auth sso saml assertion srf sess sid cfid symf cook sig hmac otp pin card cvv cvc
+    """pass pw pswd secr jwt cred auth sso saml assertion srf sess sid cfid symf cook sig hmac otp
+    pin card cvv cvc
     cvn psk ssn social iban"""
 )
 # A code is a secret by what it is for: the last letters of the words that stand in front of it.
 _CODE_KINDS = "|".join(
     f"(?<={kind})|(?<={kind}[_. -])"
-    for kind in _split("mfa 2fa sms rity tion time eset ckup very vice cess lock ogin ctor ss vite agic otp")
+    for kind in _split(
+        "mfa 2fa sms rity tion time eset ckup very vice cess lock ogin ctor ss vite agic otp"
+    )
 )
 # These stand in so many texts that a separator has to follow.
 _STRICTLY_BEHIND = (
-    rb"[a-z0-9_.\-?\x80-\xff]{0,40}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
+    rb"[a-z0-9_.\-?\x80-\xff]{0,40}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?"
+    rb"(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
     rb"(?:[\s\xa0]{0,40}(?:[:=,>}|]|%3[ad]|[+.?]=)|\t)"
 )
 _RARER = {
@@ -40,8 +46,10 @@ _RARER = {
     **{
         stem.encode(): stem.encode()
         for stem in _split(
-            """pepper mnemonic crumb phrase remember magic nonce national medicare nhs licen tax aad account
-            birth dob oidc access refresh kennw contrase senha wachtw parola salasana haslo losenord adgangsk
+            """pepper mnemonic crumb phrase remember magic nonce national medicare nhs licen tax aad
+            account
+            birth dob oidc access refresh kennw contrase senha wachtw parola salasana haslo losenord
+            adgangsk
             jelsz heslo psw tkn identity birthdate client"""
         )
     },
@@ -61,7 +69,8 @@ _KV_GATES = (
 # On the text itself, once for each run. Digits alone are no token, lower case alone is a name of
 # the program's, and hexadecimal digits an id, unless they stand where tokens have them.
 _RUN_VERIFY = re.compile(
-    rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}"
+    rb"(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
 )
 _OPTION_VERIFY = re.compile(rb"[ '\"]-(?:[uUapPwkAXNb]|-(?:proxy-)?user|-auth|-creds|-pass)")
@@ -78,11 +87,18 @@ _SMALL_IBAN_VERIFY = re.compile(rb"(?<![Aa0])aa00[a0]{11,27}(?![Aa0])")
 _SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n|\+)")
 # Both are the name of a key and a scheme of authorization: one search for the two rules.
 _BEARER_GATE, _TOKEN_GATE = (
-    Gate("lower", word, re.compile(word + rb"(?:" + BEHIND + rb"|%20|\+)")) for word in (b"bearer", b"token")
+    Gate("lower", word, re.compile(word + rb"(?:" + BEHIND + rb"|%20|\+)"))
+    for word in (b"bearer", b"token")
 )
 PASSWORD_GATES = (
-    *(Gate("pair", literal, re.compile(rb"(?:" + stem + rb")" + BEHIND)) for literal, stem in _KV_GATES),
-    *(Gate("pair", literal, re.compile(stem + _STRICTLY_BEHIND)) for literal, stem in _RARER.items()),
+    *(
+        Gate("pair", literal, re.compile(rb"(?:" + stem + rb")" + BEHIND))
+        for literal, stem in _KV_GATES
+    ),
+    *(
+        Gate("pair", literal, re.compile(stem + _STRICTLY_BEHIND))
+        for literal, stem in _RARER.items()
+    ),
     # Other alphabets.
     Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),
     *(Gate("text", literal) for literal in _SAID),
@@ -98,12 +114,21 @@ PASSWORD_GATES = (
 BEARER_GATES = (
     _BEARER_GATE,
     _TOKEN_GATE,
-    *(Gate("lower", s, _SCHEME_VERIFY) for s in (b"basic", b"digest", b"negotiate", b"apikey", b"hawk", b"ntlm")),
+    *(
+        Gate("lower", s, _SCHEME_VERIFY)
+        for s in (b"basic", b"digest", b"negotiate", b"apikey", b"hawk", b"ntlm")
+    ),
 )
 # Cards and social security numbers are in groups of digits: one search finds both.
-_GROUPS = re.compile(rb"00[ \xa0-](?:0000[ \xa0-]0{4}|0{6}[ \xa0-]0{4})|(?<=0[ \xa0-])00[ \xa0-]0000")
+_GROUPS = re.compile(
+    rb"00[ \xa0-](?:0000[ \xa0-]0{4}|0{6}[ \xa0-]0{4})|(?<=0[ \xa0-])00[ \xa0-]0000"
+)
 DIGIT_GATES = (
-    Gate("shape", b"0" * 12, re.compile(rb"(?:(?<![0Aa_.+-])|(?<=\\a)|(?<=%00)|(?<=%0[Aa]))0{12,19}(?![0Aa_])")),
+    Gate(
+        "shape",
+        b"0" * 12,
+        re.compile(rb"(?:(?<![0Aa_.+-])|(?<=\\a)|(?<=%00)|(?<=%0[Aa]))0{12,19}(?![0Aa_])"),
+    ),
     *(Gate("shape", b"00" + mark + b"0000", _GROUPS) for mark in (b" ", b"-", b"\xa0")),
 )
 
@@ -112,7 +137,11 @@ DIGIT_GATES = (
 _AT_GATE = Gate("text", b"@")
 EMAIL_GATES = (
     _AT_GATE,
-    Gate("text", b"%40", re.compile(rb"%40(?:(?:[\w?\x80-\xff-]{1,63}\.){1,8}[A-Za-z\x80-\xff?]{2}|\[|xn--)")),
+    Gate(
+        "text",
+        b"%40",
+        re.compile(rb"%40(?:(?:[\w?\x80-\xff-]{1,63}\.){1,8}[A-Za-z\x80-\xff?]{2}|\[|xn--)"),
+    ),
 )
 URL_GATES = (
     _AT_GATE,

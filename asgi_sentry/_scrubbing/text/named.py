@@ -25,7 +25,8 @@ _BREAK = r"(?:\r\n|\n|\\r\\n|\\n)"
 _FIELD = re.compile(r"name=(?:\\{0,3}\"([^\"\\\r\n]{1,200})\\{0,3}\"|([^\s\"\\;]{1,200}))")
 _LINE_END = re.compile(_BREAK)
 _OTHER_HEADERS = re.compile(
-    rf"(?:{_BREAK}[\w-]{{1,60}}:(?:[^\r\n\\]|\\(?![rn])){{0,400}}){{0,8}}(?:\r\n\r\n|\n\n|\\r\\n\\r\\n|\\n\\n)"
+    rf"(?:{_BREAK}[\w-]{{1,60}}:(?:[^\r\n\\]|\\(?![rn])){{0,400}}){{0,8}}(?:\r\n\r\n|\n\n"
+    r"|\\r\\n\\r\\n|\\n\\n)"
 )
 _PART_END = re.compile(rf"{_BREAK}--")
 
@@ -40,7 +41,8 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _ITS_VALUE = re.compile(
-    rf"[^<>{{}}]{{0,150}}?(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,8}}(?=\S)|\s?>(?=[^<\s])",
+    rf"[^<>{{}}]{{0,150}}?(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,8}}"
+    r"(?=\S)|\s?>(?=[^<\s])",
     re.IGNORECASE,
 )
 _NAMED_ELEMENT = re.compile(
@@ -49,20 +51,26 @@ _NAMED_ELEMENT = re.compile(
     re.IGNORECASE,
 )
 _VALUE_FIRST = re.compile(
-    rf"(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
-    rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}})(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
+    rf"(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}"
+    rf"([^\"'\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
+    rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}})(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})"
+    rf"(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
     rf"b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})",
     re.IGNORECASE,
 )
 
 _IDENTIFIED = re.compile(
-    r"(?i)\bidentified\s{1,4}(?:with\s{1,4}\S{1,60}\s{1,4})?by\s{1,4}(?:password\s{1,4})?(?=(['\"])|[^\s'\"])"
+    r"(?i)\bidentified\s{1,4}(?:with\s{1,4}\S{1,60}\s{1,4})?by\s{1,4}(?:password\s{1,4})?(?="
+    r"(['\"])|[^\s'\"])"
 )
 _SET = re.compile(
-    r"(?i)\bset\s{1,4}password\s{1,4}for\s{1,4}\S{1,100}\s{0,4}=\s{0,4}(?:password\s{0,4}\(\s{0,4})?(?=')"
+    r"(?i)\bset\s{1,4}password\s{1,4}for\s{1,4}\S{1,100}\s{0,4}=\s{0,4}"
+    r"(?:password\s{0,4}\(\s{0,4})?(?=')"
 )
 _DUPLICATE = re.compile(r"Duplicate entry '([^'\n]{1,1000})' for key '([^'\n]{1,200})'")
-_INSERT = re.compile(r"(?i)\binto\s{1,20}[\w.\"`\[\]]{1,200}\s{0,20}\(([^()]{1,4000})\)\s{0,20}values\s{0,20}(?=\()")
+_INSERT = re.compile(
+    r"(?i)\binto\s{1,20}[\w.\"`\[\]]{1,200}\s{0,20}\(([^()]{1,4000})\)\s{0,20}values\s{0,20}(?=\()"
+)
 _SQL_VALUE = re.compile(
     r"\s{0,20}(?:'((?:[^']|'')*)'|\"[^\"]*\"|[^,()'\"]{0,4000}(?:\([^()]{0,4000}\))?)\s{0,20}([,)])"
 )
@@ -79,19 +87,31 @@ _FAR = 800  # characters between a name and the value that was refused
 
 # `'hunter2' in field password`, as converters and validators say it.
 _IN_FIELD = re.compile(
-    r"'([^'\n]{1,500})'\s{1,4}(?:in|for|of|at)\s{1,4}(?:the\s)?(?:field|column|key|parameter|argument|setting)"
+    r"'([^'\n]{1,500})'\s{1,4}(?:in|for|of|at)\s{1,4}(?:the\s)?(?:field|column|key|parameter"
+    r"|argument|setting)"
     r"\s{1,4}['\"]?([\w.\-]{1,100})"
 )
-_NETRC = re.compile(r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})")
-_EXPECT = re.compile(r"\bsend(?:_user)?\s{1,4}(?:--\s)?\"([^\"\r\n\\]{1,200})(?:\\[rn]|\r|\n){1,2}\"")
+_NETRC = re.compile(
+    r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})"
+)
+_EXPECT = re.compile(
+    r"\bsend(?:_user)?\s{1,4}(?:--\s)?\"([^\"\r\n\\]{1,200})(?:\\[rn]|\r|\n){1,2}\""
+)
 # `Your Acme code is 453550`, `453550 is your verification code`.
 _CODE = re.compile(
-    r"\b(?:[Yy]our|[Uu]se|[Tt]he|verification|security|login|confirmation|one-time)\b(?:[ \w'-]{0,40}?)"
+    r"\b(?:[Yy]our|[Uu]se|[Tt]he|verification|security|login|confirmation|one-time)\b"
+    r"(?:[ \w'-]{0,40}?)"
     r"\b(?:code|passcode|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)"
 )
-_CODE_FIRST = re.compile(r"\b((?:[A-Z]-)?\d{4,8}) is (?:your|the) [\w' -]{0,40}\b(?:code|passcode|OTP|PIN)\b")
-_OTHER_CODES = re.compile(r"(?i)\b(?:status|error|exit|return|response|zip|postal|country|area|http|reason)\W")
-_JWK = re.compile(r"\\{0,7}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']([\w-]{10,2000})")
+_CODE_FIRST = re.compile(
+    r"\b((?:[A-Z]-)?\d{4,8}) is (?:your|the) [\w' -]{0,40}\b(?:code|passcode|OTP|PIN)\b"
+)
+_OTHER_CODES = re.compile(
+    r"(?i)\b(?:status|error|exit|return|response|zip|postal|country|area|http|reason)\W"
+)
+_JWK = re.compile(
+    r"\\{0,7}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']([\w-]{10,2000})"
+)
 
 
 def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
@@ -200,7 +220,9 @@ def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             continue
         step = _LAST_STEP.search(match[1])
         given = (
-            _INPUT.search(text, match.end(), match.end() + _FAR) if step and keys.meaning(step[1]) == DENIED else None
+            _INPUT.search(text, match.end(), match.end() + _FAR)
+            if step and keys.meaning(step[1]) == DENIED
+            else None
         )
         span = literal(text, given.end()) if given else None
         if span is not None and not is_harmless(text[span[0] : span[1]]):
@@ -230,7 +252,9 @@ def _set_for(text: str, _: Keys) -> Iterator[tuple[int, int]]:
 
 
 def _duplicates(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
-    yield from (match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED)
+    yield from (
+        match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED
+    )
 
 
 def _members(text: str, _: Keys) -> Iterator[tuple[int, int]]:

@@ -34,7 +34,8 @@ _LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")
 _BRACKETS = frozenset("{[(<")
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SCHEME = re.compile(
-    r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk|key|dpop|ssws)\b"
+    r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk"
+    r"|key|dpop|ssws)\b"
     r"|[a-z][\w-]{1,30} (?=[^\s\"']{0,40}\d)[^\s\"']{8}"
 )
 _COOKIE = re.compile(r"[^\s=;,|]{1,200}=")
@@ -49,16 +50,31 @@ _ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")
 # In an annotation; any other capitalised word may be a password.
 _TYPE = re.compile(
     r"[A-Z]\w*\[|[a-z_]+\.[A-Z][A-Za-z]+\Z"
-    r"|(?:Any|String|Str|SecretStr|SecretBytes|Token|Credentials?|Password|Session|Cookie|Auth|None)\Z"
+    r"|(?:Any|String|Str|SecretStr|SecretBytes|Token|Credentials?|Password|Session|Cookie|Auth"
+    r"|None)\Z"
 )
 # A value of ODBC, unless the braces are a template's.
 _BRACED = re.compile(r"\{([^{}\s]{1,200})\};")
 _VARIABLE = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*\Z")
 _LOGGER = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\Z")
-_FULL_TERMS = ("Password", "Secret", "Token", "Key", "Credentials", "Cookie", "Session", "Pin", "Code", "Id", "Auth")
+_FULL_TERMS = (
+    "Password",
+    "Secret",
+    "Token",
+    "Key",
+    "Credentials",
+    "Cookie",
+    "Session",
+    "Pin",
+    "Code",
+    "Id",
+    "Auth",
+)
 _ARN = re.compile(r"\barn:[\w:-]{1,90}:\Z")
 # Of a session, as ZooKeeper and Windows count them; of an object of Java's.
-_ID = re.compile(r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}|(?:[\w$]{1,60}\.){0,10}[\w$]{1,60}@[0-9a-f]{5,8}")
+_ID = re.compile(
+    r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}|(?:[\w$]{1,60}\.){0,10}[\w$]{1,60}@[0-9a-f]{5,8}"
+)
 _METAVAR = frozenset({"TEXT", "STRING", "STR", "VALUE", "FILE", "PATH", "KEY"})
 BEGINNING = 120  # characters of a value that show whether it is code
 _SHORTEST_PADDED = 16  # characters of a value that may end with the padding of base64
@@ -111,7 +127,11 @@ def value_of(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
     if separator[0] in "<ILil" and not separator.endswith("="):
         return checked(text, bracketed(text, gap)) if separator == "IN" else None
     if "\n" in text[end:gap]:
-        return checked(text, bracketed(text, gap)) if text[gap : gap + 1] in {"{", "["} and closing else None
+        return (
+            checked(text, bracketed(text, gap))
+            if text[gap : gap + 1] in {"{", "["} and closing
+            else None
+        )
     return _unquoted(text, gap, named, before[-1:], keys)
 
 
@@ -140,7 +160,12 @@ def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple
     if is_header and (_COOKIE if folded.endswith("cookie") else _SCHEME).match(text, gap):
         return checked(text, (gap, header_end(text, gap, quote)))
     braced = _BRACED.match(text, gap) if first == "{" else None
-    if braced is not None and separator == "=" and not braced[1].isdigit() and keys.meaning(braced[1]) == PLAIN:
+    if (
+        braced is not None
+        and separator == "="
+        and not braced[1].isdigit()
+        and keys.meaning(braced[1]) == PLAIN
+    ):
         return braced.span(1)
     if first in _BRACKETS and separator == ":" and named.spaces and not closing:
         return None  # what follows a colon in prose is in brackets for other reasons
@@ -169,7 +194,11 @@ def _bare(text: str, gap: int, named: Name, keys: Keys) -> tuple[int, int] | Non
         return None
     if _ID.fullmatch(value) is not None and not _FAMILY.search(named.name):
         return None
-    if text[end : end + 1] in {"'", '"', "`"} and value[-1] in "=:+(" and len(value) < _SHORTEST_PADDED:
+    if (
+        text[end : end + 1] in {"'", '"', "`"}
+        and value[-1] in "=:+("
+        and len(value) < _SHORTEST_PADDED
+    ):
         return None  # a text that is put together: "token=a&page=" + page
     if _is_variable(value.rstrip(".,;:"), named, keys):
         return None
@@ -230,7 +259,9 @@ def _spaced(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
     literal = quoted(text, end)
     if literal is not None:
         is_sql = name.lower() == "password" and text[end] == "'"
-        sure = bool(dashes) or (is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start)))
+        sure = bool(dashes) or (
+            is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start))
+        )
         sure = sure or (name.isupper() and "_" in name and is_mixed(text[literal[0] : literal[1]]))
         return checked(text, literal) if sure else None
     if not dashes:
@@ -239,7 +270,9 @@ def _spaced(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
         return None
     bare = BARE.match(text, end)
     if bare is None or (
-        _ALPHABETIC.match(bare[0]) and text[bare.end() : bare.end() + 2][1:].isalpha() and text[bare.end()] == " "
+        _ALPHABETIC.match(bare[0])
+        and text[bare.end() : bare.end() + 2][1:].isalpha()
+        and text[bare.end()] == " "
     ):
         return None  # a help text
     if bare[0].isupper() and (bare[0] in _METAVAR or keys.meaning(bare[0]) == DENIED):
@@ -293,6 +326,10 @@ def _element(text: str, named: Name) -> tuple[int, int] | None:
         closed = own if own >= 0 else closed
     if closed < 0:  # cut off, or no XML at all
         bare = BARE.match(text, opened + 1)
-        return checked(text, bare.span()) if bare and text[bare.end() : bare.end() + 1] in {"", "<"} else None
+        return (
+            checked(text, bare.span())
+            if bare and text[bare.end() : bare.end() + 1] in {"", "<"}
+            else None
+        )
     inner = text[opened + 1 : closed].strip()
     return (opened + 1, closed) if inner and inner != FILTERED else None

@@ -42,7 +42,9 @@ def _split(text: str) -> list[str]:
 _RUN = re.compile(r"[\w.\-]*")  # what names are made of
 # The end of an escape looks like the first letters of the name behind it: `\n`, `%5B`, `\u0026`,
 # `\x1b[36m`.
-_HEAD = re.compile(r"((?<=\\)(?:u[0-9A-Fa-f]{4}|[nrtfv])|(?<=%)[0-9A-Fa-f]{2}|(?<=[\[;])\d{1,3}m)?([.\-]*)")
+_HEAD = re.compile(
+    r"((?<=\\)(?:u[0-9A-Fa-f]{4}|[nrtfv])|(?<=%)[0-9A-Fa-f]{2}|(?<=[\[;])\d{1,3}m)?([.\-]*)"
+)
 _ESCAPES = frozenset("\\%[;")  # in front of the letters that end one
 _QUOTES = frozenset("\"'`\\bBrRuUfF&$")  # what a literal can begin with
 # In front of the name of an element of XML, whose attributes may follow.
@@ -57,14 +59,20 @@ _MOST_NAMES, _DENSEST = 150, 80
 # A declaration: `token: str = "..."`, `password As String = "..."`, `@password nvarchar(50) =
 # N'...'`.
 _TYPE_NAMES = (
-    r"(?:&?(?:'\w{1,20}\s)?(?:str|string|bytes|char|text|object|any|unknown|final|secretstr)|std::string|n?varchar2?)"
+    r"(?:&?(?:'\w{1,20}\s)?(?:str|string|bytes|char|text|object|any|unknown|final"
+    r"|secretstr)|std::string|n?varchar2?)"
 )
-_TYPED = rf"(?i:(?::\s{{0,4}}|(?<=\s)(?:as\s)?){_TYPE_NAMES}(?:[\[(|?!][\w\s|.,]{{0,30}}[\])]?)?[?!]?\s{{0,4}}:?=(?!=))"
+_TYPED = (
+    rf"(?i:(?::\s{{0,4}}|(?<=\s)(?:as\s)?){_TYPE_NAMES}"
+    rf"(?:[\[(|?!][\w\s|.,]{{0,30}}[\])]?)?[?!]?\s{{0,4}}:?=(?!=))"
+)
 # What may stand between a name and its value: quotes and brackets that close, an index, colours,
 # and a separator.
 _TAIL = re.compile(
-    rf"((?:\]|%5[Dd]|\)(?==\())?(?:\\{{0,7}}{QUOTE}|%2[27])?(?:\]|%5[Dd])?(?:(?:\[|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
-    rf"{COLOURS}?(\s{{0,40}})(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
+    rf"((?:\]|%5[Dd]|\)(?==\())?(?:\\{{0,7}}{QUOTE}|%2[27])?(?:\]|%5[Dd])?(?:(?:\["
+    rf"|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
+    rf"{COLOURS}?(\s{{0,40}})(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|"
+    r"(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
 )
 _NEXT_WORD = re.compile(r" (?:id|key|code|number|no|value)\b", re.IGNORECASE)
 _HEX_OR_COLON = frozenset("0123456789abcdefABCDEF:")
@@ -154,8 +162,10 @@ _LOGPROB = re.compile(r"\\{0,7}[\"']\s?,\s?\\{0,7}[\"']logprob")
 # How somebody is authenticated.
 _AUTH_KINDS = frozenset(
     _split(
-        """ldap local oauth oauth2 saml kerberos pam jwt certificate x509 ntlm anonymous sso oidc scram md5 gssapi plain
-    internal external publickey keyboard-interactive trust peer api_key apikey session cookie mtls enabled disabled"""
+        """ldap local oauth oauth2 saml kerberos pam jwt certificate x509 ntlm anonymous sso oidc
+    scram md5 gssapi plain
+    internal external publickey keyboard-interactive trust peer api_key apikey session cookie mtls
+    enabled disabled"""
     )
 )
 
@@ -170,15 +180,23 @@ def _named(text: str, start: int, end: int, verdict: int, keys: Keys) -> Name | 
     if head[1]:  # what looks like an escape may be part of the name
         verdict = keys.meaning(text[begin:end]) or (PLAIN if verdict == LOOKED else verdict)
     if (tail is None or not tail[3]) and not dashes:  # names of two words: "session id: ...", ...
-        if tail is not None and (text[end : end + 2].strip()[:1] in _QUOTES or text[start - 1 : start] in _ELEMENTS):
+        if tail is not None and (
+            text[end : end + 2].strip()[:1] in _QUOTES or text[start - 1 : start] in _ELEMENTS
+        ):
             pass
-        elif (second := _NEXT_WORD.match(text, end)) and (behind := _TAIL.match(text, second.end())):
+        elif (second := _NEXT_WORD.match(text, end)) and (
+            behind := _TAIL.match(text, second.end())
+        ):
             tail, end = behind, second.end()
             verdict = keys.meaning(text[begin:end])
         elif tail is None or verdict != DENIED:
             return None
     elif verdict in (PLAIN, MAYBE):  # ... "api key: ..."
-        before = text.rfind(" ", max(0, begin - 22), begin - 1) + 1 if text[begin - 1 : begin] == " " else begin
+        before = (
+            text.rfind(" ", max(0, begin - 22), begin - 1) + 1
+            if text[begin - 1 : begin] == " "
+            else begin
+        )
         if not text[before : begin - 1].isalpha():
             return None
         begin = before

@@ -51,13 +51,21 @@ class Rule:
         literals: Iterable[str] = (),
     ) -> None:
         if not isinstance(id, str):
-            raise TypeError(f"the id of a rule must be a str such as '@name', got {type(id).__qualname__}")
+            raise TypeError(
+                f"the id of a rule must be a str such as '@name', got {type(id).__qualname__}"
+            )
         if not id.strip():
-            raise ValueError(f"the id of a rule must not be empty, got {id!r}; name it like '@name'")
+            raise ValueError(
+                f"the id of a rule must not be empty, got {id!r}; name it like '@name'"
+            )
         if validate is not None and not callable(validate):
-            raise TypeError(f"validate of rule {id!r} must be callable, got {type(validate).__qualname__}")
+            raise TypeError(
+                f"validate of rule {id!r} must be callable, got {type(validate).__qualname__}"
+            )
         if isinstance(literals, str):
-            raise TypeError(f"literals of rule {id!r} must be several texts, got one: write ({literals!r},)")
+            raise TypeError(
+                f"literals of rule {id!r} must be several texts, got one: write ({literals!r},)"
+            )
         _set = object.__setattr__
         _set(self, "id", id)
         _set(self, "pattern", _compiled(id, pattern))
@@ -65,9 +73,16 @@ class Rule:
         _set(self, "literals", tuple(literals))
         for literal in self.literals:
             if not isinstance(literal, str) or not literal:
-                raise ValueError(f"a literal of rule {id!r} must be a text of at least one character, got {literal!r}")
+                raise ValueError(
+                    f"a literal of rule {id!r} must be a text of at least one character, got "
+                    f"{literal!r}"
+                )
         ascii_only = all(literal.isascii() for literal in self.literals)
-        _set(self, "_gates", tuple(Gate("text", text.encode()) for text in self.literals) if ascii_only else ())
+        _set(
+            self,
+            "_gates",
+            tuple(Gate("text", text.encode()) for text in self.literals) if ascii_only else (),
+        )
         _set(self, "_find", None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -77,7 +92,9 @@ class Rule:
         raise AttributeError(f"a Rule is frozen; make a new one without its {name}")
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
-        return partial(Rule, self.id, self.pattern, validate=self.validate, literals=self.literals), ()
+        return partial(
+            Rule, self.id, self.pattern, validate=self.validate, literals=self.literals
+        ), ()
 
     def __repr__(self) -> str:
         return f"Rule({self.id!r})"
@@ -99,7 +116,8 @@ class Rule:
 def _compiled(rule_id: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     if not isinstance(pattern, (str, re.Pattern)):
         raise TypeError(
-            f"the pattern of rule {rule_id!r} must be a str or re.Pattern, got {type(pattern).__qualname__}"
+            f"the pattern of rule {rule_id!r} must be a str or re.Pattern, got "
+            f"{type(pattern).__qualname__}"
         )
     try:
         compiled = re.compile(pattern)
@@ -109,7 +127,9 @@ def _compiled(rule_id: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
         raise TypeError(f"the pattern of rule {rule_id!r} must match str, not bytes")
     reason = check_linear(compiled)
     if reason is not None:
-        raise ValueError(f"the pattern of rule {rule_id!r} may take more than linear time: {reason}")
+        raise ValueError(
+            f"the pattern of rule {rule_id!r} may take more than linear time: {reason}"
+        )
     return compiled
 
 

@@ -50,7 +50,9 @@ if TYPE_CHECKING:
 __all__ = ["BY_ID", "DEFAULT_RULES", "FILTERED", "IP", "Rule"]
 
 
-IP = built_in("@ip", r"[0-9A-Fa-f:.]{2,45}", (Gate("shape", b"0.0"), Gate("text", b":")), find=ip_spans)
+IP = built_in(
+    "@ip", r"[0-9A-Fa-f:.]{2,45}", (Gate("shape", b"0.0"), Gate("text", b":")), find=ip_spans
+)
 """IP addresses anywhere in a text.
 
 Not among the defaults: versions and times look much like them.
@@ -79,15 +81,16 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     built_in("@urlauth", URL_USER.pattern, URL_GATES, find=url_spans),
     built_in(
         "@creditcard",
-        after("A-Za-z0-9_.+-")
-        + r"(?:\d{12,19}|\d{4}(?:[ \xa0-]\d{4}){2,3}(?:[ \xa0-]\d{1,3})?|\d{4}[ \xa0-]\d{6}[ \xa0-]\d{4,5})"
+        after("A-Za-z0-9_.+-") + r"(?:\d{12,19}|\d{4}(?:[ \xa0-]\d{4}){2,3}(?:[ \xa0-]\d{1,3})?"
+        r"|\d{4}[ \xa0-]\d{6}[ \xa0-]\d{4,5})"
         r"(?![A-Za-z0-9_-]|\.\d)",
         DIGIT_GATES,
         is_card,
     ),
     built_in(
         "@iban",
-        after("A-Za-z0-9") + r"(?:[A-Z]{2}\d{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-Z0-9]{1,3})?"
+        after("A-Za-z0-9")
+        + r"(?:[A-Z]{2}\d{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-Z0-9]{1,3})?"
         r"|[a-z]{2}\d{2}[a-z0-9]{11,27})(?![A-Za-z0-9])",
         IBAN_GATES,
         is_iban,
@@ -116,12 +119,16 @@ def gates_of(rule: Rule, keys: Keys) -> tuple[Gate, ...]:
     Where keys count, the terms that were given have gates of their own. None at all means that
     every text has to be looked at.
     """
-    if rule._find is not pair_spans or not keys.own_stems:  # noqa: SLF001 - a function of this module
-        return rule._gates  # noqa: SLF001
+    gates: tuple[Gate, ...] = rule._gates  # noqa: SLF001 - a function of this package
+    if rule._find is not pair_spans or not keys.own_stems:  # noqa: SLF001
+        return gates
     if not all(stem.isascii() for stem in keys.own_stems):
         return ()
     own = (stem.encode() for stem in keys.own_stems)
-    return (*rule._gates, *(Gate("pair", stem, re.compile(re.escape(stem) + BEHIND)) for stem in own))  # noqa: SLF001
+    return (
+        *gates,
+        *(Gate("pair", stem, re.compile(re.escape(stem) + BEHIND)) for stem in own),
+    )
 
 
 BY_ID = {rule.id: rule for rule in (*DEFAULT_RULES, IP)}

@@ -25,13 +25,17 @@ __all__ = ["Parameters", "redis_spans", "secret_parameters", "sql_spans"]
 _LONGEST = 20_000  # characters of a statement that are looked at
 _MOST = 500  # placeholders of one
 _INSERT = re.compile(
-    r"\b(?:into|replace)\s{1,20}(?:[\w.\"`\[\]]{1,200})\s{0,20}\(([^()]{1,4000})\)[^()]{0,200}?\bvalues\s{0,20}(?=\()",
+    r"\b(?:into|replace)\s{1,20}(?:[\w.\"`\[\]]{1,200})\s{0,20}\("
+    r"([^()]{1,4000})\)[^()]{0,200}?\bvalues\s{0,20}(?=\()",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"\?|\$(\d{1,5})|%s|%\((\w{1,100})\)s|(?<![:\w]):([A-Za-z_]\w{0,100})|@([A-Za-z_]\w{0,100})")
+_PLACEHOLDER = re.compile(
+    r"\?|\$(\d{1,5})|%s|%\((\w{1,100})\)s|(?<![:\w]):([A-Za-z_]\w{0,100})|@([A-Za-z_]\w{0,100})"
+)
 # `column = `, `lower(column) LIKE upper(`, `"users"."password" = `, in front of a placeholder.
 _COLUMN = re.compile(
-    r"(?<![\w$.\"`\[\]])([\w$.\"`\[\]]{1,200})\s{0,4}\)?\s{0,4}(?:=|<>|!=|\bi?like\b|\bis\b|\bin\b)\s{0,4}(?:\w{1,40}\s?)?\(?\s{0,4}\Z",
+    r"(?<![\w$.\"`\[\]])([\w$.\"`\[\]]{1,200})\s{0,4}\)?\s{0,4}(?:=|<>|!=|\bi?like\b|\bis\b"
+    r"|\bin\b)\s{0,4}(?:\w{1,40}\s?)?\(?\s{0,4}\Z",
     re.IGNORECASE,
 )
 _BEFORE = 260
@@ -41,13 +45,17 @@ _LITERAL = re.compile(r"b?'((?:[^'\\]|\\.)*)'?|b?\"((?:[^\"\\]|\\.)*)\"?|([^\s,(
 _NAMED = re.compile(r"[\"'](\w{1,100})[\"']:\s{0,4}(?=b?[\"'])")
 _ROW = re.compile(r"Failing row contains \(")
 _ARGUMENT = re.compile(r"query argument \$\d{1,5}: (?:'([^'\n]{1,2000})'|\"([^\"\n]{1,2000})\")")
-_BOUND = re.compile(r"BindParameter\(\\{0,3}'([^'\n]{1,200}?)\\{0,3}', b?\\{0,3}'([^'\n\\]{1,2000})")
+_BOUND = re.compile(
+    r"BindParameter\(\\{0,3}'([^'\n]{1,200}?)\\{0,3}', b?\\{0,3}'([^'\n\\]{1,2000})"
+)
 _HASH = re.compile(
-    r"\b(?:HSET|HMSET|HSETNX)\s{1,4}[\"']?[^\s\"']{1,300}[\"']?((?:\s{1,4}(?:\"[^\"\n]*\"|'[^'\n]*'|\S+))+)"
+    r"\b(?:HSET|HMSET|HSETNX)\s{1,4}[\"']?[^\s\"']{1,300}[\"']?((?:\s{1,4}(?:\"[^\"\n]*\""
+    r"|'[^'\n]*'|\S+))+)"
 )
 _WORD = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|(\S+)")
 _REDIS_USER = re.compile(
-    r"(?:^|\b(?:ACL SETUSER|user)\s\S{1,100}(?=\s)[^\n>]{0,200}?\s)[>#]([^\s>~&+#]{1,200})", re.IGNORECASE
+    r"(?:^|\b(?:ACL SETUSER|user)\s\S{1,100}(?=\s)[^\n>]{0,200}?\s)[>#]([^\s>~&+#]{1,200})",
+    re.IGNORECASE,
 )
 _REDIS_AUTH = re.compile(
     r"\A[\"']?AUTH[\"']?\s{1,4}(?:[\"']?\S{1,100}[\"']?\s{1,4})?[\"']?([^\s\"']{1,500})[\"']?\s*\Z"
@@ -101,7 +109,9 @@ def secret_parameters(sql: str, keys: Keys) -> Parameters:
                 positions.add(position)
     if not positions and not names:
         return _NONE
-    return Parameters(frozenset(positions), frozenset(names), max(count, max(positions, default=0) + 1))
+    return Parameters(
+        frozenset(positions), frozenset(names), max(count, max(positions, default=0) + 1)
+    )
 
 
 def _columns(sql: str) -> dict[int, str]:
@@ -128,7 +138,9 @@ def _columns(sql: str) -> dict[int, str]:
     return found
 
 
-_STEP = re.compile(r"[(),]|" + _PLACEHOLDER.pattern + r"|\b(?:returning|on|select)\b", re.IGNORECASE)
+_STEP = re.compile(
+    r"[(),]|" + _PLACEHOLDER.pattern + r"|\b(?:returning|on|select)\b", re.IGNORECASE
+)
 
 
 def sql_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:

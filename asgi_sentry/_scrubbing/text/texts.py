@@ -67,7 +67,9 @@ class TextRules:
                 gates[gate] = gates.get(gate, 0) | 1 << number
         self._gates = FastGates(gates) if is_installed() else Gates(gates)
 
-    def look(self, texts: set[str], *, new_keys: Collection[str] = (), fixed: Collection[str] = ()) -> Look:
+    def look(
+        self, texts: set[str], *, new_keys: Collection[str] = (), fixed: Collection[str] = ()
+    ) -> Look:
         """Apply the rules to texts, each once.
 
         Args:

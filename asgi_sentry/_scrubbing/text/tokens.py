@@ -14,19 +14,22 @@ AWS             (?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}
 Amazon          amzn\.mws\.UUID|amzn1\.oa2-cs\.v1\.[a-f0-9]{64}
 AWS Bedrock     ABSK[A-Za-z0-9+/]{80,200}={0,2}|bedrock-api-key-[A-Za-z0-9+/=]{60,3000}
 GitHub          gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{22,255}
-GitLab          gl(?:pat|dt|rt|rtr|cbt|ptt|ft|agent|oas|soat|imt|ffct|wt)-[\w.-]{16,300}|GR1348941[\w-]{16,64}
+GitLab          gl(?:pat|dt|rt|rtr|cbt|ptt|ft|agent|oas|soat|imt|ffct|wt)-[\w.-]{16,300}
+GitLab          GR1348941[\w-]{16,64}
 Slack           xox[abceoprs](?:\.xox[a-z])?-[A-Za-z0-9-]{12,400}|xoxd-[A-Za-z0-9%_+/=-]{80,600}
 Slack           xapp-[A-Za-z0-9-]{12,400}
 Slack hooks     T[A-Z0-9]{6,12}/[AB][A-Z0-9]{6,12}/(?:\d{10,20}/)?[A-Za-z0-9]{20,32}
 Slack triggers  T[A-Z0-9]{6,12}/\d{10,20}/[a-f0-9]{32}
-Stripe          (?:sk|rk|ek)_(?:org_)?(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{24,100}
+Stripe          (?:sk|rk|ek)_(?:org_)?(?:live|test|prod)_[A-Za-z0-9]{10,250}
+Stripe          whsec_[A-Za-z0-9+/=]{24,100}
 Stripe          (?:pi|seti|src|cs)_[A-Za-z0-9_]{14,80}_secret_[A-Za-z0-9]{14,80}
 Twilio          SK[0-9a-f]{32}
 SendGrid        SG\.[\w-]{16,32}\.[\w-]{16,64}
 npm             npm_[A-Za-z0-9]{36}
 PyPI            pypi-[\w-]{32,500}
 OpenAI and like sk-(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?[\w-]{20,400}
-Google          AIza[\w-]{35}|AQ\.Ab8[\w-]{20,200}|ya29\.[\w-]{20,500}|GOCSPX-[\w-]{20,50}|1//0[\w-]{30,200}
+Google          AIza[\w-]{35}|AQ\.Ab8[\w-]{20,200}|ya29\.[\w-]{20,500}
+Google          GOCSPX-[\w-]{20,50}|1//0[\w-]{30,200}
 Azure Entra     [\w~.-]{3}\dQ~[\w~.-]{31,34}
 Azure storage   [A-Za-z0-9+/]{76,86}(?:AzFu|ACDb|AIoT|ASt)[A-Za-z0-9+/]{4,10}={0,2}
 Azure DevOps    [A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}
@@ -135,7 +138,8 @@ Twirp and like  tkn\.v1_[A-Za-z0-9_-]{16}[A-Za-z0-9+/=_-]{24,200}
 Vault, before 1 [sbr]\.(?![a-z]{24})[A-Za-z0-9]{24}(?!\w)
 Jina            jina_[a-f0-9]{32}[\w-]{20,60}
 Zapier          hooks\.zapier\.com/hooks/(?:catch|standard)/\d{4,12}/[\w/-]{5,60}
-Make, IFTTT     hook\.[a-z]{2}\d\.make\.com/[a-z0-9]{20,60}|maker\.ifttt\.com/trigger/\w{1,60}/with/key/[\w-]{20,60}
+Make, IFTTT     hook\.[a-z]{2}\d\.make\.com/[a-z0-9]{20,60}
+Make, IFTTT     maker\.ifttt\.com/trigger/\w{1,60}/with/key/[\w-]{20,60}
 Context7        ctx7sk-UUID
 Telnyx          KEY[0-9A-F]{32,34}_[A-Za-z0-9]{20,30}
 Zuplo           zpka_[a-f0-9]{32}_[a-f0-9]{8}
@@ -173,19 +177,26 @@ OpenSSH         b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/=]{40,20000}
 """
 _PATTERN_AT = 16  # the column where it begins
 
-TOKENS = "|".join(line[_PATTERN_AT:] for line in _SHAPES.strip().splitlines()).replace("UUID", _UUID)
+TOKENS = "|".join(line[_PATTERN_AT:] for line in _SHAPES.strip().splitlines()).replace(
+    "UUID", _UUID
+)
 """All shapes as one alternation."""
 
 HASHES = (
     r"(?:bcrypt_sha256\$|bcrypt\$)?\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}"
-    r"|(?:argon2)?\$argon2(?:id|i|d)\$(?:v=\d{1,3}\$)?m=\d{1,9},t=\d{1,6},p=\d{1,4}(?:,\w{1,10}=[\w+/=-]{1,100})?\$[\w+/=.-]{8,200}"
+    r"|(?:argon2)?\$argon2(?:id|i|d)\$(?:v=\d{1,3}\$)?m=\d{1,9},t=\d{1,6},p=\d{1,4}"
+    r"(?:,\w{1,10}=[\w+/=-]{1,100})?\$[\w+/=.-]{8,200}"
     r"\$[\w+/=.-]{16,400}"
-    r"|\$(?:scrypt|pbkdf2(?:-sha\d{1,3})?|bcrypt-sha256)\$[\w=,.-]{1,60}\$[\w+/=.-]{4,200}(?:\$[\w+/=.-]{16,400})?"
+    r"|\$(?:scrypt|pbkdf2(?:-sha\d{1,3})?|bcrypt-sha256)\$[\w=,.-]{1,60}\$[\w+/=.-]{4,200}"
+    r"(?:\$[\w+/=.-]{16,400})?"
     r"|(?:scrypt(?::\d{1,9}){3}|pbkdf2:sha\d{1,3}(?::\d{1,9})?)\$[\w./+=-]{4,100}\$[a-f0-9]{32,256}"
-    r"|(?:pbkdf2_sha\d{1,3}|scrypt|sha1|md5)\$(?:\d{1,9}\$)?[\w./+=-]{4,100}\$(?:\d{1,4}\$\d{1,4}\$)?[\w./+=-]{24,200}"
-    r"|\$(?:1|5|6|7|y|gy|sm3|md5|sha1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,64}\$(?:[./A-Za-z0-9]{1,64}\$)?[./A-Za-z0-9]{22,128}"
+    r"|(?:pbkdf2_sha\d{1,3}|scrypt|sha1|md5)\$(?:\d{1,9}\$)?[\w./+=-]{4,100}\$"
+    r"(?:\d{1,4}\$\d{1,4}\$)?[\w./+=-]{24,200}"
+    r"|\$(?:1|5|6|7|y|gy|sm3|md5|sha1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,64}\$"
+    r"(?:[./A-Za-z0-9]{1,64}\$)?[./A-Za-z0-9]{22,128}"
     r"|\$(?:P|H|S)\$[./A-Za-z0-9]{31,55}"
     r"|\{(?:SSHA|SHA|SMD5|SSHA256|SSHA512|CRYPT)\}[A-Za-z0-9+/=$./]{20,200}"
-    r"|SCRAM-SHA-\d{1,3}\$\d{1,9}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{20,100}:[A-Za-z0-9+/=]{20,100}"
+    r"|SCRAM-SHA-\d{1,3}\$\d{1,9}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{20,100}:[A-Za-z0-9+/=]"
+    r"{20,100}"
 )
 """What passwords are kept as: modular crypt, Django, Werkzeug, passlib, LDAP, PostgreSQL."""

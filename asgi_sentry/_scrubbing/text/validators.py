@@ -91,7 +91,8 @@ def is_ssn(text: str) -> bool:
 
 
 _WORDS = re.compile(
-    r"[A-Za-z_]+=[^=]|HTTP/\d|[A-Za-z]{1,20}(?:-[A-Za-z]{1,20}){1,3}\Z|[a-z]+(?:[-_/.:=][a-z]*)*\Z|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
+    r"[A-Za-z_]+=[^=]|HTTP/\d|[A-Za-z]{1,20}(?:-[A-Za-z]{1,20}){1,3}\Z|[a-z]+(?:[-_/.:=][a-z]*)*\Z"
+    r"|[A-Z]?[a-z]+(?:[-_/.:][A-Za-z]?[a-z]*)*\Z|[A-Z]+(?:[-_][A-Z]*)*\Z"
 )
 
 _LONGEST_WORD = 20  # internationalization
@@ -107,7 +108,9 @@ def is_credential(text: str) -> bool:
 
 
 def is_url_password(text: str) -> bool:
-    return text not in {"", FILTERED} and (text[0] not in "*x.%{$<[" or _NO_PASSWORD.fullmatch(text) is None)
+    return text not in {"", FILTERED} and (
+        text[0] not in "*x.%{$<[" or _NO_PASSWORD.fullmatch(text) is None
+    )
 
 
 _NO_PASSWORD = re.compile(r"\*+|x+|\[+\w+\]+|\.\.\.|%s|\{\w*\}|\$\{?\w+\}?|<\w+>")

@@ -33,32 +33,42 @@ def _split(text: str) -> list[str]:
 COLOURS = r"(?:(?:\x1b|\\x1b|\\u001b)\[[\d;]{0,8}m)"  # of a terminal, as they are or escaped
 QUOTE = r"(?:[\"'`]|&(?:quot|apos|#0?3[49]|#[xX]2[27]);)"
 _GAP = re.compile(rf"(?:\s|{COLOURS}){{0,40}}")
-_LITERAL_PREFIX = re.compile(rf"(?:[bBrRuUfFnNeE]{{1,2}}(?=\\{{0,7}}[\"'])|\$(?=[\"']))?(\\{{0,7}})({QUOTE})")
+_LITERAL_PREFIX = re.compile(
+    rf"(?:[bBrRuUfFnNeE]{{1,2}}(?=\\{{0,7}}[\"'])|\$(?=[\"']))?(\\{{0,7}})({QUOTE})"
+)
 # Delimiters end a bare value only where something follows that a value would not go on with.
 BARE = re.compile(
-    r"(?:[^\s&\"'`<>,;)\]}\\\x1b]|[,;)\]}](?![\s,;)\]}.:\"'\\]|$|[\w.\-]{0,40}[=:])|\\(?![rn\"']|x1b|u001b))+"
+    r"(?:[^\s&\"'`<>,;)\]}\\\x1b]|[,;)\]}](?![\s,;)\]}.:\"'\\]|$|[\w.\-]{0,40}[=:])|\\(?![rn\"']"
+    r"|x1b|u001b))+"
 )
 _LINE = re.compile(r"[^\r\n\"'\\]+|\\(?![rn\"'])|[\"']")
 _BRACKET = re.compile(r"[{}\[\]()\"']")
 # Words that stand for a value, or say what became of it.
 _WORDS = frozenset(
     _split(
-        """n/a none null nil true false undefined nan unset empty required optional missing invalid expired unknown
-    ok yes no not is was has failed denied granted revoked str int bool bytes float any dict list tuple object string
+        """n/a none null nil true false undefined nan unset empty required optional missing invalid
+    expired unknown
+    ok yes no not is was has failed denied granted revoked str int bool bytes float any dict list
+    tuple object string
     number boolean secretstr type self cls include same-origin omit bearer basic token digest"""
     )
 )
 _PLACEHOLDER = re.compile(
-    r"(?:[*\u2022.#xX_?-]+|[{\[(]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\{\{[\w\s.|'\"()]*\}\}|\$\{\w*(?::?[-?])?\}?|\$[A-Z_]+|\$\d+"
-    r"|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|@p\d+|!(?:vault|secret|env_var|Ref|Sub|GetAtt)|\[Filtered\]|\[Redacted\]|\d{1,2}"
+    r"(?:[*\u2022.#xX_?-]+|[{\[(]+|%[sdr]|%\(\w+\)[sdr]|\{\w*\}+|\{\{[\w\s.|'\"()]*\}\}|\$\{\w*"
+    r"(?::?[-?])?\}?|\$[A-Z_]+|\$\d+"
+    r"|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|@p\d+|!(?:vault|secret|env_var|Ref|Sub|GetAtt)|\[Filtered\]"
+    r"|\[Redacted\]|\d{1,2}"
     r"|(?:bearer|basic|token|digest)\s+(?:\{[\w.()]*\}|%s|\$\{?\w+\}?|<[\w .-]*>|\[Filtered\])?"
     r"|[(\[][A-Za-z_.*]*(?:,\s?[A-Za-z_.*]+)*,?[)\]]"
-    r"|(?:Optional|Union|Dict|List|Tuple|Type|Callable|Mapping|Sequence|Iterable)\[[\w\s.,\[\]]*)\Z",
+    r"|(?:Optional|Union|Dict|List|Tuple|Type|Callable|Mapping|Sequence"
+    r"|Iterable)\[[\w\s.,\[\]]*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _CODE = re.compile(
-    r"(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[{]|(?:self|cls|os|settings|config|conf|request|req|args|options|opts|kwargs|app|env|"
-    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event|c|s|r|x)(?:\.[A-Za-z_]+)+\Z|(?:lambda|await|yield|new)\b"
+    r"(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[{]|(?:self|cls|os|settings|config|conf|request|req|args"
+    r"|options|opts|kwargs|app|env|"
+    r"environ|this|ctx|context|data|user|params|form|values|state|obj|match|m|tok|event|c|s|r|x)"
+    r"(?:\.[A-Za-z_]+)+\Z|(?:lambda|await|yield|new)\b"
 )
 
 

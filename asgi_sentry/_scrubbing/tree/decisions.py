@@ -43,10 +43,24 @@ _COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
 _UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN, LOOKED)
 LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
 
-_NAMES = ("name", "key", "field", "header", "param", "parameter", "variable", "label", "k", "Name", "Key")
+_NAMES = (
+    "name",
+    "key",
+    "field",
+    "header",
+    "param",
+    "parameter",
+    "variable",
+    "label",
+    "k",
+    "Name",
+    "Key",
+)
 _BESIDE_NAMES = ("value", "val", "Value")
 _VALUES = frozenset((*VALUE_KEYS, *BESIDE))
-_MESSAGES = frozenset({"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"})
+_MESSAGES = frozenset(
+    {"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"}
+)
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
 # Gpl-3.0, item-12.
 _SLUG = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)*[-_.]v?[0-9]{1,3}(?:\.[0-9]{1,3})*\Z")
@@ -97,7 +111,9 @@ class Decisions:
     def decide(self) -> None:
         """Redact what is denied."""
         work, hot, odd = self._tree.containers, self._hot, self._tree.odd
-        marked = [number for number in odd if not hot.keys().isdisjoint(work[number])] if hot else []
+        marked = (
+            [number for number in odd if not hot.keys().isdisjoint(work[number])] if hot else []
+        )
         of_shown = self._ruleset.keys.of_shown
         above = self._tree.above
         pairs = {
@@ -168,7 +184,9 @@ class Decisions:
             else:
                 self._read_list(number, source, mode, todo, pairs.get(number, PLAIN))
 
-    def _read_dict(self, number: int, source: dict[Any, Any], mode: int, todo: list[tuple[int, int]]) -> None:
+    def _read_dict(
+        self, number: int, source: dict[Any, Any], mode: int, todo: list[tuple[int, int]]
+    ) -> None:
         named = {} if _VALUES.isdisjoint(source) else self._named(source)
         hot, under = self._hot, _UNDER[mode]
         if mode == IN_DESCRIBED and "object" in source:
@@ -191,7 +209,9 @@ class Decisions:
             elif verdict and not (verdict == COOKIES and value.__class__ in TEXTS and not value):
                 self._under(verdict, number, key, value, todo)
 
-    def _read_list(self, number: int, source: list[Any], mode: int, todo: list[tuple[int, int]], of_name: int) -> None:
+    def _read_list(
+        self, number: int, source: list[Any], mode: int, todo: list[tuple[int, int]], of_name: int
+    ) -> None:
         """A list whose place says something, or a pair of a telling name and a value."""
         if mode == IN_COOKIE_PAIR:
             self._under(self._verdict_of_name(source[0]) or _COOKIE, number, 1, source[1], todo)
@@ -199,7 +219,9 @@ class Decisions:
             for index, value in enumerate(source):
                 # Pairs of names and values.
                 if value.__class__ is list or value.__class__ is Rebuilt:
-                    todo.append((self._child(value), IN_COOKIE_PAIR if len(value) == 2 else IN_COOKIES))
+                    todo.append(
+                        (self._child(value), IN_COOKIE_PAIR if len(value) == 2 else IN_COOKIES)
+                    )
                 else:
                     self._under(_COOKIE, number, index, value, todo)
         elif mode == IN_ADDRESSES:
@@ -218,7 +240,9 @@ class Decisions:
                 for index in option_values(list(source), self._ruleset.keys):
                     self._filter(number, index, source[index])
 
-    def _under(self, verdict: int, number: int, key: Any, value: Any, todo: list[tuple[int, int]]) -> None:
+    def _under(
+        self, verdict: int, number: int, key: Any, value: Any, todo: list[tuple[int, int]]
+    ) -> None:
         """A value whose key says something about it."""
         is_text = value.__class__ in TEXTS
         if verdict == DENIED:
@@ -278,7 +302,9 @@ class Decisions:
             for key, value in list(row.items() if row.__class__ is dict else enumerate(row)):
                 if value.__class__ in _CONTAINERS:
                     rows.append(value)
-                elif key in secret.names or (row.__class__ is not dict and key % secret.width in secret.positions):
+                elif key in secret.names or (
+                    row.__class__ is not dict and key % secret.width in secret.positions
+                ):
                     self._deny_value(number, key, value)
 
     def _deny_value(self, number: int, key: Any, value: Any) -> None:

@@ -44,7 +44,11 @@ def discovered(texts: Iterable[str], containers: Iterable[Any], hits: Hits) -> l
         if not _PERSONAL.issuperset(rules)
         for piece in _removed(text, left)
     )
-    for texts_of_one_kind, least in ((texts, MEDIUM), (removed, MEDIUM), (_members(containers), STRONG)):
+    for texts_of_one_kind, least in (
+        (texts, MEDIUM),
+        (removed, MEDIUM),
+        (_members(containers), STRONG),
+    ):
         for text in dict.fromkeys(texts_of_one_kind):
             shown = REPR.match(text)
             plain = (shown[2] if shown else text).strip(_STRIPPED)

@@ -54,8 +54,17 @@ class Tree:
     """
 
     __slots__ = (
-        "_spots", "above", "containers", "ends", "modes", "numbers", "odd", "pairs", "shared", "texts"
-    )  # fmt: skip
+        "_spots",
+        "above",
+        "containers",
+        "ends",
+        "modes",
+        "numbers",
+        "odd",
+        "pairs",
+        "shared",
+        "texts",
+    )
 
     def __init__(self) -> None:
         self.containers: list[Any] = []

@@ -92,7 +92,9 @@ class Notes:
                 _node(meta, made, above).setdefault(name, told)
 
 
-def _node(meta: dict[str, Any], made: dict[int, dict[str, Any]], place: Place | None) -> dict[str, Any]:
+def _node(
+    meta: dict[str, Any], made: dict[int, dict[str, Any]], place: Place | None
+) -> dict[str, Any]:
     """What stands in `_meta` for a container."""
     chain: list[Place] = []
     while place is not None and id(place) not in made:

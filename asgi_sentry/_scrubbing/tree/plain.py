@@ -37,7 +37,8 @@ def quick_copy(value: Any) -> Any:
             the walk refuses it.
     """
     try:
-        return marshal.loads(marshal.dumps(value))  # noqa: S302 - what was dumped in the same breath
+        # What was dumped in the same breath.
+        return marshal.loads(marshal.dumps(value))  # noqa: S302
     except (ValueError, TypeError) as exc:  # an object of another type, or too deep
         raise NotPlainError from exc
 
@@ -83,10 +84,17 @@ class Copier:
             source, target, above = work.pop()
             if isinstance(source, dict):
                 for name, inner in source.items():
-                    if name.__class__ is str and (inner.__class__ is str or inner.__class__ in SCALARS):
+                    if name.__class__ is str and (
+                        inner.__class__ is str or inner.__class__ in SCALARS
+                    ):
                         target[name] = inner
                     else:
-                        self._one(inner, target, name if name.__class__ is str else plain_key(name, target), above)
+                        self._one(
+                            inner,
+                            target,
+                            name if name.__class__ is str else plain_key(name, target),
+                            above,
+                        )
             else:
                 target.extend(source)
                 for index, inner in enumerate(source):

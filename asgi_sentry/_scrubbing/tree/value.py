@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def scrub_value(
-    ruleset: Ruleset, value: Any, taint: Taint | None, path: tuple[Any, ...], found: list[Redaction] | None
+    ruleset: Ruleset,
+    value: Any,
+    taint: Taint | None,
+    path: tuple[Any, ...],
+    found: list[Redaction] | None,
 ) -> Any:
     """A new value without secrets; FILTERED where it can't be told what is in it."""
     try:

@@ -20,7 +20,14 @@ from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
 from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
 from asgi_sentry._scrubbing.tree.notes import Notes
-from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, NotPlainError, Rebuilt, rename_keys, unused
+from asgi_sentry._scrubbing.tree.plain import (
+    KEPT_MODULES,
+    SCALARS,
+    NotPlainError,
+    Rebuilt,
+    rename_keys,
+    unused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -52,8 +59,17 @@ class Walk:
     """
 
     __slots__ = (
-        "_firm", "_fixed", "_fixed_hits", "_given", "_longest", "_roots", "notes", "renamed", "ruleset", "secrets",
-    )  # fmt: skip
+        "_firm",
+        "_fixed",
+        "_fixed_hits",
+        "_given",
+        "_longest",
+        "_roots",
+        "notes",
+        "renamed",
+        "ruleset",
+        "secrets",
+    )
 
     def __init__(self, ruleset: Ruleset, *, longest: int | None = None) -> None:
         self.ruleset = ruleset
@@ -69,7 +85,9 @@ class Walk:
 
     # --- what goes in -----------------------------------------------------------------------------
 
-    def add(self, value: Any, holder: Any, key: Any, place: Place | None, mode: int = BY_KEYS) -> None:
+    def add(
+        self, value: Any, holder: Any, key: Any, place: Place | None, mode: int = BY_KEYS
+    ) -> None:
         """Have `value`, which stands at `holder[key]`, scrubbed there when the walk is finished.
 
         Args:
@@ -162,10 +180,14 @@ class Walk:
     def _describe(self, tree: Tree, longest: int) -> None:
         """Show the length of texts that are too long to be looked at."""
         for number, at in (
-            (bisect_right(tree.ends, at), at) for at, text in enumerate(tree.texts) if len(text) > longest
+            (bisect_right(tree.ends, at), at)
+            for at, text in enumerate(tree.texts)
+            if len(text) > longest
         ):
             source = tree.containers[number]
-            for key, value in list(source.items() if source.__class__ is dict else enumerate(source)):
+            for key, value in list(
+                source.items() if source.__class__ is dict else enumerate(source)
+            ):
                 if value.__class__ in TEXTS and len(value) > longest:
                     count_cut("length")
                     left = f"<{len(value)} characters>"
@@ -173,7 +195,9 @@ class Walk:
                     self.notes.add(tree.place(number), key, LENGTH)
             tree.texts[at] = ""
 
-    def _keys_of(self, tree: Tree, *, everything: bool) -> tuple[set[Any], dict[Any, int], set[Any]]:
+    def _keys_of(
+        self, tree: Tree, *, everything: bool
+    ) -> tuple[set[Any], dict[Any, int], set[Any]]:
         """The keys to look at as texts.
 
         Those that say something, and what; those that nobody has met.
@@ -204,7 +228,13 @@ class Walk:
         """Have rules and taint look at all texts, and at keys."""
         rules = self.ruleset.texts
         firm = {tree.numbers[id(value)] for value in self._firm if id(value) in tree.numbers}
-        tags = set().union(*[tree.containers[number] for number in firm if tree.containers[number].__class__ is dict])
+        tags = set().union(
+            *[
+                tree.containers[number]
+                for number in firm
+                if tree.containers[number].__class__ is dict
+            ]
+        )
         texts = self._texts(tree, decisions, firm)
         found: dict[int, dict[str, str]] = {}
         looked_at: set[str] = set()
@@ -219,14 +249,20 @@ class Walk:
             else:
                 looked_at |= some
             some.update(keys)
-        look = rules.look(looked_at, new_keys=_texts_of(fresh), fixed={fixed[0] for fixed in self._fixed})
+        look = rules.look(
+            looked_at, new_keys=_texts_of(fresh), fixed={fixed[0] for fixed in self._fixed}
+        )
         self._fixed_hits = look.fixed
         hits = {least: _joined(taint, found.get(least, {}), look.hits) for least in texts}
         if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
         # What came in with the request was looked for everywhere already.
-        new = [secret for secret in self.secrets if not taint.knows(secret)] if taint else self.secrets
+        new = (
+            [secret for secret in self.secrets if not taint.knows(secret)]
+            if taint
+            else self.secrets
+        )
         if new:
             names = names.union(*[source for source in tree.containers if source.__class__ is dict])
             texts[MEDIUM].update(_texts_of(names - tags))
@@ -235,15 +271,20 @@ class Walk:
             self.renamed = {
                 name: hit[0]
                 for name in names
-                if (hit := (look.hits if name in tags else hits[MEDIUM]).get(_text_of(name))) is not None
+                if (hit := (look.hits if name in tags else hits[MEDIUM]).get(_text_of(name)))
+                is not None
             }
         self.ruleset.keys.remember(fresh - hot.keys() - self.renamed.keys())
-        self.ruleset.keys.keep({key: hot[key] for key in fresh if key in hot and key not in self.renamed})
+        self.ruleset.keys.keep(
+            {key: hot[key] for key in fresh if key in hot and key not in self.renamed}
+        )
         self._replace(tree, decisions, hits, firm)
         if decisions.late:
             again = {text for text, _, _ in decisions.late}
             tainted = taint.found_in(again) if taint else {}
-            late = _joined(taint, tainted, rules.look({*(again - tainted.keys()), *tainted.values()}).hits)
+            late = _joined(
+                taint, tainted, rules.look({*(again - tainted.keys()), *tainted.values()}).hits
+            )
             for text, number, key in decisions.late:
                 if text in late and not decisions.is_cut_off(number):
                     self._put(late[text], tree.containers[number], tree.place(number), key)
@@ -258,10 +299,14 @@ class Walk:
         if gone:
             texts -= gone.difference(given[WEAK])
         for number in firm:
-            given[MEDIUM].update(tree.texts[tree.ends[number - 1] if number else 0 : tree.ends[number]])
+            given[MEDIUM].update(
+                tree.texts[tree.ends[number - 1] if number else 0 : tree.ends[number]]
+            )
         return {**given, WEAK: texts}
 
-    def _replace(self, tree: Tree, decisions: Decisions, hits: dict[int, Hits], firm: set[int]) -> None:
+    def _replace(
+        self, tree: Tree, decisions: Decisions, hits: dict[int, Hits], firm: set[int]
+    ) -> None:
         """Put what is left of each text in its place."""
         usual = hits[WEAK]
         if usual and not usual.keys().isdisjoint(tree.texts):
@@ -289,7 +334,9 @@ class Walk:
             if hit is not None:
                 self._put(hit, source, place, key)
 
-    def _put(self, hit: tuple[str, Iterable[str]], holder: Any, place: Place | None, key: Any) -> None:
+    def _put(
+        self, hit: tuple[str, Iterable[str]], holder: Any, place: Place | None, key: Any
+    ) -> None:
         text, rules = hit
         held = holder[key]
         holder[key] = text.encode("latin-1", "replace") if held.__class__ is bytes else text

@@ -34,13 +34,17 @@ async def voice(request: Request, token: str, fail: int = 0) -> dict[str, Any]:
 
 
 @router.post("/login")
-def login(username: Annotated[str, Form()], password: Annotated[str, Form()], fail: int = 0) -> dict[str, Any]:
+def login(
+    username: Annotated[str, Form()], password: Annotated[str, Form()], fail: int = 0
+) -> dict[str, Any]:
     """A form, in a worker thread."""
     return shop.login(username, password, fail=bool(fail))
 
 
 @router.post("/upload")
-async def upload(file: UploadFile, share_password: Annotated[str, Form()], fail: int = 0) -> dict[str, Any]:
+async def upload(
+    file: UploadFile, share_password: Annotated[str, Form()], fail: int = 0
+) -> dict[str, Any]:
     """A multipart form with a file."""
     return shop.upload(str(file.filename), len(await file.read()), share_password, fail=bool(fail))
 

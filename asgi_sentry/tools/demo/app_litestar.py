@@ -41,7 +41,9 @@ async def chat(data: JSONData, request: AnyRequest) -> dict[str, Any]:
 @post("/api/voice")
 async def voice(request: AnyRequest) -> dict[str, Any]:
     """A binary body."""
-    return await shop.voice(await request.body(), request.query_params["token"], fail=_fails(request))
+    return await shop.voice(
+        await request.body(), request.query_params["token"], fail=_fails(request)
+    )
 
 
 @post("/login", sync_to_thread=True)
@@ -54,7 +56,9 @@ def login(data: FormData, request: AnyRequest) -> dict[str, Any]:
 async def upload(data: MultipartData, request: AnyRequest) -> dict[str, Any]:
     """A multipart form with a file."""
     file: UploadFile = data["file"]
-    return shop.upload(file.filename, len(await file.read()), data["share_password"], fail=_fails(request))
+    return shop.upload(
+        file.filename, len(await file.read()), data["share_password"], fail=_fails(request)
+    )
 
 
 @get("/orders/{order_id:str}")
@@ -79,7 +83,9 @@ async def socket(socket: WebSocket[Any, Any, Any]) -> None:
 
 def build(settings: dict[str, str]) -> Litestar:
     """The app; `settings` holds what the shop needs to reach its database."""
-    static = create_static_files_router(path="/static", directories=[Path(__file__).with_name("static")])
+    static = create_static_files_router(
+        path="/static", directories=[Path(__file__).with_name("static")]
+    )
     return Litestar(
         [health, chat, voice, login, upload, order, fail, socket, static],
         openapi_config=OpenAPIConfig(title="The shop", version="1", path="/docs"),

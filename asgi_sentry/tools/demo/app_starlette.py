@@ -41,7 +41,9 @@ async def chat(request: Request) -> Response:
 async def voice(request: Request) -> Response:
     """A binary body, read as a stream."""
     audio = b"".join([chunk async for chunk in request.stream()])
-    return JSONResponse(await shop.voice(audio, request.query_params["token"], fail=_fails(request)))
+    return JSONResponse(
+        await shop.voice(audio, request.query_params["token"], fail=_fails(request))
+    )
 
 
 async def login(request: Request) -> Response:
@@ -58,7 +60,9 @@ async def upload(request: Request) -> Response:
         if not isinstance(file, UploadFile):
             return JSONResponse({"detail": "file must be a file"}, 400)
         content = await file.read()
-        return JSONResponse(shop.upload(str(file.filename), len(content), password, fail=_fails(request)))
+        return JSONResponse(
+            shop.upload(str(file.filename), len(content), password, fail=_fails(request))
+        )
 
 
 async def order(request: Request) -> Response:
@@ -75,7 +79,9 @@ async def fail(request: Request) -> Response:
 async def socket(websocket: WebSocket) -> None:
     """Answers one message."""
     await websocket.accept()
-    await websocket.send_text(await shop.echo(await websocket.receive_text(), fail=_fails(websocket)))
+    await websocket.send_text(
+        await shop.echo(await websocket.receive_text(), fail=_fails(websocket))
+    )
     await websocket.close()
 
 

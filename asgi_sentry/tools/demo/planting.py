@@ -84,7 +84,10 @@ _SECRET = re.compile(f"{_HEAD}[{_ALPHABET}]{{20}}{_TAIL}")
 _FORMS = {form for mark in (_HEAD, _TAIL) for form in _base64_forms(mark)}
 _URLSAFE = {form.translate(bytes.maketrans(b"+/", b"-_")) for form in _FORMS}
 _MARKS = re.compile(
-    b"(?i:" + f"{_HEAD}|{_TAIL}".encode() + b")|" + b"|".join(re.escape(form) for form in sorted(_FORMS | _URLSAFE))
+    b"(?i:"
+    + f"{_HEAD}|{_TAIL}".encode()
+    + b")|"
+    + b"|".join(re.escape(form) for form in sorted(_FORMS | _URLSAFE))
 )
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]*")
 
@@ -98,5 +101,7 @@ def _decoded(data: bytes, start: int, end: int) -> str:
         for offset in range(4) if len(run) >= 40 else ():
             piece = standard[offset:]
             piece = piece[: len(piece) - (len(piece) % 4 == 1)]  # one character alone holds no byte
-            texts.append(base64.b64decode(piece + b"=" * (-len(piece) % 4)).decode("utf-8", "replace"))
+            texts.append(
+                base64.b64decode(piece + b"=" * (-len(piece) % 4)).decode("utf-8", "replace")
+            )
     return "\n".join(texts)

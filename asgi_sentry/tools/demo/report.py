@@ -20,7 +20,11 @@ def show(console: Console, result: Result, *, took: str) -> None:
     """Print everything, the verdict last."""
     console.print(_routes(result.rows))
     for what in ("transactions", "errors"):
-        reasons = {name.removeprefix(f"{what}: "): n for name, n in result.decisions.items() if name.startswith(what)}
+        reasons = {
+            name.removeprefix(f"{what}: "): n
+            for name, n in result.decisions.items()
+            if name.startswith(what)
+        }
         console.print(_counts(f"What became of {what}", ("reason", "times"), Counter(reasons)))
     console.print(_counts("What was redacted", ("rule", "redactions"), result.redactions))
     console.print(_places(result))
@@ -32,7 +36,10 @@ def show(console: Console, result: Result, *, took: str) -> None:
     for problem in result.problems:
         console.print(f"FAILED: {problem}", style="bold red", highlight=False, markup=False)
     style = "bold red" if result.findings.count else "bold green"
-    verdict = f"secrets planted {result.planted.total():,}, found in what was sent {result.findings.count:,}"
+    verdict = (
+        f"secrets planted {result.planted.total():,}, found in what was sent "
+        f"{result.findings.count:,}"
+    )
     console.print(verdict, style=style, highlight=False)
 
 
@@ -42,12 +49,18 @@ def _routes(rows: tuple[Row, ...]) -> Table:
     table.pad_edge, table.collapse_padding = False, True
     table.add_column("app", footer="all")
     table.add_column("route", footer="", no_wrap=True)
-    for position, name in enumerate(("requests", "trans-\nactions", "excluded", "sampled\nout", "errors"), start=2):
+    for position, name in enumerate(
+        ("requests", "trans-\nactions", "excluded", "sampled\nout", "errors"), start=2
+    ):
         total = sum(int(row[position]) for row in rows)
         table.add_column(name, footer=f"{total:,}", justify="right")
     for app, group in groupby(rows, key=lambda row: row.app):
         for number, row in enumerate(group):
-            table.add_row(app if number == 0 else "", row.route, *(f"{count:,}" if count else "·" for count in row[2:]))
+            table.add_row(
+                app if number == 0 else "",
+                row.route,
+                *(f"{count:,}" if count else "·" for count in row[2:]),
+            )
         table.add_section()
     return table
 

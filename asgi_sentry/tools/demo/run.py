@@ -76,7 +76,9 @@ def run(
     console = console or Console()
     started = time.monotonic()
     kept: list[Received] = []
-    result = measure(dsn=dsn, requests=requests, seed=seed, console=console, kept=kept if serve else None)
+    result = measure(
+        dsn=dsn, requests=requests, seed=seed, console=console, kept=kept if serve else None
+    )
     asked = f"{len(APPS)} apps, {sum(row.requests for row in result.rows):,} requests, seed {seed}"
     show(console, result, took=f"{asked}, {time.monotonic() - started:.1f} s")
     if serve:
@@ -96,12 +98,19 @@ def leave_open(kept: list[Received], result: Result, *, port: int, console: Cons
         server = opened(kept, result, port=port)
     except OSError as error:
         raise DemoError(f"port {port} can't be listened on: {error.strerror}") from None
-    console.print(f"the page on all this: {server.url} (Ctrl-C ends)", highlight=False, soft_wrap=True)
+    console.print(
+        f"the page on all this: {server.url} (Ctrl-C ends)", highlight=False, soft_wrap=True
+    )
     server.run()
 
 
 def measure(
-    *, dsn: str | None, requests: int, seed: int, console: Console, kept: list[Received] | None = None
+    *,
+    dsn: str | None,
+    requests: int,
+    seed: int,
+    console: Console,
+    kept: list[Received] | None = None,
 ) -> Result:
     """Run the demo without telling.
 
@@ -112,12 +121,18 @@ def measure(
         console: where progress is shown.
         kept: takes what arrived, and what the SDK alone sends for a few of the same requests.
     """
-    dice = random.Random(seed)  # noqa: S311  # the seed makes a run repeatable; nothing is guarded by it
+    # The seed makes a run repeatable; nothing is guarded by it.
+    dice = random.Random(seed)  # noqa: S311
     planter = Planter(dice)
     share = [requests // len(APPS) + (number < requests % len(APPS)) for number in range(len(APPS))]
     traffic = {app: plan(count, dice, planter) for app, count in zip(APPS, share, strict=True)}
     twice = {app: plan_twice(dice, planter) for app in APPS} if kept is not None else {}
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Sink(forward_to=dsn) as sink, Progress(*columns, console=console) as progress:
         bar = progress.add_task("starting the apps", total=sum(share))
         with _serving(sink, planter) as served:
@@ -142,7 +157,9 @@ def measure(
             kept += sink.received
         problems = list(result.problems)
         if sink.dropped:
-            problems.append(f"the sink had to drop {sink.dropped} envelopes, so the counts can't be trusted")
+            problems.append(
+                f"the sink had to drop {sink.dropped} envelopes, so the counts can't be trusted"
+            )
         problems += [f"the sink refused an envelope: {reason}" for reason in sink.refused]
     return replace(result, problems=tuple(problems), decisions=decisions)
 
@@ -150,7 +167,9 @@ def measure(
 async def _drive_all(
     ports: dict[str, int], traffic: dict[str, list[Planned]], on_answer: Callable[[], object]
 ) -> dict[str, Driven]:
-    done = await asyncio.gather(*(drive(port, traffic[app], on_answer) for app, port in ports.items()))
+    done = await asyncio.gather(
+        *(drive(port, traffic[app], on_answer) for app, port in ports.items())
+    )
     return dict(zip(ports, done, strict=True))
 
 
@@ -175,14 +194,18 @@ def _serving(sink: Sink, planter: Planter, *, plain: bool = False) -> Iterator[l
     with contextlib.ExitStack() as stack:
         served = []
         for app in APPS:
-            log = stack.enter_context(tempfile.TemporaryFile("w+", prefix=f"asgi-sentry-demo-{app}-"))
+            log = stack.enter_context(
+                tempfile.TemporaryFile("w+", prefix=f"asgi-sentry-demo-{app}-")
+            )
+            in_url = planter.secret("command line, URL")
             process = subprocess.Popen(  # noqa: S603  # our own module, run by our own interpreter
                 [
                     sys.executable,
                     *("-m", "asgi_sentry.tools.demo.serve", app),
                     *(("--plain",) if plain else ()),
                     # On the command line, where the SDK's argv integration finds them.
-                    *("--database-url", f"postgres://shop:{planter.secret('command line, URL')}@db.example.com/shop"),
+                    "--database-url",
+                    f"postgres://shop:{in_url}@db.example.com/shop",
                     *("--api-key", planter.secret("command line, option")),
                 ],
                 env=_environment(sink.dsn_for(f"/plain/{app}" if plain else f"/{app}")),
@@ -201,7 +224,11 @@ def _environment(dsn: str) -> dict[str, str]:
 
     Ours without any settings of the user's, which are meant for other apps.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SENTRY_", "ASGI_SENTRY_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SENTRY_", "ASGI_SENTRY_"))
+    }
     return kept | {
         "SENTRY_DSN": dsn,
         "SENTRY_ENVIRONMENT": "demo",
@@ -242,7 +269,9 @@ def _decided(app: _Served) -> Counter[str]:
     line = app.process.stdout.readline() if app.process.stdout else ""
     counted: dict[str, dict[str, int]] = json.loads(line or "{}")
     decided = ((what, counted.get(what, {})) for what in ("transactions", "errors"))
-    return Counter({f"{what}: {reason}": n for what, reasons in decided for reason, n in reasons.items()})
+    return Counter(
+        {f"{what}: {reason}": n for what, reasons in decided for reason, n in reasons.items()}
+    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -35,12 +35,16 @@ async def chat(question: dict[str, Any], *, fail: bool) -> dict[str, Any]:
     """Answer a question; the body carries the user's credentials for a tool, three levels deep."""
     asgi_sentry.set_user_context(user_id=str(question.get("user", "nobody")))
     tool = question["tools"][0]
-    asgi_sentry.add_breadcrumb(f"calling {tool['url']}", category="tool", data={"auth": tool["auth"]})
+    asgi_sentry.add_breadcrumb(
+        f"calling {tool['url']}", category="tool", data={"auth": tool["auth"]}
+    )
     prompt = json.dumps(question)
     if fail:
         # The shape in which HTTP clients like to fail: with the whole URL and the header in the
         # text.
-        raise ShopError(f"calling {tool['url']} with Authorization: Bearer {tool['auth']['token']} failed: 502")
+        raise ShopError(
+            f"calling {tool['url']} with Authorization: Bearer {tool['auth']['token']} failed: 502"
+        )
     return {"answer": f"{len(prompt)} characters are a long question"}
 
 
@@ -65,7 +69,9 @@ def login(username: str, password: str, *, fail: bool) -> dict[str, Any]:
 
 def upload(name: str, size: int, share_password: str, *, fail: bool) -> dict[str, Any]:
     """Store a file that is shared by a password."""
-    statement = f"INSERT INTO files (name, size, share_password) VALUES ('{name}', {size}, '{share_password}')"  # noqa: S608  # it reaches an exception's text only
+    values = f"'{name}', {size}, '{share_password}'"
+    # It reaches an exception's text only.
+    statement = f"INSERT INTO files (name, size, share_password) VALUES ({values})"  # noqa: S608
     if fail:
         raise ShopError(f"could not execute: {statement}")
     return {"stored": name}
@@ -84,7 +90,9 @@ def break_down(settings: dict[str, str], session: str) -> None:
     try:
         settings[session]
     except KeyError as missing:
-        raise ShopError(f"no connection to {settings['database_url']} for session={session}") from missing
+        raise ShopError(
+            f"no connection to {settings['database_url']} for session={session}"
+        ) from missing
 
 
 async def echo(message: str, *, fail: bool) -> str:

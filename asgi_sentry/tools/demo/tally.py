@@ -104,7 +104,9 @@ def _rules(meta: Any) -> Iterator[str]:
                 yield from _rules(inner)
 
 
-def settle(driven: Mapping[str, Driven], received: list[Received], planted: dict[str, str]) -> Result:
+def settle(
+    driven: Mapping[str, Driven], received: list[Received], planted: dict[str, str]
+) -> Result:
     """Put what was asked beside what arrived, and name every contradiction."""
     apps = arrived_by_app(received)
     rows: list[Row] = []
@@ -158,17 +160,22 @@ def _contradictions(app: str, rows: list[Row], asked: Driven, arrived: Arrived) 
         discarded = arrived.discards("transaction")
         agree = discarded == missing
     if not agree:
-        reported = ", ".join(f"{reason}/{cat}: {n}" for (reason, cat), n in sorted(arrived.discarded.items()))
+        reported = ", ".join(
+            f"{reason}/{cat}: {n}" for (reason, cat), n in sorted(arrived.discarded.items())
+        )
         yield (
-            f"{app}: {missing} requests became no transaction, but the client reports that arrived say "
+            f"{app}: {missing} requests became no transaction, but the client reports that "
+            "arrived say "
             f"{discarded} ({reported or 'nothing'})"
         )
     for row in rows:
         if excluded(row.route) and row.transactions:
             yield f"{app} {row.route}: {row.transactions} transactions of an excluded path arrived"
         if row.errors != asked.failures[row.route]:
-            yield f"{app} {row.route}: {asked.failures[row.route]} requests failed, but {row.errors} errors arrived"
+            failed = asked.failures[row.route]
+            yield f"{app} {row.route}: {failed} requests failed, but {row.errors} errors arrived"
         if not row.requests and (row.transactions or row.errors):
             yield f"{app} {row.route}: arrived without having been asked for"
     for (route, status), count in asked.unexpected.items():
-        yield f"{app} {route}: {count} requests were answered with {status or 'a broken connection'}"
+        answer = status or "a broken connection"
+        yield f"{app} {route}: {count} requests were answered with {answer}"

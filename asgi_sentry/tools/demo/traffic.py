@@ -63,7 +63,9 @@ def plan(count: int, dice: random.Random, planter: Planter) -> list[Planned]:
     Every route has at least one of them.
     """
     rules = [route.rule for route in ROUTES]
-    picked = rules[:count] + dice.choices(rules, [route.share for route in ROUTES], k=max(0, count - len(rules)))
+    picked = rules[:count] + dice.choices(
+        rules, [route.share for route in ROUTES], k=max(0, count - len(rules))
+    )
     dice.shuffle(picked)
     return [_planned(rule, dice, planter) for rule in picked]
 
@@ -87,7 +89,9 @@ def method_of(rule: str) -> str:
     return "WS" if rule == "/ws" else "POST" if rule in _CAN_FAIL else "GET"
 
 
-def _planned(rule: str, dice: random.Random, planter: Planter, *, fails: bool | None = None) -> Planned:
+def _planned(
+    rule: str, dice: random.Random, planter: Planter, *, fails: bool | None = None
+) -> Planned:
     secret = planter.secret
     params: dict[str, str] = {}
     options: dict[str, Any] = {"params": params, "headers": _headers(dice, planter)}
@@ -99,7 +103,9 @@ def _planned(rule: str, dice: random.Random, planter: Planter, *, fails: bool | 
         }
         options["json"] = {
             "user": f"user-{dice.randrange(500)}",
-            "messages": [{"role": "user", "content": f"mail me at {secret('e-mail in JSON')}@example.com"}],
+            "messages": [
+                {"role": "user", "content": f"mail me at {secret('e-mail in JSON')}@example.com"}
+            ],
             "tools": [tool],
             "password": secret("JSON"),
         }
@@ -108,7 +114,10 @@ def _planned(rule: str, dice: random.Random, planter: Planter, *, fails: bool | 
         options["content"] = dice.randbytes(600)
         options["headers"]["Content-Type"] = "audio/ogg"
     elif rule == "/login":
-        options["data"] = {"username": f"user-{dice.randrange(500)}", "password": secret("form") + '&"é/+'}
+        options["data"] = {
+            "username": f"user-{dice.randrange(500)}",
+            "password": secret("form") + '&"é/+',
+        }
     elif rule == "/upload":
         options["data"] = {"share_password": secret("multipart")}
         options["files"] = {"file": ("notes.txt", dice.randbytes(400), "text/plain")}
@@ -160,7 +169,9 @@ async def drive(port: int, requests: list[Planned], on_answer: Callable[[], obje
     async def work(client: httpx.AsyncClient) -> None:
         for request in waiting:  # shared by the workers, so that each request is sent once
             driven.requests[request.route] += 1
-            status = await (_talk(port, request) if request.route == "/ws" else _ask(client, request))
+            status = await (
+                _talk(port, request) if request.route == "/ws" else _ask(client, request)
+            )
             if status >= 500:
                 driven.failures[request.route] += 1
             elif not 200 <= status < 300:
@@ -169,7 +180,9 @@ async def drive(port: int, requests: list[Planned], on_answer: Callable[[], obje
 
     limits = httpx.Limits(max_connections=_CONCURRENCY, max_keepalive_connections=_CONCURRENCY)
     base = f"http://127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=base, timeout=_TIMEOUT, limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=base, timeout=_TIMEOUT, limits=limits, trust_env=False
+    ) as client:
         await asyncio.gather(*(work(client) for _ in range(_CONCURRENCY)))
     return driven
 
@@ -189,7 +202,9 @@ async def _talk(port: int, request: Planned) -> int:
     200 if it is right, 500 if the app failed.
     """
     query = httpx.QueryParams(request.options["params"])
-    headers = {k: v for k, v in request.options["headers"].items() if k not in {"User-Agent", "Connection"}}
+    headers = {
+        k: v for k, v in request.options["headers"].items() if k not in {"User-Agent", "Connection"}
+    }
     url = f"ws://127.0.0.1:{port}{request.path}?{query}"
     message = json.dumps({"say": "hello"})
     try:
@@ -199,5 +214,10 @@ async def _talk(port: int, request: Planned) -> int:
             return 200 if answer == message.upper() else 400
     except websockets.ConnectionClosedError:
         return 500
-    except (OSError, asyncio.TimeoutError, websockets.ConnectionClosed, websockets.InvalidHandshake):
+    except (
+        OSError,
+        asyncio.TimeoutError,
+        websockets.ConnectionClosed,
+        websockets.InvalidHandshake,
+    ):
         return 0

@@ -37,7 +37,9 @@ def run_sink(options: argparse.Namespace) -> int:
     show = _nothing if options.quiet else print_items
     if lacking := missing():
         if options.file:
-            complain(f"--file needs pip install 'asgi-sentry[sink]' (missing: {', '.join(lacking)})")
+            complain(
+                f"--file needs pip install 'asgi-sentry[sink]' (missing: {', '.join(lacking)})"
+            )
             return 2
         said = f"no page without pip install 'asgi-sentry[sink]' (missing: {', '.join(lacking)})"
         complain(said)
@@ -46,7 +48,9 @@ def run_sink(options: argparse.Namespace) -> int:
     from asgi_sentry.tools.sink.store import Store, StoreError  # noqa: PLC0415
 
     try:
-        store = Store(options.file, max_envelopes=options.keep, max_bytes=options.keep_mb * 1_000_000)
+        store = Store(
+            options.file, max_envelopes=options.keep, max_bytes=options.keep_mb * 1_000_000
+        )
     except StoreError as error:
         complain(str(error))
         return 1

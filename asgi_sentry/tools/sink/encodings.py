@@ -41,7 +41,9 @@ def decode_body(body: bytes, encoding: str | None, *, limit: int) -> bytes:
         if name == "deflate":
             # Zlib-wrapped by the standard; some senders leave the wrapper out.
             raw = not body[:1] or body[0] & 0x0F != zlib.DEFLATED
-            return _inflate(body, zlib.decompressobj(wbits=-zlib.MAX_WBITS if raw else zlib.MAX_WBITS), limit)
+            return _inflate(
+                body, zlib.decompressobj(wbits=-zlib.MAX_WBITS if raw else zlib.MAX_WBITS), limit
+            )
     except (zlib.error, gzip.BadGzipFile, EOFError):
         raise BadEnvelopeError(f"the {name} data is damaged") from None
     if name == "br":
@@ -95,7 +97,9 @@ def _decode_zstd(body: bytes, limit: int) -> bytes:
     try:
         import zstandard  # noqa: PLC0415  # optional, as brotli
     except ImportError:
-        raise UnknownEncodingError("the content encoding zstd needs the package zstandard") from None
+        raise UnknownEncodingError(
+            "the content encoding zstd needs the package zstandard"
+        ) from None
     inflater = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
     decoded = bytearray()
     try:

@@ -226,7 +226,9 @@ def _check_in(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None
 
 
 def _report(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
-    entry.title = ", ".join(f"{number} {category} ({reason})" for reason, category, number in lost_of(payload))[:_LONG]
+    entry.title = ", ".join(
+        f"{number} {category} ({reason})" for reason, category, number in lost_of(payload)
+    )[:_LONG]
 
 
 def lost_of(payload: Any) -> list[tuple[str, str, int]]:
@@ -332,7 +334,10 @@ def attributes_of(one: Mapping[str, Any]) -> dict[str, Any]:
     attributes = one.get("attributes")
     if not isinstance(attributes, dict):
         return {}
-    return {name: value.get("value") if isinstance(value, dict) else value for name, value in attributes.items()}
+    return {
+        name: value.get("value") if isinstance(value, dict) else value
+        for name, value in attributes.items()
+    }
 
 
 def of(value: Any, *names: str) -> Any:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from asgi_sentry.types import ASGIApp, Message, Receive, Scope, Send
 
-_REFUSAL = b"This sink does not answer to that name. Start it with --allow-host NAME if it should.\n"
+_REFUSAL = (
+    b"This sink does not answer to that name. Start it with --allow-host NAME if it should.\n"
+)
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     # Not `no-referrer`, under which a browser says `Origin: null` for our own forms.
@@ -72,7 +74,11 @@ class HostGuard:
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         known = len(hosts) == 1 and hosts[0] == self._last
-        if not known and len(hosts) == 1 and host_is_known(hosts[0].decode("latin-1"), self._allowed):
+        if (
+            not known
+            and len(hosts) == 1
+            and host_is_known(hosts[0].decode("latin-1"), self._allowed)
+        ):
             known, self._last = True, hosts[0]
         if known:
             await self.app(scope, receive, send)

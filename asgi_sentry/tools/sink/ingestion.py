@@ -47,7 +47,9 @@ _PREFLIGHT = [
     (b"access-control-allow-headers", _ALLOWED),
     (b"access-control-max-age", b"3600"),
 ]
-_GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
+_GIF = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b"
+)
 
 
 class Ingestion:
@@ -95,14 +97,18 @@ class Ingestion:
             await self.pages(scope, receive, send)
 
     async def _ingest(self, target: Target, scope: Scope, receive_: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         try:
             body = await self._body(headers, receive_)
             query, limit = scope["query_string"].decode("latin-1"), self._max_body_bytes
             if len(body) < _LARGE:
                 received = receive(target, query, headers, body, limit=limit)
             else:
-                received = await anyio.to_thread.run_sync(lambda: receive(target, query, headers, body, limit=limit))
+                received = await anyio.to_thread.run_sync(
+                    lambda: receive(target, query, headers, body, limit=limit)
+                )
         except RefusedError as error:
             await self._answer(send, self._refuse(error), close=error.status in {408, 413})
             return
@@ -152,7 +158,9 @@ class Ingestion:
                 piece, more = message.get("body", b""), message.get("more_body", False)
                 size += len(piece)
                 if refusal is None and size > self._max_body_bytes:
-                    refusal = RefusedError(413, f"the body has more than {self._max_body_bytes} bytes")
+                    refusal = RefusedError(
+                        413, f"the body has more than {self._max_body_bytes} bytes"
+                    )
                 if refusal is None:
                     pieces.append(piece)
                     continue

@@ -110,7 +110,8 @@ class Outage:
         kept = tuple(
             item
             for item in received.envelope.items
-            if item.kind == "client_report" or (wanted and CATEGORIES.get(item.kind, "default") not in wanted)
+            if item.kind == "client_report"
+            or (wanted and CATEGORIES.get(item.kind, "default") not in wanted)
         )
         if len(kept) == len(received.envelope.items):
             return received, None

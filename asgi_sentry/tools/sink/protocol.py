@@ -82,7 +82,11 @@ class RefusedError(Exception):
     @property
     def answer(self) -> Answer:
         """As JSON, and in the header that SDKs log."""
-        return Answer(status=self.status, body={"detail": self.detail}, headers={"X-Sentry-Error": self.detail})
+        return Answer(
+            status=self.status,
+            body={"detail": self.detail},
+            headers={"X-Sentry-Error": self.detail},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,9 @@ def check_length(length: str | None, limit: int) -> None:
         raise RefusedError(413, f"the body has more than {limit} bytes")
 
 
-def receive(target: Target, query: str, headers: Mapping[str, str], body: bytes, *, limit: int) -> Received:
+def receive(
+    target: Target, query: str, headers: Mapping[str, str], body: bytes, *, limit: int
+) -> Received:
     """Read one request.
 
     Args:

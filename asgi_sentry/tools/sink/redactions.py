@@ -18,7 +18,8 @@ _MOST_VALUES = 20_000
 RULES = {
     "@password": "a name beside it says that it is secret",
     "@request": "a secret that came in with this very request, found by its value",
-    "@unknown": "it looks like a credential, and not all secrets of this request are known by value",
+    "@unknown": "it looks like a credential, and not all secrets of this request are known by "
+    "value",
     "@discovered": "it was redacted elsewhere in this item by its key or by a rule",
     "@length": "a text that is too long to be looked at",
     "@token": "it looks like a token",

@@ -67,7 +67,11 @@ class Sink:
         forward_to: str | None = None,
         on_item: Callable[[Received, Item], object] | None = None,
     ) -> None:
-        self._max_body_bytes, self._max_envelopes, self._max_bytes = max_body_bytes, max_envelopes, max_bytes
+        self._max_body_bytes, self._max_envelopes, self._max_bytes = (
+            max_body_bytes,
+            max_envelopes,
+            max_bytes,
+        )
         self._forward_to = None if forward_to is None else _ingestion_url(forward_to)
         self._on_item = on_item
         self._received: deque[Received] = deque()
@@ -136,7 +140,12 @@ class Sink:
 
     def items(self, kind: str | None = None) -> list[Item]:
         """All items, or those of one kind."""
-        return [item for env in self.envelopes for item in env.items if kind is None or item.kind == kind]
+        return [
+            item
+            for env in self.envelopes
+            for item in env.items
+            if kind is None or item.kind == kind
+        ]
 
     @property
     def raw(self) -> bytes:
@@ -154,7 +163,9 @@ class Sink:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.items(kind)) >= count, timeout):
-                raise TimeoutError(f"{len(self.items(kind))} of {count} items of type {kind!r} after {timeout} s")
+                raise TimeoutError(
+                    f"{len(self.items(kind))} of {count} items of type {kind!r} after {timeout} s"
+                )
             return self.items(kind)
 
     # -- what arrives ------------------------------------------------------------------------------
@@ -167,7 +178,9 @@ class Sink:
             return self._refuse(error)
         return None
 
-    def accept(self, path: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> Answer | None:
+    def accept(
+        self, path: str, headers: Mapping[str, str], body: bytes, method: str = "POST"
+    ) -> Answer | None:
         """Take one request.
 
         What is answered is what Sentry would, None if the connection is to be cut.
@@ -202,7 +215,9 @@ class Sink:
         with self._changed:
             self._received.append(received)
             self._kept_bytes += len(received.raw)
-            while self._received and (len(self._received) > self._max_envelopes or self._kept_bytes > self._max_bytes):
+            while self._received and (
+                len(self._received) > self._max_envelopes or self._kept_bytes > self._max_bytes
+            ):
                 self._kept_bytes -= len(self._received.popleft().raw)
                 self.dropped += 1
             self._changed.notify_all()
@@ -225,12 +240,18 @@ def _ingestion_url(dsn: str) -> str:
 
 def _forward(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
     kept = {name: value for name in _FORWARDED if (value := headers.get(name.lower())) is not None}
-    request = urllib.request.Request(url, data=body, headers=kept, method="POST")  # noqa: S310  # a DSN is http(s)
+    # A DSN is http(s).
+    request = urllib.request.Request(url, data=body, headers=kept, method="POST")  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=_READ_TIMEOUT) as response:  # noqa: S310  # a DSN is http(s)
+        # A DSN is http(s).
+        with urllib.request.urlopen(request, timeout=_READ_TIMEOUT) as response:  # noqa: S310
             return Answer(status=response.status, body=_answered(response.read(65_536)))
     except urllib.error.HTTPError as error:
-        limits = {name: value for name in ("X-Sentry-Rate-Limits", "Retry-After") if (value := error.headers.get(name))}
+        limits = {
+            name: value
+            for name in ("X-Sentry-Rate-Limits", "Retry-After")
+            if (value := error.headers.get(name))
+        }
         return Answer(status=error.code, body=_answered(error.read(65_536)), headers=limits)
     except OSError as error:
         detail = f"the upstream can't be reached ({type(error).__name__})"
@@ -268,7 +289,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         refusal = self.server.sink.check_length(self.headers.get("Content-Length"))
-        length = int(self.headers.get("Content-Length", "0")) if refusal is None or refusal.status == 413 else 0
+        length = (
+            int(self.headers.get("Content-Length", "0"))
+            if refusal is None or refusal.status == 413
+            else 0
+        )
         if refusal is not None:
             # A close with unread data resets the connection, and the sender would not see the
             # answer.
@@ -295,5 +320,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's signature
+    # The base class's signature.
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: what arrives is told by `on_item`."""

@@ -58,7 +58,8 @@ class SinkServer:
     ) -> None:
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
-        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # how it is reached
+        # How it is reached.
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
         self.state: State = State(
             store=store,
             examiner=Examiner(store),

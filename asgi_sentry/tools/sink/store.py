@@ -239,7 +239,15 @@ class Store:
                 for entry in found:
                     self._last_entry += 1
                     entries.append(
-                        _row(entry, self._last_entry, first_id, self._last_payload, arrived, sender, len(item.payload))
+                        _row(
+                            entry,
+                            self._last_entry,
+                            first_id,
+                            self._last_payload,
+                            arrived,
+                            sender,
+                            len(item.payload),
+                        )
                     )
                     ticks[int(arrived) // TICK, sender, entry.kind] += 1
                 cost += len(item.payload) + _ROW_BYTES * len(found)
@@ -256,7 +264,8 @@ class Store:
             run(_INSERT_ENTRY, entries)
             self._count((*key, n) for key, n in totals.items())
             run(
-                "INSERT INTO ticks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                "INSERT INTO ticks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + "
+                "excluded.n",
                 [(*key, n) for key, n in ticks.items()],
             )
             self._last = first_id
@@ -300,7 +309,10 @@ class Store:
         gone, freed, last = 0, 0, 0
         for id_, cost in self._database.execute("SELECT id, bytes FROM envelopes ORDER BY id"):
             gone, freed, last = gone + 1, freed + cost, id_
-            if self._envelopes - gone <= self._max_envelopes and self._bytes - freed <= self._max_bytes:
+            if (
+                self._envelopes - gone <= self._max_envelopes
+                and self._bytes - freed <= self._max_bytes
+            ):
                 break
         self._database.execute("DELETE FROM entries WHERE envelope <= ?", (last,))
         self._database.execute("DELETE FROM payloads WHERE envelope <= ?", (last,))
@@ -329,7 +341,9 @@ class Store:
 
 
 def _opened(path: str | Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(":memory:" if path is None else path, check_same_thread=False, timeout=10)
+    database = sqlite3.connect(
+        ":memory:" if path is None else path, check_same_thread=False, timeout=10
+    )
     database.row_factory = sqlite3.Row
     # Payloads are some kilobytes: of pages of 4 KB, which hold one of them, half would be empty.
     database.execute("PRAGMA page_size = 16384")
@@ -346,13 +360,18 @@ def _row(
 ) -> tuple[Any, ...]:
     e = entry
     return (
-        id_, envelope, payload, e.position, arrived, sender, e.kind, e.type, e.title, e.route, e.user, e.release,
-        e.environment, e.level, e.trace, e.span, e.parent, e.event_id, e.started, e.duration, e.redacted, size,
+        id_, envelope, payload, e.position, arrived, sender, e.kind, e.type, e.title, e.route,
+        e.user, e.release, e.environment, e.level, e.trace, e.span, e.parent, e.event_id, e.started,
+        e.duration, e.redacted, size,
     )  # fmt: skip
 
 
 def _tally(
-    totals: defaultdict[tuple[str, str, str], float], sender: str, kind: str, payload: bytes, found: Sequence[Entry]
+    totals: defaultdict[tuple[str, str, str], float],
+    sender: str,
+    kind: str,
+    payload: bytes,
+    found: Sequence[Entry],
 ) -> None:
     """What an item adds to the counts."""
     category = CATEGORIES.get(kind, kind[:40])

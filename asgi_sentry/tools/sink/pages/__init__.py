@@ -133,7 +133,8 @@ class Pages:
         before = read_number(request.query_params.get("before"))
         found = listing.find(store, filters, before=before)
         counts = store.ask(
-            "SELECT name, sum(n) AS n FROM totals WHERE what = 'kind' AND (? = '' OR sender = ?) GROUP BY name",
+            "SELECT name, sum(n) AS n FROM totals WHERE what = 'kind' AND (? = '' OR sender = ?) "
+            "GROUP BY name",
             filters.sender,
             filters.sender,
         )
@@ -210,7 +211,9 @@ class Pages:
     def _trace(self, request: Request) -> Response:
         store, trace = self._state.store, request.path_params["trace"][:40]
         store.settle(1.0)
-        rows = store.ask("SELECT * FROM entries WHERE trace = ? AND trace <> '' ORDER BY id LIMIT 500", trace)
+        rows = store.ask(
+            "SELECT * FROM entries WHERE trace = ? AND trace <> '' ORDER BY id LIMIT 500", trace
+        )
         if not rows:
             return self._gone(request)
         spans = []
@@ -334,7 +337,9 @@ class Pages:
             if asked["status"] is None:
                 self._state.outages.end()
             else:
-                self._state.outages.begin(Outage(**{**asked, "categories": tuple(asked.get("categories") or ())}))
+                self._state.outages.begin(
+                    Outage(**{**asked, "categories": tuple(asked.get("categories") or ())})
+                )
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             return PlainTextResponse(f"Not begun: {error}\n", 400)
         self._state.store.version += 1

@@ -29,7 +29,9 @@ class Row(NamedTuple):
     percent: float
 
 
-def stacked(columns: Sequence[tuple[str, Mapping[str, float]]], kinds: Sequence[str]) -> tuple[list[Bar], float]:
+def stacked(
+    columns: Sequence[tuple[str, Mapping[str, float]]], kinds: Sequence[str]
+) -> tuple[list[Bar], float]:
     """Stacked columns of a time line, and the height of the tallest.
 
     Args:

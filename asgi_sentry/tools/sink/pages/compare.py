@@ -57,8 +57,8 @@ def pairs(store: Store) -> list[Pair]:
     """Everything that was sent under a name with `plain` in front, with its counterpart."""
     columns = "id, kind, title, sender, trace, bytes, redacted, route"
     rows = store.ask(
-        f"SELECT {columns} FROM entries WHERE sender LIKE ? AND kind IN ('error', 'transaction')"  # noqa: S608
-        " ORDER BY id DESC LIMIT ?",
+        f"SELECT {columns} FROM entries WHERE sender LIKE ?"  # noqa: S608
+        " AND kind IN ('error', 'transaction') ORDER BY id DESC LIMIT ?",
         f"{PLAIN}/%",
         _MOST_PAIRS,
     )
@@ -66,8 +66,8 @@ def pairs(store: Store) -> list[Pair]:
     for row in rows:
         sender = row["sender"].removeprefix(f"{PLAIN}/")
         ours = store.ask(
-            f"SELECT {columns} FROM entries WHERE trace = ? AND trace <> '' AND kind = ? AND sender = ?"  # noqa: S608
-            " ORDER BY id LIMIT 1",
+            f"SELECT {columns} FROM entries WHERE trace = ? AND trace <> ''"  # noqa: S608
+            " AND kind = ? AND sender = ? ORDER BY id LIMIT 1",
             row["trace"],
             row["kind"],
             sender,
@@ -83,7 +83,8 @@ def counterpart(store: Store, entry: sqlite3.Row) -> int | None:
     plain = sender.startswith(f"{PLAIN}/")
     other = sender.removeprefix(f"{PLAIN}/") if plain else f"{PLAIN}/{sender}"
     rows = store.ask(
-        "SELECT id FROM entries WHERE trace = ? AND trace <> '' AND kind = ? AND sender = ? LIMIT 1",
+        "SELECT id FROM entries WHERE trace = ? AND trace <> '' AND kind = ? AND sender = ? LIMIT "
+        "1",
         entry["trace"],
         entry["kind"],
         other,
@@ -102,7 +103,9 @@ def compare(plain: Any, ours: Any) -> Compared:
         one, two = first.get(place), second.get(place)
         if two is None and (above := _above(place, whole)) is not None:
             two = second[above]  # a container that was redacted as a whole stands for what is in it
-        elif one is None and place in whole and any(inner[: len(place)] == place for inner in first):
+        elif (
+            one is None and place in whole and any(inner[: len(place)] == place for inner in first)
+        ):
             continue
         what = _what(one, two)
         counts[what] += 1
@@ -112,7 +115,17 @@ def compare(plain: Any, ours: Any) -> Compared:
     return Compared(ordered, counts, cut)
 
 
-_ORDER = ("request", "user", "exception", "breadcrumbs", "logentry", "extra", "tags", "spans", "contexts")
+_ORDER = (
+    "request",
+    "user",
+    "exception",
+    "breadcrumbs",
+    "logentry",
+    "extra",
+    "tags",
+    "spans",
+    "contexts",
+)
 
 
 def _what(one: str | None, two: str | None) -> str:
@@ -138,7 +151,9 @@ def _flat(payload: Any) -> Iterator[tuple[tuple[str, ...], str]]:
         return
     left = MOST_VALUES
     waiting: list[tuple[tuple[str, ...], Any]] = [
-        ((name,), value) for name, value in reversed(payload.items()) if name not in {"_meta", "modules"}
+        ((name,), value)
+        for name, value in reversed(payload.items())
+        if name not in {"_meta", "modules"}
     ]
     while waiting and left:
         place, value = waiting.pop()

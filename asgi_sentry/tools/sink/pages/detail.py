@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _MOST_FRAMES = 120  # of one exception
 _MOST_SHOWN_BYTES = 20_000  # of an attachment
 _ELSEWHERE = frozenset(
-    {"exception", "breadcrumbs", "request", "user", "tags", "contexts", "extra", "spans", "_meta", "modules", "sdk",
-     "event_id", "type", "transaction", "logentry", "message", "threads", "items", "attributes", "body"}
+    {"exception", "breadcrumbs", "request", "user", "tags", "contexts", "extra", "spans", "_meta",
+     "modules", "sdk", "event_id", "type", "transaction", "logentry",
+     "message", "threads", "items", "attributes", "body"}
 )  # fmt: skip
 
 
@@ -219,7 +220,9 @@ def _frame(frame: dict[str, Any], reader: Reader, path: tuple[str | int, ...]) -
         above = before[-8:]
         below = after[:8] if isinstance(after, list) else []
         first = None if number is None else number - len(above)
-        names: list[tuple[str | int, ...]] = [("pre_context", n) for n in range(len(before) - len(above), len(before))]
+        names: list[tuple[str | int, ...]] = [
+            ("pre_context", n) for n in range(len(before) - len(above), len(before))
+        ]
         names = [*names, ("context_line",), *(("post_context", n) for n in range(len(below)))]
         for step, (line, name) in enumerate(zip([*above, context, *below], names, strict=True)):
             shown = line[:400] if isinstance(line, str) else text(line)

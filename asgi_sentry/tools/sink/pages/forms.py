@@ -34,10 +34,14 @@ def read_outage(asked: Mapping[str, str]) -> Outage:
         return Outage(
             status=int(number("status") or 429),
             seconds=int(number("seconds")) if number("seconds") else None,
-            categories=tuple(part for part in asked.get("categories", "").replace(",", " ").split() if part),
+            categories=tuple(
+                part for part in asked.get("categories", "").replace(",", " ").split() if part
+            ),
             delay=float(number("delay") or 0),
             times=int(number("times")) if number("times") else None,
         )
     except ValueError as error:
         said = str(error)
-        raise ValueError("a number can't be read" if "invalid literal" in said or "convert" in said else said) from None
+        raise ValueError(
+            "a number can't be read" if "invalid literal" in said or "convert" in said else said
+        ) from None

@@ -44,8 +44,13 @@ class Filters(NamedTuple):
     def of(cls, asked: Mapping[str, str]) -> Filters:
         """From a query; what makes no sense is left out."""
         kind = asked.get("kind", "")
-        given = {name: asked.get(name, "").strip()[:_LONGEST] for name in ("route", "user", "release", "sender")}
-        return cls(kind=kind if kind in KINDS else "", text=asked.get("q", "").strip()[:_LONGEST], **given)
+        given = {
+            name: asked.get(name, "").strip()[:_LONGEST]
+            for name in ("route", "user", "release", "sender")
+        }
+        return cls(
+            kind=kind if kind in KINDS else "", text=asked.get("q", "").strip()[:_LONGEST], **given
+        )
 
     def query(self, **changed: Any) -> str:
         """As a query, with something changed."""
@@ -68,7 +73,9 @@ class Found(NamedTuple):
     searched_all: bool
 
 
-def find(store: Store, filters: Filters, *, before: int | None = None, patience: float = _PATIENCE) -> Found:
+def find(
+    store: Store, filters: Filters, *, before: int | None = None, patience: float = _PATIENCE
+) -> Found:
     """The newest entries that the filters let through."""
     wheres, values = _conditions(filters)
     top = store.ask("SELECT coalesce(max(id), 0), coalesce(min(id), 0) FROM entries")[0]
@@ -84,7 +91,8 @@ def find(store: Store, filters: Filters, *, before: int | None = None, patience:
         wanted = PAGE + 1 - len(found)
         started = time.monotonic()
         question = (
-            f"SELECT {_COLUMNS} FROM entries e {join} WHERE e.id BETWEEN ? AND ?"  # noqa: S608  # of constants
+            # Of constants.
+            f"SELECT {_COLUMNS} FROM entries e {join} WHERE e.id BETWEEN ? AND ?"  # noqa: S608
             f"{''.join(f' AND {where}' for where in wheres)} ORDER BY e.id DESC LIMIT ?"
         )
         found += store.ask(question, low, high, *values, wanted)
@@ -130,8 +138,9 @@ def _like(text: str) -> str:
 
 def names(store: Store, *whats: str, most: int = 300) -> list[str]:
     """The names that were counted under any of these, for a form's suggestions."""
+    places = ", ".join("?" * len(whats))
     question = (
-        f"SELECT DISTINCT name FROM totals WHERE what IN ({', '.join('?' * len(whats))})"  # noqa: S608
+        f"SELECT DISTINCT name FROM totals WHERE what IN ({places})"  # noqa: S608
         " AND name <> '' ORDER BY name LIMIT ?"
     )
     return [row[0] for row in store.ask(question, *whats, most)]

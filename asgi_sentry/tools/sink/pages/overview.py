@@ -20,7 +20,17 @@ CHARTED = ("error", "transaction", "span", "log", "metric", "session", "check_in
 _COLUMNS = 60
 _MONTH = 30 * 86_400.0
 _SHOWN_ROUTES = 100
-_QUOTAS = ("error", "transaction", "span", "log_item", "trace_metric", "attachment", "monitor", "replay", "profile")
+_QUOTAS = (
+    "error",
+    "transaction",
+    "span",
+    "log_item",
+    "trace_metric",
+    "attachment",
+    "monitor",
+    "replay",
+    "profile",
+)
 
 
 class Route(NamedTuple):
@@ -145,7 +155,9 @@ def _sums(routes: list[Route]) -> dict[str, float]:
     }
 
 
-def _quotas(totals: Mapping[str, Mapping[str, float]], budgets: Mapping[str, int], seconds: float) -> list[Quota]:
+def _quotas(
+    totals: Mapping[str, Mapping[str, float]], budgets: Mapping[str, int], seconds: float
+) -> list[Quota]:
     empty: dict[str, float] = {}
     used, sizes = totals.get("quota", empty), totals.get("bytes", empty)
     made = []
@@ -173,7 +185,10 @@ def _chart(store: Store, sender: str | None, first: int | None, last: int | None
     lead = max(0, 12 - columns_used)  # empty ones in front of a short run
     count = columns_used + lead
     first -= lead * width
-    columns = [(clock((first + number * width) * TICK), by_column.get(number - lead, {})) for number in range(count)]
+    columns = [
+        (clock((first + number * width) * TICK), by_column.get(number - lead, {}))
+        for number in range(count)
+    ]
     bars, tallest = charts.stacked(columns, CHARTED)
     there = {bar.kind for bar in bars}
     return {

@@ -73,7 +73,9 @@ class Reader:
         key, place = str(path[-1])[:200] if path else "", written(path)
         rules = rules_at(meta)
         if isinstance(value, (dict, list)):
-            node = Node(key, place, "object" if isinstance(value, dict) else "list", size=len(value))
+            node = Node(
+                key, place, "object" if isinstance(value, dict) else "list", size=len(value)
+            )
             node.rules = rules
             self._note(path, rules, told=True)
             self._fill(node, value, meta, path, depth)
@@ -93,7 +95,9 @@ class Reader:
         self._note(path, rules, told=True)
         return Node(key, place, "word" if word else "number", [(shown, False)], rules)
 
-    def _fill(self, node: Node, value: Any, meta: Any, path: tuple[str | int, ...], depth: int) -> None:
+    def _fill(
+        self, node: Node, value: Any, meta: Any, path: tuple[str | int, ...], depth: int
+    ) -> None:
         members = value.items() if isinstance(value, dict) else enumerate(value)
         for step, inner in members:
             if self._left <= 0 or depth >= _DEEPEST or len(node.children) >= _WIDEST:

@@ -133,7 +133,13 @@ def arrange(spans: list[Span]) -> Waterfall:
         x = 1000 * (span.started - first) / whole
         width = max(2.0, 1000 * max(0.0, span.ended - span.started) / whole)
         x = min(x, 998.0)
-        bar = Bar(span, min(depth, _DEEPEST), round(x, 2), round(min(width, 1000 - x), 2), span.ended - span.started)
+        bar = Bar(
+            span,
+            min(depth, _DEEPEST),
+            round(x, 2),
+            round(min(width, 1000 - x), 2),
+            span.ended - span.started,
+        )
         made.bars.append(bar)
         waiting += [(child, depth + 1) for child in reversed(below.get(span.id, ()))]
     made.left_out = len(spans) - len(made.bars)
