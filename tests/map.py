@@ -13,11 +13,20 @@ PAGE = PACKAGE / "README.md"
 BEGIN, END = "<!-- modules -->\n", "<!-- /modules -->\n"
 
 
+_SHORT, _LONG = 60, 190  # characters
+
+
 def sentence(path: Path) -> str:
-    """What the module says it is: the first sentence of its docstring, on one line."""
+    """What the module says it is, on one line: its first sentence, and the second where the first is short."""
     told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    first = " ".join(told.split("\n\n")[0].split())
-    return re.split(r"(?<=[.!?]) (?=[A-Z])", first)[0]
+    first, *rest = [each for part in told.split("\n\n")[:2] for each in _sentences(part)]
+    if rest and len(first) < _SHORT and len(f"{first} {rest[0]}") <= _LONG and "|" not in rest[0]:
+        return f"{first} {rest[0]}"
+    return first
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?]) (?=[A-Z])", " ".join(text.split()))
 
 
 def listing() -> str:
