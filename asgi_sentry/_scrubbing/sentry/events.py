@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
 from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields
-from asgi_sentry._scrubbing.sentry.usual import scrub_usual
+from asgi_sentry._scrubbing.sentry.usual import USUAL_FIELDS, scrub_usual
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
 from asgi_sentry._scrubbing.tree.plain import (
@@ -64,9 +64,13 @@ def scrub_fields(
     Returns:
         What was redacted.
     """
-    if owned and not sections and payload.get("type") == "transaction":
+    if not sections and USUAL_FIELDS.issuperset(payload):
         try:
-            notes = scrub_usual(ruleset, payload, taint, secrets)
+            fields = (
+                payload if owned else {field: quick_copy(value) for field, value in payload.items()}
+            )
+            notes = scrub_usual(ruleset, fields, taint, secrets)
+            payload.update(fields)
         except Exception:  # noqa: S110 - it is unusual, or a fault of ours: the walk has it
             pass
         else:

@@ -1,4 +1,4 @@
-"""A transaction as most are, scrubbed without a walk.
+"""A transaction as most are, or a part of an event, scrubbed without a walk.
 
 Most of what is sent for a request holds nothing to redact but what stands under denied keys: its
 `Authorization`, its cookies, its client's address. That is told here in one pass over the event,
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.sentry.schema import Schema
     from asgi_sentry._scrubbing.tree.notes import Place
 
+# Of an event that may be a usual one. Any other field is a matter for the walk.
+USUAL_FIELDS = frozenset(
+    {
+        *(field for field, way in EVENT.items() if way in (ID, FIXED, DATA) and field != "_meta"),
+        *("request", "contexts", "tags", "transaction", "spans"),
+    }
+)
 _COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
 _LONGEST = 65_536  # characters of all texts together; more is not usual
 _STRINGS = frozenset({str})
@@ -48,11 +55,11 @@ class UnusualError(Exception):
 def scrub_usual(
     ruleset: Ruleset, event: dict[str, Any], taint: Taint | None, secrets: list[str] | None
 ) -> Notes:
-    """Scrub a transaction in place, if it is a usual one.
+    """Scrub an event in place, if it is a usual one.
 
     Args:
         ruleset: which decides.
-        event: in its wire form; nobody else has it, or anything in it.
+        event: or a part of one, in its wire form; nobody else has it, or anything in it.
         taint: what else is secret.
         secrets: takes the credentials that were redacted.
 

@@ -54,13 +54,15 @@ USUAL: dict[str, Any] = {
 }
 
 
-def by(way: Any, event: dict[str, Any], taint: Taint | None) -> tuple[Any, list[str], set[Redaction]]:
+def by(
+    way: Any, event: dict[str, Any], taint: Taint | None, *, owned: bool = True
+) -> tuple[Any, list[str], set[Redaction]]:
     """What becomes of an event by one of the ways: itself, the credentials in it, and what was redacted where."""
-    event, secrets, found = copy.deepcopy(event), [], []
+    event, secrets, found = copy.deepcopy(event) if owned else dict(event), [], []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(events, "scrub_usual", way)
-        SCRUBBER.scrub_event(event, taint=taint, secrets=secrets, found=found, owned=True)
-    return event, sorted(secrets), set(found)
+        SCRUBBER.scrub_event(event, taint=taint, secrets=secrets, found=found, owned=owned)
+        return event, sorted(secrets), set(found)
 
 
 def walk(*_: Any) -> Any:
@@ -78,6 +80,9 @@ def test_both_ways_come_to_the_same(event, taint):
     for _ in range(2):  # the second time each key has been met
         walked = by(walk, event, taint)
         assert by(scrub_usual, event, taint) == walked
+    before = copy.deepcopy(event)
+    assert by(scrub_usual, event, taint, owned=False) == walked
+    assert event == before
 
 
 def test_what_is_usual_takes_it():
