@@ -114,7 +114,8 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], ast.AST]]]
         elif isinstance(node.value, (int, float)):
             yield f"{node.value} becomes {node.value + 1}", _setting("value", node.value + 1)
     elif isinstance(node, ast.Return):
-        if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
+        # Who asks whether takes None for False, and that False is not True is another change.
+        if node.value is not None and not (isinstance(node.value, ast.Constant) and not node.value.value):
             yield "returns None", _setting("value", ast.Constant(None))
     elif isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name) and node.func.id in CALLED:

@@ -1,0 +1,82 @@
+"""The gate: which of many texts may hold one of many values, told in both ways alike."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_sentry._scrubbing.taint.gate import Gate, _Cores
+
+CORES = sorted({f"k{number * 7919:07}x"[: 4 + number % 5] for number in range(80)})
+FEW, MANY = set(CORES[:48]), set(CORES[:49])
+
+
+def test_a_few_cores_are_searched_for_one_by_one_and_many_by_their_beginnings() -> None:
+    assert set(_Cores(FEW).few) == FEW
+    assert _Cores(FEW).grams == {}
+    many = _Cores(MANY)
+    assert many.few == ()
+    assert set(many.grams) == {4, 8}
+    assert all(len(gram) == length for length, grams in many.grams.items() for gram in grams)
+
+
+@pytest.mark.parametrize("cores", [{"abcd"}, FEW, MANY, set(CORES)])
+@pytest.mark.parametrize("core", CORES[:49])
+def test_a_core_is_seen_wherever_it_stands(cores: set[str], core: str) -> None:
+    looked = _Cores(cores)
+    for before, behind in (("", ""), ("", " y"), ("y ", ""), ("y ", " y"), ("yyyyyyyy", "yyyyyyyy")):
+        text = before + core + behind
+        assert looked.are_in(text) == any(each in text for each in cores)
+        if core in cores:
+            assert len(before) in looked.places(text)
+
+
+@given(st.text("kx0123456789 ", max_size=60), st.sampled_from([FEW, MANY]))
+def test_texts_without_a_core_are_told(text: str, cores: set[str]) -> None:
+    looked = _Cores(cores)
+    if not looked.few:
+        cores = {each[: 8 if len(each) >= 8 else 4] for each in cores}
+    assert looked.are_in(text) == any(each in text for each in cores)
+    places = sorted({at for at in range(len(text)) if text.startswith(tuple(cores), at)})
+    assert sorted(set(looked.places(text))) == places
+
+
+def test_the_first_eight_letters_of_a_value_let_a_text_through() -> None:
+    gate = Gate(["abcdefgh12"])
+    texts = ["see abcdefgh there", "see abcdefg there", "abcdefgh12", "nothing"]
+    assert gate.let_through(texts, "\0".join(texts)) == [texts[0], texts[2]]
+    assert gate.let_through(texts[1:2], texts[1]) == []
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_only_texts_that_may_hold_a_value_are_let_through(count: int) -> None:
+    values = [f"Qx{number:02}v{number * 104729:08}Zk" for number in range(count)]
+    gate = Gate(values)
+    encoded = base64.b64encode(f"user:{values[-1]} and more".encode()).decode()
+    texts = ["nothing of it", f"it is {values[-1]}.", f"Basic {encoded}", "%41%42 & \\n + nothing", ""]
+    assert gate.let_through(texts, "\0".join(texts)) == texts[1:3]
+    assert gate.let_through([], "") == []
+
+
+def test_a_value_without_a_core_lets_each_text_with_an_escape_through() -> None:
+    gate = Gate(["a-b-c-d!"])
+    texts = ["plain words", "a%2Db", "a\\x2db", "a&#45;b", "a+b", "see a-b-c-d!"]
+    assert gate.let_through(texts, "\0".join(texts)) == texts[1:]
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "use"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_is_seen_where_the_value_begins_in_it(before: str, encode) -> None:
+    for value in ("s3cretS3cretS3cret", "ab~~??>>", "ab?>"):
+        encoded = encode(f"{before}{value}!".encode()).decode()
+        places = Gate([value]).places_of_base64(encoded)
+        assert places
+        # Whole characters of the encoding that come before the value's own.
+        assert places[0] == -(-len(before) * 8 // 6)
+
+
+def test_a_gate_of_nothing_lets_nothing_through() -> None:
+    assert Gate([]).let_through(["anything", "%41"], "anything\0%41") == []
