@@ -8,7 +8,9 @@ import json
 
 import pytest
 
-from asgi_sentry._scrubbing import FILTERED, Scrubber, collect_taint
+import asgi_sentry
+from asgi_sentry._scrubbing import FILTERED, Scrubber, basic_users, collect_taint
+from asgi_sentry._scrubbing.headers import MOST_LOOKED_AT
 
 RULES = Scrubber().ruleset
 
@@ -197,3 +199,114 @@ def test_a_part_that_cannot_be_read_makes_what_it_may_hold_unknown():
     taint = collect_taint(body=Odd(a=1), headers=[(b"x-api-key", b"k-123456")], keys=RULES)
     assert taint.unknown
     assert taint.replace("k-123456")[1]
+
+
+@pytest.mark.parametrize(
+    ("parts", "secret"),
+    [
+        ({"headers": [(b"x-api-key", b"Token s3cret-behind")]}, "s3cret-behind"),
+        ({"headers": [(b"x-api-key", b"Token s3cret-behind")]}, "Token s3cret-behind"),
+        ({"headers": [(b"authorization", b"alone-t0ken")]}, "alone-t0ken"),
+        ({"headers": [(b"authorization", b'Digest username="bob", response="d1gest-resp", nonce="n0nce-value"')]}, "d1gest-resp"),
+        ({"headers": [(b"sec-websocket-protocol", b"a.b.c.9f86d081884c7d659a2feaa0")]}, "9f86d081884c7d659a2feaa0"),
+        ({"headers": [(b"sec-websocket-protocol", b"chat, ACCESS_TOKEN, s0cket-word")]}, "s0cket-word"),
+        ({"query": b"a=&&b&token=abc-12345"}, "abc-12345"),
+        ({"query": b"a=1;token=abc-12345"}, "abc-12345"),
+        ({"query": b"%74oken=abc-12345"}, "abc-12345"),
+        ({"query": b"api+key=abc-12345"}, "abc-12345"),
+        ({"query": b"filter=%7B%22password%22%3A%22j5on-query%22%7D"}, "j5on-query"),
+        ({"headers": [(b"cookie", b"a=1; ;b; sessionid=%61bc-1234")]}, "abc-1234"),
+        ({"headers": [(b"cookie", b"a=1; ;b; sessionid=%61bc-1234")]}, "%61bc-1234"),
+        ({"headers": [(b"cookie", b'sessionid="qu0ted-value"')]}, "qu0ted-value"),
+        ({"body": {"payload": '[{"name": "password", "value": "n4med-value"}]'}}, "n4med-value"),
+        ({"body": {"payload": '{"password": ["l1sted-value"]}'}}, "l1sted-value"),
+        ({"body": {"name": "password", "value": "n4med-value"}}, "n4med-value"),
+        ({"body": {"credentials": {"note": "9f86d081884c7d659a2feaa0"}}}, "9f86d081884c7d659a2feaa0"),
+        ({"body": {"password": b"by7es-value"}}, "by7es-value"),
+        ({"body": {"password": 12345678}}, "12345678"),
+        ({"body": [{"a": 1}, ({"password": "tup1e-value"},)]}, "tup1e-value"),
+        ({"body": {"query": "query($p: String) { a(password: $p) }", "variables": '{"p": "gr4ph-text"}'}}, "gr4ph-text"),
+        ({"more": ["m0re-value"]}, "m0re-value"),
+        ({"body": "password=f0rm-value&a=b"}, "f0rm-value"),
+    ],
+)  # fmt: skip
+def test_secrets_in_rarer_places_are_known(parts, secret):
+    assert secret in held(**parts)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"headers": [(b"sec-websocket-protocol", b"chat, v2.words")]},
+        {"query": b"query=x"},
+        {"query": b"variables=x"},
+        {"query": b"token="},
+        {"body": {"password": True, "token": None, "pin": 1}},
+        {"body": {"credentials": {"note": "harmless words"}}},
+        {"body": {"query": "query($p: String) { a(password: $p) }", "variables": "no JSON"}},
+        {"body": {"query": "query($p: String) { a(password: $p) }", "variables": ["p"]}},
+        {"body": {"query": 7, "variables": {"p": "gr4ph-value"}}},
+        {"headers": [(b"cookie", b"sessionid=short")]},
+        {"headers": [(b"authorization", b"Basic !!!")]},
+    ],
+)  # fmt: skip
+def test_rarer_places_without_a_secret_make_nothing_unknown(parts):
+    taint = collect_taint(keys=RULES, **parts)
+    assert not taint.unknown
+    assert not any(value in {"p", "gr4ph-value", "v2.words", "harmless words"} for value in taint._raw)
+
+
+@pytest.mark.parametrize(("count", "unknown"), [(1022, False), (1023, False), (1024, True), (1025, True)])
+def test_so_many_are_found_in_one_part(count, unknown):
+    before = asgi_sentry.counters().get("cut", {}).get("secrets", 0)
+    taint = collect_taint(body={"password": ["same-s3cret"] * count}, keys=RULES)
+    assert taint.unknown is unknown
+    assert asgi_sentry.counters().get("cut", {}).get("secrets", 0) == before + unknown
+
+
+def test_a_body_that_was_cut_off_is_unknown_and_in_no_count():
+    before = asgi_sentry.counters().get("cut", {}).get("secrets", 0)
+    assert collect_taint(body={"a": 1}, truncated=True, keys=RULES).unknown
+    assert asgi_sentry.counters().get("cut", {}).get("secrets", 0) == before
+
+
+@pytest.mark.parametrize(
+    ("parts", "more"),
+    [
+        (lambda extra: {"query": b"&".join([b"a=1"] * (1024 + extra))}, 1),
+        (lambda extra: {"headers": [(b"x-a", b"b")] * (MOST_LOOKED_AT + extra)}, 1),
+        (lambda extra: {"body": [0] * (50_000 - 1 + extra)}, 1),
+    ],
+)
+def test_so_much_of_a_request_is_looked_at(parts, more):
+    assert not collect_taint(keys=RULES, **parts(0)).unknown
+    assert collect_taint(keys=RULES, **parts(more)).unknown
+
+
+@pytest.mark.parametrize(("depth", "known"), [(1, True), (2, True), (3, True), (5, False)])
+def test_json_in_texts_is_read_so_deep(depth, known):
+    text = json.dumps({"name": "password", "value": "d33p-value"})
+    for _ in range(depth - 1):
+        text = json.dumps({"inner": text})
+    assert ("d33p-value" in held(body={"payload": text})) is known
+
+
+def test_what_a_layer_denies_counts_in_its_own_part_only():
+    own = Scrubber(deny=("customer-no",)).ruleset
+    parts = {"headers": [(b"customer-no", b"head-12345")], "body": {"customer_no": "body-12345"}}
+    assert set(collect_taint(keys=RULES, body_keys=own, **parts)._raw) == {"body-12345"}
+    assert set(collect_taint(keys=own, body_keys=RULES, **parts)._raw) == {"head-12345"}
+    assert set(collect_taint(keys=own, **parts)._raw) == {"head-12345", "body-12345"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "users"),
+    [
+        ([(b"authorization", b"Basic " + base64.b64encode(b"alice:pw"))], {"alice"}),
+        ([(b"Authorization", b"BASIC " + base64.b64encode(b"bob:pw"))], {"bob"}),
+        ([(b"authorization", b"Bearer abc")], set()),
+        ([(b"x-authorization", b"Basic " + base64.b64encode(b"alice:pw"))], set()),
+    ],
+)  # fmt: skip
+def test_who_calls_is_known_by_basic_credentials(headers, users):
+    assert basic_users(headers) == users

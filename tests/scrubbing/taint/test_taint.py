@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint, collect_taint
-from asgi_sentry._scrubbing.taint.strength import WEAK, strength
+from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, strength
+from asgi_sentry._scrubbing.taint.taint import MAX_VALUES
 from tests.strategies import awkward_secrets, harmless_text, secret_values
 
 SCRUBBER = Scrubber()
@@ -176,3 +177,126 @@ def test_keys_are_tainted_too():
 def test_an_empty_taint_changes_nothing(value):
     assert not Taint()
     assert SCRUBBER.scrub(value, taint=Taint()) == value
+
+
+# --- each a fact that one changed line breaks ---------------------------------------------------------------------
+
+LONG, SHORT = "k7Qm2xVt9Rb4Wz8Lp3Nd", "k7Qm2xVt9Rb4"
+
+
+@pytest.mark.parametrize(
+    "values", [(SHORT, LONG), (LONG, SHORT), tuple([SHORT, LONG] + [f"filler{n}Qx8" for n in range(12)])]
+)
+def test_the_longest_goes_first_so_that_nothing_of_it_is_left(values):
+    taint = Taint(values)
+    assert taint.replace(f"x {LONG} y {SHORT} z") == (f"x {FILTERED} y {FILTERED} z", True)
+    assert taint.replace(f"{SHORT}{LONG}{SHORT}") == (FILTERED, True)
+
+
+def test_html_with_its_quotes_left_alone_and_what_was_url_encoded_twice():
+    secret = "aB3<cD4'eF5&gH6"
+    assert Taint((secret,)).replace(f"<p>{html.escape(secret, quote=False)}</p>") == (f"<p>{FILTERED}</p>", True)
+    secret = "aB3/cD4+eF5 gH6"
+    written = quote(quote(secret, safe=""), safe="")
+    assert Taint((secret,)).replace(f"?next={written}&a=b") == (f"?next={FILTERED}&a=b", True)
+
+
+def test_a_text_that_ends_in_dots_behind_another_value_with_the_same_beginning_is_left_alone():
+    taint = Taint(("abcdefgh12345678",))
+    assert taint.replace("see abcdefghij ok...") == ("see abcdefghij ok...", False)
+    assert taint.replace("see abcdefghij...") == ("see abcdefghij...", False)
+
+
+def test_what_stands_in_the_path_is_bounded_by_its_slashes():
+    assert Taint(in_path=["tokens"]).replace("/reset/tokens/x") == (f"/reset/{FILTERED}/x", True)
+    assert Taint(["tokens"]).replace("/reset/tokens/x") == ("/reset/tokens/x", False)
+    assert Taint(["tokens"], in_path=["tokens"]).replace("/reset/tokens/x")[1]
+
+
+def test_it_knows_what_is_found_wherever_it_stands():
+    taint = Taint([LONG], in_path=["tokens"])
+    assert taint.knows(LONG)
+    assert not taint.knows("tokens")  # between slashes only
+    assert not taint.knows("nothing of it")
+
+
+def test_several_together_know_what_looks_like_a_secret_of_any():
+    joined = Taint.joined([Taint([LONG, "checkout"]), Taint(["swordf1sh"], unknown=True), Taint()])
+    assert joined.knows(LONG)
+    assert joined.knows("swordf1sh")
+    assert not joined.knows("checkout")
+    assert not joined.unknown
+    assert not Taint.joined([])
+
+
+def test_more_values_leave_the_first_as_it_was():
+    first = Taint([LONG], unknown=True)
+    more = first.and_more(["swordf1sh"])
+    assert more.knows(LONG)
+    assert more.knows("swordf1sh")
+    assert more.unknown
+    assert not first.knows("swordf1sh")
+    assert first.known.knows(LONG)
+    assert not first.known.unknown
+    assert Taint([LONG]).known.knows(LONG)
+
+
+@pytest.mark.parametrize(
+    ("value", "counts"),
+    [("abcdef", True), ("abcde", False), ("      abcde", False), ("aaaaaaaa", False), ("ababab", True), ("Production", False),
+     ("[Filtered]", False), ("gzip, deflate", False)],
+)  # fmt: skip
+def test_short_and_common_values_are_none(value, counts):
+    assert bool(Taint([value])) == counts
+
+
+def test_so_many_values_and_characters_are_known():
+    values = [f"value-{number:04}-x" for number in range(MAX_VALUES)]
+    assert not Taint(values).unknown
+    assert Taint([*values, values[0]]).unknown is False
+    assert Taint([*values, "one-more-x"]).unknown
+    half = ["a" * 131_071 + "bc", "c" * 131_070 + "d"]
+    assert not Taint([half[0], half[1][1:]]).unknown
+    assert Taint([*half, "one-more-x"]).unknown
+
+
+@pytest.mark.parametrize("sure", [WEAK, MEDIUM, STRONG])
+@pytest.mark.parametrize("least", [WEAK, MEDIUM, STRONG])
+def test_texts_are_told_by_how_sure_it_is(sure, least):
+    value = {WEAK: "checkout", MEDIUM: "swordf1sh!", STRONG: LONG}[sure]
+    assert strength(value) == sure
+    taint = Taint([value])
+    texts = ["nothing", f"it is {value}", "more words"]
+    wanted = {texts[1]: f"it is {FILTERED}"} if sure >= least else {}
+    assert taint.found_in(texts, least=least) == wanted
+    assert taint.found_in([], least=least) == {}
+
+
+@pytest.mark.parametrize("dots", ["...", "...'", '..."', "\u2026", "\u2026'", '\u2026"'])
+def test_a_text_that_was_cut_off_is_among_those_that_are_told(dots):
+    texts = ["nothing", f"it is {LONG[:9]}{dots}", f"words{dots}"]
+    assert Taint([LONG]).found_in(texts) == {texts[1]: f"it is {FILTERED}{dots}"}
+    assert Taint(["checkout"]).found_in([f"a check{dots}"]) == {}
+
+
+def test_places_that_lie_in_others_or_touch_are_one():
+    taint = Taint(["abcdefgh12", "cdefgh1234"])
+    assert taint.replace("x abcdefgh1234 y") == (f"x {FILTERED} y", True)
+    assert taint.replace("x abcdefgh12cdefgh1234 y abcdefgh12") == (f"x {FILTERED} y {FILTERED}", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("it is Zx81kQp9Lm3nV7rT, or not", f"it is {FILTERED}, or not"), ("at 0x7f00aabbcc of words", "at 0x7f00aabbcc of words"),
+     ("[Filtered] was 12345678", "[Filtered] was 12345678"), ("Zx81kQ!", FILTERED), ("...", "...")],
+)  # fmt: skip
+def test_where_not_all_are_known_what_may_be_one_goes(text, left):
+    assert Taint([LONG], unknown=True).replace(text)[0] == left
+    assert Taint([LONG], unknown=True).found_in([text], least=STRONG) == {}
+
+
+def test_keys_are_looked_at_for_more_than_words():
+    assert Taint([LONG]).in_keys
+    assert Taint(["swordf1sh!"]).in_keys
+    assert not Taint(["checkout"]).in_keys
+    assert not Taint().in_keys

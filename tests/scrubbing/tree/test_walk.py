@@ -1,0 +1,234 @@
+"""The walk: what stands where, what is changed in place, and what is said of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+import asgi_sentry
+from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint
+from asgi_sentry._scrubbing.tree.plain import NotPlainError
+from asgi_sentry._scrubbing.tree.walk import DISCOVERED, LENGTH, Walk
+
+RULES = Scrubber().ruleset
+SECRET = "qX7mPz41vRt9Kd3w"
+PLACE = (None, "root")
+
+
+def walked(value: Any, *, taint: Taint | None = None, longest: int | None = None, by: str = "add") -> tuple[Any, Walk]:
+    """A value after a walk, and the walk."""
+    holder = {"x": value}
+    walk = Walk(RULES, longest=longest)
+    getattr(walk, by)(value, holder, "x", PLACE)
+    walk.finish(taint)
+    return holder["x"], walk
+
+
+def said(walk: Walk) -> list[tuple[tuple[Any, ...], str]]:
+    return [(redaction.path, redaction.rule) for redaction in walk.notes.redactions()]
+
+
+@pytest.mark.parametrize("value", [f"password={SECRET}", f"password={SECRET}".encode()])
+def test_a_text_is_replaced_in_its_holder(value: Any) -> None:
+    left, walk = walked(value)
+    assert left in (f"password={FILTERED}", f"password={FILTERED}".encode())
+    assert type(left) is type(value)
+    assert said(walk) == [(("root", "x"), "@password")]
+
+
+@pytest.mark.parametrize("value", [None, True, 7, 1.5, "words", b"words", {}, [], datetime.now(timezone.utc)])
+def test_what_holds_nothing_is_as_it_was(value: Any) -> None:
+    left, walk = walked(value)
+    assert left is value
+    assert not walk.notes
+
+
+@pytest.mark.parametrize("value", [object(), [object()], {"a": [object()]}, {(1, 2): "a"}, {object(): "a"}])
+def test_what_json_does_not_have_is_refused_and_nothing_is_changed(value: Any) -> None:
+    holder = {"x": {"password": SECRET, "odd": value}}
+    with pytest.raises(NotPlainError):
+        walked(holder["x"])
+    assert holder["x"]["password"] == SECRET
+    with pytest.raises(NotPlainError):
+        walked(value)
+
+
+def test_a_container_in_itself_is_refused() -> None:
+    inner: list[Any] = ["a"]
+    inner.append({"again": inner})
+    with pytest.raises(NotPlainError):
+        walked({"a": inner})
+
+
+def test_what_stands_in_several_places_is_said_of_each() -> None:
+    shared = {"password": SECRET}
+    value = {"a": shared, "b": [shared], "c": {"d": shared}}
+    left, walk = walked(value)
+    assert left["a"] is left["b"][0] is left["c"]["d"]
+    assert left["a"] == {"password": FILTERED}
+    told: dict[str, Any] = {}
+    walk.notes.remark(told)
+    meta = told["_meta"]["root"]["x"]
+    for node in (meta["a"], meta["b"]["0"], meta["c"]["d"]):
+        assert node["password"][""]["rem"] == [["@password", "x"]]
+
+
+def test_one_value_given_twice_is_said_of_both_places() -> None:
+    shared = {"password": SECRET}
+    holder = {"x": shared, "y": shared}
+    walk = Walk(RULES)
+    for key, value in holder.items():
+        walk.add(value, holder, key, PLACE)
+    walk.finish()
+    told: dict[str, Any] = {}
+    walk.notes.remark(told)
+    for key in ("x", "y"):
+        assert told["_meta"]["root"][key]["password"][""]["rem"] == [["@password", "x"]]
+
+
+def test_texts_that_are_too_long_are_described_wherever_they_stand() -> None:
+    before = asgi_sentry.counters().get("cut", {}).get("length", 0)
+    value = {"a": "x" * 11, "b": [b"y" * 12, "z" * 10, 7], "c": {"password": "p" * 20, "d": "ok"}}
+    left, walk = walked(value, longest=10)
+    assert left == {
+        "a": "<11 characters>",
+        "b": [b"<12 characters>", "z" * 10, 7],
+        "c": {"password": FILTERED, "d": "ok"},
+    }
+    rules = dict(said(walk))
+    assert rules["root", "x", "a"] == rules["root", "x", "b", 0] == LENGTH
+    assert ("root", "x", "b", 1) not in rules
+    assert asgi_sentry.counters()["cut"]["length"] >= before + 3
+    assert walked({"a": "x" * 10}, longest=10)[0] == {"a": "x" * 10}
+    assert walked({"a": "x" * 1000})[0] == {"a": "x" * 1000}
+
+
+@pytest.mark.parametrize("key", [f"user {SECRET}", f"user {SECRET}".encode()])
+def test_a_key_that_holds_a_secret_has_another_name_and_that_is_said_of_it(key: Any) -> None:
+    value = {"first": 1, key: {"password": "x81kQp9Lm3nV"}, "last": [f"of {SECRET}"]}
+    left, walk = walked(value, taint=Taint([SECRET]))
+    new = f"user {FILTERED}" if isinstance(key, str) else f"user {FILTERED}".encode()
+    assert list(left) == ["first", new, "last"] or list(left) == ["first", f"user {FILTERED}", "last"]
+    assert SECRET not in str(left)
+    assert any(path[2:] == (f"user {FILTERED}", "password") for path, _ in said(walk))
+    assert list(walk.renamed.values()) == [f"user {FILTERED}"]
+
+
+def test_without_taint_keys_stay() -> None:
+    value = {"user words": {"a": 1}}
+    assert walked(value)[0] == value
+    assert walked(value, taint=Taint(["checkout"]))[1].renamed == {}
+
+
+def test_members_of_an_object_are_put_back_with_their_new_names() -> None:
+    source = {f"a {SECRET}": {"password": SECRET}, "b": f"see {SECRET}", "c": 1}
+    holder = dict(source)
+    walk = Walk(RULES)
+    walk.members(source, holder, None)
+    walk.finish(Taint([SECRET]))
+    assert holder == {f"a {FILTERED}": {"password": FILTERED}, "b": f"see {FILTERED}", "c": 1}
+    plain = {"b": "words", "c": 1}
+    holder = {**plain, "d": 2}
+    walk = Walk(RULES)
+    walk.members(dict(plain), holder, None)
+    walk.finish(Taint([SECRET]))
+    assert holder == {"b": "words", "c": 1, "d": 2}
+
+
+WORD = "checkout"  # a session that a client named by a word of the app's
+
+
+@pytest.mark.parametrize(
+    ("text", "touched"),
+    [(WORD, False), (f"failed: {WORD}", False), (SECRET, True), (f"failed: {SECRET}", True), ("swordf1sh", False),
+     ("failed: swordf1sh", True)],
+)  # fmt: skip
+def test_the_apps_own_words_are_touched_by_what_looks_like_a_credential_alone(text: str, touched: bool) -> None:
+    taint = Taint([WORD, SECRET, "swordf1sh"])
+    assert (walked(text, taint=taint, by="words")[0] != text) == touched
+    assert walked(text, taint=taint)[0] != text
+    assert walked({"a": text}, taint=taint, by="words")[0] != {"a": text}
+
+
+@pytest.mark.parametrize("tags", [{"order": WORD, "other": f"x {SECRET}"}, [["order", WORD], ["other", f"x {SECRET}"]]])
+def test_tags_are_the_apps_own_words(tags: Any) -> None:
+    left, _ = walked(tags, taint=Taint([WORD, SECRET]), by="tags")
+    assert dict(left) == {"order": WORD, "other": f"x {FILTERED}"}
+
+
+def test_keys_of_tags_stay_and_other_keys_do_not() -> None:
+    holder: dict[str, Any] = {"tags": {SECRET: "a"}, "extra": {f"{SECRET}x": "b"}}
+    walk = Walk(RULES)
+    walk.tags(holder["tags"], holder, "tags", None)
+    walk.add(holder["extra"], holder, "extra", None)
+    walk.finish(Taint([SECRET]))
+    assert SECRET in holder["tags"]
+    assert SECRET not in str(holder["extra"])
+
+
+def test_the_protocols_texts_are_touched_by_rules_and_by_no_taint() -> None:
+    ruleset = Scrubber().ruleset
+    for _ in range(2):
+        holder = {"x": f"app/{SECRET}.py", "y": f"password={SECRET}"}
+        walk = Walk(ruleset)
+        walk.fixed(holder["x"], holder, "x", None)
+        walk.fixed(holder["y"], holder, "y", None)
+        pending = walk.pending
+        walk.finish(Taint([SECRET]))
+        assert holder == {"x": f"app/{SECRET}.py", "y": f"password={FILTERED}"}
+    # What is harmless was remembered, and what is not was not.
+    assert pending == 1
+    assert f"app/{SECRET}.py" in ruleset.lines
+    assert f"password={SECRET}" not in ruleset.lines
+
+
+def test_addresses_are_taken_out_of_a_text_and_the_rest_is_looked_at() -> None:
+    value = {"x-forwarded-for": f"10.1.2.3, password={SECRET}, bob@example.com", "plain": "10.1.2.3"}
+    left, walk = walked(value)
+    assert left == {"x-forwarded-for": f"{FILTERED}, password={FILTERED}, {FILTERED}", "plain": "10.1.2.3"}
+    assert {rule for _, rule in said(walk)} == {"@ip", "@password", "@email"}
+    left, _ = walked({"client_ip": f"10.1.2.3 {SECRET}"}, taint=Taint([SECRET]))
+    assert left == {"client_ip": f"{FILTERED} {FILTERED}"}
+    assert walked({"client_ip": "10.1.2.3 and words"})[0] == {"client_ip": f"{FILTERED} and words"}
+
+
+def test_a_text_under_a_denied_key_is_not_looked_at_once_more() -> None:
+    value = {"password": {"client_ip": f"10.1.2.3 token={SECRET}"}, "n": 1}
+    assert walked(value)[0] == {"password": FILTERED, "n": 1}
+
+
+def test_what_was_redacted_in_one_place_goes_everywhere_and_that_is_said() -> None:
+    value = {"password": SECRET, "a": [f"see {SECRET}", SECRET.encode(), {f"k {SECRET}": 1}]}
+    left, walk = walked(value)
+    assert SECRET not in str(left)
+    assert left["a"][1] == FILTERED.encode()
+    assert (("root", "x", "a", 0), DISCOVERED) in said(walk)
+    assert SECRET in walk.secrets
+
+
+def test_rules_and_the_request_both_take_from_one_text() -> None:
+    text = f"{SECRET} and bob@example.com and password=Zx81kQp9Lm3n"
+    left, walk = walked([text, text], taint=Taint([SECRET]))
+    assert left == [f"{FILTERED} and {FILTERED} and password={FILTERED}"] * 2
+    assert {rule for _, rule in said(walk)} == {"@request", "@email", "@password"}
+
+
+def test_bytes_in_containers_are_texts() -> None:
+    left, _ = walked({b"a": [b"password=" + SECRET.encode(), 1, None]})
+    assert left == {b"a": [b"password=" + FILTERED.encode(), 1, None]}
+
+
+def test_options_of_a_command_line_are_read_where_there_are_some() -> None:
+    left, _ = walked(["psql", "--password", "hunter2", "-h", "db"])
+    assert left == ["psql", "--password", FILTERED, "-h", "db"]
+    left, _ = walked({"argv": ["curl", "-u", f"bob:{SECRET}", "https://example.com"]})
+    assert SECRET not in str(left)
+
+
+def test_a_walk_of_nothing_ends() -> None:
+    walk = Walk(RULES)
+    walk.finish()
+    walk.finish(Taint([SECRET]))
+    assert not walk.notes
