@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +17,8 @@ from sentry_sdk import scope as sdk_scope
 from sentry_sdk._batcher import Batcher
 from sentry_sdk._span_batcher import SpanBatcher
 from sentry_sdk.integrations.logging import LoggingIntegration
+from sentry_sdk.monitor import Monitor
+from sentry_sdk.sessions import SessionFlusher
 
 import asgi_sentry
 from asgi_sentry import _sdk as sdk
@@ -21,10 +26,20 @@ from asgi_sentry import _state
 from asgi_sentry.testing import RecordingTransport
 from tests import quick
 
+
+def _ensure_no_thread(self: Any) -> bool:
+    """In the place of a batcher's own, which begins a thread."""
+    self._flusher, self._flusher_pid = threading.Thread(), os.getpid()  # never begun
+    return self._running
+
+
 # What the SDK batches is sent when a test flushes it, and not by a thread of the SDK's at a moment of its own: one that
-# has taken a batch out of the buffer, and not sent it yet, makes a flush come back empty-handed.
+# has taken a batch out of the buffer, and not sent it yet, makes a flush come back empty-handed. Nor does a thread of a
+# client that a former test had look at its transport, or send its sessions, in the midst of the next test.
 for _batcher in (Batcher, SpanBatcher):
-    _batcher._flush_loop = lambda _: None  # type: ignore[method-assign]
+    _batcher._ensure_thread = _ensure_no_thread  # type: ignore[method-assign]
+for _regular in (Monitor, SessionFlusher):
+    _regular._ensure_running = lambda _: None  # type: ignore[method-assign]
 
 quick.remember()
 
@@ -56,17 +71,32 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test with many variants a part is run, unless somebody asks for it by name."""
-    if config.option.keyword or any("::" in arg for arg in config.args):
-        return
+    """Of a test with many variants a part is run, unless somebody asks for it by name, and fewer are traced."""
     functions: dict[str, list[pytest.Item]] = {}
     for item in items:
         if hasattr(item, "callspec"):
             functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for variants in functions.values():
+        for item in set(variants).difference(quick.first_met(variants)):
+            item.add_marker("untraced")
+    if config.option.keyword or any("::" in arg for arg in config.args):
+        return
     left_out = {item for variants in functions.values() for item in set(variants).difference(quick.chosen(variants))}
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    with quick.untraced() if item.get_closest_marker("untraced") else contextlib.nullcontext():
+        return (yield)
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays to the end: no collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

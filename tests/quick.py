@@ -1,4 +1,4 @@
-"""What keeps the suite within minutes: parts of what takes long by default, and quick starts of the SDK.
+"""What keeps the suite within minutes: parts of what takes long by default, quick starts of the SDK, little tracing.
 
 `ASGI_SENTRY_SWEEP=all` asks for the whole: every order of layers, all products of parameters, and ten times the
 examples of the property tests.
@@ -9,12 +9,16 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
 from sentry_sdk import integrations, utils
 
 _MANY = 16  # variants of one test
+_FOR_PROCESSES = "COVERAGE_PROCESS_CONFIG"  # by which a process that is started knows that it is measured
 WHOLE = os.environ.get("ASGI_SENTRY_SWEEP") == "all"
 
 
@@ -31,14 +35,45 @@ def chosen(variants: list[Any]) -> list[Any]:
     """
     if WHOLE or len(variants) < _MANY:
         return variants
+    first = first_met(variants)
+    return [variant for variant in variants if variant in first or crc32(variant.name.encode()) % 3 == 0]
+
+
+def first_met(variants: list[Any]) -> set[Any]:
+    """Those of a test's variants in which a value of a parameter is met for the first time.
+
+    Args:
+        variants: pytest's items of one function.
+    """
     met: set[tuple[str, int]] = set()
-    kept = []
+    first = set()
     for variant in variants:
         values = {(name, id(value)) for name, value in variant.callspec.params.items()}
-        if values - met or crc32(variant.name.encode()) % 3 == 0:
-            kept.append(variant)
+        if values - met:
+            first.add(variant)
             met |= values
-    return kept
+    return first
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Where coverage is measured it is not, within this block, nor in processes that are started there.
+
+    To trace costs as much again as to run, so what runs the same code many times is not traced. What is reported as
+    covered is covered all the same, and the bound of it holds.
+    """
+    measuring = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
+    if measuring is None:
+        yield
+        return
+    for_processes = os.environ.pop(_FOR_PROCESSES, None)
+    measuring.stop()
+    try:
+        yield
+    finally:
+        measuring.start()
+        if for_processes is not None:
+            os.environ[_FOR_PROCESSES] = for_processes
 
 
 def _can_be_imported(integration: str) -> bool:

@@ -17,6 +17,8 @@ import asgi_sentry
 from asgi_sentry import Settings
 from asgi_sentry.testing import RecordingTransport, request
 
+pytestmark = pytest.mark.untraced
+
 TOKEN = b"qHd7wLmPz3xVbN5k"
 FORGED = [
     (b"sentry-trace", b"0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"),

@@ -34,6 +34,8 @@ from asgi_sentry._request.record import RequestRecord, current
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import Start
 
+pytestmark = pytest.mark.untraced
+
 SPARE = 4096
 
 

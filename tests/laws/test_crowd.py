@@ -22,6 +22,8 @@ import asgi_sentry
 from asgi_sentry.testing import RecordingTransport, request
 from tests.traffic import respond
 
+pytestmark = pytest.mark.untraced
+
 CROWD = 5_000
 EACH = 10  # of which one reports an error
 

@@ -26,6 +26,8 @@ from tests.conftest import V3
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+pytestmark = pytest.mark.untraced
+
 PARENT = "0123456789abcdef0123456789abcdef-0123456789abcdef"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.untraced
+
 ROOT = Path(__file__).parents[2]
 REQUESTS = 100_000 if os.environ.get("CI") else 20_000
 

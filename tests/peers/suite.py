@@ -11,9 +11,8 @@ import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ET
+from importlib import metadata
 from pathlib import Path
-
-import sentry_sdk
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".venv-peers"
@@ -36,35 +35,41 @@ class Missing(Exception):
     """Why their tests can't be run here."""
 
 
-def unpacked() -> Path:
-    """The folder that holds their `tests`, of the release that is installed.
+def installed(distribution: str) -> str:
+    return metadata.version(distribution)
+
+
+def unpacked(distribution: str = "sentry-sdk") -> Path:
+    """The folder that holds the tests of a distribution, of the release that is installed.
 
     Raises:
         Missing: it can't be had.
     """
-    version = sentry_sdk.VERSION
-    if version.startswith("3"):
+    version = installed(distribution)
+    if distribution == "sentry-sdk" and version.startswith("3"):
         raise Missing(f"the integrations that are compared are those of sentry-sdk 2, and {version} is installed")
-    home = HOME / f"sentry-sdk-{version}"
+    home = HOME / f"{distribution}-{version}"
     if not (home / "tests").exists():
-        _pip("download", "--no-deps", "--no-binary", ":all:", "--dest", str(HOME), f"sentry-sdk=={version}")
-        archive = HOME / f"sentry_sdk-{version}.tar.gz"
+        # Its files are all that is asked for; what would build it is not installed, and need not be.
+        wanted = f"{distribution}=={version}"
+        _pip("download", "--no-deps", "--no-binary", ":all:", "--dest", str(HOME), wanted)
+        archive = HOME / f"{distribution.replace('-', '_')}-{version}.tar.gz"
         with tarfile.open(archive) as packed:
-            inside = f"sentry_sdk-{version}/"
-            members = [each for each in packed.getmembers() if each.name.startswith(f"{inside}tests/")]
-            if not members:
-                raise Missing(f"the source distribution of sentry-sdk {version} brings no tests")
+            inside = f"{archive.name.removesuffix('.tar.gz')}/"
+            members = [each for each in packed.getmembers() if each.name.startswith(inside)]
+            if not any(each.name.startswith(f"{inside}tests/") for each in members):
+                raise Missing(f"the source distribution of {distribution} {version} brings no tests")
             for member in members:
                 member.name = member.name.removeprefix(inside)
             packed.extractall(home, members, filter="data")
     return home
 
 
-def extras() -> Path:
+def extras(name: str = "extras", needed: tuple[str, ...] = NEEDED) -> Path:
     """The folder of what their tests need besides."""
-    home = HOME / "extras"
+    home = HOME / name
     if not home.exists():
-        _pip("install", "--no-deps", "--target", str(home), *NEEDED)
+        _pip("install", "--no-deps", "--target", str(home), *needed)
     return home
 
 
@@ -86,24 +91,45 @@ def outcomes(framework: str, *, ours: bool, beyond: bool = False) -> dict[str, s
     Raises:
         Missing: their tests can't be run here.
     """
-    home, beside = unpacked(), extras()
-    report = HOME / f"{framework}-{'ours' if ours else 'plain'}.xml"
+    environ = {"PEERS_BEYOND": "1"} if beyond else {}
+    plugins = ("pytest_asyncio.plugin", *(("our_stack",) if ours else ()))
+    name, tests = f"{framework}-{'ours' if ours else 'plain'}", f"tests/integrations/{framework}"
+    found = run(unpacked(), tests, name, extras(), plugins, "--asyncio-mode=auto", "-W", "ignore", environ=environ)
+    return {f"{framework}::{test.rpartition('::')[2]}": why for test, why in found.items()}
+
+
+def run(
+    home: Path, tests: str, name: str, beside: Path, plugins: tuple[str, ...], *options: str, environ: dict[str, str]
+) -> dict[str, str]:
+    """What came of each test of a folder that was unpacked, by module and name; those that are skipped are left out.
+
+    Args:
+        home: where it was unpacked.
+        tests: the folder within.
+        name: what the report of this run is called.
+        beside: the folder of what they need besides.
+        plugins: modules that pytest loads; it finds none by itself.
+        options: further ones for pytest.
+        environ: what the environment has besides.
+
+    Raises:
+        Missing: they can't be run here.
+    """
+    report = HOME / f"{name}.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin"]
-    command += ["-p", "our_stack"] if ours else []
-    command += ["-W", "ignore", "--asyncio-mode=auto", f"--junitxml={report}", f"tests/integrations/{framework}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", tests]
+    command += [*(f"-p{plugin}" for plugin in plugins), *options]
     paths = [str(home), str(WITHIN), str(ROOT), str(beside)]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ}
     environ.pop("SENTRY_DSN", None)
-    environ.update({"PEERS_BEYOND": "1"} if beyond else {})
     done = subprocess.run(command, cwd=home, env=environ, capture_output=True, text=True, timeout=900, check=False)
     if not report.exists():
-        raise Missing(f"their tests of {framework} do not run: {done.stdout[-1500:]}{done.stderr[-1500:]}")
+        raise Missing(f"their tests of {name} do not run: {done.stdout[-1500:]}{done.stderr[-1500:]}")
     found: dict[str, str] = {}
     for case in ET.parse(report).iter("testcase"):
         bad = [*case.findall("failure"), *case.findall("error")]
         if case.find("skipped") is None:
-            found[f"{framework}::{case.get('name')}"] = _line(bad[0]) if bad else ""
+            found[f"{case.get('classname')}::{case.get('name')}"] = _line(bad[0]) if bad else ""
     return found
 
 

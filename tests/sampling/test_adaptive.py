@@ -14,6 +14,8 @@ from asgi_sentry._sampling.rate import Limit, Rate
 from asgi_sentry._sampling.sampler import PathSampler
 from tests.strategies import Clock
 
+pytestmark = pytest.mark.untraced
+
 traffics = st.lists(st.floats(0, 1e4).map(lambda rate: rate if rate > 1e-6 else 0.0), min_size=1, max_size=40)
 
 

@@ -23,6 +23,8 @@ from tests.scrubbing.samples import PIECES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.untraced
+
 SCRUBBER = Scrubber(rules=(*Scrubber().ruleset.rules, "@ip"))
 LENGTH = 32_000
 MEASURABLE = 0.020  # seconds, below which growth is chance

@@ -16,6 +16,8 @@ from asgi_sentry._scrubbing.text.gates import Gates
 from tests.scrubbing.samples import MIXED, PIECES
 from tests.strategies import FORMS
 
+pytestmark = pytest.mark.untraced
+
 pytest.importorskip("hyperscan")
 
 RULES = (*DEFAULT_RULES, "@ip")

@@ -13,6 +13,8 @@ from asgi_sentry._scrubbing import Scrubber
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.untraced
+
 LINES = 4000
 LIMIT = 0.003  # of the lines
 SCRUBBER = Scrubber()

@@ -9,7 +9,11 @@ import uuid
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import pytest
+
 from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber
+
+pytestmark = pytest.mark.untraced
 
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
 LIMIT = 0.003  # of lines; what changes beyond the real e-mail addresses of authors must stay far below
