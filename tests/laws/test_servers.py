@@ -67,7 +67,7 @@ def in_thread(main: Any) -> Iterator[None]:
 
 def wait_for(port: int) -> None:
     """Until somebody listens there: a connection is refused at once, so this is no matter of time but of tries."""
-    for _ in range(2000):
+    for _ in range(12_000):
         with socket.socket() as probe:
             probe.settimeout(1)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -141,7 +141,7 @@ EVERY_SERVER = pytest.mark.parametrize("server", SERVERS)
 
 def eventually(there: Callable[[], Any]) -> Any:
     """What is there once the server's thread has come so far."""
-    for _ in range(2000):
+    for _ in range(12_000):
         found = there()
         if found:
             return found

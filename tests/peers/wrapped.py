@@ -19,8 +19,18 @@ from tests.peers import suite
 FRAMEWORKS = ("starlette", "fastapi", "litestar")
 # What FastAPI's need besides our own tests' environment. What needs still more (a database, other people's telemetry)
 # can't be imported either way, and is not compared.
-NEEDED = ("asttokens", "dirty-equals", "executing", "inline-snapshot", "pwdlib", "pyjwt", "typer", "shellingham")
-PLUGINS = ("anyio.pytest_plugin",)  # theirs are found by no other way
+NEEDED = (
+    "asttokens",
+    "dirty-equals",
+    "executing",
+    "inline-snapshot",
+    "pwdlib",
+    "pyjwt",
+    "pytest-timeout",
+    "typer",
+    "shellingham",
+)
+PLUGINS = ("anyio.pytest_plugin", "xdist.plugin", "pytest_timeout")
 # By module and function, with the reason.
 ASGI_2 = "an app of ASGI 2 is refused at start, with what to do; a server or test client that takes one adapts it first"
 ALLOWED = {
@@ -59,7 +69,7 @@ def compare(framework: str) -> list[str]:
     began = time.monotonic()
     home = suite.unpacked(framework)
     beside = suite.extras("frameworks", NEEDED)
-    options = ("--continue-on-collection-errors",)
+    options = ("--continue-on-collection-errors", "-o", "timeout=120")  # theirs is short for a busy machine
     plain = suite.run(home, "tests", f"{framework}-plain", beside, PLUGINS, *options, environ={})
     wrapped = suite.run(home, "tests", f"{framework}-wrapped", beside, (*PLUGINS, "wrapped_apps"), *options, environ={})
     more = {test: why for test, why in wrapped.items() if why and plain.get(test) == ""}

@@ -21,9 +21,8 @@ from asgi_sentry._sampling.redis.shared import SharedLimits
 from asgi_sentry._sampling.sampler import PathSampler
 from tests.redis_server import BINARY, Server, until
 
-pytestmark = pytest.mark.untraced
-
 pytestmark = [
+    pytest.mark.untraced,
     pytest.mark.service("redis-server"),
     pytest.mark.skipif(BINARY is None, reason="no redis-server"),
 ]
