@@ -50,10 +50,43 @@ def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, An
     return event
 
 
+def look_at_captured(client: Any, event: dict[str, Any]) -> dict[str, Any] | None:
+    """An event that a client is handed by hand, without a scope: nothing of a request leaves by it as it is.
+
+    Args:
+        client: that sends it.
+        event: as it was handed over; the caller's.
+
+    Returns:
+        The event, scrubbed where no door does it later; None if that was not possible.
+    """
+    try:
+        record = current()
+        if record is None:
+            sdk.warn_of(client)
+            return event
+        if record.view.door is not None:
+            sdk.guard(client, record.view.door)
+        if (
+            client.transport is None
+            or getattr(client.transport, "asgi_sentry_door", None) is not None
+        ):
+            return event
+        event = sdk.serialized(sdk.PlainEvent(event))
+        record.report().clean_event(event, owned=True)
+    except faults.SIGNALS:
+        raise
+    except BaseException as exc:
+        faults.note("scrubbing", exc, "the event is not sent")
+        return None
+    return event
+
+
 def _trace_being_served() -> sdk.TraceContext | None:
     record = current()
     return None if record is None or record.closed else record.context
 
 
 sdk.watch_events(find_request)
+sdk.on_capture.append(look_at_captured)
 sdk.trace_being_served.append(_trace_being_served)

@@ -5,6 +5,7 @@ streaming mode and version 3 (which only streams), is used in this package and n
 module is its face: what the rest of the package needs. `names` holds each name that is not public.
 """
 
+from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.errors import capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
@@ -20,7 +21,7 @@ from asgi_sentry._sdk.repeated import mark_sent
 from asgi_sentry._sdk.root import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
 from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
-from asgi_sentry._sdk.senders import guard_by, sender, sending_client, watch_events
+from asgi_sentry._sdk.senders import guard, guard_by, sender, sending_client, warn_of, watch_events
 from asgi_sentry._sdk.serializer import PlainEvent, serialized
 from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
@@ -40,11 +41,13 @@ __all__ = [
     "django_request",
     "fork_scope",
     "framework_integrations",
+    "guard",
     "guard_by",
     "guard_spotlight",
     "is_last_processor",
     "mark_sent",
     "offer_trace_meta",
+    "on_capture",
     "processors",
     "sender",
     "sending_client",
@@ -57,5 +60,6 @@ __all__ = [
     "trace_being_served",
     "transport_by",
     "view",
+    "warn_of",
     "watch_events",
 ]

@@ -9,7 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
-from asgi_sentry._sdk import after_fork, frames
+from asgi_sentry._sdk import after_fork, by_hand, frames
 from asgi_sentry._sdk.collection import Collection, collection_of
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
@@ -136,6 +136,7 @@ def view_of(client: Any) -> ClientView:
         faults.once(text)
     after_fork.clients.add(client)
     frames.install()
+    by_hand.listen()
     streaming = has_span_streaming_enabled(options)
     door = getattr(client.transport, "asgi_sentry_door", None)
     whole = has("scopes", "traces", "spans" if streaming else "transactions")

@@ -6,7 +6,7 @@ from collections import deque
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.names import VERSION_3, Scope
+from asgi_sentry._sdk.names import VERSION_3, Scope, _asgi_middleware_applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,12 +83,11 @@ class _Watched(Scope):
     __slots__ = ()
 
     def set_client(self, client: Any = None) -> None:
-        """As the SDK's.
-
-        A second client of a request is to be behind a door, for logs and metrics too.
-        """
-        for look in on_client:
-            look(client)
+        """As the SDK's; a second client of a request is to be behind a door, for logs and metrics too."""
+        # One that is set for the whole process, outside of requests, is the app's new main client.
+        if self is not Scope.get_global_scope() or _asgi_middleware_applied.get(False):
+            for look in on_client:
+                look(client)
         super().set_client(client)
 
     def start_transaction(self, transaction: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -118,6 +117,13 @@ class _Watched(Scope):
 
     if VERSION_3:
         start_span = start_streamed_span  # type: ignore[assignment]  # as it is called there
+
+
+def watch_clients() -> None:
+    """Look at each client that is set for the whole process, too, as a later `sentry_sdk.init` does it."""
+    scope = Scope.get_global_scope() if hasattr(Scope, "get_global_scope") else None
+    if type(scope) is Scope:
+        scope.__class__ = _Watched
 
 
 class _Fork(_Watched):

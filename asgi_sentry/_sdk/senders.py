@@ -14,7 +14,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._sdk.client_view import ClientView, forget_view, view, view_of
-from asgi_sentry._sdk.fork import on_client
+from asgi_sentry._sdk.fork import on_client, watch_clients
 from asgi_sentry._sdk.names import add_global_event_processor, prepares_event
 from asgi_sentry._sdk.scopes import OWNER
 
@@ -67,6 +67,7 @@ def guard_by(set_door: Callable[[Any, Any], None]) -> None:
     global _set_door  # noqa: PLW0603 - one SDK a process
     _set_door = set_door
     watch_events(_watch)
+    watch_clients()
 
 
 def watch_events(
@@ -118,22 +119,22 @@ on_client.append(_sighted)
 
 
 def _watch(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
-    """An event processor for all clients of the process.
-
-    Whether one without a door sends outside of requests.
-    """
-    if OWNER.get(False):  # a request's is looked at by its own processor
-        return event
-    try:
-        client = sending_client()
-        if (
-            client.transport is not None
-            and getattr(client.transport, "asgi_sentry_door", None) is None
-        ):
-            _warn()
-    except Exception as exc:
-        faults.note("looking at a client", exc, "it is sent as it is")
+    """An event processor for all clients of the process: whether one without a door sends outside of requests."""
+    if not OWNER.get(False):  # a request's is looked at by its own processor
+        try:
+            warn_of(sending_client())
+        except Exception as exc:
+            faults.note("looking at a client", exc, "it is sent as it is")
     return event
+
+
+def warn_of(client: Any) -> None:
+    """Say once, where the SDK was started by us, that a client without a door sends something outside of requests."""
+    without = (
+        client.transport is not None and getattr(client.transport, "asgi_sentry_door", None) is None
+    )
+    if _set_door is not None and without:
+        _warn()
 
 
 def _warn() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from typing import Any
 
 import anyio
@@ -67,12 +68,30 @@ def by_hand(client: sentry_sdk.Client) -> None:
     client.capture_event(event, scope=sentry_sdk.get_current_scope())
 
 
+def by_hand_without_a_scope(client: sentry_sdk.Client) -> None:
+    event: Any = {"message": f"refused: {SECRET}", "extra": {"password": "hunter2"}}
+    client.capture_event(event)
+
+
+def in_a_thread_without_a_scope(client: sentry_sdk.Client) -> None:
+    thread = threading.Thread(target=by_hand_without_a_scope, args=(client,))
+    thread.start()
+    thread.join()
+
+
 def by_a_later_init(client: sentry_sdk.Client) -> None:
     sentry_sdk.get_global_scope().set_client(client)  # what `sentry_sdk.init` does with the client that it makes
     fail()
 
 
-WAYS = [on_a_new_scope, on_the_requests_scope, by_hand, by_a_later_init]
+WAYS = [
+    on_a_new_scope,
+    on_the_requests_scope,
+    by_hand,
+    by_hand_without_a_scope,
+    in_a_thread_without_a_scope,
+    by_a_later_init,
+]
 
 
 @pytest.fixture
@@ -130,6 +149,41 @@ def test_outside_of_requests_its_door_scrubs_too(main, mode):
         sentry_sdk.capture_message(f"password={SECRET}")
     assert len(other.items("event")) == 1
     assert not secret_in(other)
+
+
+def test_a_later_init_of_the_sdk_in_a_request_sends_nothing_raw(main, mode):
+    """Not even a log, before any event of the request says which client sends."""
+    other = RecordingTransport()
+
+    def work() -> None:
+        sentry_sdk.init(OTHER, transport=other, auto_enabling_integrations=False, **LOGS, **mode_options(mode))
+        sentry_sdk.logger.warning(f"handing on {SECRET}")
+        fail()
+        by_hand_without_a_scope(sentry_sdk.get_client())
+
+    ask(work)
+    sentry_sdk.flush()
+    assert [each["body"] for each in other.items("log") if "handing" in each["body"]] == ["handing on [Filtered]"]
+    assert len(other.items("event")) == 2
+    assert not secret_in(other)
+    assert "hunter2" not in json.dumps(other.items("event"))
+
+
+def test_the_clients_of_a_plain_init_are_scrubbed_in_place(start_plain, mode):
+    """Where there is no door, neither for the main client nor for another."""
+    main, other = start_plain(), RecordingTransport()
+    client = plain_client(mode, other)
+
+    def work() -> None:
+        by_hand_without_a_scope(client)
+        by_hand_without_a_scope(sentry_sdk.get_client())
+
+    asgi_sentry.compose(lambda *_: None, asgi_sentry.SentryMiddleware)
+    ask(work)
+    for each in (main, other):
+        assert "refused" in json.dumps(each.items("event"))
+        assert "hunter2" not in json.dumps(each.items("event"))
+        assert SECRET not in json.dumps(each.items("event"))
 
 
 @pytest.mark.skipif(V3, reason="version 3 has no such hooks")
@@ -210,10 +264,14 @@ def test_a_transport_that_takes_no_door_gets_scrubbed_events(main, mode):
     assert not secret_in(other)
 
 
-def test_outside_of_requests_a_plain_second_client_is_warned_of_once(main, mode, monkeypatch, caplog):
+@pytest.mark.parametrize("way", ["by hand", "on a scope"])
+def test_outside_of_requests_a_plain_second_client_is_warned_of_once(main, mode, monkeypatch, caplog, way):
     monkeypatch.setattr(faults, "_said", set())
     client = plain_client(mode, RecordingTransport())
     for _ in range(3):
+        if way == "by hand":
+            client.capture_event({"message": "here"})
+            continue
         with sentry_sdk.new_scope() as inner:
             inner.set_client(client)
             sentry_sdk.capture_message("here")
