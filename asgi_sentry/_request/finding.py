@@ -51,7 +51,9 @@ def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, An
 
 
 def look_at_captured(client: Any, event: dict[str, Any]) -> dict[str, Any] | None:
-    """An event that a client is handed by hand, without a scope: nothing of a request leaves by it as it is.
+    """An event that a client is handed by hand, without a scope.
+
+    Nothing of a request leaves by it as it is.
 
     Args:
         client: that sends it.

@@ -31,11 +31,15 @@ class Identity:
         self._checked: tuple[Taint, str] | None = None  # a user's id that is none of these secrets
         self._doubted: str | None = None  # the user's id, where it may be a secret itself
 
-    def describe(self, given: Mapping[str, Any] | None, *, checked: bool = True) -> dict[str, Any]:
+    def describe(
+        self, given: Mapping[str, Any] | None, *, found: bool | None = None, checked: bool = True
+    ) -> dict[str, Any]:
         """The user to send: given by the SDK's own `set_user`, bound by our helper, or resolved.
 
         Args:
             given: by the SDK's own `set_user`.
+            found: whether it may be more than the app says itself; the default is what the
+                request's own client may.
             checked: whether an id that is a secret itself is left out; False where it is scrubbed
                 with an event.
         """
@@ -44,8 +48,9 @@ class Identity:
         if facts.plan.user is None and not facts.bound_user:
             return bound
         asked = facts.plan.user or NOBODY_ASKED
-        # Then it is what the app says, and nothing that is found.
-        if not facts.view.collection.user:
+        if found is None:
+            found = facts.view.collection.user
+        if not found:  # then it is what the app says, and nothing else
             asked = replace(asked, resolve=None, client_ip="drop")
         self._user = asked.describe(facts.scope, given=bound)
         self._doubted = None

@@ -172,12 +172,12 @@ class Report(Scrubbing):
             event["tags"] = {"asgi.type": self._facts.scope["type"], **(event.get("tags") or {})}
         else:
             return  # a check-in has no request
-        section = self._request(error=kind is None)
+        section = self._request(view.collection, error=kind is None)
         # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not
         # asked for.
         event["request"] = section if view.patched else {**(event.get("request") or {}), **section}
-        # Whoever scrubs the event checks it.
-        user = self._identity.describe(event.get("user"), checked=False)
+        # Whoever scrubs the event checks the id.
+        user = self._identity.describe(event.get("user"), found=view.collection.user, checked=False)
         if user:
             event["user"] = user
         else:
@@ -214,13 +214,17 @@ class Report(Scrubbing):
         facts = self._facts
         return name_of(facts.scope, facts.app, style=(facts.plan.root or DEFAULT_ROOT).name)
 
-    def _request(self, *, error: bool) -> dict[str, Any]:
+    def _request(
+        self, collection: sdk.Collection, *, error: bool, streamed: bool = False
+    ) -> dict[str, Any]:
         """The `request` of an event.
 
         https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
 
         Args:
+            collection: what the client that sends it may collect.
             error: whether it is for an error; a body may be wanted for errors only.
+            streamed: whether it is for the attributes of a streamed span.
         """
         facts = self._facts
         section = describe_request(facts.scope)
@@ -231,8 +235,7 @@ class Report(Scrubbing):
             body = self.secrets.body()
             if body is not None and body.kind != "empty":
                 section["data"] = body.value
-        collection = facts.view.collection
-        return section if collection.everything else collection.limit(section)
+        return section if collection.everything else collection.limit(section, streamed=streamed)
 
     def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
         """A request section as the door with this scrubber would scrub it."""
@@ -254,7 +257,8 @@ class Report(Scrubbing):
         if template is not None:
             attributes["http.route"] = template
         if whole:
-            section = self._cleaned(self._request(error=False), self.secrets.scrubber)
+            asked = self._request(facts.view.collection, error=False, streamed=True)
+            section = self._cleaned(asked, self.secrets.scrubber)
             attributes.update(attributes_of(section))
             attributes.update(self._client_attributes())
             attributes["network.protocol.name"] = facts.scope["type"]  # as the SDK has it
@@ -271,7 +275,10 @@ class Report(Scrubbing):
         # A child, ended before its segment got its name.
         if attributes.get("sentry.segment.name") == unrouted_name(facts.opened_in):
             attributes["sentry.segment.name"] = self.named(None, None)[0]
-        for field, value in self._identity.describe(None).items():
+        # Where the SDK may not say who it is, it says so of errors alone, if the app does.
+        for field, value in (
+            self._identity.describe(None).items() if facts.view.collection.user else ()
+        ):
             attributes.setdefault(user_attribute(field), value)
         for name, value in self._client_attributes().items():
             attributes.setdefault(name, value)

@@ -7,6 +7,7 @@ module is its face: what the rest of the package needs. `names` holds each name 
 
 from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
+from asgi_sentry._sdk.collection import Collection
 from asgi_sentry._sdk.errors import capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.inner import trace_being_served
@@ -31,6 +32,7 @@ from asgi_sentry._sdk.trace import TraceContext
 __all__ = [
     "OWNER",
     "ClientView",
+    "Collection",
     "PlainEvent",
     "Root",
     "Scopes",

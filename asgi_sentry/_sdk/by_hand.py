@@ -1,7 +1,8 @@
 """Events that a client is handed by hand, without a scope.
 
-No event processor sees them, and so nothing of ours but a door. Where the client that sends has none, what a request
-hands to it would leave as it is; so the client's own method tells us of such events first.
+No event processor sees them, and so nothing of ours but a door. Where the client that sends has
+none, what a request hands to it would leave as it is; so the client's own method tells us of such
+events first.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 on_capture: list[Callable[[Any, dict[str, Any]], dict[str, Any] | None]] = []
-"""Called with a client and an event that it is handed without a scope, and so without any event processor."""
+"""Called with a client and an event that it is handed without a scope."""
 
 
 def listen() -> None:
-    """Look at what clients are handed by hand; not if the method for it is not as we know it, or not the SDK's own."""
+    """Look at what clients are handed by hand.
+
+    Not if the method for it is not as we know it, or not the SDK's own.
+    """
     own = getattr(Client, "capture_event", None)
     if (
         own is None

@@ -83,7 +83,10 @@ class _Watched(Scope):
     __slots__ = ()
 
     def set_client(self, client: Any = None) -> None:
-        """As the SDK's; a second client of a request is to be behind a door, for logs and metrics too."""
+        """As the SDK's.
+
+        A second client of a request is to be behind a door, for logs and metrics too.
+        """
         # One that is set for the whole process, outside of requests, is the app's new main client.
         if self is not Scope.get_global_scope() or _asgi_middleware_applied.get(False):
             for look in on_client:
@@ -120,7 +123,7 @@ class _Watched(Scope):
 
 
 def watch_clients() -> None:
-    """Look at each client that is set for the whole process, too, as a later `sentry_sdk.init` does it."""
+    """Look at each client that is set for the whole process, as a later `sentry_sdk.init` does."""
     scope = Scope.get_global_scope() if hasattr(Scope, "get_global_scope") else None
     if type(scope) is Scope:
         scope.__class__ = _Watched

@@ -119,7 +119,10 @@ on_client.append(_sighted)
 
 
 def _watch(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
-    """An event processor for all clients of the process: whether one without a door sends outside of requests."""
+    """An event processor for all clients of the process.
+
+    Whether one without a door sends outside of requests.
+    """
     if not OWNER.get(False):  # a request's is looked at by its own processor
         try:
             warn_of(sending_client())
@@ -129,7 +132,10 @@ def _watch(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def warn_of(client: Any) -> None:
-    """Say once, where the SDK was started by us, that a client without a door sends something outside of requests."""
+    """Say once that a client without a door sends something outside of requests.
+
+    Where the SDK was started without us, none has one.
+    """
     without = (
         client.transport is not None and getattr(client.transport, "asgi_sentry_door", None) is None
     )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import subprocess
+import sys
 from functools import partial
 from typing import Any
 
@@ -12,8 +16,9 @@ import sentry_sdk
 from sentry_sdk.consts import DEFAULT_OPTIONS
 
 import asgi_sentry
-from asgi_sentry._sdk.collection import Collection, collection_of
+from asgi_sentry._sdk.collection import SENSITIVE, Collection, collection_of
 from asgi_sentry.testing import RecordingTransport, request
+from tests.collected import EVERYTHING, PARTS
 from tests.conftest import DSN, mode_options
 
 V3 = sentry_sdk.VERSION.startswith("3")
@@ -114,6 +119,86 @@ def test_terms_decide_which_values_are_shown():
         "query_string": "q=[Filtered]&r=2&r=3",
         "method": "GET",
     }
+
+
+@pytest.mark.parametrize(
+    ("off", "gone"),
+    [
+        ({"document": False}, {"find {", "$note"}),
+        ({"variables": False}, {"seven"}),
+        ({"document": False, "variables": False}, {"find {", "$note", "seven"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"query": "query q($note: String) { find { id } }", "variables": {"note": "seven"}, "operationName": "q"},
+        [{"query": "{ find { id } }", "variables": {"note": "seven"}}, {"query": "{ find { id } }"}],
+        {"variables": {"note": "seven"}, "extensions": {"persistedQuery": {"version": 1}}},
+        {"operations": '{"query": "{ find { id } }", "variables": {"note": "seven"}}', "map": "{}"},
+        '{"query": "{ find { id } }", "variables": {"note": "seven", "more": "cut o',
+        "query q($note: String) { find { id } }",
+    ],
+    ids=lambda data: type(data).__name__,
+)
+def test_graphql_that_is_off_is_in_no_body(off, gone, data):
+    collection = collection_of({"data_collection": {"graphql": off, "provided_by_user": True}})
+    left = json.dumps(collection.limit({"data": data}))
+    assert not [mark for mark in gone if mark in left]
+
+
+@pytest.mark.parametrize("data", [{"query": "red shoes", "variables": 3}, [1], "say {hello}", {"id": 7}, None])
+def test_what_is_no_graphql_stays(data):
+    collection = collection_of({"data_collection": {"graphql": {"document": False}, "provided_by_user": True}})
+    assert collection.limit({"data": data}) == {"data": data}
+
+
+def test_graphql_in_the_query_string():
+    given = {"graphql": {"document": False, "variables": False}, "provided_by_user": True}
+    collection = collection_of({"data_collection": given})
+    section = {"query_string": "query=%7B%20find%20%7B%20id%20%7D%20%7D&variables=%7B%7D&page=2"}
+    assert collection.limit(section) == {"query_string": "page=2"}
+    assert collection.limit({"query_string": "query=red+shoes"}) == {"query_string": "query=red+shoes"}
+
+
+@needs_data_collection
+def test_names_that_are_sensitive_are_the_sdks():
+    module = importlib.import_module("sentry_sdk.data_collection")
+    assert set(SENSITIVE) == set(module._SENSITIVE_DENYLIST)
+
+
+@needs_data_collection
+def test_each_part_that_the_sdk_knows_is_tried():
+    module = importlib.import_module("sentry_sdk.data_collection")
+    resolve = getattr(module, "_resolve", None) or module._resolve_explicit
+    assert set(resolve({})) - {"provided_by_user"} <= set(PARTS)
+
+
+@needs_data_collection
+def test_nothing_is_sent_that_the_sdk_leaves_out(mode):
+    """For each key of `data_collection`, and `send_default_pii`: what the SDK sends without it, and not with it."""
+
+    def seen(how: str) -> dict[str, dict[str, list[str]]]:
+        environ = {**os.environ, "PYTHONWARNINGS": "ignore"}
+        command = [sys.executable, "-m", "tests.collected", how, mode]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ, timeout=120)
+        found: dict[str, dict[str, list[str]]] = json.loads(done.stdout)
+        return found
+
+    sdk, ours = seen("sdk"), seen("ours")
+    assert ours.keys() == sdk.keys()
+    whole = sdk[EVERYTHING]
+    assert {"headernotemark", "cookiesidebarmark", "querymonkeymark", "framemonkeymark", "usermark"} <= {
+        *whole["event"]
+    }
+    for option, sent in ours.items():
+        assert {"event", "trace"} <= {*sent["sent"]}, option
+        for kind in ("event", "trace", "log"):
+            left_out = set(whole[kind]) - set(sdk[option][kind])
+            assert not left_out & set(sent[kind]), (option, kind)
+            # And with whom a header is named by nothing that is sensitive, the layers send it.
+            if "http_headers" not in option:
+                assert kind == "log" or "headernotemark" in sent[kind], (option, kind)
 
 
 @pytest.mark.parametrize("options", [{}, {"send_default_pii": True}, {"data_collection": None}])
