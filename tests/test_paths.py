@@ -269,3 +269,26 @@ def reference_of_long(rule: str, path: str) -> bool:
 def test_the_first_match_wins_whatever_kind_of_rule_it_is(rules: list[Any], first: int) -> None:
     """The kinds are looked up each in its own way: by name, by prefix, by expression, by call."""
     assert PathRules([(rule, at) for at, rule in enumerate(rules)]).match(scope("/a/b", "GET")) == first
+
+
+def test_one_rule_is_some() -> None:
+    assert PathRules([("/x", 1)])
+
+
+def test_the_first_match_wins_between_a_glob_and_a_later_expression() -> None:
+    expression = re.compile("/a/b")
+    assert PathRules([("/a/**", 1), (expression, 2)]).match({"path": "/a/b"}) == 1
+    assert PathRules([(expression, 2), ("/a/**", 1)]).match({"path": "/a/b"}) == 2
+    assert PathRules([("/a/**", 1), (lambda scope: True, 2), (expression, 3)]).match({"path": "/a/b"}) == 1
+    assert PathRules([("/b", 1), (lambda scope: True, 2), (expression, 3)]).match({"path": "/a/b"}) == 2
+
+
+def test_expressions_of_a_prefix_go_by_their_place() -> None:
+    rules = PathRules([("/a/{id}/x", 1), ("/a/*/x", 2), ("/a/b/x", 3), ("/a/b/*", 4), ("/a/**", 5)])
+    assert [rules.match({"path": path}) for path in ("/a/b/x", "/a/b/y", "/a/c/x", "/a/c/y", "/b")] == [
+        1,
+        4,
+        1,
+        5,
+        None,
+    ]

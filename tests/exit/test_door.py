@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import json
 from typing import Any
 
@@ -231,3 +232,62 @@ def test_the_name_of_a_file_is_scrubbed():
     attachment.headers["filename"] = f"password={SECRET}.txt"
     cleaned, _ = through(attachment)
     assert SECRET not in cleaned.items[0].headers["filename"]
+
+
+def test_an_item_passes_once():
+    """The SDK hands the same one to Spotlight and to the transport."""
+    lost: list[Any] = []
+    scrubber = asgi_sentry.Scrubber()
+    door = Door(scrubber)
+    envelope = Envelope(items=[item("event", {"extra": DIRTY, "event_id": "a" * 32}), item("log", {"items": [DIRTY]})])
+
+    def lose(*args: Any, **named: Any) -> None:
+        lost.append((args, named))
+
+    first, again = door.scrub(envelope, lose), door.scrub(envelope, lose)
+    assert [id(each) for each in first.items] == [id(each) for each in again.items]
+    # And through a transport of the user's, which hands on what it was given.
+    third = door.scrub(first, lose)
+    assert [id(each) for each in third.items] == [id(each) for each in first.items]
+    assert SECRET.encode() not in third.serialize()
+    assert lost == []
+
+
+def test_an_item_that_cannot_be_scrubbed_is_lost_once():
+    lost: list[Any] = []
+    door = Door(asgi_sentry.Scrubber(), attachments="none")
+    envelope = Envelope(items=[Item(payload=PayloadRef(bytes=b"x"), type="attachment")])
+    for _ in range(2):
+        assert door.scrub(envelope, lambda *args, **named: lost.append((args, named))) is None
+    assert len(lost) <= 1
+
+
+def test_a_log_of_a_request_has_its_user_and_its_tag(start: Start):
+    start()
+    made: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        made.append(telemetry_hook(None)({"body": "x", "attributes": {"kept": 1}}, {}))
+        made.append(telemetry_hook(lambda entry, hint: {"body": "mine"})({"body": "x"}, {}))
+        made.append(telemetry_hook(lambda entry, hint: None)({"body": "x"}, {}))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    layered = asgi_sentry.compose(
+        app, functools.partial(asgi_sentry.UserContextMiddleware, resolve=lambda _: {"id": 7})
+    )
+    asyncio.run(request(layered))
+    usual, own, dropped = made
+    assert dropped is None
+    for entry in (usual, own):
+        assert entry["attributes"]["user.id"] == "7"
+        assert isinstance(entry["attributes"][ATTRIBUTE], Tag)
+    assert usual["attributes"]["kept"] == 1
+    assert own["body"] == "mine"
+
+
+@pytest.mark.parametrize("trace", [None, "text", 7, {}])
+def test_a_trace_header_that_is_none_does_no_harm(trace):
+    cleaned, lost = through(item("event", {"event_id": "a" * 32}), trace=trace)
+    assert lost == []
+    assert not cleaned.headers.get("trace")

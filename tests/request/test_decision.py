@@ -171,3 +171,87 @@ def test_a_rate_found_further_out_stands() -> None:
     outer = rated(1.0)
     sampled = decided(outer, View(), trace(0.5))
     assert revised(sampled, rated(0.1), outer) == sampled
+
+
+class Limited:
+    """A budget that refuses so many first."""
+
+    def __init__(self, refuses: int) -> None:
+        self.refuses = refuses
+
+    def take(self) -> bool:
+        self.refuses -= 1
+        return self.refuses < 0
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.5])
+def test_what_a_budget_lets_through_stands_for_what_it_did_not(rate: float) -> None:
+    plan = Plan(budgets=(Allowance(gate=Limited(3)),))
+    found = [decided(plan, View(rate=rate), trace(0.25)) for _ in range(12)]
+    assert [each.by for each in found[:3]] == ["budget"] * 3
+    assert all(each.weight == 1.0 for each in found[:3])
+    assert found[3].weight == 4.0
+    assert found[3].rate == rate / 4.0
+    assert found[-1].weight == 1.0
+    assert found[-1].rate == rate
+
+
+def test_a_decision_of_the_parents_keeps_its_rate_with_a_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(budgets=(Allowance(gate=Limited(1)),))
+    for _ in range(2):
+        found = decided(plan, View(), trace(0.5, True))
+    assert (found.sampled, found.rate, found.weight) == (True, None, 2.0)
+    monkeypatch.setattr(TraceContext, "parent_rate", lambda _: 0.5)
+    plan = Plan(budgets=(Allowance(gate=Limited(1)),))
+    for _ in range(2):
+        found = decided(plan, View(), trace(0.5, True))
+    assert (found.sampled, found.rate, found.weight) == (True, 0.25, 2.0)
+
+
+def test_a_budget_further_in_takes_the_weight_on() -> None:
+    outer, layer = Plan(budgets=(Allowance(gate=Limited(1)),)), Plan(budgets=(Allowance(gate=Limited(1)),))
+    for _ in range(2):
+        before = decided(outer, View(rate=1.0), trace(0.5))
+    assert (before.weight, before.rate) == (2.0, 0.5)
+    anew = [revised(before, layer, outer) for _ in range(2)]
+    assert (anew[0].sampled, anew[0].by) == (False, "budget")
+    assert (anew[1].weight, anew[1].rate) == (4.0, 0.25)
+
+
+def test_a_rate_found_further_in_keeps_the_weight() -> None:
+    outer = Plan(budgets=(Allowance(gate=Limited(1)),))
+    for _ in range(2):
+        before = decided(outer, View(rate=1.0), trace(0.5))
+    anew = revised(before, rated(0.8), outer)
+    assert (anew.sampled, anew.weight, anew.rate) == (True, 2.0, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("rand", "halvings", "sampled", "reason"),
+    [(0.5, 0, True, "sample_rate"), (0.5, 1, False, "backpressure"), (0.3, 1, True, "sample_rate"),
+     (0.9, 1, False, "sample_rate"), (0.9, 0, False, "sample_rate"), (0.1, 4, False, "backpressure")],
+)  # fmt: skip
+def test_under_pressure_it_is_said_what_was_in_the_way(rand: float, halvings: int, sampled: bool, reason: str) -> None:
+    found = decided(rated(0.8), View(halvings=halvings), trace(rand))
+    assert (found.sampled, found.reason) == (sampled, reason)
+    assert found.rule is not None
+
+
+def test_what_a_rule_decides_at_most_requests_is_made_once() -> None:
+    plan = rated(0.5)
+    for rand, parent in ((0.1, None), (0.9, None), (0.1, False)):
+        first, again = (decided(plan, View(), trace(rand, parent)) for _ in range(2))
+        assert first is again
+    # What is no such choice is not remembered: it would be without end.
+    state = plan.samplers[0].match(SCOPE)
+    for number in range(50):
+        decided(plan, View(halvings=1 + number % 3), trace(number / 50, number % 2 == 0))
+    assert len(state.decisions) <= 3
+
+
+@pytest.mark.parametrize("by", ["rule", "filter"])
+def test_an_exclusion_further_in_stands(by: str) -> None:
+    sampled = decided(Plan(), View(rate=1.0), trace(0.5))
+    if by == "rule":
+        assert revised(sampled, rated(0.0), Plan()).excluded
+    assert revised(sampled, Plan(), Plan()) == sampled

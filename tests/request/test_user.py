@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_sentry import _sdk as sdk
 from asgi_sentry._request.user import NOBODY_ASKED, UserPolicy, client_address, truncated, user_in_scope
 
 KEY = b"0123456789abcdef"
@@ -218,3 +220,33 @@ def test_a_truncated_address_is_its_networks(address: Any) -> None:
 def test_the_policy_of_addresses(client_ip: str, expected: dict[str, str]) -> None:
     policy = UserPolicy(client_ip=client_ip)
     assert policy.describe(scope_of("192.0.2.7"), given={"ip_address": "203.0.113.9"}) == expected
+
+
+class Lazy:
+    """As Django's `SimpleLazyObject` keeps what it stands for."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+
+@pytest.mark.parametrize(
+    ("request_of", "expected"),
+    [
+        ({"user": Lazy(object())}, None),  # nobody has asked for it: it would ask the database now
+        ({"user": Lazy(Row(id=7))}, "user"),
+        ({"user": Row(id=7)}, "user"),
+        ({"user": "slots have no dict"}, "user"),
+        ({"user": None}, None),
+        ({}, None),
+        ({"user": Lazy(object()), "_cached_user": Row(id=8)}, "_cached_user"),
+        ({"_acached_user": Row(id=9), "_cached_user": None}, "_acached_user"),
+    ],
+)  # fmt: skip
+def test_the_user_on_djangos_request_if_the_app_has_asked_for_it(
+    request_of: dict[str, Any], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "django", SimpleNamespace())
+    monkeypatch.setattr(sdk, "django_request", lambda: SimpleNamespace(**request_of))
+    assert user_in_scope({}) is (None if expected is None else request_of[expected])
+    own = Row(id=1)
+    assert user_in_scope({"user": own}) is own

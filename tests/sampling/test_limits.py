@@ -172,3 +172,30 @@ def test_a_reservoir_lacks_until_it_has_enough_in_this_period() -> None:
         clock.now += 9.9 - clock.now % 10
         assert not reservoir.lacks()
         clock.now += 0.1
+
+
+def test_a_bucket_holds_eight_kilobytes_of_times() -> None:
+    bucket = TokenBucket(Limit(count=10**9, seconds=60.0))
+    assert len(bucket._times) * bucket._times.itemsize <= 8192
+
+
+def test_a_bucket_whose_last_batch_is_smaller_gives_no_more_than_its_count() -> None:
+    bucket = TokenBucket(Limit(count=1025, seconds=60.0), clock=lambda: 0.0)
+    assert sum(bucket.take() for _ in range(3000)) == 1025
+
+
+@given(st.integers(1, 40), st.integers(1, 8), st.lists(st.sampled_from([0.0, 1.0, 4.0, 59.0, 60.0]), max_size=120))
+def test_a_bucket_in_batches_obeys_the_law_and_wastes_a_batch_at_most(
+    count: int, slots: int, gaps: list[float]
+) -> None:
+    clock = Clock()
+    bucket = TokenBucket(Limit(count=count, seconds=60.0), clock=clock, slots=slots)
+    size = -(-count // slots)
+    granted: list[float] = []
+    for gap in gaps:
+        clock.now += gap
+        if bucket.take():
+            granted.append(clock.now)
+        else:
+            assert sum(clock.now - time < 60.0 for time in granted) > count - size - 1
+        assert sum(clock.now - time < 60.0 for time in granted) <= count

@@ -172,3 +172,52 @@ def test_words_of_a_key() -> None:
     assert compact("X-Api-Key") == compact("x_api_key") == compact("xApiKey") == "xapikey"
     assert trie(["ab", "ac", "b", ""]) == ""
     assert trie(["ab", "ac", "b"]) == "(?:a(?:b|c)|b)"
+
+
+def test_names_in_texts_are_remembered_within_bounds() -> None:
+    told = Keys()
+    for number in range(3000):
+        told.of_shown(f"'name{number}'")
+        told.meaning(f"name{number}")
+    assert len(told._shown) == len(told._met) == 1024
+    told = Keys()
+    for name in ("'password'", "x" * 81):
+        told.of_shown(name)
+        told.meaning(name)
+    assert set(told._shown) == set(told._met) == {"'password'"}
+
+
+def test_the_last_place_is_taken_too() -> None:
+    told = Keys()
+    told.remember({f"a{number}" for number in range(4095)})
+    told.remember({"one more"})
+    assert "one more" in told.plain
+
+
+@pytest.mark.parametrize(
+    "key", ["\u043f\u0430\u0440\u043e\u043b\u044c", "contrase\u00f1a", "\u5bc6\u7801", "\u00e9t\u00e9"]
+)
+def test_keys_beyond_ascii_are_told_among_others_as_alone(key: str) -> None:
+    others: set[object] = {"a", "password", "b"}
+    told = KEYS.told({*others, key})
+    assert told.get(key, PLAIN) == KEYS[key] == Keys()[key]
+    assert (KEYS[key] == DENIED) == (key != "\u00e9t\u00e9")
+    assert told["password"] == DENIED
+    assert KEYS.told({key}).get(key, PLAIN) == KEYS[key]
+
+
+def test_a_key_with_the_character_between_keys_is_told() -> None:
+    assert KEYS.told({"a\0b", "password", "x\0token"}) == {"password": DENIED, "x\0token": DENIED}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "describes"),
+    [
+        ("session", {"object": "checkout.session", "id": 1}, True),
+        ("password", {"object": 1}, False),
+        ("password", {"hint": "x"}, False),
+        (b"session", {"object": "x"}, False),
+    ],
+)
+def test_a_container_that_describes_a_secret_by_its_own_members(key: object, value: dict, describes: bool) -> None:
+    assert KEYS.describes(key, value) is describes
