@@ -210,7 +210,7 @@ def bearer_spans(text: str, _: Keys) -> Iterable[Span]:
 
 TOKEN = re.compile(rf"(?a){after('A-Za-z0-9')}(?:{TOKENS})")
 _CHUNK = re.compile(r"[\w.~%+/=:$|@\\-]{16,}", re.ASCII)  # what tokens are made of
-_PROBABLE = re.compile(r"[\w-]{16}|Q~|whsec_|hooks\.zapier", re.ASCII)
+_PROBABLE = re.compile(r"[\w-]{16}|Q~|gl[a-z]{2,5}-|whsec_|hooks\.zapier", re.ASCII)
 _TELLING = re.compile(r"[A-Z0-9]")
 
 

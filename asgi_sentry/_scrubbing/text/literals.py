@@ -158,6 +158,9 @@ LINK_GATES = (
 TOKEN_GATES = (
     Gate("run", b"a" * 16, _RUN_VERIFY),
     Gate("text", b"Q~"),
+    Gate(
+        "text", b"gl", re.compile(rb"gl[a-z]{2,5}-[\w-]{1,10}\.")
+    ),  # GitLab's may have a dot early
     Gate("text", b"whsec_"),
     Gate("text", b"hooks.zapier.com"),
 )
