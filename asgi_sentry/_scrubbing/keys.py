@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
 from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence
+from asgi_sentry._scrubbing.words import (
+    MAX_RUN,
+    alternatives,
+    compact,
+    runs,
+    term_ends,
+    trie,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,12 +34,6 @@ COOKIES = 3  # a string is one Cookie header; a container holds cookies by name
 MAYBE = 4  # "key": a secret, unless it stands beside a value, or for something that is no text
 LOOKED = 6  # `twilio_key`: a secret if the value looks like one
 
-
-# A word: a run of capitals (an acronym) up to a capitalised word, a word with or without its
-# capital, digits, or a run of letters of a script without case.
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
-
-_MAX_RUN = 5  # words in the longest term, and one to spare
 
 VALUE_KEYS = (
     "value",
@@ -56,35 +59,6 @@ REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _NAMES = 1024  # of those that stand in texts
 
 
-def words(key: str) -> list[str]:
-    """The words of a key, folded: `userPassword2` gives `user`, `password`, `2`."""
-    return [word.lower() for word in _WORD.findall(key)]
-
-
-def compact(term: str) -> str:
-    """The words of a term put together, which is how terms are compared."""
-    return "".join(words(term))
-
-
-def trie(stems: Iterable[str]) -> str:
-    """An alternation of literals that looks at each character once."""
-    parts = _branches(stems)
-    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
-
-
-def _branches(stems: Iterable[str]) -> list[str]:
-    """The same as its branches.
-
-    Only where each of them begins with a letter does a search skip all others.
-    """
-    branches: dict[str, set[str]] = {}
-    for stem in stems:
-        if not stem:
-            return [""]  # whatever follows, this branch has matched
-        branches.setdefault(stem[0], set()).add(stem[1:])
-    return [re.escape(first) + trie(sorted(rest)) for first, rest in sorted(branches.items())]
-
-
 _TERMS = frozenset(terms.TERMS.split())
 _WHOLE = frozenset(terms.WHOLE.split())
 _LOOKED_AT = frozenset(terms.LOOKED_AT.split())
@@ -105,11 +79,11 @@ def _patterns(
     """What looks for terms in a key, for stems in a key, and for stems in bytes without digits."""
     stems = {*_STEMS, *own_stems}
     term = trie(sorted({*_DEFAULT, *own}))
-    stem = "|".join((*_branches(sorted(stems)), _STEM_ENDS))
+    stem = "|".join((*alternatives(sorted(stems)), _STEM_ENDS))
     # "cc" is a word where there are no digits, or begins "ccnum".
     plain = {stem for stem in stems if stem.isascii()}
     without_digits = "|".join(
-        (*_branches(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS)
+        (*alternatives(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS)
     )
     return re.compile(term), re.compile(stem), re.compile(without_digits.encode())
 
@@ -313,7 +287,7 @@ class Keys:
         if not isinstance(key, str):
             return False
         parts = words(key[-200:])
-        if any(self._denied.get(run) for run in _runs(parts)):
+        if any(self._denied.get(run) for run in runs(parts)):
             return False
         named = [part for part in parts if not part.isdigit()]
         if not named or not terms.TOKEN_QUALIFIERS.isdisjoint(named[:-1]):
@@ -321,7 +295,7 @@ class Keys:
         ends = [
             end
             for start in range(len(named))
-            for end in _ends(named, start)
+            for end in term_ends(named, start)
             if _is_term(named[start:end])
         ]
         # Something stands behind the term, as in `session_fee`; or the term is one that is counted.
@@ -334,7 +308,7 @@ class Keys:
         whole = "".join(parts)
         if whole in self._allowed or not parts or _NUMERAL.match(key):
             return PLAIN
-        hits = _runs(parts) & self._denied.keys() if self._find_term(whole) else set()
+        hits = runs(parts) & self._denied.keys() if self._find_term(whole) else set()
         if hits and any(self._denied[hit] for hit in hits):
             return DENIED
         named = [part for part in parts if not part.isdigit()]
@@ -399,10 +373,6 @@ _DEFAULT = {compact(term) for term in _TERMS} | {
 }
 
 
-def _ends(named: list[str], start: int) -> range:
-    return range(start + 1, min(len(named), start + _MAX_RUN) + 1)
-
-
 def _is_term(parts: list[str]) -> bool:
     return "".join(parts) in _DEFAULT or (len(parts) == 1 and _is_compound(parts[0]))
 
@@ -421,21 +391,12 @@ def _is_about(named: list[str], whole: str) -> bool:
     # A term that takes in the last word is the whole matter: `session_id`, `national_id`.
     return not any(
         "".join(named[start:]) in _DEFAULT
-        for start in range(max(0, len(named) - _MAX_RUN), len(named))
+        for start in range(max(0, len(named) - MAX_RUN), len(named))
     )
 
 
 def _is_secret_pair(named: list[str]) -> bool:
     return not terms.TOKEN_QUALIFIERS.isdisjoint(named[:-2])
-
-
-def _runs(parts: list[str]) -> set[str]:
-    """Some words that follow each other, put together, in each way there is."""
-    return {
-        "".join(parts[start:end])
-        for start in range(len(parts))
-        for end in range(start + 1, min(len(parts), start + _MAX_RUN) + 1)
-    }
 
 
 def _is_compound(word: str) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.keys import DENIED, Keys, words
+from asgi_sentry._scrubbing.keys import DENIED, Keys
 from asgi_sentry._scrubbing.memory import Memory
 from asgi_sentry._scrubbing.text.pairs import PASSWORD
 from asgi_sentry._scrubbing.text.rules import BY_ID, Rule
 from asgi_sentry._scrubbing.text.texts import TextRules
+from asgi_sentry._scrubbing.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

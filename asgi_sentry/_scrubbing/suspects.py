@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from math import log2
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry._scrubbing.keys import ADDRESS, Keys, words
+from asgi_sentry._scrubbing.keys import ADDRESS, Keys
 from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.values import FILTERED
+from asgi_sentry._scrubbing.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,6 @@ from abc import get_cache_token
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from importlib.machinery import SourceFileLoader
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -28,7 +27,6 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
-from asgi_sentry._scrubbing.memory import Memory
 from asgi_sentry._sdk.names import (
     CYCLE_MARKER,
     MAX_DATABAG_BREADTH,
@@ -41,12 +39,12 @@ from asgi_sentry._sdk.names import (
     sequence_types,
 )
 from asgi_sentry._sdk.repr_processors import pass_over_plain, shown_by_processors
+from asgi_sentry._sdk.source import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    Lines = tuple[list[Any], Any, list[Any]]
 
 _PARAMETERS = (
     *(
@@ -59,9 +57,6 @@ _PARAMETERS = (
     ),
 )
 _LONG = 64  # characters; the repr of a longer text is worth remembering
-
-_lines: Memory[tuple[Any, ...], tuple[tuple[int, int], Any]] = Memory(4_096)
-state.register("_sdk.frames: source lines", _lines.clear)
 
 
 class _NotOursError(Exception):
@@ -249,44 +244,6 @@ def _by(is_a: Callable[[Any, Any], bool], what: Any, kind: type) -> int:
     return _REPR
 
 
-# --- source lines ---------------------------------------------------------------------------------
-
-
-def _source(frame: FrameType, lineno: int, limit: int | None) -> Lines:
-    """The source lines around one, as the SDK reads them."""
-    path = frame.f_code.co_filename
-    loader, module = frame.f_globals.get("__loader__"), frame.f_globals.get("__name__")
-    if type(loader) is SourceFileLoader:
-        read = loader.path
-    elif loader is None or not hasattr(loader, "get_source"):
-        read = path
-    else:  # from an archive, say
-        module = None
-    if module is None:
-        return sdk_utils.get_source_context(frame, lineno, limit)
-    try:
-        found = os.stat(read)  # noqa: PTH116 - a third of the cost of a `Path`
-    except OSError:
-        return sdk_utils.get_source_context(frame, lineno, limit)
-    version, key = (found.st_mtime_ns, found.st_size), (path, read, module, lineno, limit)
-    known = _lines.get(key)
-    if known is None or known[0] != version:
-        made = sdk_utils.get_source_context(frame, lineno, limit)
-        if not _is_plain(made):  # a line that was cut
-            return made
-        known = version, made
-        _lines.keep(key, known)
-    before, line, after = known[1]
-    return [*before], line, [*after]
-
-
-def _is_plain(lines: Any) -> bool:
-    before, line, after = lines
-    return all(type(each) is str for each in (*before, *after)) and (
-        line is None or type(line) is str
-    )
-
-
 # --- frames ---------------------------------------------------------------------------------------
 
 
@@ -326,7 +283,7 @@ def make_frame(
         "lineno": lineno,
     }
     if source:
-        made["pre_context"], made["context_line"], made["post_context"] = _source(
+        made["pre_context"], made["context_line"], made["post_context"] = source_of(
             frame, lineno, limit
         )
     if variables:

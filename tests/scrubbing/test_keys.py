@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, Keys, compact, trie, words
+from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, Keys
+from asgi_sentry._scrubbing.words import compact, trie, words
 from tests.strategies import PLAIN_KEYS, SECRET_KEYS
 
 KEYS = Keys()

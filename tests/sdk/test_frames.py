@@ -21,7 +21,7 @@ from sentry_sdk import utils
 from sentry_sdk.utils import event_from_exception
 
 import asgi_sentry
-from asgi_sentry._sdk import frames, names, repr_processors
+from asgi_sentry._sdk import frames, names, repr_processors, source
 from asgi_sentry.testing import RecordingTransport
 from tests.conftest import DSN, Start
 
@@ -377,10 +377,10 @@ def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path, monkeypatch: p
 
 
 def test_what_is_remembered_of_files_is_bounded() -> None:
-    frames._lines.clear()
+    source._lines.clear()
     for number in range(5_000):
-        frames._lines.keep((str(number),), ((0, 0), None))
-    assert len(frames._lines) <= 4_096
+        source._lines.keep((str(number),), ((0, 0), None))
+    assert len(source._lines) <= 4_096
 
 
 @pytest.mark.parametrize("fault", ["make_frame", "_source", "_way_of", "_known_way_of"])

@@ -14,31 +14,35 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
-from asgi_sentry._scrubbing.taint.taint import REQUEST, UNKNOWN, Taint
+from asgi_sentry._scrubbing.taint.taint import Taint
 from asgi_sentry._scrubbing.text.commands import PROGRAMS
 from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
 from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
 from asgi_sentry._scrubbing.tree.notes import Notes
+from asgi_sentry._scrubbing.tree.outcome import (
+    put_back,
+    text_of,
+    texts_of,
+    with_discovered,
+    with_taint,
+)
 from asgi_sentry._scrubbing.tree.plain import (
     KEPT_MODULES,
     SCALARS,
     NotPlainError,
     Rebuilt,
     rename_keys,
-    unused,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.text.texts import Hits
     from asgi_sentry._scrubbing.tree.notes import Place
 
-DISCOVERED = "@discovered"  # the id for what was redacted in another place by its key or by a rule
 LENGTH = "@length"  # the id for what is too long to be looked at
-_STRINGS = frozenset({str})
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
 _new_root = partial(tuple.__new__, Root)  # as the class does it, at a third of the cost
 
@@ -171,7 +175,7 @@ class Walk:
                 self.notes.add_alias(place, first)
         for root in self._roots:
             if root.key is MEMBERS:
-                _merge(root.value, root.holder, self.renamed)
+                put_back(root.value, root.holder, self.renamed)
             elif self.renamed:
                 rename_keys(root.value, self.renamed)
         if self.renamed:
@@ -241,7 +245,7 @@ class Walk:
         for least, some in texts.items():
             # Rules have looked at each key when it was met first; taint differs from request to
             # request.
-            keys = _texts_of(names - tags) if taint and taint.in_keys and least == MEDIUM else ()
+            keys = texts_of(names - tags) if taint and taint.in_keys and least == MEDIUM else ()
             tainted = taint.found_in(some.union(keys), least=least) if taint else {}
             if tainted:
                 found[least] = tainted
@@ -250,10 +254,10 @@ class Walk:
                 looked_at |= some
             some.update(keys)
         look = rules.look(
-            looked_at, new_keys=_texts_of(fresh), fixed={fixed[0] for fixed in self._fixed}
+            looked_at, new_keys=texts_of(fresh), fixed={fixed[0] for fixed in self._fixed}
         )
         self._fixed_hits = look.fixed
-        hits = {least: _joined(taint, found.get(least, {}), look.hits) for least in texts}
+        hits = {least: with_taint(taint, found.get(least, {}), look.hits) for least in texts}
         if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
@@ -265,13 +269,13 @@ class Walk:
         )
         if new:
             names = names.union(*[source for source in tree.containers if source.__class__ is dict])
-            texts[MEDIUM].update(_texts_of(names - tags))
-            hits = _with(Taint(new), texts, hits)
+            texts[MEDIUM].update(texts_of(names - tags))
+            hits = with_discovered(Taint(new), texts, hits)
         if hits[MEDIUM]:
             self.renamed = {
                 name: hit[0]
                 for name in names
-                if (hit := (look.hits if name in tags else hits[MEDIUM]).get(_text_of(name)))
+                if (hit := (look.hits if name in tags else hits[MEDIUM]).get(text_of(name)))
                 is not None
             }
         self.ruleset.keys.remember(fresh - hot.keys() - self.renamed.keys())
@@ -282,7 +286,7 @@ class Walk:
         if decisions.late:
             again = {text for text, _, _ in decisions.late}
             tainted = taint.found_in(again) if taint else {}
-            late = _joined(
+            late = with_taint(
                 taint, tainted, rules.look({*(again - tainted.keys()), *tainted.values()}).hits
             )
             for text, number, key in decisions.late:
@@ -293,7 +297,7 @@ class Walk:
         """All texts to look at, by how sure it must be that a value in them is a secret."""
         given: dict[int, set[str]] = {WEAK: set(), MEDIUM: set(), STRONG: set()}
         for value, _, _, _, least in self._given:
-            given[least].add(_text_of(value))
+            given[least].add(text_of(value))
         texts = {*tree.texts, *given[WEAK]}
         gone = decisions.gone_everywhere()
         if gone:
@@ -317,7 +321,7 @@ class Walk:
                     own = hits[MEDIUM] if number in firm else usual
                     self._replace_in(tree.containers[number], tree.place(number), own)
         for value, holder, key, place, least in self._given:
-            hit = hits[least].get(_text_of(value)) if hits[least] else None
+            hit = hits[least].get(text_of(value)) if hits[least] else None
             if hit is not None:
                 self._put(hit, holder, place, key)
 
@@ -355,64 +359,3 @@ class Walk:
                 if text in hits:
                     self._put(hits[text], holder, place, key)
             self.ruleset.lines.keep_all(texts - hits.keys(), value=True)
-
-
-def _with(taint: Taint, texts: dict[int, set[str]], hits: dict[int, Hits]) -> dict[int, Hits]:
-    """What becomes of texts if what was redacted in other places is redacted in them, too."""
-    joined = {}
-    for least, some in texts.items():
-        joined[least] = own = dict(hits[least])
-        changed = {text: hit[0] for text, hit in own.items() if text in some}
-        # What rules left of a text seldom holds a secret still, so that is asked first.
-        found = taint.found_in({*(some - changed.keys()), *changed.values()}, least=least)
-        if not found:
-            continue
-        for text, left in found.items():
-            if text in some and text not in changed:
-                own[text] = (left, [DISCOVERED])
-        for text, before in changed.items():
-            if before in found and taint.replace(text, least=least)[1]:
-                own[text] = (found[before], [*own[text][1], DISCOVERED])
-    return joined
-
-
-def _joined(taint: Taint | None, tainted: dict[str, str], hits: Hits) -> Hits:
-    """What becomes of texts: first the request's own secrets are replaced, then what rules find."""
-    if not tainted or taint is None:
-        return hits
-    joined = dict(hits)
-    known = taint.known.found_in(tainted) if taint.unknown else tainted
-    for text, left in tainted.items():
-        after, rules = hits.get(left, (left, []))
-        joined[text] = (after, [REQUEST if text in known else UNKNOWN, *rules])
-    return joined
-
-
-def _texts_of(names: set[Any]) -> Collection[str]:
-    if _STRINGS.issuperset(map(type, names)):
-        return names
-    return [_text_of(name) for name in names]
-
-
-def _text_of(value: Any) -> str:
-    """A key or a value as a text; nothing of one that is none."""
-    if value.__class__ is str:
-        text: str = value
-        return text
-    return value.decode("latin-1") if value.__class__ is bytes else ""
-
-
-def _merge(source: dict[Any, Any], holder: dict[Any, Any], renamed: dict[Any, str]) -> None:
-    """Put the members of an object back; the order of keys stays unless one has to change."""
-    if not renamed:
-        holder.update(source)
-        return
-    for value in source.values():
-        rename_keys(value, renamed)
-    taken: dict[str, int] = {}
-    for old, value in source.items():
-        name = renamed.get(old, old)
-        if name != old:
-            del holder[old]
-            name = unused(name, holder, taken)
-        holder[name] = value

@@ -11,11 +11,21 @@ import contextlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from asgi_sentry.tools.sink.foreign import (
+    LONG,
+    SHORT,
+    attributes_of,
+    moment,
+    number_of,
+    of,
+    path_of,
+    rate_of,
+    text,
+    user_of,
+)
 from asgi_sentry.tools.sink.redactions import UNTOLD
 
 if TYPE_CHECKING:
@@ -60,10 +70,7 @@ _KIND_OF: Mapping[str, str] = {
 }
 _BATCHES = frozenset({"span", "log", "trace_metric"})
 _FILTERED = b"[Filtered]"
-_LEAST_RATE = 1e-6  # a smaller one, which only a broken sender sends, would drown all others
 _MOST_RULES = 10_000  # remarks of one payload that are counted
-_LARGEST = 1e12  # of a number that is counted
-_LONG, _SHORT = 300, 120
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,20 +109,20 @@ def entries_of(envelope: Envelope, item: Item) -> list[Entry]:
     try:
         return _entries_of(envelope, item)
     except Exception:  # what a stranger wrote must be listed, whatever it is
-        return [Entry(kind="other", type=item.kind[:_SHORT], title="(can't be read)")]
+        return [Entry(kind="other", type=item.kind[:SHORT], title="(can't be read)")]
 
 
 def _entries_of(envelope: Envelope, item: Item) -> list[Entry]:
     kind = _KIND_OF.get(item.kind, "other")
-    entry = Entry(kind=kind, type=item.kind[:_SHORT])
+    entry = Entry(kind=kind, type=item.kind[:SHORT])
     if kind == "attachment":
         entry.title = text(item.headers.get("filename")) or "(no name)"
-        entry.event_id = text(envelope.headers.get("event_id"), _SHORT)
+        entry.event_id = text(envelope.headers.get("event_id"), SHORT)
         return [entry]
     try:
         payload = _read(item.payload)
     except (ValueError, RecursionError):
-        entry.title = text(item.payload[:_LONG].decode("utf-8", "replace"))
+        entry.title = text(item.payload[:LONG].decode("utf-8", "replace"))
         return [entry]
     if not isinstance(payload, dict):
         entry.title = text(payload)
@@ -196,15 +203,15 @@ def _transaction(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> N
     rate = data.get("sentry.client_sample_rate", data.get("client_sample_rate"))
     if rate is None:
         rate = payload.get("client_sample_rate", of(envelope.headers, "trace", "sample_rate"))
-    entry.rate = _rate(rate)
+    entry.rate = rate_of(rate)
     entry.late = "asgi_sentry.kept" in data
 
 
 def _session(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
     attrs = payload.get("attrs")
     attrs = attrs if isinstance(attrs, dict) else {}
-    entry.release = text(attrs.get("release"), _SHORT)
-    entry.environment = text(attrs.get("environment"), _SHORT)
+    entry.release = text(attrs.get("release"), SHORT)
+    entry.environment = text(attrs.get("environment"), SHORT)
     aggregates = payload.get("aggregates")
     if isinstance(aggregates, list):
         counted: Counter[str] = Counter()
@@ -215,8 +222,8 @@ def _session(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
                         counted[name] += int(number)
         entry.title = ", ".join(f"{number} {name}" for name, number in counted.items())
     else:
-        entry.title = text(payload.get("status"), _SHORT)
-        entry.user = text(payload.get("did"), _SHORT)
+        entry.title = text(payload.get("status"), SHORT)
+        entry.user = text(payload.get("did"), SHORT)
 
 
 def _check_in(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
@@ -228,7 +235,7 @@ def _check_in(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None
 def _report(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
     entry.title = ", ".join(
         f"{number} {category} ({reason})" for reason, category, number in lost_of(payload)
-    )[:_LONG]
+    )[:LONG]
 
 
 def lost_of(payload: Any) -> list[tuple[str, str, int]]:
@@ -274,9 +281,9 @@ _READERS = {
 def _common(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
     """What most kinds have in the same place."""
     event_id = payload.get("event_id") or envelope.headers.get("event_id")
-    entry.event_id = text(event_id, _SHORT)
-    entry.release = entry.release or text(payload.get("release"), _SHORT)
-    entry.environment = entry.environment or text(payload.get("environment"), _SHORT)
+    entry.event_id = text(event_id, SHORT)
+    entry.release = entry.release or text(payload.get("release"), SHORT)
+    entry.environment = entry.environment or text(payload.get("environment"), SHORT)
     entry.user = entry.user or user_of(payload.get("user"))
     trace = of(payload, "contexts", "trace")
     trace = trace if isinstance(trace, dict) else {}
@@ -285,15 +292,15 @@ def _common(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
     entry.span = entry.span or text(trace.get("span_id"), 40)
     entry.parent = entry.parent or text(trace.get("parent_span_id"), 40)
     if entry.kind in {"error", "transaction"}:
-        route = text(payload.get("transaction"), _LONG)
-        entry.route = route or _path(of(payload, "request", "url"))
+        route = text(payload.get("transaction"), LONG)
+        entry.route = route or path_of(of(payload, "request", "url"))
     if entry.started is None:
         entry.started = moment(payload.get("timestamp") or payload.get("started"))
 
 
 def _of_batch(kind: str, type_: str, number: int, one: Any) -> Entry:
     """An entry of a batch of logs, metrics or streamed spans."""
-    entry = Entry(kind=kind, type=type_[:_SHORT], position=number)
+    entry = Entry(kind=kind, type=type_[:SHORT], position=number)
     if not isinstance(one, dict):
         return entry
     attributes = attributes_of(one)
@@ -302,8 +309,8 @@ def _of_batch(kind: str, type_: str, number: int, one: Any) -> Entry:
     entry.trace = text(one.get("trace_id"), 40)
     entry.span = text(one.get("span_id"), 40)
     entry.parent = text(one.get("parent_span_id"), 40)
-    entry.release = text(attributes.get("sentry.release"), _SHORT)
-    entry.environment = text(attributes.get("sentry.environment"), _SHORT)
+    entry.release = text(attributes.get("sentry.release"), SHORT)
+    entry.environment = text(attributes.get("sentry.environment"), SHORT)
     entry.user = user_of({name[5:]: attributes[name] for name in attributes if name[:5] == "user."})
     entry.level = text(one.get("level") or one.get("status"), 20)
     entry.started = moment(one.get("start_timestamp") or one.get("timestamp"))
@@ -311,99 +318,19 @@ def _of_batch(kind: str, type_: str, number: int, one: Any) -> Entry:
     if entry.started is not None and ended is not None:
         entry.duration = max(0.0, ended - entry.started)
     segment = attributes.get("sentry.segment.name") or attributes.get("sentry.transaction")
-    entry.route = text(segment, _LONG)
+    entry.route = text(segment, LONG)
     if kind == "span" and one.get("is_segment"):
         entry.kind = "transaction"
         entry.route = entry.title
-        entry.rate = _rate(attributes.get("sentry.client_sample_rate"))
+        entry.rate = rate_of(attributes.get("sentry.client_sample_rate"))
         entry.late = "asgi_sentry.kept" in attributes
     elif kind == "metric":
         value = number_of(one.get("value"))
         if value is not None:
             unit = text(one.get("unit"), 20)
-            entry.title = f"{entry.title} = {value:g} {unit}".rstrip()[:_LONG]
+            entry.title = f"{entry.title} = {value:g} {unit}".rstrip()[:LONG]
         entry.level = text(one.get("type"), 20)
     return entry
 
 
 # -- reading a stranger's JSON ---------------------------------------------------------------------
-
-
-def attributes_of(one: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a log, metric or span, without their types."""
-    attributes = one.get("attributes")
-    if not isinstance(attributes, dict):
-        return {}
-    return {
-        name: value.get("value") if isinstance(value, dict) else value
-        for name, value in attributes.items()
-    }
-
-
-def of(value: Any, *names: str) -> Any:
-    """What stands under these names, None where nothing does."""
-    for name in names:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
-
-
-def text(value: Any, most: int = _LONG) -> str:
-    """A value as one line of a length that fits."""
-    if value is None:
-        return ""
-    if isinstance(value, (dict, list)):
-        return "(an object)" if isinstance(value, dict) else "(a list)"
-    shown = value[: most * 4] if isinstance(value, str) else str(value)[: most * 4]
-    if not shown.isprintable():
-        shown = " ".join(shown.split())
-    shown = shown[:most]
-    return shown if shown.isascii() else shown.encode("utf-8", "replace").decode()
-
-
-def number_of(value: Any) -> float | None:
-    """A number that can be counted with, None for all else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if -_LARGEST < value < _LARGEST else None
-
-
-def moment(value: Any) -> float | None:
-    """A timestamp of the protocol, which is seconds or RFC 3339, in seconds."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value) if 0 <= value < 1e11 else None
-    if not isinstance(value, str) or len(value) > 40:
-        return None
-    try:
-        read = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    if read.tzinfo is None:
-        read = read.replace(tzinfo=timezone.utc)
-    return read.timestamp()
-
-
-def user_of(user: Any) -> str:
-    """What a user is best found by."""
-    if not isinstance(user, dict):
-        return ""
-    for name in ("id", "username", "name", "email", "ip_address"):
-        if user.get(name):
-            return text(user[name], _SHORT)
-    return ""
-
-
-def _rate(value: Any) -> float:
-    try:
-        rate = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return 1.0
-    return min(1.0, max(_LEAST_RATE, rate)) if rate > 0 else 1.0
-
-
-def _path(url: Any) -> str:
-    try:
-        return text(urlsplit(url).path, _LONG) if isinstance(url, str) else ""
-    except ValueError:
-        return ""

@@ -10,15 +10,23 @@ by itself: so many routes, so many ticks.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections import Counter, defaultdict, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry.tools.sink.entries import Entry, entries_of, lost_of, text
-from asgi_sentry.tools.sink.outages import CATEGORIES
+from asgi_sentry.tools.sink.entries import entries_of
+from asgi_sentry.tools.sink.foreign import text
+from asgi_sentry.tools.sink.rows import (
+    INSERT_ENTRY,
+    TICK,
+    as_json,
+    body_of,
+    open_database,
+    row_of,
+    tally,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,8 +34,6 @@ if TYPE_CHECKING:
 
     from asgi_sentry.tools.sink.protocol import Received
 
-TICK = 10
-"""Seconds that a bar of the finest chart stands for."""
 
 _TICKS_KEPT = 8_640  # a day of them
 _BATCH = 1_000  # envelopes
@@ -39,46 +45,6 @@ _MOST_SENDERS = 50
 _MOST_NAMES = 500  # of releases, rules, reasons
 _OTHERS = "(others)"
 _ROW_BYTES, _ENVELOPE_BYTES = 700, 700  # what an entry and an envelope cost beside the payload
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS envelopes (
-    id INTEGER PRIMARY KEY, arrived REAL NOT NULL, sender TEXT NOT NULL, project TEXT NOT NULL,
-    headers TEXT NOT NULL, bytes INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS payloads (
-    id INTEGER PRIMARY KEY, envelope INTEGER NOT NULL, type TEXT NOT NULL, headers TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS payloads_by_envelope ON payloads (envelope);
-CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY, envelope INTEGER NOT NULL, payload INTEGER NOT NULL,
-    position INTEGER NOT NULL, arrived REAL NOT NULL, sender TEXT NOT NULL, kind TEXT NOT NULL,
-    type TEXT NOT NULL, title TEXT NOT NULL, route TEXT NOT NULL, user TEXT NOT NULL,
-    release TEXT NOT NULL, environment TEXT NOT NULL, level TEXT NOT NULL, trace TEXT NOT NULL,
-    span TEXT NOT NULL, parent TEXT NOT NULL, event_id TEXT NOT NULL, started REAL, duration REAL,
-    redacted INTEGER NOT NULL, bytes INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS entries_by_kind ON entries (kind, id);
-CREATE INDEX IF NOT EXISTS entries_by_trace ON entries (trace) WHERE trace <> '';
-CREATE INDEX IF NOT EXISTS entries_by_event ON entries (event_id) WHERE event_id <> '';
-CREATE INDEX IF NOT EXISTS entries_by_envelope ON entries (envelope);
-CREATE TABLE IF NOT EXISTS totals (
-    sender TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, n REAL NOT NULL,
-    PRIMARY KEY (sender, what, name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ticks (
-    tick INTEGER NOT NULL, sender TEXT NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL,
-    PRIMARY KEY (tick, sender, kind)
-) WITHOUT ROWID;
-"""
-_ENTRY_COLUMNS = (
-    "id, envelope, payload, position, arrived, sender, kind, type, title, route, user, release,"
-    " environment, level, trace, span, parent, event_id, started, duration, redacted, bytes"
-)
-_INSERT_ENTRY = (
-    f"INSERT INTO entries ({_ENTRY_COLUMNS})"  # noqa: S608  # a constant of this module
-    f" VALUES ({', '.join('?' * (_ENTRY_COLUMNS.count(',') + 1))})"
-)
 
 
 class StoreError(RuntimeError):
@@ -106,7 +72,7 @@ class Store:
     ) -> None:
         self._max_envelopes, self._max_bytes = max_envelopes, max_bytes
         try:
-            self._database = _opened(path)
+            self._database = open_database(path)
         except sqlite3.Error as error:
             raise StoreError(f"{path} can't be used: {error}") from None
         self._lock = threading.RLock()
@@ -234,12 +200,14 @@ class Store:
             for item in received.envelope.items:
                 self._last_payload += 1
                 found = entries_of(received.envelope, item)
-                kind, headers = text(item.kind, 120), _json(item.headers)
-                payloads.append((self._last_payload, first_id, kind, headers, _body(item.payload)))
+                kind, headers = text(item.kind, 120), as_json(item.headers)
+                payloads.append(
+                    (self._last_payload, first_id, kind, headers, body_of(item.payload))
+                )
                 for entry in found:
                     self._last_entry += 1
                     entries.append(
-                        _row(
+                        row_of(
                             entry,
                             self._last_entry,
                             first_id,
@@ -251,9 +219,9 @@ class Store:
                     )
                     ticks[int(arrived) // TICK, sender, entry.kind] += 1
                 cost += len(item.payload) + _ROW_BYTES * len(found)
-                _tally(totals, sender, kind, item.payload, found)
+                tally(totals, sender, kind, item.payload, found)
             size += cost
-            headers = _json(received.envelope.headers)
+            headers = as_json(received.envelope.headers)
             envelopes.append((first_id, arrived, sender, received.project, headers, cost))
             totals[sender, "seen", "envelopes"] += 1
             totals[sender, "seen", "bytes"] += len(received.raw)
@@ -261,7 +229,7 @@ class Store:
             run = self._database.executemany
             run("INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?)", envelopes)
             run("INSERT INTO payloads VALUES (?, ?, ?, ?, ?)", payloads)
-            run(_INSERT_ENTRY, entries)
+            run(INSERT_ENTRY, entries)
             self._count((*key, n) for key, n in totals.items())
             run(
                 "INSERT INTO ticks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + "
@@ -338,83 +306,3 @@ class Store:
     def held(self) -> tuple[int, int]:
         """How many envelopes are kept, and their bytes."""
         return self._envelopes, self._bytes
-
-
-def _opened(path: str | Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        ":memory:" if path is None else path, check_same_thread=False, timeout=10
-    )
-    database.row_factory = sqlite3.Row
-    # Payloads are some kilobytes: of pages of 4 KB, which hold one of them, half would be empty.
-    database.execute("PRAGMA page_size = 16384")
-    if path is not None:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-    database.execute("PRAGMA trusted_schema = OFF")
-    database.executescript(_SCHEMA)
-    return database
-
-
-def _row(
-    entry: Entry, id_: int, envelope: int, payload: int, arrived: float, sender: str, size: int
-) -> tuple[Any, ...]:
-    e = entry
-    return (
-        id_, envelope, payload, e.position, arrived, sender, e.kind, e.type, e.title, e.route,
-        e.user, e.release, e.environment, e.level, e.trace, e.span, e.parent, e.event_id, e.started,
-        e.duration, e.redacted, size,
-    )  # fmt: skip
-
-
-def _tally(
-    totals: defaultdict[tuple[str, str, str], float],
-    sender: str,
-    kind: str,
-    payload: bytes,
-    found: Sequence[Entry],
-) -> None:
-    """What an item adds to the counts."""
-    category = CATEGORIES.get(kind, kind[:40])
-    totals[sender, "quota", category] += max(1, len(found))
-    totals[sender, "bytes", category] += len(payload)
-    for entry in found:
-        totals[sender, "kind", entry.kind] += 1
-        for rule, n in entry.rules.items():
-            totals[sender, "rule", rule] += n
-        if entry.release:
-            totals[sender, "release", entry.release] += 1
-        if entry.kind == "transaction":
-            totals[sender, "route:kept", entry.route] += 1
-            totals[sender, "route:estimated", entry.route] += 1 / entry.rate
-            if entry.late:
-                totals[sender, "route:late", entry.route] += 1
-            if kind == "transaction":
-                totals[sender, "quota", "span"] += 1
-        elif entry.kind == "error":
-            totals[sender, "route:errors", entry.route] += 1
-        elif entry.kind == "report":
-            for reason, lost, n in lost_of(_parsed(payload)):
-                totals[sender, "lost", f"{lost}: {reason}"] += n
-
-
-def _parsed(payload: bytes) -> Any:
-    try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value)
-    except (ValueError, RecursionError):
-        return "{}"
-
-
-def _body(payload: bytes) -> str | bytes:
-    """As text where it is one, for then it can be searched."""
-    try:
-        shown = payload.decode()
-    except UnicodeDecodeError:
-        return payload
-    return payload if "\0" in shown else shown

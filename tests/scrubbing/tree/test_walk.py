@@ -9,8 +9,9 @@ import pytest
 
 import asgi_sentry
 from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint
+from asgi_sentry._scrubbing.tree.outcome import DISCOVERED
 from asgi_sentry._scrubbing.tree.plain import NotPlainError
-from asgi_sentry._scrubbing.tree.walk import DISCOVERED, LENGTH, Walk
+from asgi_sentry._scrubbing.tree.walk import LENGTH, Walk
 
 RULES = Scrubber().ruleset
 SECRET = "qX7mPz41vRt9Kd3w"

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry.tools.sink.entries import attributes_of, lost_of, moment, number_of, of, text
+from asgi_sentry.tools.sink.entries import lost_of
+from asgi_sentry.tools.sink.foreign import attributes_of, moment, number_of, of, text
 from asgi_sentry.tools.sink.pages.shown import MOST_NODES, Node, Reader
 from asgi_sentry.tools.sink.pages.waterfall import Waterfall, of_transaction
 from asgi_sentry.tools.sink.redactions import Mark, marks_of

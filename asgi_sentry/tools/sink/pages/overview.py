@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asgi_sentry.tools.sink.entries import KINDS, is_plain
 from asgi_sentry.tools.sink.pages import charts
 from asgi_sentry.tools.sink.pages.formats import clock
-from asgi_sentry.tools.sink.store import TICK
+from asgi_sentry.tools.sink.rows import TICK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

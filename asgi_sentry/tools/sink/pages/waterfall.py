@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry.tools.sink.entries import moment, of, text
+from asgi_sentry.tools.sink.foreign import moment, of, text
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,0 +1,59 @@
+"""The words of a key, and patterns that look for several of them at once."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# A word: a run of capitals (an acronym) up to a capitalised word, a word with or without its
+# capital, digits, or a run of letters of a script without case.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
+
+
+def words(key: str) -> list[str]:
+    """The words of a key, folded: `userPassword2` gives `user`, `password`, `2`."""
+    return [word.lower() for word in _WORD.findall(key)]
+
+
+def compact(term: str) -> str:
+    """The words of a term put together, which is how terms are compared."""
+    return "".join(words(term))
+
+
+def trie(stems: Iterable[str]) -> str:
+    """An alternation of literals that looks at each character once."""
+    parts = alternatives(stems)
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+
+
+def alternatives(stems: Iterable[str]) -> list[str]:
+    """The same as its branches.
+
+    Only where each of them begins with a letter does a search skip all others.
+    """
+    branches: dict[str, set[str]] = {}
+    for stem in stems:
+        if not stem:
+            return [""]  # whatever follows, this branch has matched
+        branches.setdefault(stem[0], set()).add(stem[1:])
+    return [re.escape(first) + trie(sorted(rest)) for first, rest in sorted(branches.items())]
+
+
+MAX_RUN = 5  # words in the longest term, and one to spare
+
+
+def term_ends(named: list[str], start: int) -> range:
+    """Where a term may end that begins at a word."""
+    return range(start + 1, min(len(named), start + MAX_RUN) + 1)
+
+
+def runs(parts: list[str]) -> set[str]:
+    """Some words that follow each other, put together, in each way there is."""
+    return {
+        "".join(parts[start:end])
+        for start in range(len(parts))
+        for end in range(start + 1, min(len(parts), start + MAX_RUN) + 1)
+    }
