@@ -181,3 +181,12 @@ def test_what_its_end_decides_leaves_the_account_of_the_head(weight: float | Non
 def test_a_status_is_dropped_by_any_filter_that_names_it() -> None:
     plan = Plan(filters=(filter_of(statuses=frozenset({404})), filter_of(statuses=frozenset({503}))))
     assert [plan.drops(status) for status in (404, 503, 200, None)] == [True, True, False, False]
+
+
+def test_what_a_root_does_where_nobody_says_otherwise() -> None:
+    root = RootPolicy()
+    assert (root.websockets, root.name) == (DEFAULT_ROOT.websockets, DEFAULT_ROOT.name)
+    assert not root.report_failed_responses
+    assert root.websockets == "handshake"
+    assert root.name == "route"
+    assert [status in root.failed_request_status_codes for status in (499, 500, 599, 600)] == [False, True, True, False]

@@ -383,7 +383,7 @@ def test_what_is_remembered_of_files_is_bounded() -> None:
     assert len(source._lines) <= 4_096
 
 
-@pytest.mark.parametrize("fault", ["make_frame", "_source", "_way_of", "_known_way_of"])
+@pytest.mark.parametrize("fault", ["make_frame", "source_of", "_way_of", "_known_way_of"])
 def test_any_fault_of_ours_leaves_the_frame_to_the_sdk(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise Panic

@@ -151,3 +151,25 @@ def test_a_value_that_looks_escaped_is_found_as_it_is() -> None:
     assert value in found(f"x{value}%20", value)
     assert value in found(f"{value} and {value}%20", value)
     assert len([each for each in found(f"{value} and {value}%20", value) if each == value]) >= 2
+
+
+@pytest.mark.parametrize("before", range(20, 80, 3))
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n    "])
+def test_base64_in_lines_of_which_two_hold_the_value(before: int, end: str) -> None:
+    encoded = base64.b64encode(b"x" * before + VALUE.encode() + b" and more of it" * 4).decode()
+    lines = end.join(encoded[at : at + 76] for at in range(0, len(encoded), 76))
+    assert any(len(each) > 60 for each in found(f"see:\n{lines}\nthere", VALUE))
+
+
+def test_how_far_the_beginning_of_a_value_may_reach() -> None:
+    """A bound of the cost: each cut of a text is looked at so far."""
+    value = "".join(f"{number * 7919:08x}" for number in range(300))
+    assert found(f"{value[:1024]}...", value) == [value[:1024]]
+    assert found(f"{value[:1025]}...", value) == []
+
+
+@pytest.mark.parametrize("count", [1, 9, 20])
+def test_values_that_are_shorter_than_what_they_are_known_by(count: int) -> None:
+    values = ["a-b-c", *(f"filler{number:02}x" for number in range(count - 1))]
+    assert found("see a-b-c, filler00x", *values, sure=MEDIUM) == ["a-b-c", "filler00x"][: min(count, 2)]
+    assert finder("a-b", *values[1:]).spans("see a-b there", WEAK) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from hypothesis import given
@@ -80,3 +81,11 @@ def test_base64_is_seen_where_the_value_begins_in_it(before: str, encode) -> Non
 
 def test_a_gate_of_nothing_lets_nothing_through() -> None:
     assert Gate([]).let_through(["anything", "%41"], "anything\0%41") == []
+
+
+@pytest.mark.parametrize("value", ["ab\u00e9cd!", "abcd\u00e9!", "\u00e9\u00e8\u00ea\u00eb\u00e0\u00e1", 'ab"cd\\e'])
+def test_the_base64_of_a_value_that_json_escapes_is_seen(value: str) -> None:
+    gate = Gate([value])
+    for before in ("", "x", "xy"):
+        for written in (value, json.dumps(value)[1:-1]):
+            assert gate.places_of_base64(base64.b64encode(f"{before}{written} and more".encode()).decode())
