@@ -18,6 +18,7 @@ from weakref import WeakSet
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._middleware.shutdown import flushing
+from asgi_sentry._request.failures import note_cancelled
 from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
 from asgi_sentry._request.reported import LIFESPAN, reported, watch_lifespan
 
@@ -77,7 +78,7 @@ class Layer:
             record.failure = exc
             raise
         except BaseException as exc:
-            record.note_cancelled(exc)
+            note_cancelled(record, exc)
             raise
         finally:
             record.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
+from asgi_sentry._request.error_policy import is_cancellation
 from asgi_sentry._request.facts import scope_for
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.plan import DEFAULT_ROOT
@@ -72,3 +73,16 @@ def note_failed(facts: Facts, report: Report) -> None:
                 exc,
                 "late logs of it are not scrubbed by them",
             )
+
+
+def note_cancelled(facts: Facts, exc: BaseException) -> None:
+    """A cancelled request has failed if that is wanted.
+
+    A signal, or a generator that is closed, is no failure.
+    """
+    try:
+        if facts.plan.errors and is_cancellation(exc):
+            wanted = all(not rules.policy.ignores(exc) for rules in facts.plan.errors)
+            facts.failure = exc if wanted else None
+    except Exception as fault:
+        faults.note("looking at a cancellation", fault, "it is not reported")

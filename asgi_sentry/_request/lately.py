@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from asgi_sentry import _sdk as sdk
 from asgi_sentry import _state as state
+from asgi_sentry._request.tag import Tag
 from asgi_sentry._scrubbing import Scrubber, Taint
 
 if TYPE_CHECKING:
@@ -251,3 +252,18 @@ def _owner_within(task: Any) -> Any:
         return task.get_context().get(sdk.OWNER)
     found = (each for each in gc.get_referents(task) if isinstance(each, contextvars.Context))
     return next((context.get(sdk.OWNER) for context in found), None)
+
+
+OF_A_REQUEST = ("user", "request", "breadcrumbs")  # the last are of all that a worker worked for
+
+
+def of_worker(request: Alive, event: dict[str, Any], view: sdk.ClientView) -> dict[str, Any]:
+    """An event of a worker that a request started.
+
+    It may have worked for another's since.
+    """
+    for part in OF_A_REQUEST:
+        event.pop(part, None)
+    if sdk.sender(view).door is not None:
+        event["event_id"] = Tag(event["event_id"], Bystander(request))
+    return event

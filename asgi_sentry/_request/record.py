@@ -19,16 +19,14 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._request import decision
 from asgi_sentry._request.ending import end_root
-from asgi_sentry._request.error_policy import is_cancellation
 from asgi_sentry._request.facts import Facts
 from asgi_sentry._request.failures import count_failed_response, note_failed, report_failures
-from asgi_sentry._request.lately import SECONDS, Bystander, alive, owner_of_orphan
+from asgi_sentry._request.lately import OF_A_REQUEST, SECONDS, alive, of_worker, owner_of_orphan
 from asgi_sentry._request.messages import overheard, tapped, watched
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
 from asgi_sentry._request.read_twice import ReadTwice
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.routes import unrouted_name
-from asgi_sentry._request.tag import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Receive, Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
-_OF_A_REQUEST = ("user", "request", "breadcrumbs")  # the last are of all that a worker worked for
 _OPS = ("http.server", "websocket.server")  # of the root span, by whether it is a websocket's
 
 
@@ -285,18 +282,6 @@ class RequestRecord(Facts):
         if not self.finished and self._websockets() == "handshake":
             self._finish(None)
 
-    def note_cancelled(self, exc: BaseException) -> None:
-        """A cancelled request has failed if that is wanted.
-
-        A signal, or a generator that is closed, is no failure.
-        """
-        try:
-            if self.plan.errors and is_cancellation(exc):
-                wanted = all(not rules.policy.ignores(exc) for rules in self.plan.errors)
-                self.failure = exc if wanted else None
-        except Exception as fault:
-            faults.note("looking at a cancellation", fault, "it is not reported")
-
     # --- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -382,22 +367,11 @@ class RequestRecord(Facts):
 
         What it has of that one is left out.
         """
-        for part in _OF_A_REQUEST:
+        for part in OF_A_REQUEST:
             event.pop(part, None)
         contexts = event["contexts"] = {**(event.get("contexts") or {})}
         contexts["trace"] = {"trace_id": self.context.trace_id, "span_id": self.context.span_id}
         return self.report().process(event, hint)
-
-    def _of_worker(self, event: dict[str, Any]) -> dict[str, Any]:
-        """An event of a worker that this request started.
-
-        It may have worked for another's since.
-        """
-        for part in _OF_A_REQUEST:
-            event.pop(part, None)
-        if sdk.sender(self.view).door is not None:
-            event["event_id"] = Tag(event["event_id"], Bystander(self))
-        return event
 
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
         """The event processor.
@@ -410,7 +384,7 @@ class RequestRecord(Facts):
             if type(owner) is RequestRecord and owner is not self:
                 return owner.claim(event, hint)
         if self.closed and current() is not self:
-            return self._of_worker(event)
+            return of_worker(self, event, self.view)
         return self.report().process(event, hint)
 
 
