@@ -139,7 +139,10 @@ def _send(
                 # One that was answered and is raised on, as Starlette does it, is the request's
                 # own; any other is that of the work behind the response.
                 answered = facts.handled is not None and facts.handled.info[1] is failure
-                root.ended(facts.ended, facts.returned, None if answered else failure)
+                worked = facts.afterwards is None or facts.afterwards.worked
+                root.ended(
+                    facts.ended, facts.returned, None if answered else failure, worked=worked
+                )
                 if not answered:
                     failure = None
             except Exception as exc:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asgi_sentry import _sdk as sdk
+    from asgi_sentry._request.afterwards import Afterwards
     from asgi_sentry._request.body_copy import BodyCopy
     from asgi_sentry._request.decision import Decision
     from asgi_sentry._request.plan import ErrorRules, Plan
@@ -61,6 +62,7 @@ class Facts:
         "bound_user",  # by `set_user_context`
         "answered",  # the status of the response
         # When its last message passed, by the monotonic clock; None: it did not, or not yet.
+        "afterwards",  # what is done after that; None: nobody asks
         "ended",
         "handled",  # the exception behind a failed response
         "failure",  # what the app raised
@@ -92,6 +94,7 @@ class Facts:
         self.bound_user = _NOBODY
         self.answered: int | None = None
         self.ended: float | None = None
+        self.afterwards: Afterwards | None = None
         self.returned: float
         self.handled: Handled | None = None
         self.failure: BaseException | None = None

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
+from asgi_sentry._request.afterwards import Afterwards
 from asgi_sentry._request.body_copy import BodyCopy
 from asgi_sentry._request.facts import Handled
 from asgi_sentry._request.head import header
@@ -58,6 +59,12 @@ def _coroutine_mark() -> tuple[str, Any]:
 
 
 _MARK, _MARKED = _coroutine_mark()
+
+
+def _end(facts: Facts) -> None:
+    facts.ended = monotonic()
+    if facts.root is not None and facts.root.recording:
+        facts.afterwards = Afterwards()
 
 
 def tapped(facts: Facts, receive: Receive) -> Receive:
@@ -106,10 +113,10 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
                     note_handled(facts, status)
             elif kind == "http.response.body":
                 if not message.get("more_body"):
-                    facts.ended = monotonic()
+                    _end(facts)
             elif kind in _OTHER_ENDS:
                 if not message.get(_OTHER_ENDS[kind]):
-                    facts.ended = monotonic()
+                    _end(facts)
             elif _see(facts, message) and shaken is not None:
                 shaken()
         except Exception as exc:

@@ -294,6 +294,8 @@ class RequestRecord(Facts):
             return
         self.closed = True
         self.returned = monotonic()
+        if self.afterwards is not None:
+            self.afterwards.stop()
         try:
             if self.failure is not None or self.handled is not None:
                 report_failures(self)

@@ -19,30 +19,24 @@ on_capture: list[Callable[[Any, dict[str, Any]], dict[str, Any] | None]] = []
 """Called with a client and an event that it is handed without a scope."""
 
 
+_own: Any = getattr(Client, "capture_event", None)
+
+
+def capture_event(
+    self: Any, event: Any, hint: Any = None, scope: Any = None, *args: Any, **kwargs: Any
+) -> Any:
+    """As the client's own, which is called; what comes with a scope is looked at by processors."""
+    if scope is None:
+        for look in on_capture:
+            event = look(self, event)
+            if event is None:
+                return None
+    return _own(self, event, hint, scope, *args, **kwargs)
+
+
 def listen() -> None:
-    """Look at what clients are handed by hand.
-
-    Not if the method for it is not as we know it, or not the SDK's own.
-    """
-    own = getattr(Client, "capture_event", None)
-    if (
-        own is None
-        or own.__module__ != Client.__module__
-        or own.__name__ != own.__qualname__.rpartition(".")[2]
-    ):
-        return
-    if getattr(own, "__wrapped__", None) is not None:
-        return
-
-    @functools.wraps(own)
-    def capture_event(
-        self: Any, event: Any, hint: Any = None, scope: Any = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        if scope is None:
-            for look in on_capture:
-                event = look(self, event)
-                if event is None:
-                    return None
-        return own(self, event, hint, scope, *args, **kwargs)
-
-    Client.capture_event = capture_event  # type: ignore[method-assign]
+    """Look at what clients are handed by hand; not if somebody else does so by the same method."""
+    own: Any = getattr(Client, "capture_event", None)
+    if own is not None and own is _own:
+        functools.update_wrapper(capture_event, own)
+        Client.capture_event = capture_event  # type: ignore[method-assign]

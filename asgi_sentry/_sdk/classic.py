@@ -108,7 +108,9 @@ class TransactionRoot(SpanOfRoot):
             profile.active_thread_id = int(thread)
             self._span.set_data("thread.id", thread)
 
-    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+    def ended(
+        self, at: float, until: float, failure: BaseException | None, *, worked: bool
+    ) -> None:
         self._ended = at
         transaction = self._span
         at_ns = on_the_spans_clock(at)
@@ -122,7 +124,8 @@ class TransactionRoot(SpanOfRoot):
             and span._start_timestamp_monotonic_ns >= at_ns
             and span.parent_span_id == transaction.span_id
         ]
-        if until - at < WORTH_A_SPAN and failure is None and not later:
+        long = worked and until - at >= WORTH_A_SPAN
+        if not (long or failure is not None or later):
             return
         background = transaction.start_child(
             op=BACKGROUND, name=BACKGROUND, start_timestamp=end, origin=ORIGIN
@@ -189,7 +192,9 @@ class UnsampledRoot:
     def ran(self, function: Any) -> None:
         """Nothing: it is not sent."""
 
-    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+    def ended(
+        self, at: float, until: float, failure: BaseException | None, *, worked: bool
+    ) -> None:
         """Nothing: it is not sent."""
 
     def finish(self, exc: BaseException | None) -> None:

@@ -20,6 +20,7 @@ from sentry_sdk.envelope import Envelope
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_lane
+from asgi_sentry._sdk.by_hand import capture_event
 from asgi_sentry._sdk.names import (
     SDK_INFO,
     AnnotatedValue,
@@ -44,9 +45,10 @@ if TYPE_CHECKING:
 
 _OPTIONS = ("release", "environment", "server_name", "dist")
 _WITH_STACKS = ("stacktrace", "threads", "exception")
-# What the lane stands for. One that was replaced, by a test or by another tool, is to be called.
+# What the lane stands for. One that was replaced, by a test or by another tool, is to be called;
+# ours passes on what comes with a scope.
 _KNOWN = tuple(
-    (cls, name, getattr(cls, name, None))
+    (cls, name, (getattr(cls, name, None), capture_event))
     for cls, name in (
         (Scope, "capture_event"),
         (Scope, "apply_to_event"),
@@ -137,7 +139,7 @@ class DirectTransaction(Transaction):
             or disable_capture_event.get(False)
             or self._data.get("http.response.status_code")
             in client.options["trace_ignore_status_codes"]
-            or any(getattr(cls, name) is not known for cls, name, known in _KNOWN)
+            or any(getattr(cls, name) not in known for cls, name, known in _KNOWN)
         ):
             return None
         merged = _Merged((here,) if around is here else (around, here))

@@ -44,7 +44,9 @@ class Root(Protocol):
     def ran(self, function: Any) -> None:
         """Say which function served the request: a profile is to show its thread."""
 
-    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+    def ended(
+        self, at: float, until: float, failure: BaseException | None, *, worked: bool
+    ) -> None:
         """Say that the request ended before.
 
         What has been done since is a child span, `asgi.background`.
@@ -53,6 +55,7 @@ class Root(Protocol):
             at: when the last message of the response passed, by the monotonic clock.
             until: when the app was done.
             failure: what was raised since.
+            worked: whether anything was done, and not just returned, as far as that can be told.
         """
 
     def finish(self, exc: BaseException | None) -> None:

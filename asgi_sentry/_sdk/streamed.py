@@ -90,12 +90,15 @@ class StreamedRoot(SpanOfRoot):
     def ran(self, function: Any) -> None:
         """Nothing: what is profiled all along has no samples of a request's own."""
 
-    def ended(self, at: float, until: float, failure: BaseException | None) -> None:
+    def ended(
+        self, at: float, until: float, failure: BaseException | None, *, worked: bool
+    ) -> None:
         segment: Any = self._span
         ago = time.monotonic() - at
         so_far = (time.perf_counter_ns() - segment._start_timestamp_monotonic_ns) / 1e9
         self._end = segment._start_timestamp + timedelta(seconds=so_far - ago)
-        if until - at < WORTH_A_SPAN and failure is None:
+        long = worked and until - at >= WORTH_A_SPAN
+        if not (long or failure is not None):
             return
         attributes: dict[str, Any] = {"sentry.op": BACKGROUND, "sentry.origin": ORIGIN}
         background: Any = traces.start_span(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import time
 from datetime import datetime
 from typing import Any
 
@@ -147,6 +149,73 @@ async def test_without_background_work_there_is_no_span(start, mode):
     transport = start()
     await call(asgi_sentry.wrap(answering()))
     assert [span["op"] for span in spans(transport)] == ["http.server"]
+
+
+def stand_still(seconds: float) -> None:
+    """As a thread does whose processor another process has."""
+    time.sleep(seconds)
+
+
+def busy(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+async def test_a_slow_machine_makes_no_background_work(start, mode):
+    """The thread stands still for a while when the app returns, as where another process has the processor."""
+
+    async def returning(_: Any) -> None:
+        stand_still(0.03)
+
+    transport = start()
+    gc.collect()  # or it may compute while the thread stands still
+    await call(asgi_sentry.wrap(answering(after=returning)))
+    assert [span["op"] for span in spans(transport)] == ["http.server"]
+
+
+@pytest.mark.parametrize("layers", [1, 4])
+async def test_a_busy_loop_makes_no_background_work(start, mode, layers):
+    """Each turn of the loop takes long, and a framework's layers need some to return."""
+
+    async def others() -> None:
+        while True:
+            stand_still(0.003)
+            await anyio.lowlevel.checkpoint()
+
+    transport = start()
+    app = apps.starlette_app(inside=[(apps.Base, {})] * layers)
+    async with anyio.create_task_group() as group:
+        group.start_soon(others)
+        await call(asgi_sentry.wrap(app), path="/items/7")
+        group.cancel_scope.cancel()
+    assert "asgi.background" not in [span["op"] for span in spans(transport)]
+
+
+@pytest.mark.parametrize("work", [busy, time.sleep], ids=["computing", "blocking"])
+async def test_work_that_lets_nobody_else_run_is_seen(start, mode, work):
+    async def after(_: Any) -> None:
+        work(0.3)
+
+    transport = start()
+    await call(asgi_sentry.wrap(answering(after=after)))
+    assert length(one(spans(transport), "asgi.background")) >= 0.29
+
+
+async def test_and_so_is_computing_for_a_short_time(start, mode):
+    async def after(_: Any) -> None:
+        busy(0.02)
+
+    transport = start()
+    await call(asgi_sentry.wrap(answering(after=after)))
+    assert one(spans(transport), "asgi.background")
+
+
+async def test_work_in_a_thread_is_seen_behind_layers_of_the_framework(start, mode):
+    app = apps.Base(starlette(lambda: time.sleep(PAUSE)))
+    transport = start()
+    await call(asgi_sentry.wrap(app))
+    assert one(spans(transport), "asgi.background")
 
 
 async def test_an_error_after_the_end_is_the_works_and_not_the_answers(start, mode):
