@@ -6,7 +6,6 @@ import contextlib
 import gc
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,11 +13,7 @@ import pytest
 import sentry_sdk
 from hypothesis import HealthCheck, settings
 from sentry_sdk import scope as sdk_scope
-from sentry_sdk._batcher import Batcher
-from sentry_sdk._span_batcher import SpanBatcher
 from sentry_sdk.integrations.logging import LoggingIntegration
-from sentry_sdk.monitor import Monitor
-from sentry_sdk.sessions import SessionFlusher
 
 import asgi_sentry
 from asgi_sentry import _sdk as sdk
@@ -26,21 +21,7 @@ from asgi_sentry import _state
 from asgi_sentry.testing import RecordingTransport
 from tests import quick
 
-
-def _ensure_no_thread(self: Any) -> bool:
-    """In the place of a batcher's own, which begins a thread."""
-    self._flusher, self._flusher_pid = threading.Thread(), os.getpid()  # never begun
-    return self._running
-
-
-# What the SDK batches is sent when a test flushes it, and not by a thread of the SDK's at a moment of its own: one that
-# has taken a batch out of the buffer, and not sent it yet, makes a flush come back empty-handed. Nor does a thread of a
-# client that a former test had look at its transport, or send its sessions, in the midst of the next test.
-for _batcher in (Batcher, SpanBatcher):
-    _batcher._ensure_thread = _ensure_no_thread  # type: ignore[method-assign]
-for _regular in (Monitor, SessionFlusher):
-    _regular._ensure_running = lambda _: None  # type: ignore[method-assign]
-
+quick.without_threads()
 quick.remember()
 
 DSN = "http://publickey@localhost/1"

@@ -10,12 +10,17 @@ import functools
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
 from sentry_sdk import integrations, utils
+from sentry_sdk._batcher import Batcher
+from sentry_sdk._span_batcher import SpanBatcher
+from sentry_sdk.monitor import Monitor
+from sentry_sdk.sessions import SessionFlusher
 
 _MANY = 16  # variants of one test
 _FOR_PROCESSES = "COVERAGE_PROCESS_CONFIG"  # by which a process that is started knows that it is measured
@@ -74,6 +79,25 @@ def untraced() -> Iterator[None]:
         measuring.start()
         if for_processes is not None:
             os.environ[_FOR_PROCESSES] = for_processes
+
+
+def _ensure_no_thread(batcher: Any) -> bool:
+    """In the place of a batcher's own, which begins a thread."""
+    batcher._flusher, batcher._flusher_pid = threading.Thread(), os.getpid()  # never begun
+    return batcher._running
+
+
+def without_threads() -> None:
+    """Have the SDK begin no thread that batches, counts sessions or looks at a transport.
+
+    What is batched is then sent when a test flushes it, and not at a moment of a thread's own: one that has taken a
+    batch out of the buffer, and not sent it yet, makes a flush come back empty-handed. Nor does a thread of a client
+    that a former test had look at its transport, or send its sessions, in the midst of the next test.
+    """
+    for batcher in (Batcher, SpanBatcher):
+        batcher._ensure_thread = _ensure_no_thread
+    for regular in (Monitor, SessionFlusher):
+        regular._ensure_running = lambda _: None
 
 
 def _can_be_imported(integration: str) -> bool:

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.untraced
+
+# Without what other libraries have integrations for: to look for those is half of what a start costs.
 START = """
 import asgi_sentry
-asgi_sentry.init(asgi_sentry.Settings(dsn="http://key@localhost/1", release="app@1"))
+settings = asgi_sentry.Settings(dsn="http://key@localhost/1", release="app@1")
+asgi_sentry.init(settings, auto_enabling_integrations=False)
 async def app(scope, receive, send): ...
 """
 LINE = "Sentry initialized for environment: production (release app@1, traces 10.0%, profiles 0.0%)"

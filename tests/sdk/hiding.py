@@ -22,8 +22,6 @@ import litestar  # noqa: F401
 import sentry_sdk.integrations.fastapi
 import sentry_sdk.integrations.litestar
 import sentry_sdk.traces
-from sentry_sdk._batcher import Batcher
-from sentry_sdk._span_batcher import SpanBatcher
 
 from tests import quick
 
@@ -34,8 +32,7 @@ if not sentry_sdk.VERSION.startswith("3"):  # which has no transactions
     import sentry_sdk.tracing
 
 # What is batched is sent by the flush, and not meanwhile by a thread that the flush does not wait for (see `conftest`).
-for _batcher in (Batcher, SpanBatcher):
-    _batcher._flush_loop = lambda _: None  # type: ignore[method-assign]
+quick.without_threads()
 
 SECRET = "correct-horse-battery-staple-7731"
 
@@ -118,8 +115,19 @@ def served(mode: str) -> dict[str, Any]:
     }
 
 
+def warm() -> None:
+    """Do once what each fork would do anew: compile patterns, and import what integrations import."""
+    with suppress(ImportError):
+        import redis.asyncio  # noqa: F401
+    import asgi_sentry  # noqa: F401
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "asgi_sentry"]:
+        del sys.modules[name]  # each fork imports it with a name of the SDK's hidden
+
+
 def main(mode: str, *names: str) -> None:
     quick.remember()
+    warm()
     for full in names:
         module, _, name = full.rpartition(".")
         child = os.fork()
