@@ -186,7 +186,12 @@ def shown_url(url: str, *, checked: bool = False) -> str:
     user = "[hidden]@" if "@" in parts.netloc else ""
     port = "" if parts.port is None else f":{parts.port}"
     number = parts.path.rsplit("/", 1)[-1]
-    tail = "" if not number else f"/{number}" if _NUMBER.fullmatch(number) else "/[hidden]"
+    if not number:
+        tail = ""
+    elif _NUMBER.fullmatch(number):
+        tail = f"/{number}"
+    else:
+        tail = "/[hidden]"
     return f"'{parts.scheme}://{user}{host}{port}{tail}'"
 
 

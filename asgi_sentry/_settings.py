@@ -135,7 +135,9 @@ class Settings:
         """
         if self.redis_namespace is not None:
             return self.redis_namespace
-        return f"{project_of(self.dsn)}:{self.environment}" if self.dsn else self.environment
+        if self.dsn:
+            return f"{project_of(self.dsn)}:{self.environment}"
+        return self.environment
 
     def described(self) -> list[Described]:
         """What each field holds, for people: `asgi-sentry check` prints it."""

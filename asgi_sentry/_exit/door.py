@@ -174,7 +174,9 @@ class Door:
         else:
             content = self.scrubber.scrub_item(kind, content, taint=_taint_around())
         left = Item(payload=payload(content), headers=item.headers)
-        return _Passed(left, name, str(scrubbed_name)) if isinstance(name, str) else _Passed(left)
+        if isinstance(name, str):
+            return _Passed(left, name, str(scrubbed_name))
+        return _Passed(left)
 
     def _scrub_event(self, event: dict[str, Any]) -> None:
         event_id = event.get("event_id")
@@ -252,7 +254,9 @@ class Door:
         def scrub(text: str) -> str:
             if text in known:
                 return known[text]
-            return text if text in harmless else self.scrubber.scrub_text(text)
+            if text in harmless:
+                return text
+            return self.scrubber.scrub_text(text)
 
         return scrub_trace(trace, scrub)
 
@@ -271,7 +275,9 @@ def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> N
 def _taint_around() -> Taint | None:
     """What is secret of the request on whose behalf an item is sent that has no room for a tag."""
     record = current()
-    return record.report().secrets.taint() if record is not None else lately.taint()
+    if record is not None:
+        return record.report().secrets.taint()
+    return lately.taint()
 
 
 def event_hook(user_hook: Hook, door: Door) -> Hook:

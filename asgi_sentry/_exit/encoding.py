@@ -19,9 +19,10 @@ with contextlib.suppress(ImportError):
     orjson = import_module("orjson")
 
 # What the standard library refuses, `orjson` is to refuse too.
-_AS_JSON = (
-    0 if orjson is None else orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-)
+if orjson is None:
+    _AS_JSON = 0
+else:
+    _AS_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _COMPRESSION = (
     "transport_compression_level",
     "transport_compression_algo",
@@ -47,7 +48,9 @@ class FastPayload(PayloadRef):
 
 def payload(content: Any) -> PayloadRef:
     """The payload of an item, of plain data."""
-    return PayloadRef(json=content) if orjson is None else FastPayload(json=content)
+    if orjson is None:
+        return PayloadRef(json=content)
+    return FastPayload(json=content)
 
 
 def lightly_compressed(experiments: dict[str, Any] | None) -> dict[str, Any]:

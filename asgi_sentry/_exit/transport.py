@@ -165,15 +165,21 @@ class GuardedInstance(Transport):
 
     def flush(self, timeout: float, callback: Any = None) -> Any:
         """Wait for what is on its way."""
-        return self.inner.flush(timeout, callback) if isinstance(self.inner, Transport) else None
+        if isinstance(self.inner, Transport):
+            return self.inner.flush(timeout, callback)
+        return None
 
     def kill(self) -> Any:
         """Close the transport."""
-        return self.inner.kill() if isinstance(self.inner, Transport) else None
+        if isinstance(self.inner, Transport):
+            return self.inner.kill()
+        return None
 
     def is_healthy(self) -> bool:
         """Whether the transport keeps up."""
-        return self.inner.is_healthy() if isinstance(self.inner, Transport) else True
+        if isinstance(self.inner, Transport):
+            return self.inner.is_healthy()
+        return True
 
     def __getattr__(self, name: str) -> Any:
         if name == "inner":

@@ -52,7 +52,9 @@ def own_scrubber(
     """
     denied, allowed = several("deny", deny), several("allow", allow)
     if scrubber is None:
-        return Scrubber(deny=denied, allow=allowed) if denied or allowed else None
+        if denied or allowed:
+            return Scrubber(deny=denied, allow=allowed)
+        return None
     if not isinstance(scrubber, Scrubber):
         raise TypeError(
             f"scrubber must be an asgi_sentry.Scrubber, got {type(scrubber).__qualname__}"

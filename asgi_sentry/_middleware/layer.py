@@ -204,8 +204,6 @@ def check_app(app: object, user: str) -> None:
 
 
 def _shown(app: object) -> str:
-    return (
-        f"the class {app.__qualname__}"
-        if inspect.isclass(app)
-        else f"an object of type {type(app).__qualname__}"
-    )
+    if inspect.isclass(app):
+        return f"the class {app.__qualname__}"
+    return f"an object of type {type(app).__qualname__}"

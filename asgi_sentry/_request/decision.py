@@ -62,7 +62,9 @@ def decide(
     decided = _decide_by_rules(plan, view, context, scope)
     if decided is None:
         decided = _decide_like_the_sdk(view, context, scope, op=op)
-    return _within(plan.budgets, decided, context) if plan.budgets else decided
+    if plan.budgets:
+        return _within(plan.budgets, decided, context)
+    return decided
 
 
 def revise(
@@ -92,7 +94,9 @@ def revise(
     if anew.excluded:
         return anew
     if decided.by == "budget":
-        return anew._replace(sampled=False, by="budget") if anew.sampled else anew
+        if anew.sampled:
+            return anew._replace(sampled=False, by="budget")
+        return anew
     if not decided.sampled:
         return _within(plan.budgets, anew, context)
     if anew is not decided and anew.sampled:
@@ -107,11 +111,9 @@ def _within(
     if not decided.sampled:
         return decided
     weight = afford(budgets)
-    return (
-        decided._replace(sampled=False, by="budget")
-        if weight is None
-        else _weighed(decided, weight, context)
-    )
+    if weight is None:
+        return decided._replace(sampled=False, by="budget")
+    return _weighed(decided, weight, context)
 
 
 def _weighed(decided: Decision, weight: float, context: sdk.TraceContext) -> Decision:
@@ -142,9 +144,9 @@ def _decide_by_rules(
                 downsample=halvings,
                 scope=scope,
             )
-            return (
-                _decided(state, choice) if not halvings else _under_pressure(state, choice, context)
-            )
+            if not halvings:
+                return _decided(state, choice)
+            return _under_pressure(state, choice, context)
     return None
 
 
@@ -152,7 +154,9 @@ def _under_pressure(state: RuleState, choice: Choice, context: sdk.TraceContext)
     """A decision at halved rates, which may be what was in the way."""
     pressed = not choice.sampled and choice.reason == "dice" and context.rand() < state.fraction
     decided = _decided(state, choice)
-    return decided._replace(reason="backpressure") if pressed else decided
+    if pressed:
+        return decided._replace(reason="backpressure")
+    return decided
 
 
 def _decided(state: RuleState, choice: Choice) -> Decision:

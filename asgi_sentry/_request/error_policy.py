@@ -137,11 +137,10 @@ class ErrorPolicy(Locked):
             (_name(rule, what="fingerprints"), _checked(rule, value))
             for rule, value in (fingerprints or {}).items()
         )
-        self._limit = (
-            None
-            if per_fingerprint is None
-            else Limit.parse(per_fingerprint, what="per_fingerprint")
-        )
+        if per_fingerprint is None:
+            self._limit = None
+        else:
+            self._limit = Limit.parse(per_fingerprint, what="per_fingerprint")
         self._clock = clock
         self._workers = workers
         # By the hashes, since their texts may be a client's.
@@ -190,7 +189,9 @@ class ErrorPolicy(Locked):
                 return list(fingerprint)
             try:
                 made = fingerprint(error)
-                return None if made is None else [str(part) for part in made]
+                if made is None:
+                    return None
+                return [str(part) for part in made]
             except faults.SIGNALS:
                 raise
             except BaseException as fault:

@@ -106,7 +106,9 @@ def status_of(facts: Facts) -> int | None:
 
     500 for a request that failed before it.
     """
-    return 500 if facts.answered is None and facts.failure is not None else facts.answered
+    if facts.answered is None and facts.failure is not None:
+        return 500
+    return facts.answered
 
 
 def scope_for(facts: Facts, rules: ErrorRules) -> Mapping[str, Any]:

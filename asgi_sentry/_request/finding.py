@@ -30,7 +30,9 @@ def reporter_of(item: Mapping[str, Any], hint: Mapping[str, Any]) -> Report | By
         record = owner if type(owner) is RequestRecord else record
     if record is not None:
         return record.report()
-    return lately.bystander() if former is None else lately.bystander(former)
+    if former is None:
+        return lately.bystander()
+    return lately.bystander(former)
 
 
 def find_request(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:

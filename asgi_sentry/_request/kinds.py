@@ -38,11 +38,10 @@ def place_of(hint: Mapping[str, Any]) -> str | None:
     if hint.get("exc_info") is not None:
         return None
     record = hint.get("log_record")
-    told = (
-        f"{getattr(record, 'pathname', '')}:{getattr(record, 'lineno', '')}"
-        if record is not None
-        else ""
-    )
+    if record is not None:
+        told = f"{getattr(record, 'pathname', '')}:{getattr(record, 'lineno', '')}"
+    else:
+        told = ""
     # There is no public way without making all frames.
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     caller = None
@@ -82,11 +81,10 @@ def _default_kind(event: Mapping[str, Any], place: str | None) -> tuple[str, ...
     if isinstance(values, list) and values and isinstance(values[-1], dict):
         last = values[-1]
         frames = _at(last.get("stacktrace"), "frames")
-        frames = (
-            [frame for frame in frames if isinstance(frame, dict)]
-            if isinstance(frames, list)
-            else []
-        )
+        if isinstance(frames, list):
+            frames = [frame for frame in frames if isinstance(frame, dict)]
+        else:
+            frames = []
         # The innermost frame of the app's own, else the innermost at all.
         own = [frame for frame in frames if frame.get("in_app")] or frames
         where = own[-1] if own else {}

@@ -198,7 +198,9 @@ def owner_of_orphan(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Any:
             return _owner_within(told.get("task") or told.get("future"))
         frame = frame.f_back
     exc = (hint.get("exc_info") or (None, None))[1] or _exception_being_logged()
-    return None if exc is None else _owner_within(_task_that_raised(exc))
+    if exc is None:
+        return None
+    return _owner_within(_task_that_raised(exc))
 
 
 def _exception_being_logged() -> BaseException | None:

@@ -49,11 +49,9 @@ def current_or_former() -> tuple[RequestRecord | None, RequestRecord | None]:
     if type(owner) is RequestRecord:
         # What goes on for a minute after its request is a worker's, who may work for others by
         # then.
-        return (
-            (None, owner)
-            if owner.closed and monotonic() - owner.returned > SECONDS
-            else (owner, None)
-        )
+        if owner.closed and monotonic() - owner.returned > SECONDS:
+            return (None, owner)
+        return (owner, None)
     # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to
     # it.
     for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
@@ -168,14 +166,18 @@ class RequestRecord(Facts):
                     "PathSamplingMiddleware has no effect: the SDK's tracing is off. "
                     "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
                 )
-            return decision.EXCLUDED if self.plan.excludes(self.scope) else None
+            if self.plan.excludes(self.scope):
+                return decision.EXCLUDED
+            return None
         return decision.decide(
             self.plan, self.view, self.context, self.scope, op=_OPS[self.websocket]
         )
 
     def _websockets(self) -> str | None:
         """When a websocket's transaction is sent; None for another request."""
-        return (self.plan.root or DEFAULT_ROOT).websockets if self.websocket else None
+        if self.websocket:
+            return (self.plan.root or DEFAULT_ROOT).websockets
+        return None
 
     def _start(self) -> None:
         decided = self.decision
@@ -393,4 +395,6 @@ class RequestRecord(Facts):
 def hidden_record(scope: Mapping[str, Any]) -> RequestRecord | None:
     """The record of a request whose scope could not hold it."""
     owner = sdk.OWNER.get(False)
-    return owner if type(owner) is RequestRecord and owner.stands_in(scope) else None
+    if type(owner) is RequestRecord and owner.stands_in(scope):
+        return owner
+    return None

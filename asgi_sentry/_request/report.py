@@ -235,7 +235,9 @@ class Report(Scrubbing):
             body = self.secrets.body()
             if body is not None and body.kind != "empty":
                 section["data"] = body.value
-        return section if collection.everything else collection.limit(section, streamed=streamed)
+        if collection.everything:
+            return section
+        return collection.limit(section, streamed=streamed)
 
     def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
         """A request section as the door with this scrubber would scrub it."""

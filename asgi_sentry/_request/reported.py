@@ -71,11 +71,10 @@ class Reported:
             exc: that was logged; None: it is in the text, if anywhere.
             text: of the log.
         """
-        lines = (
-            [_line_of(exc)]
-            if exc is not None
-            else [line.lstrip(" |+") for line in text[-_TEXT:].splitlines()]
-        )
+        if exc is not None:
+            lines = [_line_of(exc)]
+        else:
+            lines = [line.lstrip(" |+") for line in text[-_TEXT:].splitlines()]
         now = self._clock()
         for line in reversed(lines):
             digest = self._digest(line)

@@ -170,7 +170,9 @@ def _below_root_path(scope: Mapping[str, Any]) -> str:
     # Which breaks the protocol, and matches no route.
     if not (isinstance(root_path, str) and isinstance(path, str)):
         return ""
-    return path[len(root_path) :] if root_path and path.startswith(root_path) else path
+    if root_path and path.startswith(root_path):
+        return path[len(root_path) :]
+    return path
 
 
 def template_below(scope: Mapping[str, Any], root_path: str, app: Any = None) -> str | None:

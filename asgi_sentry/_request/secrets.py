@@ -120,4 +120,6 @@ class Secrets:
         copy = self._facts.body
         announced = header(self._facts.scope, b"content-length") or ""
         read = 0 if copy is None else copy.length
-        return max(read, int(announced)) if announced.isdecimal() and len(announced) < 20 else read
+        if announced.isdecimal() and len(announced) < 20:
+            return max(read, int(announced))
+        return read

@@ -70,7 +70,9 @@ def _rest(scope: Mapping[str, Any]) -> str:
     """The path below the mounts."""
     root_path: str = scope.get("root_path") or ""
     path: str = scope.get("path") or ""
-    return path[len(root_path) :] if root_path and path.startswith(root_path) else path
+    if root_path and path.startswith(root_path):
+        return path[len(root_path) :]
+    return path
 
 
 def _below(routes: Iterable[Any], depth: int) -> Iterator[Any]:
@@ -128,7 +130,9 @@ def _mounted(scope: Mapping[str, Any]) -> str:
     """What mounts added to the root path that the server gave."""
     root_path: str = scope.get("root_path") or ""
     served_at = _served_at(scope)
-    return root_path[len(served_at) :] if root_path.startswith(served_at) else ""
+    if root_path.startswith(served_at):
+        return root_path[len(served_at) :]
+    return ""
 
 
 def _declared(scope: Mapping[str, Any], route: Any) -> Any:
@@ -165,11 +169,10 @@ def _mounts(routes: Iterable[Any], path: str) -> tuple[str, str]:
             template, left = _mounts(_children(route), path)
             if template:
                 return template, left
-        match = (
-            route.path_regex.match(path + "/")
-            if is_mount(route) and hasattr(route, "path_regex")
-            else None
-        )
+        if is_mount(route) and hasattr(route, "path_regex"):
+            match = route.path_regex.match(path + "/")
+        else:
+            match = None
         if match is not None:
             template, left = _mounts(_children(route), ("/" + match["path"]).rstrip("/"))
             return _bare(route.path) + template, left

@@ -83,9 +83,10 @@ class UserPolicy:
         if self.client_ip != "drop":
             address = client_address(scope, self.trusted_proxies)
             if address is not None:
-                user["ip_address"] = (
-                    truncated(address) if self.client_ip == "truncate" else str(address)
-                )
+                if self.client_ip == "truncate":
+                    user["ip_address"] = truncated(address)
+                else:
+                    user["ip_address"] = str(address)
         return user
 
     def _resolve(self, scope: Mapping[str, Any]) -> Any:

@@ -189,9 +189,10 @@ class Adaptive:
         # is kept for not having been seen comes on top. So aim a little beside the target, by what
         # was missed lately.
         traffic = math.fsum(template.traffic for template in every)
-        missed = (
-            self.target - self._kept / elapsed if traffic > self.target else self.target - self._aim
-        )
+        if traffic > self.target:
+            missed = self.target - self._kept / elapsed
+        else:
+            missed = self.target - self._aim
         self._aim = min(
             max(self._aim + min(GAIN * elapsed, 1.0) * missed, self.target / 10), self.target * 2
         )

@@ -133,17 +133,23 @@ class Rate:
     @property
     def most(self) -> Limit | None:
         """`at_most`, read."""
-        return None if self.at_most is None else Limit.parse(self.at_most, what="at_most")
+        if self.at_most is None:
+            return None
+        return Limit.parse(self.at_most, what="at_most")
 
     @property
     def least(self) -> Limit | None:
         """`at_least`, read."""
-        return None if self.at_least is None else Limit.parse(self.at_least, what="at_least")
+        if self.at_least is None:
+            return None
+        return Limit.parse(self.at_least, what="at_least")
 
     @property
     def goal(self) -> Limit | None:
         """`target`, read."""
-        return None if self.target is None else Limit.parse(self.target, what="target")
+        if self.target is None:
+            return None
+        return Limit.parse(self.target, what="target")
 
     @property
     def excludes(self) -> bool:

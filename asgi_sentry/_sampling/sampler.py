@@ -160,18 +160,16 @@ class PathSampler:
         def state(name: str, rate: Rate) -> RuleState:
             bucket: Gate | None = None
             if rate.most:
-                bucket = (
-                    sharing.gate(f"at_most:{name}", rate.most)
-                    if sharing
-                    else TokenBucket(rate.most.share(workers), clock=clock)
-                )
+                if sharing:
+                    bucket = sharing.gate(f"at_most:{name}", rate.most)
+                else:
+                    bucket = TokenBucket(rate.most.share(workers), clock=clock)
             reservoir: Minimum | None = None
             if rate.least:
-                reservoir = (
-                    sharing.reservoir(f"at_least:{name}", rate.least)
-                    if sharing
-                    else Reservoir(rate.least.share_of_minimum(workers), clock=clock)
-                )
+                if sharing:
+                    reservoir = sharing.reservoir(f"at_least:{name}", rate.least)
+                else:
+                    reservoir = Reservoir(rate.least.share_of_minimum(workers), clock=clock)
             made = RuleState(rate, bucket=bucket, reservoir=reservoir, clock=clock, workers=workers)
             if sharing and made.adaptive and rate.goal:
                 sharing.target(f"target:{name}", rate.goal, made.adaptive)
@@ -181,9 +179,10 @@ class PathSampler:
             (rule, state(_name(place, rule), _rate(rate, what=f"rate for {rule!r}")))
             for place, (rule, rate) in enumerate(rates.items())
         )
-        self._default = (
-            None if default is None else state("default", _rate(default, what="default"))
-        )
+        if default is None:
+            self._default = None
+        else:
+            self._default = state("default", _rate(default, what="default"))
 
     def match(self, scope: Mapping[str, Any]) -> RuleState | None:
         """The rate that holds for a request; None leaves it to the SDK."""
@@ -214,10 +213,14 @@ class PathSampler:
         if state.excludes:
             return EXCLUDED
         if parent_sampled is not None and self.inherits:
-            return _follow(state, parent_rate) if parent_sampled else PARENT_NO
+            if parent_sampled:
+                return _follow(state, parent_rate)
+            return PARENT_NO
         ledger = state.ledger
         if ledger is None and not downsample:
-            return state.yes if sample_rand < state.fraction else state.no
+            if sample_rand < state.fraction:
+                return state.yes
+            return state.no
         if state.adaptive is not None:
             return _adapted(state, state.adaptive, sample_rand * (1 << downsample), scope)
         fraction = state.fraction / (1 << downsample)
@@ -266,11 +269,9 @@ def _limited(
         if not kept:
             ledger.drop()
     if not kept:
-        return (
-            state.no
-            if fraction == state.fraction
-            else Choice(sampled=False, rate=fraction, reason="dice")
-        )
+        if fraction == state.fraction:
+            return state.no
+        return Choice(sampled=False, rate=fraction, reason="dice")
     if state.bucket is not None and not state.bucket.take():
         ledger.drop()
         return state.capped
@@ -308,4 +309,6 @@ def _name(place: int, rule: PathRule) -> str:
 
 
 def _rate(value: Any, *, what: str) -> Rate:
-    return value if isinstance(value, Rate) else Rate(checked_fraction(value, what=what))
+    if isinstance(value, Rate):
+        return value
+    return Rate(checked_fraction(value, what=what))

@@ -160,7 +160,9 @@ class Keys:
         if known is None:
             text = name.decode("latin-1") if isinstance(name, bytes) else name
             shown = REPR.match(text)
-            known = self[shown[2] if shown else text] if len(text) <= _LONGEST_NAME else PLAIN
+            known = PLAIN
+            if len(text) <= _LONGEST_NAME:
+                known = self[shown[2] if shown else text]
             known = PLAIN if known == MAYBE else known
             if len(self._shown) < _NAMES and len(text) <= _CACHED_LENGTH:
                 self._shown[name] = known
@@ -243,7 +245,9 @@ class Keys:
             key = key.decode("latin-1")
         elif not isinstance(key, str):
             return PLAIN
-        return PLAIN if self._find(key.lower()) is None else self._decide(key)
+        if self._find(key.lower()) is None:
+            return PLAIN
+        return self._decide(key)
 
     def spares(self, key: object, value: Any) -> bool:
         """Whether a value stays though its key is denied, because of what it is.

@@ -209,7 +209,9 @@ class Scrubber:
 
         To tell where each was costs more than to redact it.
         """
-        return None if found is None and self._on_redact is None else []
+        if found is None and self._on_redact is None:
+            return None
+        return []
 
     def _report(self, redactions: list[Redaction] | None, found: list[Redaction] | None) -> None:
         if redactions is not None:

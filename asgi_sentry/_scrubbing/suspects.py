@@ -336,11 +336,15 @@ def _suspicion(token: str, *, is_id: bool) -> str | None:
         return None
     if _HEX.fullmatch(token):
         is_key = len(token) >= _SHORTEST_KEY and not is_id and not token.isdigit()
-        return f"{len(token)} hexadecimal digits, as keys have" if is_key else None
+        if is_key:
+            return f"{len(token)} hexadecimal digits, as keys have"
+        return None
     if is_id or not looks_random(token):
         return None
     bits = _entropy(token)
-    return f"random: {bits:.1f} bits a character" if bits >= _LOWEST_ENTROPY else None
+    if bits >= _LOWEST_ENTROPY:
+        return f"random: {bits:.1f} bits a character"
+    return None
 
 
 def _entropy(text: str) -> float:

@@ -20,9 +20,10 @@ def parsed_baggage(header: str) -> Baggage:
             key, _, value = item.partition("=")
             if key.startswith("sentry-"):
                 name = key.split("-")[1]
-                items[unquote(name) if "%" in name else name] = (
-                    unquote(value) if "%" in value else value
-                )
+                if "%" in value:
+                    items[unquote(name) if "%" in name else name] = unquote(value)
+                else:
+                    items[unquote(name) if "%" in name else name] = value
             else:
                 others.append(item)
     return Baggage(items, ",".join(others), mutable=not items)

@@ -97,11 +97,10 @@ class Collection(NamedTuple):
                 name: value for name, value in left["headers"].items() if name.lower() != "cookie"
             }
         if "query_string" in left:
-            query = (
-                None
-                if streamed and not self.query_of_spans
-                else self._limited_query(str(left["query_string"]))
-            )
+            if streamed and not self.query_of_spans:
+                query = None
+            else:
+                query = self._limited_query(str(left["query_string"]))
             left["query_string"] = query
             if not query:
                 del left["query_string"]
@@ -146,7 +145,9 @@ class Collection(NamedTuple):
             ]
         if isinstance(data, str):  # a document by itself, or JSON that was cut off
             is_json = "{" in data and _IN_TEXT.search(data)
-            return None if is_json or (not self.document and _DOCUMENT.match(data)) else data
+            if is_json or (not self.document and _DOCUMENT.match(data)):
+                return None
+            return data
         if not isinstance(data, dict):
             return data
         if isinstance(data.get("operations"), str):  # as files are sent with it
@@ -191,7 +192,9 @@ def collection_of(options: Mapping[str, Any]) -> Collection:
     """What a client with these options may collect."""
     given = options.get("data_collection") or {}
     if not given.get("provided_by_user", _differs(given)):
-        return _NOTHING_PERSONAL if options.get("send_default_pii") is False else _EVERYTHING
+        if options.get("send_default_pii") is False:
+            return _NOTHING_PERSONAL
+        return _EVERYTHING
     graphql = given.get("graphql") or {}
     return Collection(
         headers={**_ALL, **((given.get("http_headers") or {}).get("request") or {})},

@@ -74,7 +74,9 @@ class _Container:
 
     def __get__(self, scope: Any, owner: type) -> Any:
         # By `setdefault`, since threads of the app's may ask for it at the same time.
-        return self if scope is None else vars(scope).setdefault(self._name, self._kind())
+        if scope is None:
+            return self
+        return vars(scope).setdefault(self._name, self._kind())
 
 
 class _Watched(Scope):
@@ -98,13 +100,14 @@ class _Watched(Scope):
 
         A request that is ours has one already, beside which no integration's stands.
         """
-        op, origin = (
-            (kwargs.get("op"), kwargs.get("origin"))
-            if transaction is None
-            else (getattr(transaction, "op", None), getattr(transaction, "origin", None))
-        )
+        if transaction is None:
+            op, origin = (kwargs.get("op"), kwargs.get("origin"))
+        else:
+            op, origin = (getattr(transaction, "op", None), getattr(transaction, "origin", None))
         inner = _in_place(on_transaction, self, op, origin)
-        return super().start_transaction(transaction, *args, **kwargs) if inner is None else inner
+        if inner is None:
+            return super().start_transaction(transaction, *args, **kwargs)
+        return inner
 
     def start_streamed_span(
         self, name: str, attributes: Any, parent_span: Any, *args: Any, **kwargs: Any

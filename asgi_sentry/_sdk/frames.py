@@ -112,7 +112,9 @@ class Shown:
     def _show(self, value: Any, depth: int) -> Any:
         kind = type(value)
         if kind is str and len(value) < _LONG:
-            return self._leaf(value) if self._custom is not None else repr(value)
+            if self._custom is not None:
+                return self._leaf(value)
+            return repr(value)
         described = shown_by_processors(value, depth)
         if described is not NotImplemented:
             return described

@@ -61,9 +61,9 @@ def default_transport(options: Mapping[str, Any]) -> type[Any] | None:
     experiments = options.get("_experiments") or {}
     if experiments.get("transport_async") and _can_send_async(options):
         return transport.AsyncHttpTransport
-    return (
-        transport.Http2Transport if experiments.get("transport_http2") else transport.HttpTransport
-    )
+    if experiments.get("transport_http2"):
+        return transport.Http2Transport
+    return transport.HttpTransport
 
 
 def transport_by(make_pool: Callable[..., Any]) -> type[Any]:

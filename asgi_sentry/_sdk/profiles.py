@@ -35,11 +35,12 @@ def thread_of(profile: Any, function: Any) -> str | None:
         and (frame["function"] in names or len(names) == 1)
         and Path(frame["abs_path"]) == Path.cwd() / code.co_filename
     }
-    stacks = (
-        {index for index, stack in enumerate(profile.stacks) if not frames.isdisjoint(stack)}
-        if frames
-        else set()
-    )
+    if frames:
+        stacks = {
+            index for index, stack in enumerate(profile.stacks) if not frames.isdisjoint(stack)
+        }
+    else:
+        stacks = set()
     threads = {sample["thread_id"] for sample in profile.samples if sample["stack_id"] in stacks}
     return threads.pop() if len(threads) == 1 else None
 

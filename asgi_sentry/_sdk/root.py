@@ -108,4 +108,6 @@ def on_the_spans_clock(at: float) -> int:
     whatever came between them, and a span that ended just before would be taken for a later one.
     """
     at_ns = int(at * 1e9)
-    return at_ns if _SAME_CLOCK else at_ns + time.perf_counter_ns() - time.monotonic_ns()
+    if _SAME_CLOCK:
+        return at_ns
+    return at_ns + time.perf_counter_ns() - time.monotonic_ns()

@@ -252,7 +252,9 @@ class TraceContext(PropagationContext):
     def to_traceparent(self) -> str:
         """The `sentry-trace` header."""
         plain = f"{self.trace_id}-{self.span_id}"
-        return plain if self.sampled is None else f"{plain}-{int(self.sampled)}"
+        if self.sampled is None:
+            return plain
+        return f"{plain}-{int(self.sampled)}"
 
     def get_baggage(self) -> Baggage:
         """The baggage as it came in, or that of a trace that begins here, with the decision."""

@@ -91,7 +91,9 @@ def check(options: argparse.Namespace) -> int:
         print(json.dumps(report.as_json(), indent=2))
     else:
         _print(report)
-    return 1 if report.problems or (options.strict and report.warnings) else 0
+    if report.problems or (options.strict and report.warnings):
+        return 1
+    return 0
 
 
 def _gather(report: _Report, options: argparse.Namespace) -> Settings | None:

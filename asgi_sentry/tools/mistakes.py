@@ -78,7 +78,9 @@ def _of_budget(settings: Settings) -> Iterator[str]:
 def _a_month(rate: Rate) -> float:
     """How many transactions a rate by itself wants at the least, or by its target, in a month."""
     limit = rate.goal or rate.least
-    return limit.count * _MONTH / limit.seconds if limit is not None else 0.0
+    if limit is not None:
+        return limit.count * _MONTH / limit.seconds
+    return 0.0
 
 
 def _of_options(found: Found) -> Iterator[str]:

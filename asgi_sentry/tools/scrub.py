@@ -121,13 +121,16 @@ def scrub(raw: bytes, content_type: str | None) -> tuple[Any, list[Redaction]]:
 
 def _as_envelope(raw: bytes) -> Envelope | None:
     try:
-        data = (
-            decode_body(raw, "gzip", limit=_MOST_UNPACKED) if raw.startswith(b"\x1f\x8b") else raw
-        )
+        if raw.startswith(b"\x1f\x8b"):
+            data = decode_body(raw, "gzip", limit=_MOST_UNPACKED)
+        else:
+            data = raw
         envelope = parse_envelope(data)
     except ValueError:
         return None
-    return envelope if envelope.items and _ENVELOPE_KEYS.issuperset(envelope.headers) else None
+    if envelope.items and _ENVELOPE_KEYS.issuperset(envelope.headers):
+        return envelope
+    return None
 
 
 def _scrub_envelope(envelope: Envelope, scrubber: Scrubber) -> tuple[list[Any], list[Redaction]]:
@@ -168,6 +171,6 @@ def _path(path: tuple[str | int, ...]) -> str:
     """A path as people write it: `request.headers.Cookie`, `exception.values[0].value`."""
     written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     shown = printable(written.removeprefix(".")) or "(the whole)"
-    return (
-        shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST // 2]}...{shown[3 - _WIDEST // 2 :]}"
-    )
+    if len(shown) <= _WIDEST:
+        return shown
+    return f"{shown[: _WIDEST // 2]}...{shown[3 - _WIDEST // 2 :]}"

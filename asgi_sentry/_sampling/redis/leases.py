@@ -130,11 +130,9 @@ class Leased(Locked):
             self._asked = self._refused = 0
             self._asked_at, self._next = now, now + HEARTBEAT
             self._seq += 1
-            period = (
-                0
-                if self.kind == "budget" and self.limit.seconds == PERIODS["month"]
-                else self.limit.seconds
-            )
+            period: float = self.limit.seconds
+            if self.kind == "budget" and period == PERIODS["month"]:
+                period = 0
             return Question(
                 self.kind, self.name, self._generation, self._seq, self.limit.count, period, more
             )

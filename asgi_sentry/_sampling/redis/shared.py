@@ -242,11 +242,9 @@ class SharedLimits:
 
     def _rest(self) -> float:
         """Seconds until the next call that nobody has to wake the thread for."""
-        return (
-            RETRY / 4
-            if any(asker.due(self._clock() + RETRY / 2) for asker in self._askers)
-            else RETRY
-        )
+        if any(asker.due(self._clock() + RETRY / 2) for asker in self._askers):
+            return RETRY / 4
+        return RETRY
 
     def _call(self, askers: Sequence[_Asker]) -> bool:
         """Ask in as many round trips as it takes; who gets no answer is told of it."""

@@ -55,7 +55,9 @@ def told_by_content(raw: bytes) -> str | None:
             return marked
     charset = _WIDE.get(bytes(byte > 0 for byte in raw[:4]))
     head = raw[:64].decode(charset, "ignore") if charset else ""
-    return charset if head and all(char.isprintable() or char.isspace() for char in head) else None
+    if head and all(char.isprintable() or char.isspace() for char in head):
+        return charset
+    return None
 
 
 def is_ascii_based(charset: str) -> bool:
@@ -76,9 +78,9 @@ def decoded(raw: bytes, charset: str) -> str:
     except UnicodeDecodeError as exc:
         # At the very end a character may be cut; elsewhere latin-1 keeps each byte visible to the
         # rules.
-        return (
-            raw.decode("utf-8", "replace") if exc.start >= len(raw) - 3 else raw.decode("latin-1")
-        )
+        if exc.start >= len(raw) - 3:
+            return raw.decode("utf-8", "replace")
+        return raw.decode("latin-1")
 
 
 _LONGEST_HEADER, _MOST_PARAMETERS = 2048, 16
@@ -117,8 +119,6 @@ def _codec(name: object) -> str:
         found = lookup(name if isinstance(name, str) else "utf-8")
     except (LookupError, ValueError):
         return "utf-8"
-    return (
-        found.name
-        if getattr(found, "_is_text_encoding", True) and found.name not in {"idna", "punycode"}
-        else "utf-8"
-    )
+    if getattr(found, "_is_text_encoding", True) and found.name not in {"idna", "punycode"}:
+        return found.name
+    return "utf-8"

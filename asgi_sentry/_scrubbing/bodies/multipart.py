@@ -64,7 +64,9 @@ def boundary_of(content_type: str) -> bytes | None:
     if not content_type[:_SHORT].lower().startswith("multipart/"):
         return None
     found = _BOUNDARY.search(content_type[:_MAX_HEADERS])
-    return _mark(found[1] or found[2])[2:] if found is not None else None
+    if found is not None:
+        return _mark(found[1] or found[2])[2:]
+    return None
 
 
 def _mark(boundary: str) -> bytes:

@@ -268,7 +268,9 @@ def _unquoted(text: str, charset: str) -> str:
 def _fields(pairs: list[tuple[str, Any]]) -> Any:
     """A dict where names are unique, else pairs, which a scrubber reads alike."""
     named = dict(pairs)
-    return named if len(named) == len(pairs) else [list(pair) for pair in pairs]
+    if len(named) == len(pairs):
+        return named
+    return [list(pair) for pair in pairs]
 
 
 def _looks_like_form(text: str) -> bool:

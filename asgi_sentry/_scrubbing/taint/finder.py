@@ -65,11 +65,10 @@ class Finder:
         # Longest first, so that a value within another does not leave the rest of the other
         # standing.
         ordered = sorted(found.values(), key=lambda value: (-len(value.text), value.text))
-        self._few = (
-            tuple(ordered)
-            if len(ordered) <= _FEW
-            else tuple(v for v in ordered if len(v.text) < _GRAM)
-        )
+        if len(ordered) <= _FEW:
+            self._few = tuple(ordered)
+        else:
+            self._few = tuple(v for v in ordered if len(v.text) < _GRAM)
         # Of a value with what looks like an escape in it, an escape's end may be its neighbour.
         self._literal = tuple(text for text in raw if not _ESCAPES.isdisjoint(text))[:_FEW]
         self._grams: dict[str, list[tuple[_Value, int]]] = {}
@@ -197,11 +196,10 @@ class Finder:
         data = run.translate(_TO_STANDARD).rstrip("=")
         for first in range(4):
             piece = data[first:]
-            piece = (
-                piece[: len(piece) // 4 * 4]
-                if len(piece) % 4 == 1
-                else piece + "=" * (-len(piece) % 4)
-            )
+            if len(piece) % 4 == 1:
+                piece = piece[: len(piece) // 4 * 4]
+            else:
+                piece = piece + "=" * (-len(piece) % 4)
             try:
                 decoded = binascii.a2b_base64(piece)
             except ValueError:

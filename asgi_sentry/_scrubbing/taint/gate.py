@@ -98,9 +98,13 @@ class Gate:
         if self._awkward:
             return [text for text in texts if _is_escaped(text) or cores.are_in(text)]
         if not cores.few:
-            return [text for text in texts if cores.are_in(text)] if cores.grams else []
+            if cores.grams:
+                return [text for text in texts if cores.are_in(text)]
+            return []
         present = [core for core in cores.few if core in joined]
-        return [text for text in texts if any(core in text for core in present)] if present else []
+        if present:
+            return [text for text in texts if any(core in text for core in present)]
+        return []
 
     def places_of_base64(self, text: str) -> list[int]:
         """Where in a text a value may stand in base64."""

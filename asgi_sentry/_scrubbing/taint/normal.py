@@ -49,7 +49,9 @@ class Normal(NamedTuple):
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where some of its characters stand in what it was made of."""
-        return (start, end) if self.origin is None else (self.origin[start], self.origin[end])
+        if self.origin is None:
+            return (start, end)
+        return (self.origin[start], self.origin[end])
 
 
 def normal(text: str) -> Normal:
@@ -74,7 +76,9 @@ def normal(text: str) -> Normal:
         pieces.append(text[at:])
         places += range(at, len(text) + 1) if origin is None else origin[at:]
         text, origin = "".join(pieces), places
-    return Normal(text, origin) if text.isascii() else _by_bytes(text, origin)
+    if text.isascii():
+        return Normal(text, origin)
+    return _by_bytes(text, origin)
 
 
 def _by_bytes(text: str, origin: list[int] | None) -> Normal:

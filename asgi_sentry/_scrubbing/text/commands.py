@@ -204,7 +204,12 @@ def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]
             break
         if not is_list and "\n" in text[last : match.start()]:
             break
-        group = 1 if match[1] is not None else 2 if match[2] is not None else 3
+        if match[1] is not None:
+            group = 1
+        elif match[2] is not None:
+            group = 2
+        else:
+            group = 3
         first, end = match.span(group)
         if group == 3 and is_list:
             at = last = match.end()
@@ -261,9 +266,9 @@ def _of_option(program: _Program, before: str, argument: str, keys: Keys) -> tup
     for option in program.user:
         if before == option or (not option and not argument.startswith("-")):
             _, parted, _ = argument.partition(program.parts)
-            return (
-                (argument.index(parted) + 1, _password_end(program, argument)) if parted else None
-            )
+            if parted:
+                return (argument.index(parted) + 1, _password_end(program, argument))
+            return None
         if option and argument.startswith(option) and program.parts in argument:
             return argument.index(program.parts) + 1, len(argument)
     return None

@@ -249,11 +249,10 @@ class _Text:
         plane = self._planes.get(mask)
         if plane is None:
             data = self._planes["text"]
-            plane = (
-                data.lower()
-                if mask == "lower"
-                else data.translate(SHAPE if mask == "shape" else RUN)
-            )
+            if mask == "lower":
+                plane = data.lower()
+            else:
+                plane = data.translate(SHAPE if mask == "shape" else RUN)
             self._planes[mask] = plane
         return plane
 

@@ -44,7 +44,12 @@ def pem_spans(text: str) -> Iterable[Span]:
         yield from _key_between(text, position, match.start(), ends)
         following = bisect_left(ends, match.end())
         body = _PEM_BODY.match(text, match.end())
-        position = ends[following] if following < len(ends) else body.end() if body else match.end()
+        if following < len(ends):
+            position = ends[following]
+        elif body:
+            position = body.end()
+        else:
+            position = match.end()
         if text[match.end() : position].strip(" \\rn\r\n") not in {"", FILTERED}:
             yield match.end(), position, "@pemkey"
     yield from _key_between(text, position, len(text), ends)

@@ -77,7 +77,9 @@ class Gate(NamedTuple):
         Out of a run of one character, or by one.
         """
         length = len(self.literal)
-        return length if self.literal.count(self.literal[:1]) == length else 1
+        if self.literal.count(self.literal[:1]) == length:
+            return length
+        return 1
 
     def has_behind(self, data: bytes) -> bool:
         """Whether something stands in a text that may stand behind a word."""

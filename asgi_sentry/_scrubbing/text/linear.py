@@ -239,7 +239,9 @@ class _Analysis:
                     if str(kind) != "NEGATE"
                 )
             )
-            return _ALL - found if any(str(kind) == "NEGATE" for kind, _ in argument) else found
+            if any(str(kind) == "NEGATE" for kind, _ in argument):
+                return _ALL - found
+            return found
         found = self.member("LITERAL", argument)
         return _ALL - found if code == "NOT_LITERAL" else found
 

@@ -176,8 +176,12 @@ def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
 
 def _identified(text: str, _: Keys) -> Iterator[tuple[int, int]]:
     for match in _IDENTIFIED.finditer(text):
-        bare = None if match[1] else BARE.match(text, match.end())
-        span = quoted(text, match.end()) if match[1] else bare.span() if bare else None
+        if match[1]:
+            span = quoted(text, match.end())
+        elif bare := BARE.match(text, match.end()):
+            span = bare.span()
+        else:
+            span = None
         # Without quotes it is Oracle's, or prose: "identified by name".
         if span is not None and (match[1] or any(map(str.isdigit, text[span[0] : span[1]]))):
             yield span
@@ -219,11 +223,10 @@ def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         if match.start() < stop:
             continue
         step = _LAST_STEP.search(match[1])
-        given = (
-            _INPUT.search(text, match.end(), match.end() + _FAR)
-            if step and keys.meaning(step[1]) == DENIED
-            else None
-        )
+        if step and keys.meaning(step[1]) == DENIED:
+            given = _INPUT.search(text, match.end(), match.end() + _FAR)
+        else:
+            given = None
         span = literal(text, given.end()) if given else None
         if span is not None and not is_harmless(text[span[0] : span[1]]):
             stop = span[1]

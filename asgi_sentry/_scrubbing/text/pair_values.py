@@ -127,11 +127,9 @@ def value_of(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
     if separator[0] in "<ILil" and not separator.endswith("="):
         return checked(text, bracketed(text, gap)) if separator == "IN" else None
     if "\n" in text[end:gap]:
-        return (
-            checked(text, bracketed(text, gap))
-            if text[gap : gap + 1] in {"{", "["} and closing
-            else None
-        )
+        if text[gap : gap + 1] in {"{", "["} and closing:
+            return checked(text, bracketed(text, gap))
+        return None
     return _unquoted(text, gap, named, before[-1:], keys)
 
 
@@ -326,10 +324,10 @@ def _element(text: str, named: Name) -> tuple[int, int] | None:
         closed = own if own >= 0 else closed
     if closed < 0:  # cut off, or no XML at all
         bare = BARE.match(text, opened + 1)
-        return (
-            checked(text, bare.span())
-            if bare and text[bare.end() : bare.end() + 1] in {"", "<"}
-            else None
-        )
+        if bare and text[bare.end() : bare.end() + 1] in {"", "<"}:
+            return checked(text, bare.span())
+        return None
     inner = text[opened + 1 : closed].strip()
-    return (opened + 1, closed) if inner and inner != FILTERED else None
+    if inner and inner != FILTERED:
+        return (opened + 1, closed)
+    return None

@@ -192,11 +192,10 @@ def _named(text: str, start: int, end: int, verdict: int, keys: Keys) -> Name | 
         elif tail is None or verdict != DENIED:
             return None
     elif verdict in (PLAIN, MAYBE):  # ... "api key: ..."
-        before = (
-            text.rfind(" ", max(0, begin - 22), begin - 1) + 1
-            if text[begin - 1 : begin] == " "
-            else begin
-        )
+        if text[begin - 1 : begin] == " ":
+            before = text.rfind(" ", max(0, begin - 22), begin - 1) + 1
+        else:
+            before = begin
         if not text[before : begin - 1].isalpha():
             return None
         begin = before

@@ -74,7 +74,9 @@ _CODE = re.compile(
 
 def checked(text: str, span: tuple[int, int] | None) -> tuple[int, int] | None:
     """A span, unless what it holds is no secret."""
-    return None if span is None or is_harmless(text[span[0] : span[1]]) else span
+    if span is None or is_harmless(text[span[0] : span[1]]):
+        return None
+    return span
 
 
 def is_harmless(value: str) -> bool:
@@ -133,7 +135,9 @@ def bracketed(text: str, position: int) -> tuple[int, int] | None:
     if opening == "<":
         closed = text.find(">", position, position + 500)
         inner = text[position : closed + 1] if closed >= 0 else ""
-        return None if " at 0x" in inner or "=" not in inner else (position, closed + 1)
+        if " at 0x" in inner or "=" not in inner:
+            return None
+        return (position, closed + 1)
     if opening not in {"{", "[", "("} or text.startswith(FILTERED, position):
         return None
     depth = 0
@@ -150,7 +154,9 @@ def bracketed(text: str, position: int) -> tuple[int, int] | None:
         else:
             depth -= 1
             if depth == 0:
-                return (position, match.end()) if match.end() - position > 2 else None
+                if match.end() - position > 2:
+                    return (position, match.end())
+                return None
     return position, len(text)
 
 

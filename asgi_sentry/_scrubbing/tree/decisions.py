@@ -111,9 +111,10 @@ class Decisions:
     def decide(self) -> None:
         """Redact what is denied."""
         work, hot, odd = self._tree.containers, self._hot, self._tree.odd
-        marked = (
-            [number for number in odd if not hot.keys().isdisjoint(work[number])] if hot else []
-        )
+        if hot:
+            marked = [number for number in odd if not hot.keys().isdisjoint(work[number])]
+        else:
+            marked = []
         of_shown = self._ruleset.keys.of_shown
         above = self._tree.above
         pairs = {
@@ -312,7 +313,9 @@ class Decisions:
             self._filter(number, key, value)
 
     def _verdict_of_name(self, name: Any) -> int:
-        return self._ruleset.keys.of_shown(name) if name.__class__ in TEXTS else PLAIN
+        if name.__class__ in TEXTS:
+            return self._ruleset.keys.of_shown(name)
+        return PLAIN
 
     # --- redacting --------------------------------------------------------------------------------
 

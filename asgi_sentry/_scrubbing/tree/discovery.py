@@ -89,7 +89,12 @@ def _removed(text: str, left: str) -> Iterator[str]:
     at = len(first)
     for number, piece in enumerate(others):
         is_last = number == len(others) - 1
-        end = len(text) - len(piece) if is_last else text.find(piece, at) if piece else at
+        if is_last:
+            end = len(text) - len(piece)
+        elif piece:
+            end = text.find(piece, at)
+        else:
+            end = at
         if end < at:
             return
         yield text[at:end]

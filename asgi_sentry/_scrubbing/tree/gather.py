@@ -34,7 +34,9 @@ class Root(NamedTuple):
     @property
     def own_place(self) -> Place | None:
         """Where the value itself stands."""
-        return self.place if self.key is MEMBERS else (self.place, self.key)
+        if self.key is MEMBERS:
+            return self.place
+        return (self.place, self.key)
 
 
 class Tree:

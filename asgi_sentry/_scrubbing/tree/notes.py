@@ -112,7 +112,9 @@ def _node(
 
 
 def _meta_name(step: Any) -> str:
-    return step.decode("latin-1") if step.__class__ is bytes else str(step)
+    if step.__class__ is bytes:
+        return step.decode("latin-1")
+    return str(step)
 
 
 def _add_remark(meta: dict[str, Any], rule: str) -> None:

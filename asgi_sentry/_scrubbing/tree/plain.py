@@ -166,7 +166,9 @@ def type_name(value: object) -> str:
     """What is shown in place of an object that JSON does not have."""
     kind = type(value)
     module = kind.__module__
-    return f"<{kind.__qualname__}>" if module == "builtins" else f"<{module}.{kind.__qualname__}>"
+    if module == "builtins":
+        return f"<{kind.__qualname__}>"
+    return f"<{module}.{kind.__qualname__}>"
 
 
 def plain_key(key: Any, target: dict[Any, Any]) -> Any:

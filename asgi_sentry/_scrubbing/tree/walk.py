@@ -262,11 +262,10 @@ class Walk:
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
         # What came in with the request was looked for everywhere already.
-        new = (
-            [secret for secret in self.secrets if not taint.knows(secret)]
-            if taint
-            else self.secrets
-        )
+        if taint:
+            new = [secret for secret in self.secrets if not taint.knows(secret)]
+        else:
+            new = self.secrets
         if new:
             names = names.union(*[source for source in tree.containers if source.__class__ is dict])
             texts[MEDIUM].update(texts_of(names - tags))

@@ -86,7 +86,9 @@ def plan_twice(dice: random.Random, planter: Planter) -> list[Planned]:
 
 def method_of(rule: str) -> str:
     """How a route is asked."""
-    return "WS" if rule == "/ws" else "POST" if rule in _CAN_FAIL else "GET"
+    if rule == "/ws":
+        return "WS"
+    return "POST" if rule in _CAN_FAIL else "GET"
 
 
 def _planned(

@@ -18,6 +18,8 @@ from asgi_sentry.tools.sink.foreign import (
     LONG,
     SHORT,
     attributes_of,
+    dict_of,
+    list_of,
     moment,
     number_of,
     of,
@@ -170,8 +172,8 @@ def rules_of(meta: Any) -> Iterator[str]:
             if key != "":
                 waiting.append(inner)
                 continue
-            remarks = inner.get("rem") if isinstance(inner, dict) else None
-            for remark in remarks if isinstance(remarks, list) else ():
+            remarks = dict_of(inner).get("rem")
+            for remark in list_of(remarks):
                 if isinstance(remark, list) and remark and left:
                     left -= 1
                     yield text(remark[0], 60)
@@ -198,8 +200,7 @@ def _transaction(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> N
     if entry.started is not None and ended is not None:
         entry.duration = max(0.0, ended - entry.started)
     entry.level = text(of(payload, "contexts", "trace", "status"), 40)
-    data = of(payload, "contexts", "trace", "data")
-    data = data if isinstance(data, dict) else {}
+    data = dict_of(of(payload, "contexts", "trace", "data"))
     rate = data.get("sentry.client_sample_rate", data.get("client_sample_rate"))
     if rate is None:
         rate = payload.get("client_sample_rate", of(envelope.headers, "trace", "sample_rate"))
@@ -208,8 +209,7 @@ def _transaction(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> N
 
 
 def _session(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
-    attrs = payload.get("attrs")
-    attrs = attrs if isinstance(attrs, dict) else {}
+    attrs = dict_of(payload.get("attrs"))
     entry.release = text(attrs.get("release"), SHORT)
     entry.environment = text(attrs.get("environment"), SHORT)
     aggregates = payload.get("aggregates")
@@ -240,9 +240,9 @@ def _report(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
 
 def lost_of(payload: Any) -> list[tuple[str, str, int]]:
     """Reason, category and quantity of what a client report says was not sent."""
-    lost = payload.get("discarded_events") if isinstance(payload, dict) else None
+    lost = dict_of(payload).get("discarded_events")
     found = []
-    for one in lost[:1000] if isinstance(lost, list) else ():
+    for one in list_of(lost)[:1000]:
         number = number_of(one.get("quantity")) if isinstance(one, dict) else None
         if number is not None:
             found.append((text(one.get("reason"), 60), text(one.get("category"), 60), int(number)))
@@ -285,8 +285,7 @@ def _common(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
     entry.release = entry.release or text(payload.get("release"), SHORT)
     entry.environment = entry.environment or text(payload.get("environment"), SHORT)
     entry.user = entry.user or user_of(payload.get("user"))
-    trace = of(payload, "contexts", "trace")
-    trace = trace if isinstance(trace, dict) else {}
+    trace = dict_of(of(payload, "contexts", "trace"))
     known = entry.trace or trace.get("trace_id") or of(envelope.headers, "trace", "trace_id")
     entry.trace = text(known, 40)
     entry.span = entry.span or text(trace.get("span_id"), 40)

@@ -75,7 +75,9 @@ def parse_envelope(data: bytes) -> Envelope:
 
 def _line(data: bytes, start: int) -> tuple[bytes, int]:
     end = data.find(b"\n", start)
-    return (data[start:], len(data)) if end < 0 else (data[start:end], end + 1)
+    if end < 0:
+        return (data[start:], len(data))
+    return (data[start:end], end + 1)
 
 
 def _payload(data: bytes, start: int, length: object) -> tuple[bytes, int]:

@@ -36,6 +36,16 @@ def of(value: Any, *names: str) -> Any:
     return value
 
 
+def dict_of(value: Any) -> dict[str, Any]:
+    """An object; an empty one for all else."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: Any) -> list[Any]:
+    """A list; an empty one for all else."""
+    return value if isinstance(value, list) else []
+
+
 def text(value: Any, most: int = LONG) -> str:
     """A value as one line of a length that fits."""
     if value is None:
@@ -46,7 +56,9 @@ def text(value: Any, most: int = LONG) -> str:
     if not shown.isprintable():
         shown = " ".join(shown.split())
     shown = shown[:most]
-    return shown if shown.isascii() else shown.encode("utf-8", "replace").decode()
+    if shown.isascii():
+        return shown
+    return shown.encode("utf-8", "replace").decode()
 
 
 def number_of(value: Any) -> float | None:
@@ -93,6 +105,8 @@ def rate_of(value: Any) -> float:
 def path_of(url: Any) -> str:
     """The path of a URL."""
     try:
-        return text(urlsplit(url).path, LONG) if isinstance(url, str) else ""
+        if isinstance(url, str):
+            return text(urlsplit(url).path, LONG)
+        return ""
     except ValueError:
         return ""

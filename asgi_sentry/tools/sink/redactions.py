@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from asgi_sentry._scrubbing import FILTERED, Scrubber
+from asgi_sentry.tools.sink.foreign import dict_of, list_of
 
 UNTOLD = "(no rule told)"
 _DEEPEST = 50
@@ -55,11 +56,11 @@ class Mark(NamedTuple):
 
 def rules_at(meta: Any) -> list[str]:
     """The rules that the remarks of one place of `_meta` name."""
-    own = meta.get("") if isinstance(meta, dict) else None
-    remarks = own.get("rem") if isinstance(own, dict) else None
+    own = dict_of(meta).get("")
+    remarks = dict_of(own).get("rem")
     return [
         remark[0][:60]
-        for remark in (remarks[:20] if isinstance(remarks, list) else ())
+        for remark in (list_of(remarks)[:20])
         if isinstance(remark, list) and remark and isinstance(remark[0], str)
     ]
 

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from asgi_sentry.tools.sink.foreign import dict_of
 from asgi_sentry.tools.sink.outages import Outages
 from asgi_sentry.tools.sink.protocol import (
     KNOWN,
@@ -263,7 +264,7 @@ def _answered(body: bytes) -> dict[str, Any]:
         value = json.loads(body)
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return dict_of(value)
 
 
 class _Server(ThreadingHTTPServer):
@@ -289,11 +290,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         refusal = self.server.sink.check_length(self.headers.get("Content-Length"))
-        length = (
-            int(self.headers.get("Content-Length", "0"))
-            if refusal is None or refusal.status == 413
-            else 0
-        )
+        if refusal is None or refusal.status == 413:
+            length = int(self.headers.get("Content-Length", "0"))
+        else:
+            length = 0
         if refusal is not None:
             # A close with unread data resets the connection, and the sender would not see the
             # answer.

@@ -65,4 +65,6 @@ def rows(counts: Mapping[str, float], most: int = 12) -> list[Row]:
 
 def share(part: float, whole: float) -> float:
     """Percent, at most 100."""
-    return round(min(100.0, 100 * part / whole), 2) if whole > 0 else 0.0
+    if whole > 0:
+        return round(min(100.0, 100 * part / whole), 2)
+    return 0.0

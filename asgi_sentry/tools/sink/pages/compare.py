@@ -135,7 +135,9 @@ def _what(one: str | None, two: str | None) -> str:
         return "missing"
     if one is None:
         return "added"
-    return "redacted" if FILTERED in two and one.count(FILTERED) < two.count(FILTERED) else "other"
+    if FILTERED in two and one.count(FILTERED) < two.count(FILTERED):
+        return "redacted"
+    return "other"
 
 
 def _above(place: tuple[str, ...], whole: set[tuple[str, ...]]) -> tuple[str, ...] | None:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry.tools.sink.entries import lost_of
-from asgi_sentry.tools.sink.foreign import attributes_of, moment, number_of, of, text
+from asgi_sentry.tools.sink.foreign import (
+    attributes_of,
+    dict_of,
+    list_of,
+    moment,
+    number_of,
+    of,
+    text,
+)
 from asgi_sentry.tools.sink.pages.shown import MOST_NODES, Node, Reader
 from asgi_sentry.tools.sink.pages.waterfall import Waterfall, of_transaction
 from asgi_sentry.tools.sink.redactions import Mark, marks_of
@@ -176,16 +184,12 @@ def _beside(store: Store, entry: sqlite3.Row) -> list[sqlite3.Row]:
 
 def _raised(payload: dict[str, Any], reader: Reader) -> list[Raised]:
     """The chain, the exception that was caught last first, as Sentry shows it."""
-    values = of(payload, "exception", "values")
-    steps: tuple[str | int, ...] = ("exception", "values")
-    if not isinstance(values, list):
-        values, steps = payload.get("exception"), ("exception",)
+    values, steps = _listed(payload, "exception")
     made = []
-    for number, one in enumerate(values if isinstance(values, list) else ()):
+    for number, one in enumerate(values):
         if not isinstance(one, dict):
             continue
-        frames = of(one, "stacktrace", "frames")
-        frames = frames if isinstance(frames, list) else []
+        frames = list_of(of(one, "stacktrace", "frames"))
         path = (*steps, number)
         kind = of(one, "mechanism", "type")
         handled = of(one, "mechanism", "handled")
@@ -209,6 +213,14 @@ def _raised(payload: dict[str, Any], reader: Reader) -> list[Raised]:
     return made[::-1]
 
 
+def _listed(payload: dict[str, Any], name: str) -> tuple[list[Any], tuple[str | int, ...]]:
+    """The list under a name, which may stand under `values` there, and the steps to it."""
+    values = of(payload, name, "values")
+    if isinstance(values, list):
+        return values, (name, "values")
+    return list_of(payload.get(name)), (name,)
+
+
 def _frame(frame: dict[str, Any], reader: Reader, path: tuple[str | int, ...]) -> Frame:
     number = frame.get("lineno")
     number = number if isinstance(number, int) and not isinstance(number, bool) else None
@@ -217,9 +229,9 @@ def _frame(frame: dict[str, Any], reader: Reader, path: tuple[str | int, ...]) -
     context = frame.get("context_line")
     if context is not None:
         before, after = frame.get("pre_context"), frame.get("post_context")
-        before = before if isinstance(before, list) else []
+        before = list_of(before)
         above = before[-8:]
-        below = after[:8] if isinstance(after, list) else []
+        below = list_of(after)[:8]
         first = None if number is None else number - len(above)
         names: list[tuple[str | int, ...]] = [
             ("pre_context", n) for n in range(len(before) - len(above), len(before))
@@ -248,12 +260,9 @@ def _message(payload: dict[str, Any], reader: Reader) -> Node | None:
 
 
 def _crumbs(payload: dict[str, Any], reader: Reader) -> list[Crumb]:
-    values = of(payload, "breadcrumbs", "values")
-    steps: tuple[str | int, ...] = ("breadcrumbs", "values")
-    if not isinstance(values, list):
-        values, steps = payload.get("breadcrumbs"), ("breadcrumbs",)
+    values, steps = _listed(payload, "breadcrumbs")
     made = []
-    for number, one in enumerate(values if isinstance(values, list) else ()):
+    for number, one in enumerate(values):
         if not isinstance(one, dict):
             continue
         data = one.get("data")
@@ -272,10 +281,10 @@ def _crumbs(payload: dict[str, Any], reader: Reader) -> list[Crumb]:
 
 
 def _sections(made: Detail, payload: dict[str, Any], reader: Reader) -> None:
-    def add(name: str, *path: str | int) -> None:
+    def add(name: str, *path: str) -> None:
         value: Any = payload
         for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
+            value = dict_of(value).get(step)
         if value not in (None, {}, [], ""):
             made.sections.append(Section(name, reader.read(value, *path)))
 

@@ -21,7 +21,9 @@ def size(value: float) -> str:
     """Bytes."""
     for unit in ("B", "KB", "MB"):
         if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+            if unit == "B" or value >= 10:
+                return f"{value:.0f} {unit}"
+            return f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
 
@@ -57,5 +59,9 @@ def span_of(seconds: float | None) -> str:
         return f"{seconds * 1e6:.0f} µs"
     if seconds < 1:
         milliseconds = seconds * 1e3
-        return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"
-    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+        if milliseconds < 10:
+            return f"{milliseconds:.1f} ms"
+        return f"{milliseconds:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    return f"{seconds / 60:.1f} min"

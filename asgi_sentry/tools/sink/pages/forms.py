@@ -16,7 +16,9 @@ LARGEST_FORM = 8_192
 
 def read_number(text: str | None) -> int | None:
     """A whole number; None where there is none."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+    if text and text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    return None
 
 
 def read_form(body: bytes) -> dict[str, str]:

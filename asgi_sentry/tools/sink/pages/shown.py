@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgi_sentry._scrubbing import FILTERED
+from asgi_sentry.tools.sink.foreign import dict_of
 from asgi_sentry.tools.sink.redactions import UNTOLD, Mark, decided_by_key, rules_at, written
 
 MOST_NODES = 4_000
@@ -65,7 +66,7 @@ class Reader:
         """The node of what stands at a path of the payload."""
         meta = self._meta
         for step in path:
-            meta = meta.get(str(step)) if isinstance(meta, dict) else None
+            meta = dict_of(meta).get(str(step))
         return self._node(value, meta, path, 0)
 
     def _node(self, value: Any, meta: Any, path: tuple[str | int, ...], depth: int) -> Node:
@@ -103,7 +104,7 @@ class Reader:
             if self._left <= 0 or depth >= _DEEPEST or len(node.children) >= _WIDEST:
                 node.left_out = len(value) - len(node.children)
                 return
-            of_inner = meta.get(str(step)) if isinstance(meta, dict) else None
+            of_inner = dict_of(meta).get(str(step))
             node.children.append(self._node(inner, of_inner, (*path, step), depth + 1))
 
     def _note(self, path: tuple[str | int, ...], rules: list[str], *, told: bool) -> None:

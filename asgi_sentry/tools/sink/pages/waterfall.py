@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry.tools.sink.foreign import moment, of, text
+from asgi_sentry.tools.sink.foreign import dict_of, list_of, moment, of, text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -62,8 +62,7 @@ def of_transaction(payload: dict[str, Any], entry: int | None = None) -> Waterfa
 
 def spans_of(payload: dict[str, Any], entry: int | None = None) -> list[Span]:
     """A transaction and the spans in it."""
-    trace = of(payload, "contexts", "trace")
-    trace = trace if isinstance(trace, dict) else {}
+    trace = dict_of(of(payload, "contexts", "trace"))
     root = _span({**trace, "description": payload.get("transaction")}, "transaction", entry)
     started, ended = moment(payload.get("start_timestamp")), moment(payload.get("timestamp"))
     if started is None or ended is None:
@@ -71,7 +70,7 @@ def spans_of(payload: dict[str, Any], entry: int | None = None) -> list[Span]:
     root.started, root.ended = started, max(started, ended)
     made = [root]
     spans = payload.get("spans")
-    for one in spans[: MOST_ROWS * 4] if isinstance(spans, list) else ():
+    for one in list_of(spans)[: MOST_ROWS * 4]:
         if isinstance(one, dict):
             span = _span(one, "span", entry)
             if span.started:
