@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import FILTERED, Redaction, Scrubber
@@ -68,6 +68,7 @@ def test_a_secret_is_gone_however_it_is_written(form, key, secret, around):
 @given(key=st.sampled_from(PLAIN_KEYS), value=secret_values())
 @settings(max_examples=examples(8))
 def test_what_is_written_under_a_plain_key_stays(form, key, value):
+    assume(not (key == "hash" and "&" in form))  # in a link it signs, and is redacted by its look
     text = form.format(key=key, value=value)
     assert SCRUBBER.scrub_text(text) == text
 

@@ -28,6 +28,8 @@ _CLASSES = {ord("0"): b"[0-9]", ord("A"): b"[A-Z]", ord("a"): b"[a-z]"}
 # What a gate's check says, for literals that stand in many texts; the check itself is still made.
 _NARROWER = {
     (b"/", "text"): rb"/[\w\-]{1,20}/[\w.~\-]{20}",
+    (b"gl", "text"): rb"gl[a-z]{2,5}-[\w.\-]{16}",
+    (b"fm", "text"): rb"fm[0-9][ar]?_",
     (b" -", "text"): rb"[ ]-[uUapPwkAXNb\-]",
     (b"$", "text"): rb"\$[\w./+=\-]{1,100}[$,]|\$[PHS]\$",
     (b"0" * 12, "shape"): (

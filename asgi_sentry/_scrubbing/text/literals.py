@@ -155,14 +155,21 @@ LINK_GATES = (
     Gate("text", b"/", _STEP_VERIFY),
     *(Gate("text", name + b"=", re.compile(name + rb"=[^&\s\0]{16}")) for name in _LINK_NAMES),
 )
+# Tokens in which dots, slashes or dollars may cut each run short are known by what they begin with;
+# `finders` looks for the same.
 TOKEN_GATES = (
     Gate("run", b"a" * 16, _RUN_VERIFY),
-    Gate("text", b"Q~"),
-    Gate(
-        "text", b"gl", re.compile(rb"gl[a-z]{2,5}-[\w-]{1,10}\.")
-    ),  # GitLab's may have a dot early
-    Gate("text", b"whsec_"),
-    Gate("text", b"hooks.zapier.com"),
-)
+    *(
+        Gate("text", literal)
+        for literal in (
+            b"Q~", b"whsec_", b"hooks.zapier.com", b".make.com/", b"pscale_", b"access_token$",
+            b"snyk_", b"bedrock-api-key-", b"LS0tLS1CRUdJTi", b"ABSK", b"AzFu", b"ACDb", b"AIoT",
+            b"xoxd-",
+        )
+    ),
+    Gate("text", b"ASt", re.compile(rb"ASt[A-Za-z0-9+/]{4}")),
+    Gate("text", b"fm", re.compile(rb"fm[0-9][ar]?_")),
+    Gate("text", b"gl", re.compile(rb"gl[a-z]{2,5}-[\w.-]{16}")),
+)  # fmt: skip
 IBAN_GATES = (Gate("shape", b"AA00", _IBAN_VERIFY), Gate("shape", b"aa00", _SMALL_IBAN_VERIFY))
 HASH_GATES = (Gate("text", b"$", _HASH_VERIFY), Gate("text", b"{S"), Gate("text", b"SCRAM-SHA"))
