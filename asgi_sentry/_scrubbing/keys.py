@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
+from asgi_sentry._scrubbing.known_terms import DEFAULT, is_about, is_compound, is_term
 from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence
 from asgi_sentry._scrubbing.words import (
-    MAX_RUN,
     alternatives,
     compact,
     runs,
@@ -59,11 +59,9 @@ REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _NAMES = 1024  # of those that stand in texts
 
 
-_TERMS = frozenset(terms.TERMS.split())
 _WHOLE = frozenset(terms.WHOLE.split())
 _LOOKED_AT = frozenset(terms.LOOKED_AT.split())
 _LOOKED_AT_WHOLE = frozenset(terms.LOOKED_AT_WHOLE.replace("_", "").split())
-_INNOCENT_PAIRS = frozenset(pair.replace("_", "") for pair in terms.INNOCENT_PAIRS)
 _STEMS = tuple(terms.STEMS.split())
 _STEM_ENDS = "|".join(f"{stem}(?![a-z])" for stem in terms.STEM_ENDS.split())
 _ANYTHING, _EVERYWHERE = re.compile(r"[^\W_]"), re.compile(b"")
@@ -78,7 +76,7 @@ def _patterns(
 ) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[bytes]]:
     """What looks for terms in a key, for stems in a key, and for stems in bytes without digits."""
     stems = {*_STEMS, *own_stems}
-    term = trie(sorted({*_DEFAULT, *own}))
+    term = trie(sorted({*DEFAULT, *own}))
     stem = "|".join((*alternatives(sorted(stems)), _STEM_ENDS))
     # "cc" is a word where there are no digits, or begins "ccnum".
     plain = {stem for stem in stems if stem.isascii()}
@@ -106,7 +104,6 @@ class Keys:
         "_allowed",
         "_denied",
         "_digits",
-        "_find",
         "_find_stem",
         "_find_term",
         "_met",
@@ -119,7 +116,7 @@ class Keys:
 
     def __init__(self, *, deny: Iterable[str] = (), allow: Iterable[str] = ()) -> None:
         own = {compact(term): words(term) for term in deny}
-        self._denied = dict.fromkeys(_DEFAULT, _NO_TERM)
+        self._denied = dict.fromkeys(DEFAULT, _NO_TERM)
         self._denied.update(dict.fromkeys(own, _OWN_TERM))
         self._allowed = frozenset(compact(term) for term in allow)
         self.own_stems: tuple[str, ...] = tuple(
@@ -135,7 +132,6 @@ class Keys:
         self.find_stem: Callable[..., re.Match[str] | None] = (
             _ANYTHING.search if everything else find_stem.search
         )
-        self._find = self.find_stem
         self._find_stem = _EVERYWHERE.search if everything else find_in_bytes.search
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
@@ -245,7 +241,7 @@ class Keys:
             key = key.decode("latin-1")
         elif not isinstance(key, str):
             return PLAIN
-        if self._find(key.lower()) is None:
+        if self.find_stem(key.lower()) is None:
             return PLAIN
         return self._decide(key)
 
@@ -300,7 +296,7 @@ class Keys:
             end
             for start in range(len(named))
             for end in term_ends(named, start)
-            if _is_term(named[start:end])
+            if is_term(named[start:end])
         ]
         # Something stands behind the term, as in `session_fee`; or the term is one that is counted.
         return bool(ends) and (
@@ -316,12 +312,12 @@ class Keys:
         if hits and any(self._denied[hit] for hit in hits):
             return DENIED
         named = [part for part in parts if not part.isdigit()]
-        if whole in terms.INNOCENT or _is_about(named, whole):
+        if whole in terms.INNOCENT or is_about(named, whole):
             return ADDRESS if named[-2:] == ["ip", "address"] else PLAIN
         bare = "".join(named).removeprefix("x")
         if bare in _LOOKED_AT_WHOLE:
             return LOOKED
-        if hits or bare in _WHOLE or any(map(_is_compound, named)):
+        if hits or bare in _WHOLE or any(map(is_compound, named)):
             return DENIED
         if named and named[-1] == "cookies":
             return COOKIES
@@ -364,45 +360,3 @@ def _is_no_secret(key: object, value: str) -> bool:
     if value in _PERMISSIONS:
         return isinstance(key, str) and key.endswith("secrets")
     return value.startswith("-----BEGIN PGP SIGNATURE")
-
-
-def _plural(term: str) -> str:
-    return term + ("es" if term.endswith("s") else "s")
-
-
-_DEFAULT = {compact(term) for term in _TERMS} | {
-    _plural(compact(term))
-    for term in _TERMS - terms.SINGULAR
-    if term.isascii() and not term.endswith("s")
-}
-
-
-def _is_term(parts: list[str]) -> bool:
-    return "".join(parts) in _DEFAULT or (len(parts) == 1 and _is_compound(parts[0]))
-
-
-def _is_about(named: list[str], whole: str) -> bool:
-    """Whether a key tells something about a secret, and does not hold it."""
-    if len(named) < 2:
-        return False
-    if "per" in named or "numberof" in whole or "countof" in whole or whole.endswith("expiresin"):
-        return True
-    if "".join(named[-2:]) in _INNOCENT_PAIRS and not _is_secret_pair(named):
-        return True
-    last = named[-1]
-    if last not in terms.ABOUT or last in terms.NUMBERED:
-        return False
-    # A term that takes in the last word is the whole matter: `session_id`, `national_id`.
-    return not any(
-        "".join(named[start:]) in _DEFAULT
-        for start in range(max(0, len(named) - MAX_RUN), len(named))
-    )
-
-
-def _is_secret_pair(named: list[str]) -> bool:
-    return not terms.TOKEN_QUALIFIERS.isdisjoint(named[:-2])
-
-
-def _is_compound(word: str) -> bool:
-    is_one = word.endswith(terms.ENDINGS) or word.startswith(terms.BEGINNINGS)
-    return is_one and word not in terms.INNOCENT_WORDS

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from asgi_sentry.tools.demo.planting import search
 from asgi_sentry.tools.demo.routes import APPS, ROUTES, excluded, route_of
+from asgi_sentry.tools.sink.entries import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from asgi_sentry.tools.demo.planting import Findings
     from asgi_sentry.tools.demo.traffic import Driven
@@ -79,7 +79,7 @@ def arrived_by_app(received: Iterable[Received]) -> dict[str, Arrived]:
                 payload = item.json()
                 counted = app.transactions if item.kind == "transaction" else app.errors
                 counted[route_of(urlsplit(payload.get("request", {}).get("url", "")).path)] += 1
-                app.redactions.update(_rules(payload.get("_meta")))
+                app.redactions.update(rules_of(payload.get("_meta")))
             elif item.kind == "span":
                 for span in item.json()["items"]:
                     if span.get("is_segment"):
@@ -89,19 +89,6 @@ def arrived_by_app(received: Iterable[Received]) -> dict[str, Arrived]:
                 for lost in item.json()["discarded_events"]:
                     app.discarded[lost["reason"], lost["category"]] += lost["quantity"]
     return apps
-
-
-def _rules(meta: Any) -> Iterator[str]:
-    """The rules of all remarks in a `_meta` tree.
-
-    The key "" holds what concerns the value itself.
-    """
-    if isinstance(meta, Mapping):
-        for key, inner in meta.items():
-            if key == "" and isinstance(inner, Mapping):
-                yield from (str(remark[0]) for remark in inner.get("rem", ()))
-            else:
-                yield from _rules(inner)
 
 
 def settle(

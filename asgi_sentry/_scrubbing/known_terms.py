@@ -1,0 +1,55 @@
+"""The terms that come with this package, as they are compared, and what is only about one."""
+
+from __future__ import annotations
+
+from asgi_sentry._scrubbing import terms
+from asgi_sentry._scrubbing.words import (
+    MAX_RUN,
+    compact,
+)
+
+_TERMS = frozenset(terms.TERMS.split())
+
+_INNOCENT_PAIRS = frozenset(pair.replace("_", "") for pair in terms.INNOCENT_PAIRS)
+
+
+def _plural(term: str) -> str:
+    return term + ("es" if term.endswith("s") else "s")
+
+
+DEFAULT = {compact(term) for term in _TERMS} | {
+    _plural(compact(term))
+    for term in _TERMS - terms.SINGULAR
+    if term.isascii() and not term.endswith("s")
+}
+
+
+def is_term(parts: list[str]) -> bool:
+    return "".join(parts) in DEFAULT or (len(parts) == 1 and is_compound(parts[0]))
+
+
+def is_about(named: list[str], whole: str) -> bool:
+    """Whether a key tells something about a secret, and does not hold it."""
+    if len(named) < 2:
+        return False
+    if "per" in named or "numberof" in whole or "countof" in whole or whole.endswith("expiresin"):
+        return True
+    if "".join(named[-2:]) in _INNOCENT_PAIRS and not _is_secret_pair(named):
+        return True
+    last = named[-1]
+    if last not in terms.ABOUT or last in terms.NUMBERED:
+        return False
+    # A term that takes in the last word is the whole matter: `session_id`, `national_id`.
+    return not any(
+        "".join(named[start:]) in DEFAULT
+        for start in range(max(0, len(named) - MAX_RUN), len(named))
+    )
+
+
+def _is_secret_pair(named: list[str]) -> bool:
+    return not terms.TOKEN_QUALIFIERS.isdisjoint(named[:-2])
+
+
+def is_compound(word: str) -> bool:
+    is_one = word.endswith(terms.ENDINGS) or word.startswith(terms.BEGINNINGS)
+    return is_one and word not in terms.INNOCENT_WORDS
