@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
 from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields
-from asgi_sentry._scrubbing.sentry.usual import USUAL_FIELDS, scrub_usual
+from asgi_sentry._scrubbing.sentry.shortcut import USUAL_FIELDS, scrub_usual
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
 from asgi_sentry._scrubbing.tree.plain import (
