@@ -222,3 +222,47 @@ def test_a_key_with_the_character_between_keys_is_told() -> None:
 )
 def test_a_container_that_describes_a_secret_by_its_own_members(key: object, value: dict, describes: bool) -> None:
     assert KEYS.describes(key, value) is describes
+
+
+@pytest.mark.parametrize("deny", [("k8s",), ("k8s", "customer"), ("customer", "k8s"), ("customer",)])
+def test_own_terms_with_digits_are_found_among_many_keys(deny: tuple[str, ...]) -> None:
+    own = Keys(deny=deny)
+    asked: set[object] = {"K8S_x", "my_customer", "a", "b1"}
+    assert own.told(asked) == {key: own[key] for key in asked if own[key]}
+    assert (own["K8S_x"] == DENIED) == ("k8s" in deny)
+
+
+def test_keys_of_eighty_characters_are_remembered_and_longer_ones_are_not() -> None:
+    told = Keys()
+    told.keep({"token" + "x" * 75: DENIED, "token" + "y" * 76: DENIED})
+    assert "token" + "x" * 75 in told.special
+    assert "token" + "y" * 76 not in told.special
+    told.meaning("z" * 80)
+    told.meaning("z" * 81)
+    assert set(told._met) == {"z" * 80}
+
+
+def test_what_a_long_key_ends_with_is_what_it_is_about() -> None:
+    assert KEYS["x" * 195 + "_password"] == DENIED
+    assert KEYS["password" + "_x" * 96] == DENIED  # within the last two hundred
+    assert KEYS["password" + "_x" * 100] == PLAIN
+    assert KEYS.of_shown("x" * 191 + "_password") == DENIED  # two hundred
+    assert KEYS.of_shown("x" * 192 + "_password") == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("key", "meaning"),
+    [
+        ("session_id", DENIED),
+        ("my_session_id", DENIED),
+        ("national_id_number", DENIED),
+        ("a_b_c_d_e_session_id", DENIED),
+        ("token_type", PLAIN),
+        ("access_token_type", PLAIN),
+        ("tokens_per_second", PLAIN),
+        ("token", DENIED),
+        ("id", PLAIN),
+    ],
+)
+def test_a_term_that_takes_in_the_last_word_is_the_whole_matter(key: str, meaning: int) -> None:
+    assert KEYS[key] == meaning

@@ -173,3 +173,10 @@ def test_values_that_are_shorter_than_what_they_are_known_by(count: int) -> None
     values = ["a-b-c", *(f"filler{number:02}x" for number in range(count - 1))]
     assert found("see a-b-c, filler00x", *values, sure=MEDIUM) == ["a-b-c", "filler00x"][: min(count, 2)]
     assert finder("a-b", *values[1:]).spans("see a-b there", WEAK) == []
+
+
+def test_a_value_at_the_very_beginning_is_found_in_each_way() -> None:
+    assert found(base64.b64encode(VALUE.encode()).decode(), VALUE)
+    assert found(base64.b64encode(VALUE.encode()).decode() + " and more", VALUE)
+    assert "abcdef%4" in found("abcdef%41 and more", "abcdef%4")  # which is another in normal form
+    assert "abcdef%4" in found("x abcdef%41 and abcdef%42", "abcdef%4")

@@ -9,11 +9,25 @@ from hypothesis import strategies as st
 from asgi_sentry._scrubbing.taint.normal import normal
 
 WRITTEN = {
-    "a": ["a", "%61", "%2561", "\\x61", "\\u0061", "\\U00000061", "&#97;", "&#x61;", "%255Cx61", "&amp;#97;"],
-    '"': ['"', "%22", '\\"', '\\\\\\"', "&quot;", "&amp;quot;", "&#34;"],
-    "<": ["<", "&lt;", "%3C", "\\u003c", "&amp;lt;"],
+    "a": [
+        "a",
+        "%61",
+        "%2561",
+        "\\x61",
+        "\\u0061",
+        "\\U00000061",
+        "&#97;",
+        "&#x61;",
+        "%255Cx61",
+        "&amp;#97;",
+        "%5Cx61",
+        "&#37;61",
+        "%26#97;",
+    ],
+    '"': ['"', "%22", '\\"', '\\\\\\"', "&quot;", "&amp;quot;", "&#34;", "%26quot;"],
+    "<": ["<", "&lt;", "%3C", "\\u003c", "&amp;lt;", "%26lt;", "\\x26lt;"],
     " ": [" ", "%20", "+", "\\x20"],
-    "\n": ["\n", "\\n", "\\\\n", "%0A"],
+    "\n": ["\n", "\\n", "\\\\n", "%0A", "%5Cn"],
     "b": ["b"],
 }
 pieces = st.sampled_from(sorted(WRITTEN)).flatmap(lambda char: st.tuples(st.just(char), st.sampled_from(WRITTEN[char])))

@@ -310,3 +310,15 @@ def test_what_a_layer_denies_counts_in_its_own_part_only():
 )  # fmt: skip
 def test_who_calls_is_known_by_basic_credentials(headers, users):
     assert basic_users(headers) == users
+
+
+def test_headers_that_are_read_are_read_though_their_names_are_known_to_say_nothing():
+    ruleset = Scrubber().ruleset
+    headers = [
+        (b"sec-websocket-protocol", b"bearer, s0cket-token1"),
+        (b"x-plain", b"9f86d081884c7d659a2feaa0"),
+        (b"x-api-key", b"k-123456"),
+    ]
+    for _ in range(2):
+        assert set(collect_taint(keys=ruleset, headers=headers)._raw) == {"s0cket-token1", "k-123456"}
+        ruleset.keys.remember({"sec-websocket-protocol", "x-plain"})
