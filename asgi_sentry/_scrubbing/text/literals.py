@@ -81,7 +81,8 @@ _SAID = (
     b"add_user", b"sqlplus ", b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
     b"change_password", b"params=", b"params: ", b"OTP is", b"PIN is", b"passcode",
 )  # fmt: skip
-_ADDRESS_VERIFY = re.compile(rb"0\.0{1,3}\.0{1,3}\.0{1,3}")
+# Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.
+_ADDRESS_VERIFY = re.compile(rb"(?<!Aaaaaa/00)(?<!Aaa/00)(?<!AAA/00)0\.0{1,3}\.0{1,3}\.0{1,3}")
 _IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")
 _SMALL_IBAN_VERIFY = re.compile(rb"(?<![Aa0])aa00[a0]{11,27}(?![Aa0])")
 _SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n|\+)")

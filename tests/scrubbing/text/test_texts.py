@@ -6,6 +6,7 @@ import gc
 import re
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,3 +107,25 @@ def test_a_secret_in_a_key_is_found_each_time():
         event = {"extra": {"token=abcDEF12345678": "x"}}
         scrubber.scrub_event(event)
         assert "abcDEF" not in str(event["extra"])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36 OPR/116.0.0.0",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0) AppleWebKit/605.1.15 Version/17.0 Mobile/15E148 Safari/604.1",
+        '"Chromium";v="131", "Not_A Brand";v="24", "Google Chrome";v="131"',
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8",
+        "de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7",
+        "python-requests/2.32.3",
+    ],
+)
+def test_what_browsers_send_with_each_request_is_told_by_the_gates(sent):
+    assert Scrubber().ruleset.texts.suspects([sent]) == {}
+
+
+def test_an_address_under_its_name_is_none_of_a_browsers_versions():
+    assert Scrubber().scrub_text("client_ip=131.0.0.1 Chrome/131.0.0.0") == "client_ip=[Filtered] Chrome/131.0.0.0"
+    assert Scrubber().scrub_text("remote_addr=localhost/127.0.0.1") == "remote_addr=localhost/[Filtered]"
