@@ -11,16 +11,17 @@ joins when the request reaches it.
 from __future__ import annotations
 
 import inspect
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._middleware.shutdown import flushing
+from asgi_sentry._middleware.shutdown import flush, flushing
 from asgi_sentry._request.failures import note_cancelled
 from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
-from asgi_sentry._request.reported import LIFESPAN, reported, watch_lifespan
+from asgi_sentry._request.reported import LIFESPAN, Lifespan, reported, watch_lifespan
 
 if TYPE_CHECKING:
     from asgi_sentry._request.plan import Plan
@@ -52,7 +53,7 @@ class Layer:
         if scope.get("type") not in ("http", "websocket"):
             say_at_start(self._plan)
             if scope.get("type") == "lifespan" and LIFESPAN.get() is None:
-                return await self._live(scope, receive, flushing(send))
+                return await self._live(scope, receive, send)
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
         if type(record) is not RequestRecord:
@@ -87,14 +88,21 @@ class Layer:
         """Serve the lifespan, and report once what it fails with."""
         __tracebackhide__ = True
         lifespan, token = watch_lifespan()
+
+        def failed() -> None:
+            exc = sys.exc_info()[1]  # a framework says so from within its `except` block
+            if isinstance(exc, Exception):
+                _report_lifespan(lifespan, exc)
+
         try:
-            return await self.app(scope, receive, send)
+            return await self.app(scope, receive, flushing(send, failed))
         except Exception as exc:
-            lifespan.logged = exc
+            if _report_lifespan(lifespan, exc):
+                await _flush_quietly()
             raise
         finally:
             if lifespan.logged is not None:
-                _report_lifespan(lifespan.logged)
+                _report_lifespan(lifespan, lifespan.logged)
             with suppress(ValueError):  # it ends in another context
                 LIFESPAN.reset(token)
 
@@ -116,16 +124,32 @@ class Layer:
             return None
 
 
-def _report_lifespan(exc: BaseException) -> None:
+def _report_lifespan(lifespan: Lifespan, exc: BaseException) -> bool:
+    """Report what a lifespan failed with, once; whether that was done now."""
     try:
         view = sdk.view()
-        if view is not None:
-            reported.note(exc)
-            sdk.capture_error(view, exc, handled=False)
+        if view is None:
+            return False
+        reported.note(exc)  # the server may log it, or what it makes of it
+        if lifespan.knows(exc):
+            return False
+        lifespan.reported = exc
+        reported.note_lifespan()
+        sdk.capture_error(view, exc, handled=False)
     except faults.SIGNALS:
         raise
     except BaseException as fault:
         faults.note("reporting an error of the lifespan", fault, "it is lost")
+    return True
+
+
+async def _flush_quietly() -> None:
+    try:
+        await flush()
+    except faults.SIGNALS:
+        raise
+    except Exception as exc:
+        faults.note("flushing at the end", exc, "what was pending may be lost")
 
 
 def look_down_again() -> None:

@@ -27,13 +27,25 @@ if TYPE_CHECKING:
 _SECONDS = 2.0  # where there is no client to say
 
 
-def flushing(send: Send) -> Send:
-    """The same messages; before the last one passes, what is pending is sent."""
+_FAILED = frozenset({"lifespan.startup.failed", "lifespan.shutdown.failed"})
+
+
+def flushing(send: Send, report: Callable[[], None]) -> Send:
+    """The same messages; before the last one passes, what is pending is sent.
+
+    Args:
+        send: the server's.
+        report: called where the last one says that the lifespan failed. The server may be gone
+            before the app has raised.
+    """
 
     async def watched(message: Message) -> None:
         try:
-            if message.get("type") in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-                await _flush()
+            kind = message.get("type")
+            if kind in _FAILED:
+                report()
+            if kind in _FAILED or kind == "lifespan.shutdown.complete":
+                await flush()
         except faults.SIGNALS:
             raise
         except Exception as exc:  # a message that is none is the server's to refuse
@@ -43,7 +55,8 @@ def flushing(send: Send) -> Send:
     return watched
 
 
-async def _flush() -> None:
+async def flush() -> None:
+    """Send what is pending, and give leases back, within the SDK's `shutdown_timeout`."""
     client = sentry_sdk.get_client()
     seconds = float(client.options.get("shutdown_timeout") or 0) if client.is_active() else _SECONDS
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import threading
 import time
@@ -35,6 +36,10 @@ SERVERS = frozenset(
 _SECONDS = 60.0
 _MOST = 256  # lines, at some 200 bytes each
 _LINE = 2_000  # characters of a line that are compared
+_LINKS = 16  # of a chain of exceptions that are followed
+_FAILED = re.compile(
+    r"(?i)\b(?:start-?up|shut-?down|lifespan)\b.{0,100}\b(?:failed|failure|error)\b"
+)
 _TEXT = 65_536  # characters at the end of a log that are looked through
 
 
@@ -49,6 +54,7 @@ class Reported:
         self._clock = clock
         self._key = os.urandom(16)
         self._lock = threading.Lock()
+        self._lifespan: float | None = None
         self._lines: OrderedDict[bytes, list[float]] = OrderedDict()  # when they were reported
 
     def note(self, exc: BaseException) -> None:
@@ -86,10 +92,21 @@ class Reported:
                     return True
         return False
 
+    def note_lifespan(self) -> None:
+        """Remember that what the app's lifespan failed with was reported."""
+        self._lifespan = self._clock()
+
+    def is_of_lifespan(self, text: str) -> bool:
+        """Whether a server's log says no more than that an app did not start, or not stop."""
+        if self._lifespan is None or self._clock() - self._lifespan >= _SECONDS:
+            return False
+        return "\n" not in text.strip() and _FAILED.search(text) is not None
+
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
             self._lines.clear()
+            self._lifespan = None
 
     def _digest(self, line: str) -> bytes:
         data = line[:_LINE].rstrip().encode("utf-8", "surrogatepass")
@@ -109,10 +126,22 @@ def _line_of(exc: BaseException) -> str:
 class Lifespan:
     """The lifespan of an app, and what the server logged of it while the report is yet to come."""
 
-    __slots__ = ("logged",)
+    __slots__ = ("logged", "reported")
 
     def __init__(self) -> None:
         self.logged: BaseException | None = None
+        self.reported: BaseException | None = None
+
+    def knows(self, exc: BaseException) -> bool:
+        """Whether it was reported, or is what somebody made of what was."""
+        link: BaseException | None = exc
+        for _ in range(_LINKS):
+            if link is None or self.reported is None:
+                return False
+            if link is self.reported:
+                return True
+            link = link.__cause__ or link.__context__
+        return False
 
 
 LIFESPAN: ContextVar[Lifespan | None] = ContextVar("asgi_sentry_lifespan", default=None)
@@ -160,7 +189,7 @@ def _is_repeated(event: Mapping[str, Any], hint: Mapping[str, Any]) -> bool:
         # before it is raised.
         lifespan.logged = in_hand
         return True
-    return reported.take(exc, text)
+    return reported.take(exc, text) or (exc is None and reported.is_of_lifespan(text))
 
 
 def _is_uncaught(event: Mapping[str, Any]) -> bool:

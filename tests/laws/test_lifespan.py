@@ -105,6 +105,36 @@ def test_a_server_that_logs_what_was_raised_makes_no_second(start: Start, name: 
     assert len(transport.items("event")) == 1
 
 
+def test_neither_does_one_that_says_that_the_app_did_not_start(start: Start) -> None:
+    """As uvicorn, after it has logged what was raised."""
+    transport = start()
+    logging.getLogger("uvicorn.error").error("Application startup failed. Exiting.")
+    assert len(transport.items("event")) == 1  # of an app that we know nothing of
+    anyio.run(live, wrap(APPS["starlette at start"]()), None)
+    logging.getLogger("uvicorn.error").error("Application startup failed. Exiting.")
+    logging.getLogger("uvicorn.error").error("the port is taken")
+    assert len(transport.items("event")) == 3
+
+
+def test_it_is_sent_before_the_server_hears_of_it(start: Start) -> None:
+    """One that ends by the signal that it got, or at once, leaves nobody the time."""
+    transport = start()
+    heard: list[int] = []
+
+    async def send(message: Any) -> None:
+        if message["type"].endswith("failed"):
+            heard.append(len(transport.items("event")))
+            raise OSError("gone")  # as hypercorn raises an error of its own
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    with pytest.raises(OSError, match="gone"):
+        anyio.run(wrap(Starlette(lifespan=failing_at_start)), {"type": "lifespan"}, receive, send)
+    assert heard == [1]
+    assert len(transport.items("event")) == 1
+
+
 def test_what_is_not_raised_but_logged_is_reported_with_frames(start: Start) -> None:
     transport = start()
     assert anyio.run(live, wrap(swallowing), "uvicorn.error") is None
