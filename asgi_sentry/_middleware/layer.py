@@ -19,6 +19,7 @@ from weakref import WeakSet
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._middleware.shutdown import flush, flushing
+from asgi_sentry._request.facts import trouble_of
 from asgi_sentry._request.failures import note_cancelled
 from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
 from asgi_sentry._request.reported import LIFESPAN, Lifespan, reported, watch_lifespan
@@ -76,7 +77,7 @@ class Layer:
         try:
             return await self._target(scope, record.tap(receive), record.watch(send))
         except Exception as exc:
-            record.failure = exc
+            trouble_of(record).failure = exc
             raise
         except BaseException as exc:
             note_cancelled(record, exc)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry import _sdk as sdk
     from asgi_sentry._request.decision import Decision
-    from asgi_sentry._request.facts import Facts
+    from asgi_sentry._request.facts import Facts, Handled
     from asgi_sentry._request.report import Report
     from asgi_sentry._sampling.late import Late
 
@@ -111,7 +111,7 @@ def _late(facts: Facts, failure: BaseException | None, *, sampled: bool) -> Late
     outcome = Outcome(
         status=status_of(facts),
         seconds=(time.monotonic() if facts.ended is None else facts.ended) - facts.began,
-        failed=failure is not None or facts.handled is not None,
+        failed=failure is not None or _handled(facts) is not None,
     )
     return facts.plan.late.settle(outcome, sampled=sampled)
 
@@ -138,7 +138,8 @@ def _send(
             try:
                 # One that was answered and is raised on, as Starlette does it, is the request's
                 # own; any other is that of the work behind the response.
-                answered = facts.handled is not None and facts.handled.info[1] is failure
+                handled = _handled(facts)
+                answered = handled is not None and handled.info[1] is failure
                 worked = facts.afterwards is None or facts.afterwards.worked
                 root.ended(
                     facts.ended, facts.returned, None if answered else failure, worked=worked
@@ -150,3 +151,10 @@ def _send(
                     "describing what came after a response", exc, "its transaction goes without it"
                 )
     root.finish(failure)
+
+
+def _handled(facts: Facts) -> Handled | None:
+    """The exception behind a failed response."""
+    if facts.trouble is None:
+        return None
+    return facts.trouble.handled

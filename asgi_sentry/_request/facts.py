@@ -32,6 +32,19 @@ class Handled(NamedTuple):
     by_intent: bool  # somebody meant to answer with it; False: it is what nobody handled
 
 
+class Trouble:
+    """What went wrong with one request. Most have none."""
+
+    __slots__ = ("failed", "failure", "handled", "ignored", "told")
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None  # what the app raised
+        self.handled: Handled | None = None  # the exception behind a failed response
+        self.failed = False  # whether the response has one of the failed statuses
+        self.ignored = False  # whether a rule ignores an error of it
+        self.told = False  # whether an error of it was reported, or refused by a rule
+
+
 class Facts:
     """One request. Has no repr of what it holds."""
 
@@ -62,13 +75,9 @@ class Facts:
         "bound_user",  # by `set_user_context`
         "answered",  # the status of the response
         # When its last message passed, by the monotonic clock; None: it did not, or not yet.
-        "afterwards",  # what is done after that; None: nobody asks
         "ended",
-        "handled",  # the exception behind a failed response
-        "failure",  # what the app raised
-        "failed",  # whether that is one of the failed statuses
-        "ignored",  # whether a rule ignores an error of it
-        "told",  # whether an error of it was reported, or refused by a rule
+        "afterwards",  # what is done after that; None: nobody asks
+        "trouble",  # what went wrong so far; None: nothing did
         "finished",  # whether the root span has ended
         # Closing.
         "returned",  # when the app was done, by the monotonic clock; only set where `ended` is
@@ -96,9 +105,8 @@ class Facts:
         self.ended: float | None = None
         self.afterwards: Afterwards | None = None
         self.returned: float
-        self.handled: Handled | None = None
-        self.failure: BaseException | None = None
-        self.failed = self.ignored = self.told = self.finished = self.closed = False
+        self.trouble: Trouble | None = None
+        self.finished = self.closed = False
 
 
 def status_of(facts: Facts) -> int | None:
@@ -106,7 +114,7 @@ def status_of(facts: Facts) -> int | None:
 
     500 for a request that failed before it.
     """
-    if facts.answered is None and facts.failure is not None:
+    if facts.answered is None and facts.trouble is not None and facts.trouble.failure is not None:
         return 500
     return facts.answered
 
@@ -120,3 +128,10 @@ def scope_for(facts: Facts, rules: ErrorRules) -> Mapping[str, Any]:
     if (facts.scope.get("root_path") or "") == root_path:
         return facts.scope
     return {**facts.scope, "root_path": root_path}
+
+
+def trouble_of(facts: Facts) -> Trouble:
+    """What went wrong with a request, to note more of it."""
+    if facts.trouble is None:
+        facts.trouble = Trouble()
+    return facts.trouble

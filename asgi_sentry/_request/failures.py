@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._request.error_policy import is_cancellation
-from asgi_sentry._request.facts import scope_for
+from asgi_sentry._request.facts import scope_for, trouble_of
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.reported import reported
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def report_failures(facts: Facts) -> None:
     """Send what the app raised, and what was handled behind a failed response."""
     try:
-        failure, handled = facts.failure, facts.handled
+        trouble = trouble_of(facts)
+        failure, handled = trouble.failure, trouble.handled
         if failure is not None:
             # Before a rule may ignore it: the server's log of it is ignored as well.
             reported.note(failure)
@@ -52,9 +53,9 @@ def count_failed_response(facts: Facts, report: Callable[[], Report]) -> None:
             for rules in facts.plan.errors
         ):
             return
-        if (facts.plan.root or DEFAULT_ROOT).report_failed_responses and not facts.told:
+        if (facts.plan.root or DEFAULT_ROOT).report_failed_responses and not trouble_of(facts).told:
             sdk.capture_response(facts.view, report().named(None, None)[0], status)
-        if status == 500 and not facts.ignored:
+        if status == 500 and not trouble_of(facts).ignored:
             facts.scopes.crash_session()
     except faults.SIGNALS:
         raise
@@ -64,7 +65,8 @@ def count_failed_response(facts: Facts, report: Callable[[], Report]) -> None:
 
 def note_failed(facts: Facts, report: Report) -> None:
     """What is logged of a failure later, by a server say, is scrubbed by this request's secrets."""
-    if facts.told or facts.failed:
+    trouble = facts.trouble
+    if trouble is not None and (trouble.told or trouble.failed):
         try:
             lately.note_failed(report.secrets.taint())
         except Exception as exc:
@@ -83,6 +85,6 @@ def note_cancelled(facts: Facts, exc: BaseException) -> None:
     try:
         if facts.plan.errors and is_cancellation(exc):
             wanted = all(not rules.policy.ignores(exc) for rules in facts.plan.errors)
-            facts.failure = exc if wanted else None
+            trouble_of(facts).failure = exc if wanted else None
     except Exception as fault:
         faults.note("looking at a cancellation", fault, "it is not reported")

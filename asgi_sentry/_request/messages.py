@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry import _faults as faults
 from asgi_sentry._request.afterwards import Afterwards
 from asgi_sentry._request.body_copy import BodyCopy
-from asgi_sentry._request.facts import Handled
+from asgi_sentry._request.facts import Handled, trouble_of
 from asgi_sentry._request.head import header
 from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._scrubbing.bodies.multipart import boundary_of
@@ -109,7 +109,7 @@ def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send
                 status = message.get("status")
                 facts.answered = status = status if status.__class__ is int else _number(status)
                 if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
-                    facts.failed = True
+                    trouble_of(facts).failed = True
                     note_handled(facts, status)
             elif kind == "http.response.body":
                 if not message.get("more_body"):
@@ -184,7 +184,7 @@ def note_handled(facts: Facts, status: int | None) -> None:
         # A bare 500 is what a framework answers when nobody handles an exception that is not an
         # answer itself.
         by_intent = status != 500 or own is not None or hasattr(exc, "code")
-        facts.handled = Handled((kind, exc, traceback), by_intent)
+        trouble_of(facts).handled = Handled((kind, exc, traceback), by_intent)
 
 
 def _number(status: Any) -> int | None:

@@ -47,13 +47,11 @@ def current_or_former() -> tuple[RequestRecord | None, RequestRecord | None]:
     """The same, and the one that is over, if the caller was started by one that is."""
     owner = sdk.OWNER.get(False)
     if type(owner) is RequestRecord:
-        # What goes on for a minute after its request is a worker's, who may work for others by
-        # then.
+        # What goes on for a minute after its request is a worker's, who may serve others.
         if owner.closed and monotonic() - owner.returned > SECONDS:
             return (None, owner)
         return (owner, None)
-    # A plain thread has no copy of our context variable, but the SDK hands the Sentry scopes on to
-    # it.
+    # A plain thread lacks our context variable, but the SDK hands the Sentry scopes on to it.
     for processor in reversed(sdk.processors(sentry_sdk.get_current_scope())):
         owner = getattr(processor, "__self__", None)
         if isinstance(owner, RequestRecord):
@@ -279,8 +277,7 @@ class RequestRecord(Facts):
         return overhear
 
     def _shaken(self) -> None:
-        # Asked by now, not as the request began: a root further in, out of sight then, has had its
-        # say.
+        # Asked by now: a root further in, out of sight as the request began, has had its say.
         if not self.finished and self._websockets() == "handshake":
             self._finish(None)
 
@@ -299,14 +296,16 @@ class RequestRecord(Facts):
         if self.afterwards is not None:
             self.afterwards.stop()
         try:
-            if self.failure is not None or self.handled is not None:
-                report_failures(self)
-            elif self.failed:
-                count_failed_response(self, self.report)
+            trouble = self.trouble
+            if trouble is not None:
+                if trouble.failure is not None or trouble.handled is not None:
+                    report_failures(self)
+                elif trouble.failed:
+                    count_failed_response(self, self.report)
             try:
                 if not self.finished:
                     self.finished = True  # as in `_finish`, one call less
-                    end_root(self, self.failure, self.report)
+                    end_root(self, None if trouble is None else trouble.failure, self.report)
                 self.scopes.end_session(self.view)
             except faults.SIGNALS:
                 raise
@@ -328,7 +327,7 @@ class RequestRecord(Facts):
             # What is sent later for this request has no need of these. With them a record would be
             # part of a circle, and its body would stay until the garbage collector comes to it,
             # which is rarely after a long request.
-            self.failure = self.handled = self.entered_with = self.root = None
+            self.trouble = self.entered_with = self.root = None
             self._outer = self._report = self._watched = None
             self.scopes.release()
 

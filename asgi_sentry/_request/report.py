@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._counters import count_error
-from asgi_sentry._request.facts import scope_for, status_of
+from asgi_sentry._request.facts import scope_for, status_of, trouble_of
 from asgi_sentry._request.head import (
     attributes_of,
     describe_head,
@@ -97,7 +97,7 @@ class Report(Scrubbing):
         """
         exc = (hint.get("exc_info") or (None, None))[1]
         if exc is not None or event.get("level") in {"error", "fatal"}:
-            self._facts.told = True
+            trouble_of(self._facts).told = True
         if exc is not None:
             if any(
                 exc is reported and view.client is client for reported, client in self._reported
@@ -111,7 +111,7 @@ class Report(Scrubbing):
                 exc, scope_for(self._facts, rules), status_of(self._facts)
             )
             if ignored is not None:
-                self._facts.ignored = True
+                trouble_of(self._facts).ignored = True
                 count_error(ignored)
                 return False
             if exc is not None and not event.get("fingerprint"):

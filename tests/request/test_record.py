@@ -16,6 +16,7 @@ from asgi_sentry import (
     UserContextMiddleware,
     compose,
 )
+from asgi_sentry._request.facts import trouble_of
 from asgi_sentry._request.plan import Plan
 from asgi_sentry._request.record import KEY, RequestRecord, current
 from asgi_sentry._sdk import view
@@ -58,7 +59,7 @@ async def test_it_is_in_the_scope_and_in_the_context_until_it_is_closed(start: S
 async def test_closing_twice_is_closing_once(start: Start) -> None:
     transport = start()
     record, _ = opened()
-    record.failure = ValueError("boom")
+    trouble_of(record).failure = ValueError("boom")
     record.close()
     record.close()
     assert len(transactions(transport)) == 1
