@@ -180,3 +180,8 @@ def test_a_value_at_the_very_beginning_is_found_in_each_way() -> None:
     assert found(base64.b64encode(VALUE.encode()).decode() + " and more", VALUE)
     assert "abcdef%4" in found("abcdef%41 and more", "abcdef%4")  # which is another in normal form
     assert "abcdef%4" in found("x abcdef%41 and abcdef%42", "abcdef%4")
+
+
+@pytest.mark.parametrize(("value", "within"), [("abcdef7", False), ("abcdefg8", True)])
+def test_a_password_of_eight_characters_is_found_within_a_word(value: str, within: bool) -> None:
+    assert bool(found(f"x{value}x", value, sure=MEDIUM)) == within

@@ -209,6 +209,7 @@ def test_a_part_that_cannot_be_read_makes_what_it_may_hold_unknown():
         ({"headers": [(b"authorization", b"alone-t0ken")]}, "alone-t0ken"),
         ({"headers": [(b"authorization", b'Digest username="bob", response="d1gest-resp", nonce="n0nce-value"')]}, "d1gest-resp"),
         ({"headers": [(b"sec-websocket-protocol", b"a.b.c.9f86d081884c7d659a2feaa0")]}, "9f86d081884c7d659a2feaa0"),
+        ({"headers": [(b"sec-websocket-protocol", b"chat, eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc123DEF456ghi789JKL")]}, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc123DEF456ghi789JKL"),
         ({"headers": [(b"sec-websocket-protocol", b"chat, ACCESS_TOKEN, s0cket-word")]}, "s0cket-word"),
         ({"query": b"a=&&b&token=abc-12345"}, "abc-12345"),
         ({"query": b"a=1;token=abc-12345"}, "abc-12345"),

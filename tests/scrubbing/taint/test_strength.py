@@ -12,7 +12,7 @@ TOLD = {
     WEAK: """checkout api/orders https://example.com/a/b 12345678 2024-01-31 Europe/Berlin gpt-4o-mini v2-final
         final-v2 rc1-candidate 10.0.0.1 example.com correct-horse-battery 1.2.3 1234-5678 ab-cde o'brien""",
     MEDIUM: """hunter2 Tr0ub4dor&3 swordf1sh passw0rd! p@ssw0rd ab-cd v2 rc1 a1b2c3 ab12-x9y8z7 de_DE --- ab
-        1a-b2 hunter2-word""",
+        1a-b2 10-v2 hunter2-word""",
     STRONG: """9f86d081884c7d65 9F86D081884C7D65 9f86d081-884c-7d65 qHd7wLmPz3xVbN5k SplxlOBeZQQYbYS6WxSbIA
         ghp_16C7e42F292c6912E7710c838347Ae178B4a""",
 }

@@ -76,6 +76,15 @@ def test_what_stands_in_several_places_is_said_of_each() -> None:
         assert node["password"][""]["rem"] == [["@password", "x"]]
 
 
+def test_what_stands_twice_in_the_outermost_is_said_of_both_places() -> None:
+    shared = {"password": SECRET}
+    _, walk = walked({"a": shared, "b": shared})
+    told: dict[str, Any] = {}
+    walk.notes.remark(told)
+    for key in ("a", "b"):
+        assert told["_meta"]["root"]["x"][key]["password"][""]["rem"] == [["@password", "x"]]
+
+
 def test_one_value_given_twice_is_said_of_both_places() -> None:
     shared = {"password": SECRET}
     holder = {"x": shared, "y": shared}
