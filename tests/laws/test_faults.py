@@ -294,10 +294,10 @@ async def test_what_a_layers_scrubber_fails_on_is_not_sent(
 async def test_in_plain_mode_it_is_dropped_by_an_event_processor(
     start_plain: Start, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from asgi_sentry._request import report
+    from asgi_sentry._request import secrets
 
     transport = start_plain()
-    monkeypatch.setattr(report, "_SCRUBBER", BrokenScrubber())
+    monkeypatch.setattr(secrets, "_SCRUBBER", BrokenScrubber())
     await answer(wrap(app))
     assert transport.items("event") == []
     assert ("event_processor", "error", 1) in transport.lost
