@@ -163,6 +163,27 @@ def _sanic(app: Any, scope: Mapping[str, Any], path: str) -> Found | None:
     return Found("/" + _SANIC.sub(r"{\1}", route.path).lstrip("/"), handler)
 
 
+def _connexion(app: Any, scope: Mapping[str, Any], path: str) -> Found | None:
+    """Connexion routes in a middleware of its own, on a copy of the scope."""
+    stack = getattr(getattr(app, "middleware", app), "middleware_stack", None) or ()
+    routers = (
+        layer.router
+        for layer in stack
+        if hasattr(layer, "router") and type(layer).__name__ == "RoutingMiddleware"
+    )
+    for router in routers:
+        for mount in router.routes:
+            if not path.startswith(mount.path):
+                continue
+            for route in mount.app.routes:
+                methods = route.methods or {scope.get("method")}
+                if scope.get("method") in methods and route.path_regex.match(
+                    path[len(mount.path) :] or "/"
+                ):
+                    return Found(mount.path + route.path_format, route.endpoint)
+    return None
+
+
 def _socketio(app: Any, scope: Mapping[str, Any], path: str) -> Found | None:
     served: Any = getattr(app, "engineio_path", None)
     whole = scope.get("path") or ""
@@ -181,6 +202,7 @@ def _host(scope: Mapping[str, Any]) -> str | None:
 ADAPTERS: tuple[tuple[Adapter, frozenset[str]], ...] = (
     (_django, frozenset({"django"})),
     (_werkzeug, frozenset({"flask", "quart"})),
+    (_connexion, frozenset({"connexion"})),
     (_falcon, frozenset({"falcon"})),
     (_blacksheep, frozenset({"blacksheep"})),
     (_sanic, frozenset({"sanic"})),

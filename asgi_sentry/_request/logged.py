@@ -14,6 +14,7 @@ from typing import Any
 _FRAMEWORKS = frozenset(
     {
         "blacksheep",
+        "connexion",
         "django",
         "falcon",
         "fastapi",

@@ -161,6 +161,11 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
     mounted = getattr(route, "app", None)
     found = route_within(mounted, scope, _below_root_path(scope))
     if found is None:
+        # The router may be a part of a framework's own, which has the routes elsewhere.
+        around = {**scope, "root_path": scope.get("app_root_path", "")}
+        found = route_within(app, scope, _below_root_path(around))
+        if found is not None:
+            return found
         return Found(template + "/{path}", mounted)
     return Found(template + found.template, found.endpoint)
 

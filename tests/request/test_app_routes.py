@@ -378,6 +378,32 @@ def test_a_name_that_is_none_is_refused():
             asgi_sentry.SentryMiddleware(shop(), name=wrong)  # type: ignore[arg-type]
 
 
+def test_connexion(start, mode):
+    connexion = pytest.importorskip("connexion")
+
+    async def answer(**_: Any) -> dict[str, str]:
+        return {}
+
+    async def boom() -> None:
+        raise RuntimeError("boom")
+
+    operations = {"answer": answer, "boom": boom}
+    parameter = {"in": "path", "name": "id", "required": True, "schema": {"type": "integer"}}
+    ok = {"responses": {"200": {"description": "ok"}}}
+    paths = {
+        "/items/{id}": {"get": {"operationId": "answer", "parameters": [parameter], **ok}},
+        "/boom": {"get": {"operationId": "boom", **ok}},
+    }
+    specification = {"openapi": "3.0.0", "info": {"title": "shop", "version": "1"}, "paths": paths}
+    app = connexion.AsyncApp("shop")
+    app.add_api(specification, base_path="/v1", resolver=connexion.resolver.Resolver(operations.__getitem__))
+    transport = start()
+    wrapped = asgi_sentry.wrap(app)
+    assert names(transport, wrapped, "/v1/items/7", "/v1/boom") == ["GET /v1/items/{id}", "GET /v1/boom"]
+    (event,) = transport.items("event")  # it logs what nobody handled
+    assert event["exception"]["values"][-1]["mechanism"]["handled"] is False
+
+
 def test_sanic():
     pytest.importorskip("sanic")
     from sanic import Sanic
