@@ -37,8 +37,14 @@ NEEDED = (
     "sqlmodel",
     "typer",
 )
-# Other people's telemetry, in processes of its own.
-LEFT_OUT = {"fastapi": ("--ignore=tests/test_telemetry",)}
+# Other people's telemetry, in processes of its own; and tests that share a folder, so that they can't run side by side.
+LEFT_OUT = {
+    "fastapi": (
+        "--ignore=tests/test_telemetry",
+        "--ignore=tests/test_tutorial/test_custom_docs_ui",
+        "--ignore=tests/test_tutorial/test_static_files",
+    )
+}
 PLUGINS = ("anyio.pytest_plugin", "xdist.plugin", "pytest_timeout")
 # By module and function, with the reason.
 ASGI_2 = "an app of ASGI 2 is refused at start, with what to do; a server or test client that takes one adapts it first"
