@@ -39,8 +39,12 @@ def installed(distribution: str) -> str:
     return metadata.version(distribution)
 
 
-def unpacked(distribution: str = "sentry-sdk") -> Path:
+def unpacked(distribution: str = "sentry-sdk", part: str = "tests/") -> Path:
     """The folder that holds the tests of a distribution, of the release that is installed.
+
+    Args:
+        distribution: its name.
+        part: what of it is unpacked. The tests alone are run by our own options, and with the package installed.
 
     Raises:
         Missing: it can't be had.
@@ -56,7 +60,7 @@ def unpacked(distribution: str = "sentry-sdk") -> Path:
         archive = HOME / f"{distribution.replace('-', '_')}-{version}.tar.gz"
         with tarfile.open(archive) as packed:
             inside = f"{archive.name.removesuffix('.tar.gz')}/"
-            members = [each for each in packed.getmembers() if each.name.startswith(inside)]
+            members = [each for each in packed.getmembers() if each.name.startswith(inside + part)]
             if not any(each.name.startswith(f"{inside}tests/") for each in members):
                 raise Missing(f"the source distribution of {distribution} {version} brings no tests")
             for member in members:

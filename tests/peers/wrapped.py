@@ -82,7 +82,7 @@ def compare(framework: str) -> list[str]:
         What fails more and is not allowed to, and what is allowed to fail and does not, in lines.
     """
     began = time.monotonic()
-    home = suite.unpacked(framework)
+    home = suite.unpacked(framework, part="")
     beside = suite.extras("frameworks", NEEDED)
     # Their limit of time is short for a busy machine.
     options = ("-n2", "--dist=loadgroup", "--continue-on-collection-errors", "-o", "timeout=120")
