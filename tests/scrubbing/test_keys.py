@@ -224,12 +224,15 @@ def test_a_container_that_describes_a_secret_by_its_own_members(key: object, val
     assert KEYS.describes(key, value) is describes
 
 
-@pytest.mark.parametrize("deny", [("k8s",), ("k8s", "customer"), ("customer", "k8s"), ("customer",)])
+@pytest.mark.parametrize(
+    "deny", [("4711",), ("k8s", "4711"), ("k8s",), ("k8s", "customer"), ("customer", "k8s"), ("customer",)]
+)
 def test_own_terms_with_digits_are_found_among_many_keys(deny: tuple[str, ...]) -> None:
     own = Keys(deny=deny)
-    asked: set[object] = {"K8S_x", "my_customer", "a", "b1"}
+    asked: set[object] = {"K8S_x", "my_customer", "a", "b1", "id_4711"}
     assert own.told(asked) == {key: own[key] for key in asked if own[key]}
     assert (own["K8S_x"] == DENIED) == ("k8s" in deny)
+    assert (own["id_4711"] == DENIED) == ("4711" in deny)
 
 
 def test_keys_of_eighty_characters_are_remembered_and_longer_ones_are_not() -> None:
