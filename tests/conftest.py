@@ -52,16 +52,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test with many variants a part is run, unless somebody asks for it by name, and fewer are traced."""
+    """Of a test with many variants a part is run, unless somebody asks for it by name."""
+    if config.option.keyword or any("::" in arg for arg in config.args):
+        return
     functions: dict[str, list[pytest.Item]] = {}
     for item in items:
         if hasattr(item, "callspec"):
             functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    for variants in functions.values():
-        for item in set(variants).difference(quick.first_met(variants)):
-            item.add_marker("untraced")
-    if config.option.keyword or any("::" in arg for arg in config.args):
-        return
     left_out = {item for variants in functions.values() for item in set(variants).difference(quick.chosen(variants))}
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))

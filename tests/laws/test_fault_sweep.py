@@ -78,8 +78,7 @@ def faults():
     for number, one in enumerate(functions()):
         chosen = SPARED if quick.WHOLE else [list(SPARED)[number % len(SPARED)]]
         for spared in chosen:
-            marks = [pytest.mark.untraced] if spared else []  # what is done with a fault is met by the first way
-            yield pytest.param(*one.values, spared, id=f"{one.id}-{SPARED[spared]}", marks=marks)
+            yield pytest.param(*one.values, spared, id=f"{one.id}-{SPARED[spared]}")
 
 
 @pytest.mark.parametrize(("function", "owner", "name", "spared"), list(faults()))
