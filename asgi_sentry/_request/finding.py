@@ -76,7 +76,9 @@ def look_at_captured(client: Any, event: dict[str, Any]) -> dict[str, Any] | Non
             or getattr(client.transport, "asgi_sentry_door", None) is not None
         ):
             return event
-        event = sdk.serialized(sdk.PlainEvent(event))
+        event = sdk.PlainEvent(event)
+        sdk.attach_stack(event, client)
+        event = sdk.serialized(event)
         record.report().clean_event(event, owned=True)
     except faults.SIGNALS:
         raise

@@ -79,6 +79,8 @@ class Report(Scrubbing):
         if not self.admits(event, place):
             return None
         try:
+            if kind is None:
+                sdk.attach_stack(event, view.client)
             # As it is sent: the app's own objects may raise when they are looked at.
             event = sdk.serialized(event)
             self.clean_event(event, owned=True)

@@ -8,7 +8,7 @@ module is its face: what the rest of the package needs. `names` holds each name 
 from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.collection import Collection
-from asgi_sentry._sdk.errors import capture_error, capture_response
+from asgi_sentry._sdk.errors import attach_stack, capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.inner import trace_being_served
 from asgi_sentry._sdk.options import (
@@ -37,6 +37,7 @@ __all__ = [
     "Root",
     "Scopes",
     "TraceContext",
+    "attach_stack",
     "capture_error",
     "capture_response",
     "default_transport",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
-from asgi_sentry._sdk.names import event_from_exception, has
+from asgi_sentry._sdk.names import event_from_exception, has, sdk_utils
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
+_STACKS = ("exception", "stacktrace", "threads")
+_OF_STACKS = ("include_local_variables", "include_source_context")
 # Version 3 looks them up itself.
 _TAKES_OPTIONS = (
     has("errors") and "client_options" in inspect.signature(event_from_exception).parameters
@@ -57,3 +59,22 @@ def capture_response(view: ClientView, name: str, status: int) -> None:
     """
     message = f"{name} answered {status}"
     sentry_sdk.capture_event({"level": "error", "logentry": {"message": message}})
+
+
+def attach_stack(event: dict[str, Any], client: Any) -> None:
+    """Attach what the SDK would after all processors, so that it is scrubbed with the rest.
+
+    Args:
+        event: that a client without a door is to send.
+        client: that sends it.
+    """
+    options = client.options
+    if not options.get("attach_stacktrace") or not event.keys().isdisjoint(_STACKS):
+        return
+    values = []
+    make = getattr(sdk_utils, "current_stacktrace", None)
+    if make is not None:
+        taken = inspect.signature(make).parameters
+        given = {name: options.get(name, True) for name in _OF_STACKS if name in taken}
+        values = [{"stacktrace": make(**given), "crashed": False, "current": True}]
+    event["threads"] = {"values": values}

@@ -19,6 +19,7 @@ from tests.conftest import DSN, mode_options, transactions
 V3 = sentry_sdk.VERSION.startswith("3")
 SECRET = "qJ8x2LmV5tRw9ZbK3nYc"
 OTHER = "http://publickey@localhost/2"
+PLAIN = "hunter" + str(2)  # in no source line, which are sent as they are
 HEADERS = [("authorization", f"Bearer {SECRET}"), ("cookie", f"sessionid={SECRET[::-1]}")]
 LOGS = {} if V3 else {"enable_logs": True}
 
@@ -69,7 +70,7 @@ def by_hand(client: sentry_sdk.Client) -> None:
 
 
 def by_hand_without_a_scope(client: sentry_sdk.Client) -> None:
-    event: Any = {"message": f"refused: {SECRET}", "extra": {"password": "hunter2"}}
+    event: Any = {"message": f"refused: {SECRET}", "extra": {"password": PLAIN}}
     client.capture_event(event)
 
 
@@ -125,7 +126,7 @@ def test_a_client_of_make_client_has_a_door_of_its_own(main, mode, way):
     assert isinstance(client, sentry_sdk.Client)
     assert len(other.items("event")) == 1
     assert not secret_in(other)
-    assert ("Saturn" in json.dumps(other.items("event"))) == V3
+    assert V3 or "Saturn" not in json.dumps(other.items("event"))
 
 
 def test_make_client_changes_nothing_about_the_main_one(main, mode):
@@ -166,23 +167,24 @@ def test_a_later_init_of_the_sdk_in_a_request_sends_nothing_raw(main, mode):
     assert [each["body"] for each in other.items("log") if "handing" in each["body"]] == ["handing on [Filtered]"]
     assert len(other.items("event")) == 2
     assert not secret_in(other)
-    assert "hunter2" not in json.dumps(other.items("event"))
+    assert PLAIN not in json.dumps(other.items("event"))
 
 
 def test_the_clients_of_a_plain_init_are_scrubbed_in_place(start_plain, mode):
     """Where there is no door, neither for the main client nor for another."""
-    main, other = start_plain(), RecordingTransport()
-    client = plain_client(mode, other)
+    main, other = start_plain(attach_stacktrace=True), RecordingTransport()
+    client = plain_client(mode, other, attach_stacktrace=True)
 
     def work() -> None:
+        held = {"password": PLAIN}  # noqa: F841 - a frame's variable
         by_hand_without_a_scope(client)
         by_hand_without_a_scope(sentry_sdk.get_client())
+        sentry_sdk.capture_message(f"refused: {SECRET}")
 
-    asgi_sentry.compose(lambda *_: None, asgi_sentry.SentryMiddleware)
     ask(work)
     for each in (main, other):
         assert "refused" in json.dumps(each.items("event"))
-        assert "hunter2" not in json.dumps(each.items("event"))
+        assert PLAIN not in json.dumps(each.items("event"))
         assert SECRET not in json.dumps(each.items("event"))
 
 
