@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import Redaction, Scrubber, Taint
 from asgi_sentry._scrubbing.sentry import events
-from asgi_sentry._scrubbing.sentry.shortcut import UnusualError, scrub_usual
+from asgi_sentry._scrubbing.sentry.shortcut import scrub_usual
+from asgi_sentry._scrubbing.tree.glance import UnusualError
 from tests.quick import examples
 from tests.strategies import transactions
 
