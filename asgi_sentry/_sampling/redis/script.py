@@ -16,8 +16,9 @@ is simply made again.
 
 Every limit is one hash, with a *generation*: the moment it was made. A Redis that lost its data
 makes a new one. Who knows another generation tells what it holds and what Redis said last, and
-until `GRACE` seconds have gone by nothing is granted, so that everyone had the time to tell. It is
-the same after a Redis that hung. So a loss of data forgets nothing that a living process remembers,
+until `GRACE` seconds have gone by nothing is granted, so that everyone had the time to tell; nor,
+for as long as a lease lasts, before as many processes have told as were declared. It is the same
+after a Redis that hung. So a loss of data forgets nothing that a living process remembers,
 and the partition stays one.
 
 The server's clock may be set, or be another server's after a failover. A window has a clock of its
@@ -123,7 +124,14 @@ else
   away = 0
 end
 redis.call('HSET', key, 'last', string.format('%.6f', clock))
-local pending = clock < tonumber(redis.call('HGET', key, 'born')) + {GRACE}
+local age = clock - tonumber(redis.call('HGET', key, 'born'))
+local pending = age < {GRACE}
+if generation ~= '' and generation ~= known then redis.call('HSET', key, 'lost', '1') end
+if not pending and age < {LEASE_SECONDS} and redis.call('HGET', key, 'lost') then
+  local told = 1
+  for _ in pairs(held_by) do told = told + 1 end
+  pending = told < declared  -- somebody may have been too busy to tell
+end
 local granted, lost = 0, 0
 """
 

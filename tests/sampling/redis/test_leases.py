@@ -383,6 +383,36 @@ def test_what_was_spent_survives_a_lender_that_forgets_everything(lender: Lender
     assert spent <= allowed(3_100, period_at(limit, lender.now), lender.now)
 
 
+@pytest.mark.parametrize("kind", ["window", "budget"])
+def test_who_is_too_busy_to_tell_in_time_is_waited_for(lender: Lender, kind: str) -> None:
+    """A lender that has lost all data lends nothing of what a declared process may still hold."""
+    seconds = 3_600.0
+    limit = Limit(count=30, seconds=seconds)
+    gates: list[Any] = [
+        LeasedWindow("x", limit, workers=3, clock=Skewed(lender, n))
+        if kind == "window"
+        else LeasedBudget("x", limit, workers=3, clock=Skewed(lender, n), wall=Skewed(lender, n))
+        for n in range(3)
+    ]
+    lender.now += seconds / 2  # of a budget, half is there
+    for _ in range(6):
+        for n, gate in enumerate(gates):
+            gate.take()
+            lender.call(gate, str(n), workers=3)
+        lender.now += GRACE / 2
+    lender.client.flushall()
+    before = [gate.take() for gate in gates]
+    assert all(before)
+    granted = 0
+    while lender.now % seconds < seconds / 2 + LEASE_SECONDS:
+        for n, gate in enumerate(gates[:2]):
+            while gate.take():
+                continue
+            granted += lender.call(gate, str(n), workers=3).granted
+        lender.now += 1.0
+    assert granted == 0
+
+
 def test_a_lender_that_is_lost_in_mid_period_costs_little(lender: Lender) -> None:
     limit = Limit(count=400, seconds=10.0)
     gates = [LeasedWindow("x", limit, clock=Skewed(lender, 100 * n)) for n in range(4)]
