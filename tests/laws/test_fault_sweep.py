@@ -78,7 +78,8 @@ def faults():
     for number, one in enumerate(functions()):
         chosen = SPARED if quick.WHOLE else [list(SPARED)[number % len(SPARED)]]
         for spared in chosen:
-            yield pytest.param(*one.values, spared, id=f"{one.id}-{SPARED[spared]}")
+            marks = (pytest.mark.untraced,) if spared else ()  # what follows a fault is the same each time
+            yield pytest.param(*one.values, spared, id=f"{one.id}-{SPARED[spared]}", marks=marks)
 
 
 @pytest.mark.parametrize(("function", "owner", "name", "spared"), list(faults()))
