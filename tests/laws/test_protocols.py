@@ -210,6 +210,17 @@ def test_behind_a_proxy_that_strips_a_prefix(start, mode, framework):
     assert event["request"]["url"] == "https://shop.example/shop/boom"
 
 
+@pytest.fixture
+def own_loop() -> Iterator[None]:
+    """The event loop of the thread, which Mangum asks for, and makes and leaves open where there is none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.mark.usefixtures("own_loop")
 @pytest.mark.parametrize("framework", apps.FRAMEWORKS)
 def test_within_mangum(start, mode, framework):
     """An event of a cloud's gateway is a request."""
