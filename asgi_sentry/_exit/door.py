@@ -249,12 +249,12 @@ class Door:
         known = {each.name: each.scrubbed_name for each in passed if each.name is not None}
         # Release and environment are the same in each event, and mostly known to be harmless from
         # there.
-        harmless = self.scrubber.ruleset.lines
+        harmless, texts = self.scrubber.ruleset.lines, self.scrubber.ruleset.texts
 
         def scrub(text: str) -> str:
             if text in known:
                 return known[text]
-            if text in harmless:
+            if text in harmless or not texts.finds_in([text]):  # which costs less
                 return text
             return self.scrubber.scrub_text(text)
 
