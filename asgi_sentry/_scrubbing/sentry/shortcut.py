@@ -18,7 +18,8 @@ from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_AP
 from asgi_sentry._scrubbing.sentry.request import URLS
 from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, is_id, is_known
 from asgi_sentry._scrubbing.text.pairs import PASSWORD
-from asgi_sentry._scrubbing.tree.glance import COOKIE, Glance, UnusualError
+from asgi_sentry._scrubbing.tree.decisions import COOKIE
+from asgi_sentry._scrubbing.tree.glance import Glance, UnusualError
 from asgi_sentry._scrubbing.tree.notes import Notes
 from asgi_sentry._scrubbing.tree.plain import SCALARS
 

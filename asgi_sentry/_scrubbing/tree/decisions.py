@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 # How the members of a container are read; what is under a key may say more.
 BY_KEYS, IN_COOKIES, IN_ADDRESSES, IN_COOKIE_PAIR, IN_DESCRIBED = range(5)
-_COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
-_UNDER = (PLAIN, _COOKIE, ADDRESS, PLAIN, LOOKED)
+COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
+_UNDER = (PLAIN, COOKIE, ADDRESS, PLAIN, LOOKED)
 LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
 
 _NAMES = (
@@ -215,7 +215,7 @@ class Decisions:
     ) -> None:
         """A list whose place says something, or a pair of a telling name and a value."""
         if mode == IN_COOKIE_PAIR:
-            self._under(self._verdict_of_name(source[0]) or _COOKIE, number, 1, source[1], todo)
+            self._under(self._verdict_of_name(source[0]) or COOKIE, number, 1, source[1], todo)
         elif mode == IN_COOKIES:
             for index, value in enumerate(source):
                 # Pairs of names and values.
@@ -224,7 +224,7 @@ class Decisions:
                         (self._child(value), IN_COOKIE_PAIR if len(value) == 2 else IN_COOKIES)
                     )
                 else:
-                    self._under(_COOKIE, number, index, value, todo)
+                    self._under(COOKIE, number, index, value, todo)
         elif mode == IN_ADDRESSES:
             for index, value in enumerate(source):
                 self._under(ADDRESS, number, index, value, todo)

@@ -14,7 +14,7 @@ from asgi_sentry._scrubbing.taint.taint import Taint
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.commands import argument_spans, option_values
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
-from asgi_sentry._scrubbing.tree.decisions import LONGEST_COOKIE, is_random, without_spans
+from asgi_sentry._scrubbing.tree.decisions import COOKIE, LONGEST_COOKIE, is_random, without_spans
 from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import is_pair
 from asgi_sentry._scrubbing.tree.plain import SCALARS
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.tree.notes import Place
 
-COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
 _LONGEST = 65_536  # characters of all texts together; more is not usual
 _STRINGS = frozenset({str})
 _NUMBERS = frozenset({int, float})
