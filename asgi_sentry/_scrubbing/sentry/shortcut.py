@@ -194,15 +194,18 @@ class _Event(Glance):
     def _query(self, value: Any, holder: dict[Any, Any], key: str, place: Place) -> None:
         if value.__class__ is not str:
             raise UnusualError
-        left, hit = query_by_names(value, self.ruleset, self.encoded)
-        if hit:
-            self.edits.append((holder, key, left, place, PASSWORD))
-        self.texts.append(left)
+        self._left(query_by_names(value, self.ruleset, self.encoded), holder, key, place)
 
     def _url(self, value: Any, holder: dict[Any, Any], key: str, place: Place) -> None:
         if value.__class__ is not str:
             raise UnusualError
-        left, hit = url_scrubbed(value, self.ruleset)
+        self._left(url_scrubbed(value, self.ruleset), holder, key, place)
+
+    def _left(
+        self, scrubbed: tuple[str, bool], holder: dict[Any, Any], key: str, place: Place
+    ) -> None:
+        """What names leave of a text, and whether they redacted anything in it."""
+        left, hit = scrubbed
         if hit:
             self.edits.append((holder, key, left, place, PASSWORD))
         self.texts.append(left)
