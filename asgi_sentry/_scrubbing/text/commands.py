@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing.keys import DENIED
+from asgi_sentry._scrubbing.text.dense import is_dense
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,7 +109,6 @@ _ONLY_LOGIN = frozenset(
 )
 _NAMES = "|".join(sorted(map(re.escape, _PROGRAMS), key=len, reverse=True))
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
-_MOST, _DENSEST = 200, 100  # commands of a text, and characters for each beyond
 _LONGEST = 2000  # characters of a command
 _ARGUMENT = re.compile(
     r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])"
@@ -134,8 +134,7 @@ def command_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         return
     stop = 0
     for number, match in enumerate(_COMMAND.finditer(text)):
-        # Nobody writes so many: the rest goes as a whole.
-        if number > _MOST + match.start() // _DENSEST:
+        if is_dense(number, match.start()):
             yield match.start(), len(text)
             return
         if match.start() < stop:

@@ -42,6 +42,7 @@ _COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHV
 _NO_SEPARATORS = bytes(set(range(1, 256)) - set(b"=:<>{}()[],%+\\\t\n\r\v\f \xa0\x1b|"))
 # One of these stands behind every key in a text, with something behind itself: its separator, the
 # quote in front of one, or the dashes of an option. A value without any is told by its letters.
+_VAIN = 32  # checks in vain, beyond which a search of the whole check is quicker
 SEPARATOR = re.compile(
     r"(?:[=:>\t\n|]|%3|['\"],|--|[ (]b?['\"])."
     r"|[ -][^\s=:]{0,60}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]|[A-Z][0-9])",
@@ -206,15 +207,30 @@ def _look(
     """Add the texts in which a gate is found. `checked` is what a gate's own check is made on."""
     find = plane.find
     for literal, verify, bits in entries:
-        at, step = find(literal), len(literal)
+        at, step, vain = find(literal), len(literal), 0
+        is_searched = False
         while at >= 0:
             if verify is not None and verify.match(checked, at) is None:
+                vain += 1
+                if vain == _VAIN:
+                    is_searched = _begins_with(verify, literal)
+                if is_searched:
+                    match = verify.search(checked, at + 1)
+                    at = match.start() if match else -1
+                    continue
                 # Out of a run of one.
                 at = find(literal, at + (step if literal.count(literal[:1]) == step else 1))
                 continue
             index, following = places.at(at)
             found[index] = found.get(index, 0) | bits
             at = find(literal, following)
+
+
+def _begins_with(verify: re.Pattern[bytes], literal: bytes) -> bool:
+    """Whether the check of a gate is found by its literal, other than a run of one character."""
+    escaped = re.escape(literal)
+    is_run = len(literal) > 1 and literal.count(literal[:1]) == len(literal)
+    return not is_run and verify.pattern.startswith((escaped, b"(?:" + escaped + b")"))
 
 
 def _look_at_runs(

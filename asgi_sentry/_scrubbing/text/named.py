@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED
 from asgi_sentry._scrubbing.text.commands import command_spans
+from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.sql import redis_spans, sql_spans
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
 
@@ -98,11 +99,13 @@ _EXPECT = re.compile(
     r"\bsend(?:_user)?\s{1,4}(?:--\s)?\"([^\"\r\n\\]{1,200})(?:\\[rn]|\r|\n){1,2}\""
 )
 # `Your Acme code is 453550`, `453550 is your verification code`.
+_CODE_LAST = re.compile(r"(?:code|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)")
 _CODE = re.compile(
     r"\b(?:[Yy]our|[Uu]se|[Tt]he|verification|security|login|confirmation|one-time)\b"
     r"(?:[ \w'-]{0,40}?)"
-    r"\b(?:code|passcode|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)"
+    r"\b(?:code|passcode|OTP|PIN)(?: is|:) (?:[A-Z]-)?\d{3}[ -]?\d{1,5}\Z"
 )
+_SENTENCE = 64  # characters in front of a code that say whose it is
 _CODE_FIRST = re.compile(
     r"\b((?:[A-Z]-)?\d{4,8}) is (?:your|the) [\w' -]{0,40}\b(?:code|passcode|OTP|PIN)\b"
 )
@@ -125,7 +128,7 @@ def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
     for signs, find in _FINDERS:
         for sign in signs:  # `any` would take four times as long
             if sign in lower:
-                yield from find(text, keys)
+                yield from until_dense(find(text, keys), text)
                 break
 
 
@@ -166,9 +169,15 @@ def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
         if span is not None and not is_harmless(text[span[0] : span[1]]):
             stop = span[1]
             yield span
+
+
+def _elements(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     for match in _NAMED_ELEMENT.finditer(text):
         if keys.meaning(match[1].strip()) == DENIED and not is_harmless(match[2]):
             yield match.span(2)
+
+
+def _values_first(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     for match in _VALUE_FIRST.finditer(text):
         if keys.meaning(match[3]) == DENIED and not is_harmless(match[2]):
             yield match.span(2)
@@ -218,6 +227,9 @@ def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
                 shown = end.start() if end else len(text)
                 if not is_harmless(text[value.end() : shown].strip("'\"")):
                     yield value.end(), shown
+
+
+def _located(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     stop = 0
     for match in _LOCATED.finditer(text):
         if match.start() < stop:
@@ -238,16 +250,31 @@ def _said(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     for match in _IN_FIELD.finditer(text):
         if keys.meaning(match[2].rstrip(".")) == DENIED and not is_harmless(match[1]):
             yield match.span(1)
-    yield from (match.span(1) for match in _NETRC.finditer(text))
+
+
+def _logins(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    if "password" in text:
+        yield from (match.span(1) for match in _NETRC.finditer(text))
+
+
+def _typed(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    """What a script of Expect sends, where it waits for a password."""
     if "assword" in text:
         yield from (match.span(1) for match in _EXPECT.finditer(text))
 
 
 def _codes(text: str, _: Keys) -> Iterator[tuple[int, int]]:
-    for pattern in (_CODE, _CODE_FIRST):
-        for match in pattern.finditer(text):
-            if _OTHER_CODES.search(match[0]) is None:
-                yield match.span(1)
+    """What a sentence ends with; what it begins with is looked for in front of that."""
+    for code in _CODE_LAST.finditer(text):
+        match = _CODE.search(text, max(0, code.start() - _SENTENCE), code.end())
+        if match is not None and _OTHER_CODES.search(match[0]) is None:
+            yield code.span(1)
+
+
+def _codes_first(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    for match in _CODE_FIRST.finditer(text):
+        if _OTHER_CODES.search(match[0]) is None:
+            yield match.span(1)
 
 
 def _set_for(text: str, _: Keys) -> Iterator[tuple[int, int]]:
@@ -268,15 +295,21 @@ def _members(text: str, _: Keys) -> Iterator[tuple[int, int]]:
 _FINDERS: tuple[tuple[tuple[str, ...], Callable[[str, Keys], Iterator[tuple[int, int]]]], ...] = (
     (("name=",), _multipart),
     (("val", '"v', "content", ">"), _named),
+    (("name>", "key>"), _elements),
+    (("val", '"v', "content", "v="), _values_first),
     (("identified",), _identified),
     (("password for",), _set_for),
     (("duplicate entry",), _duplicates),
     (("values",), _inserted),
-    (("input",), _refused),
+    (("input_value=",), _refused),
+    (("input",), _located),
     (("-", "add_user", "change_password", "/p:", "sqlplus", " set "), command_spans),
     (("parameter", "params", "args=", "failing row", "query arg"), sql_spans),
     (("hset", "hmset", "auth", ">"), redis_spans),
-    (("password", "field", "column"), _said),
-    (("code", "otp", "pin"), _codes),
+    (("field", "column", "key", "parameter", "argument", "setting"), _said),
+    (("login", "user"), _logins),
+    (("send",), _typed),
+    (("code is ", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), _codes),
+    ((" is your ", " is the "), _codes_first),
     (("kty",), _members),
 )

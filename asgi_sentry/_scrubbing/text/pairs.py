@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, MAYBE, PLAIN
 from asgi_sentry._scrubbing.look import is_path, looks_random
 from asgi_sentry._scrubbing.text.addresses import address_spans
+from asgi_sentry._scrubbing.text.dense import is_dense
 from asgi_sentry._scrubbing.text.named import named_spans
 from asgi_sentry._scrubbing.text.pair_values import BEGINNING, DIRECTORIES, Name, value_of
 from asgi_sentry._scrubbing.text.values import (
@@ -52,10 +53,6 @@ _ELEMENTS = frozenset("<:")
 # What may stand behind names that are no secret's.
 _SECRET = frozenset({DENIED, LOOKED})
 _ALSO: dict[int, tuple[str, ...]] = {ADDRESS: ("=", ":", ",", "=>"), COOKIES: (":",)}
-# No text of people or programs has sensitive names as dense as this: what follows is replaced as a
-# whole, so that nobody can make the search for their values take long. What stands before tells,
-# which is the same the next time.
-_MOST_NAMES, _DENSEST = 150, 80
 # A declaration: `token: str = "..."`, `password As String = "..."`, `@password nvarchar(50) =
 # N'...'`.
 _TYPE_NAMES = (
@@ -84,12 +81,15 @@ _OTHER_ADDRESSES = re.compile(r"\"(?:,\s?\"?\[?[0-9A-Fa-f:.]{3,45}\]?(?::\d{1,5}
 def lowered(text: str) -> str:
     """A text in lower case, of the same length.
 
-    A letter that is two in lower case would move the places.
+    One letter is two in lower case, and would move the places.
     """
     lower = text.lower()
     if len(lower) != len(text):
-        lower = "".join(small if len(small := char.lower()) == 1 else char for char in text)
+        lower = _TURKISH.join(part.lower() for part in text.split(_TURKISH))
     return lower
+
+
+_TURKISH = "\u0130"
 
 
 def pair_spans(text: str, keys: Keys) -> list[Span]:
@@ -113,7 +113,7 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
         if named is None or text.startswith(FILTERED, named.end):
             continue
         met += 1
-        if met > _MOST_NAMES + start // _DENSEST:
+        if is_dense(met, start):
             spans.append((start, len(text), PASSWORD))
             text, lower = text[:start], lower[:start]
             break
@@ -141,6 +141,8 @@ def _may_be_second(text: str, start: int, end: int, verdict: int) -> bool:
     before = text[start - 1 : start]
     if before != " ":
         return before in _ESCAPES
+    if not text[start - 2 : start - 1].isalpha():
+        return False  # no word stands in front
     if text[end : end + 1] == " " and text[end + 1 : end + 2].isalnum():
         return False  # no separator follows
     return verdict == MAYBE or text[start:end].lower().endswith("code")

@@ -68,7 +68,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     built_in("@bearer", BEARER.pattern, BEARER_GATES, find=bearer_spans),
     built_in(
         "@jwt",
-        "(?a)" + after("A-Za-z0-9_-") + r"eyJ[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}",
+        "(?a)eyJ" + after("A-Za-z0-9_-", "eyJ") + r"[\w-]{8,4096}(?:\.[\w-]{0,8192}){1,4}",
         (Gate("text", b"eyJ"),),
         is_jwt,
     ),
@@ -81,23 +81,25 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     built_in("@urlauth", URL_USER.pattern, URL_GATES, find=url_spans),
     built_in(
         "@creditcard",
-        after("A-Za-z0-9_.+-") + r"(?:\d{12,19}|\d{4}(?:[ \xa0-]\d{4}){2,3}(?:[ \xa0-]\d{1,3})?"
-        r"|\d{4}[ \xa0-]\d{6}[ \xa0-]\d{4,5})"
+        r"\d" + after("A-Za-z0-9_.+-", r"\d") + r"(?:\d{11,18}|\d{3}(?:[ \xa0-]\d{4}){2,3}"
+        r"(?:[ \xa0-]\d{1,3})?|\d{3}[ \xa0-]\d{6}[ \xa0-]\d{4,5})"
         r"(?![A-Za-z0-9_-]|\.\d)",
         DIGIT_GATES,
         is_card,
     ),
     built_in(
         "@iban",
-        after("A-Za-z0-9")
-        + r"(?:[A-Z]{2}\d{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-Z0-9]{1,3})?"
-        r"|[a-z]{2}\d{2}[a-z0-9]{11,27})(?![A-Za-z0-9])",
+        "[A-Za-z]"
+        + after("A-Za-z0-9", "[A-Za-z]")
+        + r"(?:(?<=[A-Z])[A-Z]\d{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-Z0-9]{1,3})?"
+        r"|(?<=[a-z])[a-z]\d{2}[a-z0-9]{11,27})(?![A-Za-z0-9])",
         IBAN_GATES,
         is_iban,
     ),
     built_in(
         "@usssn",
-        after("A-Za-z0-9_.-") + r"\d{3}[- \xa0]\d{2}[- \xa0]\d{4}(?![A-Za-z0-9_-]|\.\d)",
+        r"\d" + after("A-Za-z0-9_.-", r"\d") + r"\d{2}[- \xa0]\d{2}[- \xa0]\d{4}"
+        r"(?![A-Za-z0-9_-]|\.\d)",
         DIGIT_GATES,
         is_ssn,
     ),

@@ -145,9 +145,12 @@ _STEP = re.compile(
 
 def sql_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
     """Where values stand in a text that are for columns that are secret."""
+    stop = 0
     for row in _ROW.finditer(text):
+        if row.start() < stop:
+            continue
         closed = text.find(").", row.end(), row.end() + 10_000)
-        end = closed if closed >= 0 else _end_of_line(text, row.end())
+        stop = end = closed if closed >= 0 else _end_of_line(text, row.end())
         if end > row.end() and text[row.end() : end] != FILTERED:
             yield row.end(), end
     for match in _ARGUMENT.finditer(text):

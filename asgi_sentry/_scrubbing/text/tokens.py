@@ -83,7 +83,7 @@ Cloudflare      v1\.0-[a-f0-9]{24}-[a-f0-9]{146}
 Airtable        pat[A-Za-z0-9]{14}\.[a-f0-9]{64}
 HubSpot         pat-(?:na|eu|ap)\d-UUID
 Asana           [12]/\d{15,18}(?:/\d{15,18})?:[a-f0-9]{32}
-Twitter         A{20,24}[A-Za-z0-9%]{60,120}
+Twitter         A{20,24}[A-Za-z0-9%]{60,120}(?![A-Za-z0-9%])
 Plaid           access-(?:production|development|sandbox)-UUID
 Razorpay        rzp_live_[A-Za-z0-9]{14}
 Flutterwave     FLWSECK(?:_TEST)?-[a-f0-9]{32}-X

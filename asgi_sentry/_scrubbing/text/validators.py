@@ -12,9 +12,20 @@ from asgi_sentry._scrubbing.text.pairs import FILTERED
 
 def luhn(text: str) -> bool:
     """Whether the digits in a text end with the right check digit (ISO/IEC 7812)."""
-    digits = [int(char) for char in text if char.isdecimal()]
-    doubled = (digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2])
-    return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    digits = _digits(text).encode()
+    odd, even = digits[-1::-2], digits[-2::-2].translate(_DOUBLED)
+    return len(set(digits)) > 1 and (sum(odd) + sum(even) - len(digits) * ord("0")) % 10 == 0
+
+
+# A digit as what it counts when doubled: 5 is 10, whose digits make 1.
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+_NO_DIGITS = re.compile(r"\D+")
+
+
+def _digits(text: str) -> str:
+    """The digits in a text, of whatever script, as those of ASCII."""
+    found = _NO_DIGITS.sub("", text)
+    return found if found.isascii() else "".join(str(int(digit)) for digit in found)
 
 
 # Issuer prefixes with the lengths their networks issue:
@@ -34,7 +45,7 @@ _NETWORKS = re.compile(
 
 def is_card(text: str) -> bool:
     """Whether a text is a card number of some network, with a right check digit."""
-    digits = "".join(char for char in text if char.isdecimal())
+    digits = _digits(text)
     return _NETWORKS.fullmatch(digits) is not None and luhn(digits)
 
 
@@ -43,11 +54,16 @@ def is_iban(text: str) -> bool:
 
     In lower case, where ids look alike, the length must be its country's, too.
     """
-    packed = "".join(filter(str.isalnum, text))
+    packed = _NO_ALNUM.sub("", text)
     if packed[:2].islower() and _IBAN_LENGTHS.get(packed[:2]) != len(packed):
         return False
     turned = packed[4:] + packed[:4]
-    return 15 <= len(packed) <= 34 and int("".join(str(int(char, 36)) for char in turned)) % 97 == 1
+    return 15 <= len(packed) <= 34 and int(turned.upper().translate(_NUMBERS)) % 97 == 1
+
+
+_NO_ALNUM = re.compile(r"[^A-Za-z0-9]+")
+# A letter as its number: A is 10, Z is 35.
+_NUMBERS = {ord(letter): str(10 + at) for at, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 
 
 # https://www.swift.com/standards/data-standards/iban-international-bank-account-number

@@ -81,11 +81,16 @@ def checked(text: str, span: tuple[int, int] | None) -> tuple[int, int] | None:
 
 def is_harmless(value: str) -> bool:
     """Whether a value is empty or only stands for one."""
+    if len(value) > _LONGEST_PLACEHOLDER:
+        return not any(map(str.isalnum, value))
     if value.isalpha():
         return value.lower() in _WORDS or not value.strip("xX")
     if not any(map(str.isalnum, value)):
         return True
-    return value.lower() in _WORDS or _PLACEHOLDER.match(value[:200]) is not None
+    return value.lower() in _WORDS or _PLACEHOLDER.match(value) is not None
+
+
+_LONGEST_PLACEHOLDER = 200  # characters
 
 
 def is_code(value: str) -> bool:
