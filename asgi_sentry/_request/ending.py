@@ -128,7 +128,7 @@ def _send(
             described = report()
             root.name, root.source = described.named(root.name, root.source)
             root.set_attributes(described.root_attributes(whole=not root.has_request_section))
-            if facts.view.profiled:
+            if facts.view.profiled or (root.threads is not None and root.threads.any):
                 found = found_route(facts.scope, facts.app)
                 if found is not None:
                     root.ran(found.endpoint)

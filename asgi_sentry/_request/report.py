@@ -59,6 +59,7 @@ class Report(Scrubbing):
             The event; None for the second report of one exception, and for one that could not be
             scrubbed where no door stands behind us to do it.
         """
+        self._look()
         kind = event.get("type")
         view = sdk.sender(self._facts.view)
         if kind is None and not self._is_wanted(event, hint, view):
@@ -123,6 +124,12 @@ class Report(Scrubbing):
         if exc is not None and is_unhandled(exc, hint.get("log_record")):
             _mark_unhandled(event)
         return True
+
+    def _look(self) -> None:
+        """Whatever is sent tells in which thread the app was when it was made."""
+        root = self._facts.root
+        if root is not None and root.threads is not None:
+            root.threads.look()
 
     def forget_errors(self) -> None:
         """Let go of the exceptions that were reported, and of all that their frames hold."""
@@ -276,6 +283,7 @@ class Report(Scrubbing):
     def enrich(self, attributes: MutableMapping[str, Any]) -> None:
         """Add the user to a log, a metric or a streamed span, as an event would have it."""
         facts = self._facts
+        self._look()
         # A child, ended before its segment got its name.
         if attributes.get("sentry.segment.name") == unrouted_name(facts.opened_in):
             attributes["sentry.segment.name"] = self.named(None, None)[0]

@@ -11,6 +11,7 @@ from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
 from asgi_sentry._sdk.profiles import thread_of
 from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, SpanOfRoot, on_the_spans_clock
+from asgi_sentry._sdk.threads import Threads
 from asgi_sentry._sdk.unsent import silence
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class TransactionRoot(SpanOfRoot):
     """Classic mode, sampled, or recorded until its end decides."""
 
-    __slots__ = ("_ended", "_reason", "_view")
+    __slots__ = ("_ended", "_reason", "_view", "threads")
     recording = True
     may_be_decided_late = has_request_section = hides_its_trace = True
 
@@ -56,6 +57,7 @@ class TransactionRoot(SpanOfRoot):
             sampled=sampled,
         )
         transaction.view = view
+        self.threads = transaction.threads = Threads()
         self._span, self._view, self._reason = transaction, view, reason
         if not sampled or not view.profiled:
             # All that `start_transaction` would do yet, at a quarter of its cost. One that is not
@@ -101,12 +103,17 @@ class TransactionRoot(SpanOfRoot):
     def ran(self, function: Any) -> None:
         profile = getattr(self._span, "_profile", None)
         # An integration that stays on, such as Django's, may have asked the thread itself.
-        if profile is None or profile.active_thread_id is not None:
+        if profile is not None and profile.active_thread_id is not None:
             return
-        thread = thread_of(profile, function)
-        if thread is not None:
-            profile.active_thread_id = int(thread)
-            self._span.set_data("thread.id", thread)
+        worker = self.threads.of(function)
+        if worker is None and profile is not None:
+            worker = thread_of(profile, function)
+        if worker is None:
+            return
+        if profile is not None:
+            profile.active_thread_id = worker.ident
+        self._span.set_data("thread.id", str(worker.ident))
+        self._span.set_data("thread.name", worker.name)
 
     def ended(
         self, at: float, until: float, failure: BaseException | None, *, worked: bool
@@ -176,6 +183,7 @@ class UnsampledRoot:
     name = source = ""
     sampled = recording = hides_its_trace = False
     may_be_decided_late = has_request_section = True
+    threads = None
 
     def __init__(self, view: ClientView, reason: str) -> None:
         self._view, self._reason = view, reason

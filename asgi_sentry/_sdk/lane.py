@@ -30,6 +30,7 @@ from asgi_sentry._sdk.names import (
     Transaction,
     _current_scope,
     _isolation_scope,
+    _SpanRecorder,
     disable_capture_event,
     global_event_processors,
     handle_in_app,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asgi_sentry._sdk.client_view import ClientView
+    from asgi_sentry._sdk.threads import Threads
 
 _OPTIONS = ("release", "environment", "server_name", "dist")
 _WITH_STACKS = ("stacktrace", "threads", "exception")
@@ -79,14 +81,34 @@ class _Merged(NamedTuple):
         return joined
 
 
+class _Recorder(_SpanRecorder):
+    """The spans of a transaction. Each is added in the thread that starts it."""
+
+    __slots__ = ("_threads",)
+
+    def __init__(self, maxlen: int, threads: Threads) -> None:
+        super().__init__(maxlen)
+        self._threads = threads
+
+    def add(self, span: Span) -> None:
+        super().add(span)
+        self._threads.look()
+
+
 class DirectTransaction(Transaction):
     """A transaction of a request, which takes the direct lane where it can.
 
     What is its own is on the class until it is set: `Transaction` has slots, and so has this.
     """
 
-    __slots__ = ("view",)
+    __slots__ = ("threads", "view")
     view: ClientView
+    threads: Threads
+
+    def init_span_recorder(self, maxlen: int) -> None:
+        """Record its spans, and where they are started."""
+        if self._span_recorder is None:
+            self._span_recorder = _Recorder(maxlen, self.threads)
 
     def finish(
         self, scope: Any = None, end_timestamp: Any = None, *, hub: Any = None, **further: Any

@@ -7,12 +7,14 @@ the frameworks to ask the worker; we look for the function in what was sampled.
 
 from __future__ import annotations
 
-import inspect
+import threading
 from pathlib import Path
 from typing import Any
 
+from asgi_sentry._sdk.threads import Worker, code_of
 
-def thread_of(profile: Any, function: Any) -> str | None:
+
+def thread_of(profile: Any, function: Any) -> Worker | None:
     """The only thread in whose samples a plain function stands.
 
     Args:
@@ -20,10 +22,9 @@ def thread_of(profile: Any, function: Any) -> str | None:
         function: that served it; decorators are looked through.
 
     Returns:
-        The thread's id; None where it stands in none, or in those of several, as when two requests
-        ran it at once.
+        None where it stands in none, or in those of several, as when two requests ran it at once.
     """
-    code = _code_of(function)
+    code = code_of(function)
     if code is None:
         return None
     # The latter from Python 3.11 on.
@@ -42,17 +43,8 @@ def thread_of(profile: Any, function: Any) -> str | None:
     else:
         stacks = set()
     threads = {sample["thread_id"] for sample in profile.samples if sample["stack_id"] in stacks}
-    return threads.pop() if len(threads) == 1 else None
-
-
-def _code_of(function: Any) -> Any:
-    """The code of a plain function or method.
-
-    None for a coroutine function, which runs where the event loop does.
-    """
-    while hasattr(function, "func") and not hasattr(function, "__code__"):  # `functools.partial`
-        function = function.func
-    function = inspect.unwrap(function)
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if len(threads) != 1:
         return None
-    return getattr(function, "__code__", None)
+    ident = int(threads.pop())
+    named = {thread.ident: thread.name for thread in threading.enumerate()}
+    return Worker(ident, named.get(ident, ""))

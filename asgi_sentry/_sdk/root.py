@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from asgi_sentry._sdk.threads import Threads
+
 
 class Root(Protocol):
     """The root span of a request, in whatever form the SDK's mode wants it."""
@@ -32,6 +34,10 @@ class Root(Protocol):
         """Whether it is to be sent, as things stand."""
 
     @property
+    def threads(self) -> Threads | None:
+        """In which threads it was seen at work; None for one that is not sent."""
+
+    @property
     def recording(self) -> bool:
         """Whether it may be sent yet, so that it is worth describing."""
 
@@ -42,7 +48,7 @@ class Root(Protocol):
         """Attach what describes the request."""
 
     def ran(self, function: Any) -> None:
-        """Say which function served the request: a profile is to show its thread."""
+        """Say which function served the request: its thread is the one to be shown."""
 
     def ended(
         self, at: float, until: float, failure: BaseException | None, *, worked: bool

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._sdk.names import NoOpStreamedSpan, StreamedSpan, traces
 from asgi_sentry._sdk.options import ORIGIN
 from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, SpanOfRoot
+from asgi_sentry._sdk.threads import Threads
 from asgi_sentry._sdk.unsent import silence
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class StreamedRoot(SpanOfRoot):
     """Streaming mode: the segment, sampled or not."""
 
-    __slots__ = ("_end", "sampled")
+    __slots__ = ("_end", "sampled", "threads")
     may_be_decided_late = has_request_section = False
     hides_its_trace = True
 
@@ -44,6 +45,7 @@ class StreamedRoot(SpanOfRoot):
         name: str,
     ) -> None:
         self.sampled = sampled
+        self.threads = Threads() if sampled else None
         self._end: datetime | None = None  # where it ended before it is finished
         shared: dict[str, Any] = {
             "name": name,
@@ -88,7 +90,11 @@ class StreamedRoot(SpanOfRoot):
         self._span.set_attributes(dict(attributes))
 
     def ran(self, function: Any) -> None:
-        """Nothing: what is profiled all along has no samples of a request's own."""
+        # What is profiled all along has no samples of a request's own.
+        worker = None if self.threads is None else self.threads.of(function)
+        if worker is not None:
+            self._span.set_attribute("thread.id", str(worker.ident))
+            self._span.set_attribute("thread.name", worker.name)
 
     def ended(
         self, at: float, until: float, failure: BaseException | None, *, worked: bool

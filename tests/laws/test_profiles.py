@@ -12,7 +12,6 @@ import pytest
 import sentry_sdk
 from fastapi import FastAPI
 from litestar import Litestar, get
-from sentry_sdk.profiler.transaction_profiler import teardown_profiler
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -21,7 +20,10 @@ import asgi_sentry
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import DSN
 
-pytestmark = pytest.mark.skipif(sentry_sdk.VERSION.startswith("3"), reason="it profiles all along")
+if sentry_sdk.VERSION.startswith("3"):
+    pytest.skip("it profiles all along", allow_module_level=True)
+from sentry_sdk.profiler.transaction_profiler import teardown_profiler
+
 BUSY = 0.15  # seconds, of which the profiler looks at a hundredth
 
 
@@ -94,7 +96,9 @@ def test_its_thread_is_the_handlers(transport, kind):
     (profile,) = transport.items("profile")
     assert profile["transactions"][0]["active_thread_id"] == thread
     (transaction,) = transport.items("transaction")
-    assert transaction["contexts"]["trace"]["data"]["thread.id"] == thread
+    data = transaction["contexts"]["trace"]["data"]
+    assert data["thread.id"] == thread
+    assert (data["thread.name"] == threading.current_thread().name) == (kind == "starlette async")
 
 
 def test_of_two_that_run_at_once_neither_shows_the_others(transport):
