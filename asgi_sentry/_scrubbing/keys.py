@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
 from asgi_sentry._scrubbing.known_terms import DEFAULT, is_about, is_compound, is_term
-from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence
+from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence, is_unset
+from asgi_sentry._scrubbing.schemas import is_schema
 from asgi_sentry._scrubbing.words import (
     alternatives,
     compact,
@@ -250,12 +251,15 @@ class Keys:
 
         Numbers stay under what counts something (`token_budget`, `time_to_first_token`,
         `pin_attempts`), a path stays as the working directory of a shell, and the messages of a
-        validator stay under the name of a field.
+        validator stay under the name of a field. So do containers that hold nothing but None and
+        booleans, which stay by themselves, and schemas, which describe a value.
         """
         if value.__class__ is str:
             return _is_no_secret(key, value)
         if value.__class__ is bytes or value is None:
             return False
+        if is_unset(value) or is_schema(value):
+            return True
         if isinstance(value, (dict, list)) and isinstance(key, str) and compact(key) in _CONTAINERS:
             return True  # its members have names of their own
         if (
@@ -343,6 +347,8 @@ _NO_TERM, _OWN_TERM = False, True
 _DIRECTORIES = frozenset({"PWD", "OLDPWD"})
 _SMALLEST_CARD = 10**8  # any smaller number is a count or an amount
 _CONTAINERS = frozenset({"card", "cards", "principal", "identity", "cc"})
+_CARDS = frozenset({"card", "cards"})
+_RESOURCE = re.compile(r"(?:card|ic|pm|src|ba)_[A-Za-z0-9]{8,40}\Z")  # an id at Stripe
 # Of these, what is secret.
 MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})
 _PERMISSIONS = frozenset({"read", "write", "admin", "none"})
@@ -357,6 +363,8 @@ def _is_no_secret(key: object, value: str) -> bool:
         return True
     if key in _DIRECTORIES:
         return is_path(value)
+    if key in _CARDS:
+        return _RESOURCE.match(value) is not None
     if value in _PERMISSIONS:
         return isinstance(key, str) and key.endswith("secrets")
     return value.startswith("-----BEGIN PGP SIGNATURE")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["is_mixed", "is_number", "is_path", "is_sentence", "looks_random"]
+__all__ = ["is_mixed", "is_number", "is_path", "is_sentence", "is_unset", "looks_random"]
 
 _SHORTEST, _LONGEST = 12, 8192  # characters of a credential
 _CREDENTIAL = re.compile(r"[\w+/=~.:$!@#%^&*|-]+", re.ASCII)
@@ -75,3 +75,13 @@ def is_number(value: Any, *, depth: int = 3) -> bool:
     if depth and isinstance(value, (list, tuple)):
         return bool(value) and all(is_number(inner, depth=depth - 1) for inner in value)
     return False
+
+
+def is_unset(value: Any, *, depth: int = 3) -> bool:
+    """Whether a value is a container of nothing but None and booleans, such as a date not given."""
+    if not isinstance(value, (dict, list, tuple)) or not value or not depth:
+        return False
+    return all(
+        inner is None or isinstance(inner, bool) or is_unset(inner, depth=depth - 1)
+        for inner in (value.values() if isinstance(value, dict) else value)
+    )

@@ -161,6 +161,16 @@ def test_own_terms_hold_no_counts() -> None:
         ("password", ["This field is required."], True),
         ("password", ["hunter2"], False),
         ("password", [], False),
+        ("password", {}, False),
+        ("dob", {"day": None, "month": None}, True),
+        ("dob", {"day": None, "month": 12}, False),
+        ("password", [None, [True]], True),
+        ("password", [[[[None]]]], False),
+        ("password", {"type": "string", "title": "Password"}, True),
+        ("password", {"type": "string", "default": "hunter2"}, False),
+        ("card", "ic_1Pgag5B7WZ01zgkWephORn8N", True),
+        ("card", "4242424242424242", False),
+        ("password", "ic_1Pgag5B7WZ01zgkWephORn8N", False),
     ],
 )
 def test_what_says_nothing_stays_under_a_denied_key(key: str, value: object, stays: bool) -> None:

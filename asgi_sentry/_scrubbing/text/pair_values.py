@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED, PLAIN
 from asgi_sentry._scrubbing.look import is_mixed, is_path, looks_random
+from asgi_sentry._scrubbing.text.contained import is_left
 from asgi_sentry._scrubbing.text.values import (
     BARE,
     FILTERED,
@@ -29,6 +30,10 @@ _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
 _BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}\n([ \t]{1,80})[^\n]*(?:\n\1[^\n]*|\n[ \t]*(?=\n))*")
 
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
+_DOTTED = re.compile(r"[a-z]+(?:_[a-z]+)*(?:[.:][a-z]+(?:_[a-z]+)*){2,12}")
+# A pair has two items; what has more is a list, such as one of permissions.
+_IN_LIST = re.compile(r"\[\s?b?\\{0,7}[\"']\Z")
+_NEXT_ITEM = re.compile(r"\\{0,7}[\"']\s{0,20},\s{0,20}b?\\{0,7}[\"']")
 # Where a validator says that a value stood.
 _LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")
 _BRACKETS = frozenset("{[(<")
@@ -141,10 +146,19 @@ def _paired(text: str, named: Name, before: str) -> tuple[int, int] | None:
     start, end = named.start, named.end
     if not named.closing or not (named.dashes or _PAIR_OPENS.search(before)):
         return None
+    if "]" in named.closing:
+        return None  # the end of a list, with another name behind it
     if _LOCATION.search(text, max(0, start - 24), start):
         return None
     end += len(text[end : end + 40]) - len(text[end : end + 40].lstrip())
-    return checked(text, quoted(text, end) or bracketed(text, end))
+    literal = quoted(text, end)
+    if literal is not None and not named.dashes and _IN_LIST.search(before):
+        closed = _NEXT_ITEM.match(text, literal[1])
+        if closed is not None:
+            return None  # a list of names
+    if literal is not None and _DOTTED.fullmatch(text, *literal) is not None:
+        return None  # two of them
+    return checked(text, literal or bracketed(text, end))
 
 
 def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple[int, int] | None:
@@ -169,7 +183,7 @@ def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple
         return None  # what follows a colon in prose is in brackets for other reasons
     shaped = bracketed(text, gap)
     if shaped is not None:
-        return checked(text, shaped)
+        return None if is_left(text, *shaped, name, keys) else checked(text, shaped)
     return _bare(text, gap, named, keys)
 
 

@@ -12,11 +12,11 @@ import re
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, MAYBE, PLAIN
-from asgi_sentry._scrubbing.look import is_path, looks_random
+from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.dense import is_dense
 from asgi_sentry._scrubbing.text.named import named_spans
-from asgi_sentry._scrubbing.text.pair_values import BEGINNING, DIRECTORIES, Name, value_of
+from asgi_sentry._scrubbing.text.pair_values import BEGINNING, Name, value_of
 from asgi_sentry._scrubbing.text.values import (
     COLOURS,
     FILTERED,
@@ -156,7 +156,7 @@ def _stays(value: str, named: Name, keys: Keys) -> bool:
         return keys.counts(named.name)
     if value in _AUTH_KINDS and named.name.lower().endswith(("auth", "authentication", "authn")):
         return True
-    return named.name in DIRECTORIES and is_path(value)
+    return keys.spares(named.name, value)
 
 
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?")

@@ -123,15 +123,26 @@ def quoted(text: str, position: int) -> tuple[int, int] | None:
         at = text.find(quote, at)
         if at < 0:
             return start, len(text)
-        back = at
-        while back > start and text[back - 1] == "\\":
-            back -= 1
-        slashes = at - back
-        # A quote of ours has as many backslashes as the one that opened it; more make it part of
-        # the value.
-        if slashes <= escape or (escape == 0 and slashes % 2 == 0):
-            return start, back if slashes <= escape else at
+        slashes = _slashes(text, at, start)
+        if _closes(slashes, escape):
+            return start, at - slashes if slashes <= escape else at
         at += 1
+
+
+def _slashes(text: str, place: int, start: int = 0) -> int:
+    """How many backslashes stand in front of a place, not before the start."""
+    back = place
+    while back > start and text[back - 1] == "\\":
+        back -= 1
+    return place - back
+
+
+def _closes(slashes: int, escape: int) -> bool:
+    """Whether a quote closes what another one opened, by the backslashes in front of both.
+
+    It has as many as the one that opened it; more make it part of the value.
+    """
+    return slashes <= escape or (escape == 0 and slashes % 2 == 0)
 
 
 def bracketed(text: str, position: int) -> tuple[int, int] | None:
@@ -145,15 +156,16 @@ def bracketed(text: str, position: int) -> tuple[int, int] | None:
         return (position, closed + 1)
     if opening not in {"{", "[", "("} or text.startswith(FILTERED, position):
         return None
-    depth = 0
+    depth = escape = 0
     quote = ""
     for match in _BRACKET.finditer(text, position):
         char = match[0]
         if quote:
-            if char == quote and text[match.start() - 1] != "\\":
+            # As many backslashes as in front of the one that opened it; more are part of the text.
+            if char == quote and _closes(_slashes(text, match.start()), escape):
                 quote = ""
         elif char in "\"'":
-            quote = char
+            quote, escape = char, _slashes(text, match.start())
         elif char in "{[(":
             depth += 1
         else:
