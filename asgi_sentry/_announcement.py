@@ -64,4 +64,6 @@ def _handlers() -> list[logging.Handler]:
 
 
 def _percent(rate: Any) -> str:
-    return "off" if rate is None else f"{rate:.1%}"
+    if rate is None:
+        return "off"
+    return f"{rate:.1%}"

@@ -94,7 +94,9 @@ def read_redis_url(url: Any) -> RedisAddress:
     Raises:
         ValueError: with what is wrong, and nothing of the text, since it may hold a password.
     """
-    scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else ""
+    scheme = ""
+    if isinstance(url, str) and "://" in url:
+        scheme = url.partition("://")[0]
     kind = REDIS_KINDS.get(scheme)
     if kind is None:
         raise ValueError(
@@ -161,7 +163,9 @@ def shown(value: object) -> str:
     if callable(value) and not isinstance(value, type):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
     text = masked(repr(value))
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+    if len(text) <= _MAX_SHOWN:
+        return text
+    return f"{text[:_MAX_SHOWN]}…"
 
 
 def shown_url(url: str, *, checked: bool = False) -> str:
@@ -177,14 +181,20 @@ def shown_url(url: str, *, checked: bool = False) -> str:
         return f"'unix://{_KEY_LIKE.sub('[hidden]', parts.path)}'"
     # Without userinfo the key may stand where the host should, so that nothing behind the scheme is
     # safe to show.
-    host = parts.hostname if checked or "@" in parts.netloc else None
+    host = None
+    if checked or "@" in parts.netloc:
+        host = parts.hostname
     if host is None or not _HOST.fullmatch(host):
         return hidden
     host = _KEY_LIKE.sub("[hidden]", host)
     if ":" in host:
         host = f"[{host}]"
-    user = "[hidden]@" if "@" in parts.netloc else ""
-    port = "" if parts.port is None else f":{parts.port}"
+    user = ""
+    if "@" in parts.netloc:
+        user = "[hidden]@"
+    port = ""
+    if parts.port is not None:
+        port = f":{parts.port}"
     number = parts.path.rsplit("/", 1)[-1]
     if not number:
         tail = ""
@@ -202,4 +212,6 @@ def _split(url: str) -> SplitResult | None:
         _ = parts.hostname, parts.port  # both raise for a bad port or a bad IPv6 address
     except ValueError:
         return None
-    return parts if _SCHEME.fullmatch(parts.scheme) else None
+    if not _SCHEME.fullmatch(parts.scheme):
+        return None
+    return parts

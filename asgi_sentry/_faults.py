@@ -40,7 +40,9 @@ def note(what: str, exc: BaseException, consequence: str) -> None:
     with suppress(Exception):
         times = _due(f"{what} {kind}")
         if times:
-            again = f", {times} times in the last minute" if times > 1 else ""
+            again = ""
+            if times > 1:
+                again = f", {times} times in the last minute"
             logger.warning("%s failed with %s%s; %s", what, kind, again, consequence)
             logger.debug("%s failed", what, exc_info=exc)
 

@@ -43,13 +43,17 @@ class _Field(NamedTuple):
     def problem(self, label: str, value: object, error: Exception) -> str:
         """The line that tells what is wrong with a value."""
         # The reasons for a credential never quote it.
-        held, reason = shown(value), str(error) if self.secret else masked(str(error))
+        held, reason = shown(value), str(error)
+        is_url = False
         if isinstance(value, str) and (self.secret or "://" in value):
-            # A reason quotes what it is about; of a DSN in the wrong variable even a piece would be
-            # too much.
-            held, reason = shown_url(value), reason if self.secret else "it is a URL"
+            is_url = True
+            held = shown_url(value)
         elif self.secret:
             held = f"a {type(value).__name__}"
+        if not self.secret:
+            # A reason quotes what it is about; of a DSN in the wrong variable even a piece would be
+            # too much.
+            reason = "it is a URL" if is_url else masked(reason)
         return f"{label} held {held}, and may hold {self.allowed} ({reason})"
 
 
@@ -62,8 +66,10 @@ def _text(value: object) -> str:
 def _nameable(longest: int, reserved: frozenset[str]) -> Callable[[object], str]:
     def check(value: object) -> str:
         text = _text(value)
-        if not text or text.lower() in reserved:
-            raise ValueError("the name is reserved" if text else "it is empty")
+        if not text:
+            raise ValueError("it is empty")
+        if text.lower() in reserved:
+            raise ValueError("the name is reserved")
         if len(text.encode("utf-8", "replace")) > longest:
             raise ValueError(f"it has more than {longest} bytes")
         if found := _UNNAMABLE.search(text):
@@ -74,7 +80,12 @@ def _nameable(longest: int, reserved: frozenset[str]) -> Callable[[object], str]
 
 
 def _optional(check: Callable[[object], object]) -> Callable[[object], object]:
-    return lambda value: None if value is None else check(value)
+    def check_given(value: object) -> object:
+        if value is None:
+            return None
+        return check(value)
+
+    return check_given
 
 
 def _read_number(text: str) -> float:

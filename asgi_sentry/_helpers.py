@@ -82,7 +82,9 @@ def set_user_context(user_id: Any = None, **fields: Any) -> None:
         fields: such as `username` or `email`.
     """
     try:
-        user = dict(fields) if user_id is None else {"id": user_id, **fields}
+        user = dict(fields)
+        if user_id is not None:
+            user = {"id": user_id, **user}
         record = current()
         if record is not None:
             record.bound_user = user

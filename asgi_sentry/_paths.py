@@ -85,7 +85,9 @@ def route_path(scope: Mapping[str, Any]) -> str:
     rest = path[len(root) :]
     if not rest:
         return "/"
-    return rest if rest[0] == "/" else path
+    if rest[0] == "/":
+        return rest
+    return path
 
 
 class _Template(NamedTuple):
@@ -171,7 +173,9 @@ class PathRules(Generic[T]):
             node = nodes.get(path if cut < 0 else path[:cut])
         if table.others:
             best = self._first_other(scope, path, best, table.others)
-        return self._values[best] if best < self._none else None
+        if best < self._none:
+            return self._values[best]
+        return None
 
     def _first_other(
         self,

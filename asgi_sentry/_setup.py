@@ -69,7 +69,8 @@ def init(settings: Settings | None = None, /, **sdk_options: Any) -> Settings:
         TypeError, ValueError: the SDK refuses an option.
     """
     global _started  # noqa: PLW0603 - one SDK a process
-    settings = Settings.from_env() if settings is None else settings
+    if settings is None:
+        settings = Settings.from_env()
     _start(sentry_sdk.init, settings, sdk_options)
     _started = settings
     sdk.offer_trace_meta()
@@ -101,7 +102,8 @@ def make_client(settings: Settings | None = None, /, **sdk_options: Any) -> sent
         SettingsError: a setting is wrong; all of them are named.
         TypeError, ValueError: the SDK refuses an option.
     """
-    settings = Settings.from_env() if settings is None else settings
+    if settings is None:
+        settings = Settings.from_env()
     made: sentry_sdk.Client = _start(sentry_sdk.Client, settings, sdk_options)
     return made
 
@@ -116,7 +118,9 @@ def _start(make: Callable[..., Any], settings: Settings, own: dict[str, Any]) ->
             "ignore", "Transaction-based profiling is deprecated", DeprecationWarning
         )
         made = make(**options)
-    client = made if isinstance(made, sentry_sdk.Client) else sentry_sdk.get_client()
+    client = made
+    if not isinstance(client, sentry_sdk.Client):
+        client = sentry_sdk.get_client()
     sdk.guard_spotlight(client, options["transport"].asgi_sentry_door)
     sdk.guard_by(set_door)
     return made
@@ -143,7 +147,9 @@ def _options(settings: Settings, own: dict[str, Any]) -> dict[str, Any]:
         *sdk.framework_integrations(),
     ]
     scrubber = own.get("event_scrubber")
-    door_scrubber = scrubber if isinstance(scrubber, Scrubber) else Scrubber()
+    door_scrubber = scrubber
+    if not isinstance(door_scrubber, Scrubber):
+        door_scrubber = Scrubber()
     if sdk.supports("event_scrubber") and (scrubber is None or scrubber is door_scrubber):
         # The SDK's default would go through every event for a few exact keys before the door goes
         # through it for all.

@@ -61,7 +61,9 @@ class RecordingTransport(Transport):
             elif data_category in {"span", "log_item", "trace_metric"}:
                 quantity = int(item.headers.get("item_count") or 1)
                 if data_category != "span":  # their size is billed, too
-                    size = "log_byte" if data_category == "log_item" else "trace_metric_byte"
+                    size = "trace_metric_byte"
+                    if data_category == "log_item":
+                        size = "log_byte"
                     self.lost.append((reason, size, len(item.get_bytes())))
             elif data_category == "attachment":
                 quantity = len(item.get_bytes()) or 1
@@ -195,7 +197,10 @@ class _Client:
         self._checkpoint = checkpoint
         self._tasks = tasks
         self._crowd = crowd
-        self._before = tasks() if crowd is None else crowd.enter()
+        if crowd is None:
+            self._before = tasks()
+        else:
+            self._before = crowd.enter()
 
     def end(self) -> None:
         """The app has returned."""
@@ -275,4 +280,6 @@ class _Nothing:
 
 
 def _raw(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("latin-1")
+    if isinstance(text, bytes):
+        return text
+    return text.encode("latin-1")

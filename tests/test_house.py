@@ -6,6 +6,7 @@ whose violation is gone.
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,17 @@ def test_rooms_of_one_floor_run_in_no_circle() -> None:
     tops = {(room(a).partition(".")[0], room(b).partition(".")[0]) for a, b in graph.arrows if floor(a) == floor(b)}
     both = {frozenset(pair) for pair in tops if pair[0] != pair[1] and pair[::-1] in tops}
     assert not both, f"rooms that import each other: {[sorted(pair) for pair in both]}"
+
+
+CONDITIONAL_EXPRESSIONS = 11
+"""A thousand lines: as many as the packages have that are models of style."""
+
+
+def test_conditions_are_statements_where_an_expression_needs_a_second_look() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
+    expressions = sum(isinstance(node, ast.IfExp) for text in sources for node in ast.walk(ast.parse(text)))
+    lines = sum(len(text.splitlines()) for text in sources)
+    assert expressions <= CONDITIONAL_EXPRESSIONS * lines / 1000, f"{expressions} `a if b else c` in {lines} lines"
 
 
 def house(tmp_path: Path, **files: str) -> Graph:

@@ -53,5 +53,7 @@ class UsersScrubber:
 
 def unscrubbed(event: Any) -> bool:
     """Whether the user's scrubber failed on an event."""
-    extra = event.get("extra") if isinstance(event, dict) else None
+    extra = None
+    if isinstance(event, dict):
+        extra = event.get("extra")
     return isinstance(extra, dict) and extra.get(_MARK) is True

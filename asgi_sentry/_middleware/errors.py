@@ -61,6 +61,9 @@ class ErrorPolicyMiddleware(Layer):
         workers: int = 1,
         sharing: SharedLimits | None = None,
     ) -> None:
+        def count_workers() -> int:
+            return workers if sharing is None else sharing.workers
+
         policy = ErrorPolicy(
             ignore=ignore,
             ignore_statuses=ignore_statuses,
@@ -68,7 +71,7 @@ class ErrorPolicyMiddleware(Layer):
             disconnects=disconnects,
             fingerprints=fingerprints,
             per_fingerprint=per_fingerprint,
-            workers=(lambda: workers) if sharing is None else (lambda: sharing.workers),
+            workers=count_workers,
         )
         allowed = budget(error_budget, what="error_budget", workers=workers, sharing=sharing)
         super().__init__(app, Plan(errors=(ErrorRules(policy=policy, budget=allowed),)))

@@ -58,7 +58,9 @@ def flushing(send: Send, report: Callable[[], None]) -> Send:
 async def flush() -> None:
     """Send what is pending, and give leases back, within the SDK's `shutdown_timeout`."""
     client = sentry_sdk.get_client()
-    seconds = float(client.options.get("shutdown_timeout") or 0) if client.is_active() else _SECONDS
+    seconds = _SECONDS
+    if client.is_active():
+        seconds = float(client.options.get("shutdown_timeout") or 0)
 
     def work() -> None:
         until = time.monotonic() + seconds

@@ -223,7 +223,9 @@ def _fraction(rate: Any) -> float | None:
         value = float(rate)
     except (ValueError, OverflowError):
         return None
-    return value if 0 <= value <= 1 else None
+    if 0 <= value <= 1:
+        return value
+    return None
 
 
 @lru_cache(maxsize=64)

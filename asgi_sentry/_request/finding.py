@@ -27,7 +27,8 @@ def reporter_of(item: Mapping[str, Any], hint: Mapping[str, Any]) -> Report | By
     name = (item.get("attributes") or {}).get("logger.name")
     if name == "asyncio":
         owner = owner_of_orphan({"logger": name}, hint)
-        record = owner if type(owner) is RequestRecord else record
+        if type(owner) is RequestRecord:
+            record = owner
     if record is not None:
         return record.report()
     if former is None:
@@ -90,7 +91,9 @@ def look_at_captured(client: Any, event: dict[str, Any]) -> dict[str, Any] | Non
 
 def _trace_being_served() -> sdk.TraceContext | None:
     record = current()
-    return None if record is None or record.closed else record.context
+    if record is None or record.closed:
+        return None
+    return record.context
 
 
 sdk.watch_events(find_request)

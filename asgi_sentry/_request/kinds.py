@@ -56,7 +56,9 @@ def place_of(hint: Mapping[str, Any]) -> str | None:
                 return f"{told} {here}"
             caller = caller or here
         frame = frame.f_back
-    return f"{told} {caller}" if told or caller else None
+    if told or caller:
+        return f"{told} {caller}"
+    return None
 
 
 def kind_of(event: Mapping[str, Any], place: str | None = None) -> tuple[str, ...]:
@@ -72,7 +74,10 @@ def kind_of(event: Mapping[str, Any], place: str | None = None) -> tuple[str, ..
         return default
     parts: list[str] = []
     for part in fingerprint:
-        parts += default if part in ("{{ default }}", "{{default}}") else (str(part),)
+        if part in ("{{ default }}", "{{default}}"):
+            parts += default
+        else:
+            parts.append(str(part))
     return tuple(parts)
 
 
@@ -87,7 +92,9 @@ def _default_kind(event: Mapping[str, Any], place: str | None) -> tuple[str, ...
             frames = []
         # The innermost frame of the app's own, else the innermost at all.
         own = [frame for frame in frames if frame.get("in_app")] or frames
-        where = own[-1] if own else {}
+        where = {}
+        if own:
+            where = own[-1]
         names = (
             last.get("type"),
             where.get("module") or where.get("filename"),
@@ -101,4 +108,6 @@ def _default_kind(event: Mapping[str, Any], place: str | None) -> tuple[str, ...
 
 
 def _at(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return value.get(key)

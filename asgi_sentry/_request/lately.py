@@ -209,7 +209,9 @@ def _exception_being_logged() -> BaseException | None:
     for _ in range(_DEEPEST):
         if frame is None:
             return None
-        record = frame.f_locals.get("record") if frame.f_code.co_name == "handle" else None
+        record = None
+        if frame.f_code.co_name == "handle":
+            record = frame.f_locals.get("record")
         if isinstance(record, logging.LogRecord):
             return (record.exc_info or (None, None))[1]
         frame = frame.f_back

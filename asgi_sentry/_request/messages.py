@@ -201,4 +201,6 @@ def _status_of_close(code: int) -> int | None:
     None for one that is no server's fault. Codes from 4000 on are the app's own; by custom, and in
     Litestar, they are 4000 plus a status.
     """
-    return code - 4000 if code >= 4000 else _FAULTS.get(code)
+    if code >= 4000:
+        return code - 4000
+    return _FAULTS.get(code)

@@ -62,7 +62,9 @@ def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "ro
                 return Name(made, "custom")
     elif style == "endpoint":
         found = found_route(scope, app)
-        name = None if found is None else found.called or _qualified(found.endpoint)
+        name = None
+        if found is not None:
+            name = found.called or _qualified(found.endpoint)
         if name is not None:
             return Name(name, "component")
     return Name(transaction_name(scope, app), "route")
@@ -108,7 +110,9 @@ def route_template(scope: Mapping[str, Any], app: Any = None) -> str | None:
     None where none did.
     """
     found = found_route(scope, app)
-    return None if found is None else found.template
+    if found is None:
+        return None
+    return found.template
 
 
 def is_told(scope: Mapping[str, Any]) -> bool:
@@ -146,7 +150,8 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
         handler = scope.get("route_handler")
         # `@get("/", name="home")`: what the SDK calls its transaction, too.
         called = getattr(handler, "name", None)
-        called = called if isinstance(called, str) and called else None
+        if not (isinstance(called, str) and called):
+            called = None
         return Found(mounted_at(scope) + template, getattr(handler, "fn", handler), called)
     route = matched_route(scope)
     if route is None:

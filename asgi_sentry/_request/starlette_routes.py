@@ -105,7 +105,9 @@ def template_of(scope: Mapping[str, Any], route: Any) -> str | None:
 def mounted_at(scope: Mapping[str, Any]) -> str:
     """The template of the mounts above another framework's app; "" if they can't be seen."""
     prefix, left = _mounts(_routes(scope), _mounted(scope))
-    return "" if left else prefix
+    if left:
+        return ""
+    return prefix
 
 
 def segments_above(scope: Mapping[str, Any], root_path: str) -> int:
@@ -199,7 +201,9 @@ def is_mount(route: object) -> bool:
 
 
 def _segments(path: str) -> list[str]:
-    return path.strip("/").split("/") if path.strip("/") else []
+    if not path.strip("/"):
+        return []
+    return path.strip("/").split("/")
 
 
 def _slashes(declared: str, parameters: Mapping[str, Any]) -> int:
@@ -234,7 +238,9 @@ def _with_names(segments: list[str], outer: dict[str, Any]) -> str:
     named = list(segments)
     free = len(named)
     for name, value in reversed(outer.items()):
-        length = len(_segments(value)) if isinstance(value, str) else 1
+        length = 1
+        if isinstance(value, str):
+            length = len(_segments(value))
         at = next(
             (
                 at

@@ -49,8 +49,12 @@ def _user_of_django() -> Any:
         if known.get(name) is not None:
             return known[name]
     user = known.get("user")
-    lazy = object.__getattribute__(user, "__dict__") if hasattr(user, "__dict__") else {}
-    return None if type(lazy.get("_wrapped")) is object else user
+    lazy = {}
+    if hasattr(user, "__dict__"):
+        lazy = object.__getattribute__(user, "__dict__")
+    if type(lazy.get("_wrapped")) is object:
+        return None
+    return user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -119,7 +123,10 @@ def _read(user: Any, field: str) -> str | int | float | None:
     """
     for source in _SOURCES.get(field, (field,)):
         try:
-            value = user.get(source) if hasattr(user, "keys") else getattr(user, source, None)
+            if hasattr(user, "keys"):
+                value = user.get(source)
+            else:
+                value = getattr(user, source, None)
             if value is None or callable(value):
                 continue
             text = value if isinstance(value, (str, int, float)) else str(value)
@@ -131,7 +138,9 @@ def _read(user: Any, field: str) -> str | int | float | None:
                 faults.note(f"reading the user's {field}", exc, "the event goes without it")
             continue
         if text != "":
-            return str(text) if field == "id" else text
+            if field == "id":
+                return str(text)
+            return text
     return None
 
 
@@ -143,7 +152,9 @@ def client_address(scope: Mapping[str, Any], trusted: Iterable[Network]) -> Addr
     said by nobody we know.
     """
     client = scope.get("client")
-    peer = _address(client[0]) if client else None
+    peer = None
+    if client:
+        peer = _address(client[0])
     networks = tuple(trusted)
     if peer is None or not _within(peer, networks):
         return peer
@@ -163,7 +174,9 @@ def client_address(scope: Mapping[str, Any], trusted: Iterable[Network]) -> Addr
 
 def truncated(address: Address) -> str:
     """The address with its last part cleared: a /24 of IPv4, a /48 of IPv6."""
-    prefix = 24 if address.version == 4 else 48
+    prefix = 48
+    if address.version == 4:
+        prefix = 24
     return str(ipaddress.ip_network((address, prefix), strict=False).network_address)
 
 

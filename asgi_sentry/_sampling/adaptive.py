@@ -66,7 +66,9 @@ def shares(traffic: Sequence[float], target: float) -> list[float]:
     found = [1.0] * len(traffic)
     left, weight = target, math.fsum(weights)
     for i in order:
-        share = left * weights[i] / weight if weight > 0 else left
+        share = left
+        if weight > 0:
+            share = left * weights[i] / weight
         if share < traffic[i]:
             found[i] = share / traffic[i]
             share = found[i] * traffic[i]
@@ -134,7 +136,11 @@ class Adaptive:
         self._seen += 1
         if now - self._ticked >= TICK or self._seen > self._burst:
             self._tick(now)
-        template = (self._matcher.match(scope) if scope is not None else None) or self._rest
+        template = None
+        if scope is not None:
+            template = self._matcher.match(scope)
+        if template is None:
+            template = self._rest
         template.count += 1
         if sample_rand >= template.probability and now - template.kept_at < self.unseen:
             template.ledger.drop()
@@ -182,7 +188,9 @@ class Adaptive:
             else:
                 # Of a young one it is the plain mean, so that it need not climb up from nothing.
                 age = now - template.born
-                kept = fade if age > memory else max(0.0, 1 - elapsed / max(age, elapsed))
+                kept = fade
+                if age <= memory:
+                    kept = max(0.0, 1 - elapsed / max(age, elapsed))
                 template.traffic = template.traffic * kept + latest * (1 - kept)
             template.count = 0
         # Estimates err, mostly to too much (the mean of 1 / estimate is above 1 / mean), and what

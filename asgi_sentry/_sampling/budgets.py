@@ -115,7 +115,9 @@ class Marks:
         if passed > self._passed:
             self._passed = passed
             until = datetime.fromtimestamp(period.end, timezone.utc)
-            consequence = "; nothing more is sent of it" if passed == 100 else ""
+            consequence = ""
+            if passed == 100:
+                consequence = "; nothing more is sent of it"
             logger.warning(
                 "%s: %d %% of %d are spent%s until %s UTC",
                 self._name,

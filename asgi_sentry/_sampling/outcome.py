@@ -38,7 +38,9 @@ def statuses(codes: Iterable[Any], *, what: str) -> frozenset[int]:
         raise TypeError(f"{what} must be several codes, such as ({codes!r},), got {codes!r}")
     found: set[int] = set()
     for code in codes:
-        hundreds = _CLASS.fullmatch(code) if isinstance(code, str) else None
+        hundreds = None
+        if isinstance(code, str):
+            hundreds = _CLASS.fullmatch(code)
         if hundreds is not None:
             first = int(hundreds[1]) * 100
             found.update(range(first, first + 100))

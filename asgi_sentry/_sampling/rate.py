@@ -51,7 +51,9 @@ class Limit:
         if not isinstance(text, str):
             raise TypeError(f"{what} must be text such as '5/second', got {text!r}")
         found = _LIMIT.fullmatch(text)
-        count = int(found[1].replace("_", "")) if found else 0
+        count = 0
+        if found:
+            count = int(found[1].replace("_", ""))
         if found is None or count < 1:
             raise ValueError(
                 f"{what} must be a whole number of at least 1 and a period ({', '.join(PERIODS)}), "
@@ -76,7 +78,9 @@ def checked_fraction(value: Any, *, what: str) -> float:
     if not isinstance(value, (int, float)):
         raise TypeError(f"{what} must be a number within [0, 1], got {value!r}")
     if isinstance(value, bool) or not 0 <= value <= 1:  # the latter holds for NaN as well
-        remedy = f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+        remedy = ""
+        if 1 < value <= 100:
+            remedy = f"; write {value / 100:g} for {value:g} %"
         raise ValueError(f"{what} must be within [0, 1], got {value!r}{remedy}")
     return float(value)
 

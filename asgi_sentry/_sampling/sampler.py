@@ -305,7 +305,9 @@ def _name(place: int, rule: PathRule) -> str:
     """The same in every process that has the same rules."""
     if isinstance(rule, str):
         return f"{place}:{rule}"
-    return f"{place}:{rule.pattern if isinstance(rule, re.Pattern) else 'callable'}"
+    if isinstance(rule, re.Pattern):
+        return f"{place}:{rule.pattern}"
+    return f"{place}:callable"
 
 
 def _rate(value: Any, *, what: str) -> Rate:

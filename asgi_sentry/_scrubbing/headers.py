@@ -49,7 +49,9 @@ def ascii_pairs(given: Sequence[tuple[bytes, bytes]]) -> tuple[list[str], list[s
     None for others.
     """
     raw = b"\0".join([name for name, _ in given] + [value for _, value in given])
-    texts = raw.decode("ascii").split("\0") if raw.isascii() else []
+    texts = []
+    if raw.isascii():
+        texts = raw.decode("ascii").split("\0")
     if len(texts) != 2 * len(given):
         return None
     return texts[: len(given)], texts[len(given) :]
@@ -62,7 +64,9 @@ def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     than any program sends: what is over is left out, and how much that was is told.
     """
     given = list(pairs)
-    usual = ascii_pairs(given) if len(given) <= _MOST else None
+    usual = None
+    if len(given) <= _MOST:
+        usual = ascii_pairs(given)
     if given and usual is not None:
         few = dict(zip(map(str.lower, usual[0]), usual[1], strict=True))
         # None comes twice, and all are shown.
@@ -154,7 +158,10 @@ def _redacted_by_name(
         name, equals, value = pieces[index].partition("=")
         if not value or value == FILTERED:
             continue
-        verdict = ruleset.keys.meaning(unquote_plus(name) if "%" in name or "+" in name else name)
+        if "%" in name or "+" in name:
+            verdict = ruleset.keys.meaning(unquote_plus(name))
+        else:
+            verdict = ruleset.keys.meaning(name)
         if verdict == DENIED or (verdict == ADDRESS and any(address_spans(unquote_plus(value)))):
             pieces[index] = name + equals + FILTERED
             hit = True

@@ -127,13 +127,15 @@ class Keys:
         # looks at every key.
         everything = not all(stem.isascii() for stem in self.own_stems)
         # The same in bytes and without digits, for many keys at once.
-        self._digits = b"" if everything or any(map(_has_digit, self.own_stems)) else b"0123456789"
+        self._digits = b"0123456789"
+        if everything or any(map(_has_digit, self.own_stems)):
+            self._digits = b""
         find_term, find_stem, find_in_bytes = _patterns(frozenset(own), self.own_stems)
         self._find_term = find_term.search
-        self.find_stem: Callable[..., re.Match[str] | None] = (
-            _ANYTHING.search if everything else find_stem.search
-        )
-        self._find_stem = _EVERYWHERE.search if everything else find_in_bytes.search
+        if everything:
+            find_stem, find_in_bytes = _ANYTHING, _EVERYWHERE
+        self.find_stem: Callable[..., re.Match[str] | None] = find_stem.search
+        self._find_stem = find_in_bytes.search
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()
@@ -146,7 +148,9 @@ class Keys:
         if key in self.plain:
             return PLAIN
         known = self.special.get(key)
-        return self._fresh(key) if known is None else known
+        if known is None:
+            return self._fresh(key)
+        return known
 
     def of_shown(self, name: str | bytes) -> int:
         """What a name means that stands in a value of its own.
@@ -155,12 +159,13 @@ class Keys:
         """
         known = self._shown.get(name)
         if known is None:
-            text = name.decode("latin-1") if isinstance(name, bytes) else name
+            text = _text(name)
             shown = REPR.match(text)
             known = PLAIN
             if len(text) <= _LONGEST_NAME:
                 known = self[shown[2] if shown else text]
-            known = PLAIN if known == MAYBE else known
+            if known == MAYBE:
+                known = PLAIN
             if len(self._shown) < _NAMES and len(text) <= _CACHED_LENGTH:
                 self._shown[name] = known
         return known
@@ -182,14 +187,7 @@ class Keys:
         each = list(keys)
         texts: list[Any] = each
         if not _STRINGS.issuperset(map(type, each)):
-            texts = [
-                key
-                if isinstance(key, str)
-                else key.decode("latin-1")
-                if isinstance(key, bytes)
-                else ""
-                for key in each
-            ]
+            texts = list(map(_text, each))
         found: dict[object, int] = {}
         for index in self._suspects(texts):
             verdict = self._fresh(each[index])
@@ -340,6 +338,15 @@ class Keys:
         if "ipaddress" in whole or "ipaddr" in whole or "forwardedfor" in whole:
             return ADDRESS
         return ADDRESS if whole.endswith(("realip", "clientip")) else PLAIN
+
+
+def _text(key: object) -> str:
+    """A key as a text, empty for one that is none."""
+    if isinstance(key, bytes):
+        return key.decode("latin-1")
+    if isinstance(key, str):
+        return key
+    return ""
 
 
 _NUMERAL = re.compile(r"(?:0x)?(?=.{6})(?=[a-fA-F]*[0-9])[0-9A-Fa-f]+\Z")  # an address, an id

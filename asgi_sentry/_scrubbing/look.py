@@ -37,7 +37,9 @@ def looks_random(text: str) -> bool:
     if text.startswith("/") and len(text) < _SEGMENT * text.count("/"):
         return False
     hops = len(_HOP.findall(text))
-    rarest = _RAREST_HOP if any(map(str.isdigit, text)) else _RAREST_CAPITAL
+    rarest = _RAREST_CAPITAL
+    if any(map(str.isdigit, text)):
+        rarest = _RAREST_HOP
     return hops >= _FEWEST_HOPS and hops * rarest >= sum(map(str.isalnum, text))
 
 

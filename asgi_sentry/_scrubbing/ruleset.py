@@ -76,7 +76,9 @@ class Ruleset:
 
     def decides(self, key: object) -> str | None:
         """The id of the rule that redacts whatever stands under a key; None if none does."""
-        return PASSWORD if self.keys[key] == DENIED else None
+        if self.keys[key] == DENIED:
+            return PASSWORD
+        return None
 
     def allows(self, path: tuple[Any, ...]) -> bool:
         """Whether a place was allowed by its path."""
@@ -98,7 +100,9 @@ def _rules(given: Iterable[Rule | str]) -> tuple[Rule, ...]:
         if isinstance(entry, str) and entry not in BY_ID:
             known = ", ".join(sorted(BY_ID))
             raise ValueError(f"no rule has the id {entry!r}; there are {known}")
-        rule = BY_ID[entry] if isinstance(entry, str) else entry
+        rule = entry
+        if isinstance(entry, str):
+            rule = BY_ID[entry]
         if not isinstance(rule, Rule):
             raise TypeError(
                 f"a rule must be a Rule or the id of one, got {type(rule).__qualname__}"

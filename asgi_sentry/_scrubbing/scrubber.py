@@ -102,7 +102,9 @@ class Scrubber:
     def scrub_text(self, text: str) -> str:
         """A text without secrets."""
         scrubbed = self.scrub(text)
-        return scrubbed if isinstance(scrubbed, str) else FILTERED
+        if isinstance(scrubbed, str):
+            return scrubbed
+        return FILTERED
 
     def scrub_event(
         self,

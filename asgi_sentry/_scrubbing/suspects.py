@@ -146,7 +146,9 @@ def find_false_alarms(payload: Any) -> list[Suspect]:
     Args:
         payload: an event or item with `_meta`, as the scrubber leaves it.
     """
-    meta = payload.get("_meta") if isinstance(payload, Mapping) else None
+    meta = None
+    if isinstance(payload, Mapping):
+        meta = payload.get("_meta")
     found: dict[tuple[str, str], Suspect] = {}
     for path, rule in _remarks(meta):
         alarm = false_alarm(payload, path, rule)
@@ -223,11 +225,15 @@ def _at(payload: Any, path: Path) -> Any:
 
 def _paired(payload: Any, path: Path) -> str | None:
     """The name in `["name", value]`, where a path leads to the value of such a pair."""
-    pair = _at(payload, path[:-1]) if path and str(path[-1]) == "1" else None
+    pair = None
+    if path and str(path[-1]) == "1":
+        pair = _at(payload, path[:-1])
     if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
         return None
     shown = _QUOTED.fullmatch(pair[0])
-    return shown[1] if shown else pair[0]
+    if shown:
+        return shown[1]
+    return pair[0]
 
 
 def _is_index(step: str | int) -> bool:
@@ -270,7 +276,9 @@ def _remarks(meta: Any) -> Iterator[tuple[tuple[str, ...], str]]:
         for step, inner in reversed(list(node.items())):
             if step == "" and isinstance(inner, Mapping):
                 remarks = inner.get("rem")
-                for remark in remarks if isinstance(remarks, (list, tuple)) else ():
+                if not isinstance(remarks, (list, tuple)):
+                    continue
+                for remark in remarks:
                     if isinstance(remark, (list, tuple)) and remark and isinstance(remark[0], str):
                         yield path, remark[0]
             else:

@@ -26,7 +26,9 @@ def compact(term: str) -> str:
 def trie(stems: Iterable[str]) -> str:
     """An alternation of literals that looks at each character once."""
     parts = alternatives(stems)
-    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+    if len(parts) == 1:
+        return parts[0]
+    return f"(?:{'|'.join(parts)})"
 
 
 def alternatives(stems: Iterable[str]) -> list[str]:

@@ -20,10 +20,11 @@ def parsed_baggage(header: str) -> Baggage:
             key, _, value = item.partition("=")
             if key.startswith("sentry-"):
                 name = key.split("-")[1]
+                if "%" in name:
+                    name = unquote(name)
                 if "%" in value:
-                    items[unquote(name) if "%" in name else name] = unquote(value)
-                else:
-                    items[unquote(name) if "%" in name else name] = value
+                    value = unquote(value)
+                items[name] = value
             else:
                 others.append(item)
     return Baggage(items, ",".join(others), mutable=not items)

@@ -133,8 +133,11 @@ class Collection(NamedTuple):
             return {}
         terms = [str(term).lower() for term in how.get("terms") or () if term]
         named = _names_with(terms, items)
-        shown = named if how.get("mode") == "allowlist" else items.keys() - named
-        shown = shown - _names_with(self.sensitive, items)
+        hidden = _names_with(self.sensitive, items)
+        if how.get("mode") == "allowlist":
+            shown = named - hidden
+        else:
+            shown = items.keys() - named - hidden
         return {name: value if name in shown else _FILTERED for name, value in items.items()}
 
     def _without_graphql(self, data: Any) -> Any:

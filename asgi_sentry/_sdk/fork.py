@@ -127,7 +127,9 @@ class _Watched(Scope):
 
 def watch_clients() -> None:
     """Look at each client that is set for the whole process, as a later `sentry_sdk.init` does."""
-    scope = Scope.get_global_scope() if hasattr(Scope, "get_global_scope") else None
+    scope = None
+    if hasattr(Scope, "get_global_scope"):
+        scope = Scope.get_global_scope()
     if type(scope) is Scope:
         scope.__class__ = _Watched
 

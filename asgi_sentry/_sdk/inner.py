@@ -38,7 +38,9 @@ def _in_place_of_transaction(scope: Any, op: Any, origin: Any) -> Any:
         origin: of the transaction, which says that no app starts it.
     """
     context = _trace_of_another(scope, op, origin)
-    return None if context is None else UnsampledSpan(context)
+    if context is None:
+        return None
+    return UnsampledSpan(context)
 
 
 def _in_place_of_segment(scope: Any, op: Any, origin: Any) -> Any:

@@ -204,7 +204,9 @@ else:
         _find("frames", _UTILS, "has_data_collection_enabled", None)
 
     SDK_INFO = _find("lane", _CLIENT, "SDK_INFO", {})
-    Span = _find("lane", "sentry_sdk.tracing", "Span") if not VERSION_3 else Absent
+    Span = Absent
+    if not VERSION_3:
+        Span = _find("lane", "sentry_sdk.tracing", "Span")
     global_event_processors = _find("lane", _SCOPE, "global_event_processors", [])
     handle_in_app = _find("lane", _UTILS, "handle_in_app", None)
 

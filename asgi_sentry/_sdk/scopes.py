@@ -290,7 +290,9 @@ def django_request() -> Any:
             }:
                 for cell in each.__closure__ or ():
                     held = cell.cell_contents
-                    found = held() if isinstance(held, weakref.ref) else held
+                    found = held
+                    if isinstance(held, weakref.ref):
+                        found = held()
                     if hasattr(found, "META"):
                         return found
     return None

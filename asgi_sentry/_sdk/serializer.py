@@ -159,7 +159,9 @@ def _plain_exception(value: Any, limit: int) -> Any:
     shared: dict[int, Any] = {}
     exceptions = []
     for each in value["values"]:
-        stack = each.get("stacktrace") if type(each) is dict else None
+        stack = None
+        if type(each) is dict:
+            stack = each.get("stacktrace")
         if type(stack) is not dict or type(stack.get("frames")) is not list:
             exceptions.append(_plain(each, limit))
             continue
@@ -171,7 +173,9 @@ def _plain_exception(value: Any, limit: int) -> Any:
 
 
 def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
-    variables = frame.get("vars") if type(frame) is dict else None
+    variables = None
+    if type(frame) is dict:
+        variables = frame.get("vars")
     if type(variables) is not dict:
         return _plain(frame, limit)
     made = _plain_dict({**frame, "vars": None}, limit)
@@ -182,9 +186,9 @@ def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
             known = shared.get(id(value))
             if known is None:
                 known = shared[id(value)] = _plain(value, limit)
-            plain[name if type(name) is str else str(name)] = known
         else:
-            plain[name if type(name) is str else str(name)] = _plain(value, limit)
+            known = _plain(value, limit)
+        plain[name if type(name) is str else str(name)] = known
     return made
 
 

@@ -76,7 +76,9 @@ def count_session(view: ClientView, session: Any) -> None:
         pending = flusher.pending_aggregates
         same = pending.get(tuple(sorted(session.get_json_attrs(with_user_info=False).items())), {})
         counts = same.get(session.truncated_started)
-        _bucket = None if counts is None else _Bucket(pending, session.began // 60, counts)
+        _bucket = None
+        if counts is not None:
+            _bucket = _Bucket(pending, session.began // 60, counts)
 
 
 def forget_bucket() -> None:

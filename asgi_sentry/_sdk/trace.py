@@ -86,7 +86,9 @@ class TraceContext(PropagationContext):
             if name in _TRACE_HEADERS:  # one look at each of the others, not two
                 text = value.decode("latin-1")
                 if name == b"baggage":
-                    baggage = text if baggage is None else f"{baggage},{text}"
+                    if baggage is not None:
+                        text = f"{baggage},{text}"
+                    baggage = text
                 else:
                     trace = trace or text
         if trace is not None:
@@ -225,7 +227,9 @@ class TraceContext(PropagationContext):
             rand = None
             if self._header is not None:
                 found = _RAND.search(self._header)
-                rand = _within_one(found[1]) if found is not None else None
+                rand = None
+                if found is not None:
+                    rand = _within_one(found[1])
             if (
                 rand is None
                 and (self._header is not None or self._known is not None)
@@ -242,12 +246,18 @@ class TraceContext(PropagationContext):
 
     def parent_rate(self) -> float | None:
         """The sample rate that came in, within (0, 1], if one did."""
-        text = self.baggage.sentry_items.get("sample_rate") if self.baggage is not None else None
+        text = None
+        if self.baggage is not None:
+            text = self.baggage.sentry_items.get("sample_rate")
         try:
-            rate = float(text) if text is not None else 0.0
+            rate = 0.0
+            if text is not None:
+                rate = float(text)
         except ValueError:
             return None
-        return rate if 0 < rate <= 1 else None
+        if 0 < rate <= 1:
+            return rate
+        return None
 
     def to_traceparent(self) -> str:
         """The `sentry-trace` header."""
@@ -292,4 +302,6 @@ def _within_one(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if 0 <= value < 1 else None
+    if 0 <= value < 1:
+        return value
+    return None

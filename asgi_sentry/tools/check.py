@@ -106,7 +106,9 @@ def _gather(report: _Report, options: argparse.Namespace) -> Settings | None:
         if options.env_file is not None:
             from_file = _read_env_file(options.env_file)
         given = Settings.from_env()
-        app = target.load(options.app) if options.app is not None else None
+        app = None
+        if options.app is not None:
+            app = target.load(options.app)
     except (SettingsError, target.TargetError, _EnvFileError) as error:
         report.problems.append(str(error))
         return None
@@ -118,7 +120,9 @@ def _gather(report: _Report, options: argparse.Namespace) -> Settings | None:
     if settings.budget or settings.error_budget:
         report.budgets = _left(settings, offline=options.offline)
     client = sentry_sdk.get_client()
-    layers = None if app is None else target.around(app)
+    layers = None
+    if app is not None:
+        layers = target.around(app)
     if layers is not None:
         report.layers = [(layer.name, "ours" if layer.ours else "") for layer in layers]
     report.client = _client(client)
@@ -178,22 +182,30 @@ def _sources(
 
 def _meaning(settings: Settings) -> _Rows:
     def share(rate: float | None, of: str) -> str:
-        return f"{rate:.1%} of {of}" if rate else "off"
+        if not rate:
+            return "off"
+        return f"{rate:.1%} of {of}"
 
-    host = urlsplit(settings.dsn).hostname if settings.dsn else None
+    host = None
+    if settings.dsn:
+        host = urlsplit(settings.dsn).hostname
     errors, transactions, profiles = (
         "off: SENTRY_DSN is not set, every layer only passes through",
         "off",
         "off",
     )
-    tracing = settings.traces_sample_rate if settings.enable_tracing else None
+    tracing = None
+    if settings.enable_tracing:
+        tracing = settings.traces_sample_rate
     if host:
         errors = f"sent to {host}"
         transactions = share(tracing, "the requests without a rate of their own")
         profiles = share(
             settings.profiles_sample_rate if tracing else None, "the sampled transactions"
         )
-    rates = f"{len(settings.rates)} rules" if settings.rates and settings.enable_tracing else "none"
+    rates = "none"
+    if settings.rates and settings.enable_tracing:
+        rates = f"{len(settings.rates)} rules"
     allowed = settings.budget or "unlimited"
     limits = "all in one process"
     if settings.redis_url:
@@ -259,7 +271,9 @@ def _left(settings: Settings, *, offline: bool) -> _Rows:
 def _client(client: Any) -> _Rows:
     if not client.is_active():
         return []
-    mode = "streaming" if sdk.streams(client.options) else "classic"
+    mode = "classic"
+    if sdk.streams(client.options):
+        mode = "streaming"
     integrations = ", ".join(sorted(client.integrations)) or "none"
     return [("mode", mode), ("integrations", integrations)]
 

@@ -34,7 +34,10 @@ def scrub_files(options: argparse.Namespace) -> int:
     code = 0
     for name in names:
         try:
-            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            if name == "-":
+                raw = sys.stdin.buffer.read()
+            else:
+                raw = Path(name).read_bytes()
         except OSError as error:
             complain(f"{name} can't be read: {error.strerror}")
             code = 2

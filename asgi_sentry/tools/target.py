@@ -42,7 +42,9 @@ def load(target: str) -> Any:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
         # Its type alone: the message of an app's own error may hold anything.
-        what = f"no module {error.name!r}" if isinstance(error, ImportError) and error.name else ""
+        what = ""
+        if isinstance(error, ImportError) and error.name:
+            what = f"no module {error.name!r}"
         detail = what or type(error).__name__
         raise TargetError(f"importing {module_name!r} failed: {detail}") from error
     for name in attribute.split("."):

@@ -149,7 +149,9 @@ class Connection:
         self, hosts: Sequence[tuple[str, int]], options: dict[str, Any], *, tls: bool = False
     ) -> None:
         nodes = [self._redis.cluster.ClusterNode(host, port) for host, port in hosts]
-        secure = {"ssl": True} if tls else {}
+        secure = {}
+        if tls:
+            secure = {"ssl": True}
         self._cluster = self._redis.cluster.RedisCluster(
             startup_nodes=nodes, **{**options, **secure, **self._patience()}
         )

@@ -78,7 +78,9 @@ class SharedTarget:
         self._workers = answer.workers
         demand = float(answer.more[0])
         equal = 1 / answer.workers
-        part = self._adaptive.traffic / demand if demand > 0 else equal
+        part = equal
+        if demand > 0:
+            part = self._adaptive.traffic / demand
         # A tenth of an equal part stays with one that has no traffic yet, for when it comes.
         self._adaptive.target = self.limit.per_second * max(min(part, 1.0), equal / 10)
 

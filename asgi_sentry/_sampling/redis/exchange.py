@@ -47,9 +47,7 @@ class Answer(NamedTuple):
     def read(cls, raw: list[int | bytes | str]) -> Answer:
         """From redis-py."""
         granted, pending, workers, hungry, conflict, lost = (int(value) for value in raw[:6])
-        generation, now, *more = (
-            value.decode() if isinstance(value, bytes) else str(value) for value in raw[6:]
-        )
+        generation, now, *more = map(_text, raw[6:])
         return cls(
             granted,
             bool(pending),
@@ -61,3 +59,7 @@ class Answer(NamedTuple):
             float(now),
             tuple(more),
         )
+
+
+def _text(value: int | bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -103,7 +103,8 @@ class LeasedBudget(Leased):
         now += self._offset
         if now >= self._period.end:
             self._turn(period_at(self.limit, now))
-        if self._tokens > (self._kept_back() if ordinary else 0):
+        # Of a kind that has been seen, an error leaves some for those of an unseen kind.
+        if self._tokens > 0 and (not ordinary or self._tokens > self._kept_back()):
             self._tokens -= 1
         elif self._local and self._alone < self._part(now):
             self._alone += 1
@@ -134,7 +135,9 @@ class LeasedBudget(Leased):
             self._tokens = min(self._tokens, self._kept_back())
         want = 0
         if self._refused:
-            want = max(self._refused, 1 if self._hungry else self._reserve)
+            want = self._refused
+            if not self._hungry:
+                want = max(want, self._reserve)
         elif self._asked and self._low():
             want = self._reserve
         self._sent_account = self._used + self._tokens

@@ -115,7 +115,9 @@ class LeasedWindow(Leased):
             if 4 * self._free < held and self._asked:
                 want = max(want, held)
         if self._refused:
-            want = max(want, self._refused if self._hungry else max(self._refused, held))
+            want = max(want, self._refused)
+            if not self._hungry:
+                want = max(want, held)
         want = max(0, min(want, self.limit.count - held))
         return (
             self._heard_clock,
@@ -135,7 +137,7 @@ class LeasedWindow(Leased):
         if self._lacking:
             # An equal part for each that wants one; where they are fewer than processes, they go
             # round.
-            give = held - fair if fair else held - self._free
+            give = held - (fair or self._free)
         if now - self._least_at >= HEARTBEAT:
             if self._hungry and not self._refused:
                 give = max(give, self._least_free)  # all that was not needed

@@ -46,7 +46,9 @@ class Attachment:
     def with_text(self, text: str) -> bytes:
         """Bytes of the same kind with another text."""
         raw = text.encode(self.charset, "replace")
-        return gzip.compress(raw, mtime=0) if self.packed else raw
+        if self.packed:
+            return gzip.compress(raw, mtime=0)
+        return raw
 
 
 def read_attachment(raw: bytes) -> Attachment | None:

@@ -54,7 +54,9 @@ def told_by_content(raw: bytes) -> str | None:
         if raw.startswith(mark):
             return marked
     charset = _WIDE.get(bytes(byte > 0 for byte in raw[:4]))
-    head = raw[:64].decode(charset, "ignore") if charset else ""
+    head = ""
+    if charset:
+        head = raw[:64].decode(charset, "ignore")
     if head and all(char.isprintable() or char.isspace() for char in head):
         return charset
     return None
@@ -104,7 +106,9 @@ def read_content_type(header: str | None) -> tuple[str, str, str | None]:
     for number, match in enumerate(_PARAMETER.finditer(header)):
         if number >= _MOST_PARAMETERS:
             break
-        value = match[3] if match[2] is None else _QUOTED_PAIR.sub(r"\1", match[2])
+        value = match[3]
+        if match[2] is not None:
+            value = _QUOTED_PAIR.sub(r"\1", match[2])
         found.setdefault(match[1].lower().removesuffix("*"), value)
     media = header.partition(";")[0].strip().lower()
     return media, _codec(found.get("charset")), found.get("boundary")
@@ -113,10 +117,10 @@ def read_content_type(header: str | None) -> tuple[str, str, str | None]:
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
-def _codec(name: object) -> str:
+def _codec(name: str | None) -> str:
     """A charset that decodes bytes to text, by its usual name."""
     try:
-        found = lookup(name if isinstance(name, str) else "utf-8")
+        found = lookup(name or "utf-8")
     except (LookupError, ValueError):
         return "utf-8"
     if getattr(found, "_is_text_encoding", True) and found.name not in {"idna", "punycode"}:

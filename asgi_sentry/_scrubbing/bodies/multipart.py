@@ -40,16 +40,24 @@ def parse_multipart(
         truncated: whether `raw` is not all of it.
         part_end: where in the body the last part ends, if it is cut off in `raw`; None: not known.
     """
-    mark = _mark(boundary) if boundary else raw.split(b"\n", 1)[0].strip()
+    if boundary:
+        mark = _mark(boundary)
+    else:
+        mark = raw.split(b"\n", 1)[0].strip()
     if len(mark) < 3 or not mark.startswith(b"--") or mark not in raw:
         return None
     chunks = raw.split(mark, _MAX_PARTS)
     closed = chunks[-1].startswith(b"--")
+    within = chunks[1:]
+    if closed:
+        within.pop()
     # Of the last part, behind what is here.
-    rest = part_end - len(raw) if part_end is not None else None
+    rest = None
+    if part_end is not None:
+        rest = part_end - len(raw)
     parts = []
-    for number, chunk in enumerate(chunks[1:-1] if closed else chunks[1:], start=1):
-        cut = truncated and not closed and number == len(chunks) - 1
+    for number, chunk in enumerate(within, start=1):
+        cut = truncated and not closed and number == len(within)
         part = _part(chunk, charset, cut=cut, rest=rest)
         if part is not None:
             parts.append(part)
@@ -96,14 +104,16 @@ def _part(chunk: bytes, charset: str, *, cut: bool, rest: int | None) -> tuple[s
         content = content.removesuffix(b"\n").removesuffix(b"\r")
     filename = parameters.get(b"filename", parameters.get(b"filename*"))
     kind = _TYPE.search(head[:_MAX_HEADERS])
-    media = kind[1].decode("latin-1").strip().lower() if kind else ""
+    media = ""
+    if kind:
+        media = kind[1].decode("latin-1").strip().lower()
     if filename is not None or (media and not media.startswith(("text/", "application/json"))):
         described: dict[str, Any] = {
             "filename": _text(filename or b"", charset),
             "type": media or "application/octet-stream",
         }
         if not cut:
-            described["size"] = len(content) if gap else 0
+            described["size"] = len(content)
         elif rest is not None and gap:
             # Less the CR before the mark.
             described["size"] = max(0, len(content) + rest - (len(gap) == 4))

@@ -173,7 +173,9 @@ def _json(text: str, *, truncated: bool) -> Body | None:
     lines = _json_lines(text, truncated=truncated)
     if lines is not None:
         return lines
-    value = _completed(text) if truncated else None
+    value = None
+    if truncated:
+        value = _completed(text)
     if value is None or (not value and len(text) > _SNIFFED_JSON):
         return None  # nothing of it could be read: as a text it shows more
     return Body(value=value, kind="json", truncated=True)
@@ -233,7 +235,9 @@ def _completed(text: str) -> Any:
     tail = "".join(reversed(closers))
     # First with what stands at the cut, a string say; then without, from the last place where one
     # could stop.
-    ending = _CUT_ESCAPE.sub("", text[-_LONGEST_CUT:]) + '"' if in_string else text[-_LONGEST_CUT:]
+    ending = text[-_LONGEST_CUT:]
+    if in_string:
+        ending = _CUT_ESCAPE.sub("", ending) + '"'
     for attempt in (text[:-_LONGEST_CUT] + ending + tail, text[:safe] + safe_closers):
         try:
             return json.loads(attempt)
@@ -253,8 +257,8 @@ def _form(text: str, charset: str) -> Any:
     pairs: list[tuple[str, Any]] = []
     for field in text.split("&", _MAX_FIELDS)[:_MAX_FIELDS]:
         if field:
-            name, equals, value = field.partition("=")
-            pairs.append((_unquoted(name, charset), _unquoted(value, charset) if equals else ""))
+            name, _, value = field.partition("=")
+            pairs.append((_unquoted(name, charset), _unquoted(value, charset)))
     return _fields(pairs)
 
 

@@ -50,9 +50,13 @@ def _inflated(raw: bytes, bits: int) -> tuple[bytes, bool] | None:
         try:
             content += unpacker.decompress(raw, _MAX_UNPACKED - len(content))
         except zlib.error:
-            return (content, True) if content else None
+            if not content:
+                return None
+            return (content, True)
         cut = bool(unpacker.unconsumed_tail) or not unpacker.eof
-        raw = unpacker.unused_data if unpacker.unused_data.startswith(GZIP) else b""
+        raw = b""
+        if unpacker.unused_data.startswith(GZIP):
+            raw = unpacker.unused_data
     return content, cut or bool(raw)
 
 

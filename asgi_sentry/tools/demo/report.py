@@ -35,7 +35,9 @@ def show(console: Console, result: Result, *, took: str) -> None:
         console.print(f"LEAKED: {around!r}", style="red", highlight=False, markup=False)
     for problem in result.problems:
         console.print(f"FAILED: {problem}", style="bold red", highlight=False, markup=False)
-    style = "bold red" if result.findings.count else "bold green"
+    style = "bold green"
+    if result.findings.count:
+        style = "bold red"
     verdict = (
         f"secrets planted {result.planted.total():,}, found in what was sent "
         f"{result.findings.count:,}"

@@ -126,7 +126,9 @@ def measure(
     planter = Planter(dice)
     share = [requests // len(APPS) + (number < requests % len(APPS)) for number in range(len(APPS))]
     traffic = {app: plan(count, dice, planter) for app, count in zip(APPS, share, strict=True)}
-    twice = {app: plan_twice(dice, planter) for app in APPS} if kept is not None else {}
+    twice = {}
+    if kept is not None:
+        twice = {app: plan_twice(dice, planter) for app in APPS}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -240,7 +242,9 @@ def _environment(dsn: str) -> dict[str, str]:
 
 def _port_of(app: _Served) -> int:
     """The port that the app prints when it is ready to be asked."""
-    line = app.process.stdout.readline() if app.process.stdout else ""
+    line = ""
+    if app.process.stdout:
+        line = app.process.stdout.readline()
     if not line.strip().isdigit():
         app.process.wait(_STOP_SECONDS)
         app.log.seek(0)
@@ -266,7 +270,9 @@ def _wait(app: _Served) -> None:
 
 def _decided(app: _Served) -> Counter[str]:
     """What the app says that it decided, in its last line."""
-    line = app.process.stdout.readline() if app.process.stdout else ""
+    line = ""
+    if app.process.stdout:
+        line = app.process.stdout.readline()
     counted: dict[str, dict[str, int]] = json.loads(line or "{}")
     decided = ((what, counted.get(what, {})) for what in ("transactions", "errors"))
     return Counter(

@@ -124,14 +124,16 @@ def settle(
 def _row(app: str, route: str, asked: Driven, arrived: Arrived) -> Row:
     requests, transactions = asked.requests[route], arrived.transactions[route]
     missing = requests - transactions
-    by_rule = excluded(route)
+    by_rule, by_dice = 0, missing
+    if excluded(route):
+        by_rule, by_dice = missing, 0
     return Row(
         app=app,
         route=route,
         requests=requests,
         transactions=transactions,
-        excluded=missing if by_rule else 0,
-        sampled_out=0 if by_rule else missing,
+        excluded=by_rule,
+        sampled_out=by_dice,
         errors=arrived.errors[route],
     )
 

@@ -128,7 +128,9 @@ def _planned(
     else:
         method = "GET"
         params["api_key"] = secret("query")
-    if fails if fails is not None else rule in _CAN_FAIL and dice.random() < _FAILING:
+    if fails is None:
+        fails = rule in _CAN_FAIL and dice.random() < _FAILING
+    if fails:
         params["fail"] = "1"
     if rule == "/fail" or "fail" in params:
         # Uvicorn closes a connection on which the app raised; a client that reuses it meets the

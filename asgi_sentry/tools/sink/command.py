@@ -34,7 +34,9 @@ def missing() -> list[str]:
 
 def run_sink(options: argparse.Namespace) -> int:
     """Serve until interrupted; 1 if the port or the file can't be used."""
-    show = _nothing if options.quiet else print_items
+    show = print_items
+    if options.quiet:
+        show = _nothing
     if lacking := missing():
         if options.file:
             complain(

@@ -184,7 +184,9 @@ def rules_of(meta: Any) -> Iterator[str]:
 
 def _error(entry: Entry, payload: dict[str, Any], envelope: Envelope) -> None:
     exceptions = of(payload, "exception", "values") or payload.get("exception")
-    last = exceptions[-1] if isinstance(exceptions, list) and exceptions else exceptions
+    last = exceptions
+    if isinstance(exceptions, list) and exceptions:
+        last = exceptions[-1]
     if isinstance(last, dict):
         entry.title = f"{text(last.get('type'), 100) or 'Error'}: {text(last.get('value'))}"
     else:
@@ -243,7 +245,9 @@ def lost_of(payload: Any) -> list[tuple[str, str, int]]:
     lost = dict_of(payload).get("discarded_events")
     found = []
     for one in list_of(lost)[:1000]:
-        number = number_of(one.get("quantity")) if isinstance(one, dict) else None
+        number = None
+        if isinstance(one, dict):
+            number = number_of(one.get("quantity"))
         if number is not None:
             found.append((text(one.get("reason"), 60), text(one.get("category"), 60), int(number)))
     return found
@@ -303,7 +307,9 @@ def _of_batch(kind: str, type_: str, number: int, one: Any) -> Entry:
     if not isinstance(one, dict):
         return entry
     attributes = attributes_of(one)
-    title = one.get("body") if kind == "log" else one.get("name") or one.get("description")
+    title = one.get("name") or one.get("description")
+    if kind == "log":
+        title = one.get("body")
     entry.title = text(title) or "(unnamed)"
     entry.trace = text(one.get("trace_id"), 40)
     entry.span = text(one.get("span_id"), 40)

@@ -38,12 +38,16 @@ def of(value: Any, *names: str) -> Any:
 
 def dict_of(value: Any) -> dict[str, Any]:
     """An object; an empty one for all else."""
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        return {}
+    return value
 
 
 def list_of(value: Any) -> list[Any]:
     """A list; an empty one for all else."""
-    return value if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return value
 
 
 def text(value: Any, most: int = LONG) -> str:
@@ -52,7 +56,10 @@ def text(value: Any, most: int = LONG) -> str:
         return ""
     if isinstance(value, (dict, list)):
         return "(an object)" if isinstance(value, dict) else "(a list)"
-    shown = value[: most * 4] if isinstance(value, str) else str(value)[: most * 4]
+    shown: str = value
+    if not isinstance(value, str):
+        shown = str(value)
+    shown = shown[: most * 4]
     if not shown.isprintable():
         shown = " ".join(shown.split())
     shown = shown[:most]
@@ -65,13 +72,17 @@ def number_of(value: Any) -> float | None:
     """A number that can be counted with, None for all else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if -_LARGEST < value < _LARGEST else None
+    if -_LARGEST < value < _LARGEST:
+        return float(value)
+    return None
 
 
 def moment(value: Any) -> float | None:
     """A timestamp of the protocol, which is seconds or RFC 3339, in seconds."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value) if 0 <= value < 1e11 else None
+        if 0 <= value < 1e11:
+            return float(value)
+        return None
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:
@@ -99,7 +110,9 @@ def rate_of(value: Any) -> float:
         rate = float(value)
     except (TypeError, ValueError, OverflowError):
         return 1.0
-    return min(1.0, max(_LEAST_RATE, rate)) if rate > 0 else 1.0
+    if rate > 0:
+        return min(1.0, max(_LEAST_RATE, rate))
+    return 1.0
 
 
 def path_of(url: Any) -> str:

@@ -120,7 +120,9 @@ class Outage:
             return None, Answer(status=429, body=body, headers=self.headers)
         left = replace(received, envelope=replace(received.envelope, items=kept))
         event_id = received.envelope.headers.get("event_id")
-        body = {} if event_id is None else {"id": str(event_id)}
+        body = {}
+        if event_id is not None:
+            body = {"id": str(event_id)}
         return left, Answer(status=200, body=body, headers=self.headers)
 
 

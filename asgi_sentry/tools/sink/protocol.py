@@ -146,7 +146,9 @@ def receive(
     Raises:
         RefusedError: it can't be read, is too large, or says no key.
     """
-    asked = parse_qs(query) if query else {}
+    asked = {}
+    if query:
+        asked = parse_qs(query)
     try:
         if target.endpoint == "cron":
             raw, envelope = _check_in(target, asked)
@@ -161,9 +163,8 @@ def receive(
         raise RefusedError(400, str(error)) from None
     project, key = target.project, target.key or _key(headers, asked)
     if key is None or not project:
-        from_dsn = _dsn(envelope)
-        project = project or (from_dsn[0] if from_dsn else "")
-        key = key or (from_dsn[1] if from_dsn else None)
+        project_of_dsn, key_of_dsn = _dsn(envelope)
+        project, key = project or project_of_dsn, key or key_of_dsn
     if key is None:
         raise RefusedError(401, "no sentry_key in X-Sentry-Auth, the query or the envelope's dsn")
     if target.endpoint == "tunnel" and not project:
@@ -201,7 +202,9 @@ def _store(raw: bytes, asked: Mapping[str, list[str]], limit: int) -> tuple[byte
     event_id = event.get("event_id")
     if not isinstance(event_id, str):
         event_id = uuid.uuid4().hex
-    kind = "transaction" if event.get("type") == "transaction" else "event"
+    kind = "event"
+    if event.get("type") == "transaction":
+        kind = "transaction"
     item = Item(headers={"type": kind, "length": len(raw)}, payload=raw)
     return raw, Envelope(headers={"event_id": event_id.replace("-", "")}, items=(item,))
 
@@ -260,17 +263,22 @@ def _key(headers: Mapping[str, str], asked: Mapping[str, list[str]]) -> str | No
         if found := _KEY.search(headers.get(name) or ""):
             return found[1]
     keys = asked.get("sentry_key")
-    return keys[0] if keys else None
+    if not keys:
+        return None
+    return keys[0]
 
 
-def _dsn(envelope: Envelope) -> tuple[str, str | None] | None:
-    """The project and the key of the DSN in an envelope's header."""
+def _dsn(envelope: Envelope) -> tuple[str, str | None]:
+    """The project and the key of the DSN in an envelope's header, as far as they are there."""
     dsn = envelope.headers.get("dsn")
     if not isinstance(dsn, str):
-        return None
+        return "", None
     try:
         parts = urlsplit(dsn)
-        project = parts.path.rstrip("/").rsplit("/", 1)[-1]
-        return (project if project.isascii() and project.isdigit() else ""), parts.username
+        key = parts.username
     except ValueError:
-        return None
+        return "", None
+    project = parts.path.rstrip("/").rsplit("/", 1)[-1]
+    if not (project.isascii() and project.isdigit()):
+        project = ""
+    return project, key

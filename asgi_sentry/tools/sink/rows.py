@@ -139,4 +139,6 @@ def body_of(payload: bytes) -> str | bytes:
         shown = payload.decode()
     except UnicodeDecodeError:
         return payload
-    return payload if "\0" in shown else shown
+    if "\0" in shown:
+        return payload
+    return shown

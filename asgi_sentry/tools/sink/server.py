@@ -73,15 +73,20 @@ class Sink:
             max_envelopes,
             max_bytes,
         )
-        self._forward_to = None if forward_to is None else _ingestion_url(forward_to)
+        self._forward_to: str | None = None
+        self._key: str | None = secrets.token_hex(16)
+        self._project = "1"
+        if forward_to is not None:
+            parts = urlsplit(forward_to)
+            self._forward_to = _ingestion_url(forward_to)
+            # Whoever forwards must speak with the key of the target, since its answer depends on
+            # it.
+            self._key, self._project = parts.username, parts.path.rsplit("/", 1)[-1]
         self._on_item = on_item
         self._received: deque[Received] = deque()
         self._kept_bytes = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        # Whoever forwards must speak with the key of the target, since its answer depends on it.
-        self._key = secrets.token_hex(16) if forward_to is None else urlsplit(forward_to).username
-        self._project = "1" if forward_to is None else urlsplit(forward_to).path.rsplit("/", 1)[-1]
         self.outages: Outages = Outages()
         """Rate limits and failures on demand."""
         self.dropped: int = 0

@@ -40,7 +40,9 @@ class State:
 
     def dsn_for(self, sender: str = "") -> str:
         """A DSN whose envelopes are listed under a name of their own, such as `plain/shop`."""
-        prefix = f"{sender.strip('/')}/" if sender.strip("/") else ""
+        prefix = ""
+        if sender.strip("/"):
+            prefix = f"{sender.strip('/')}/"
         return f"http://{self.key}@{self.address}/{prefix}1"
 
     def refuse(self, reason: str) -> None:

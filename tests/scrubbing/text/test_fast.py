@@ -27,6 +27,7 @@ EXAMPLES = 10_000
 
 @pytest.fixture(scope="module")
 def gates() -> FastGates:
+    fast._COMPILED.clear()  # it is full of what other tests compiled, and takes no more
     found = Scrubber(rules=RULES, deny=("x-internal",)).ruleset.texts._gates
     assert isinstance(found, FastGates)
     assert found.ready()

@@ -174,7 +174,7 @@ class Pages:
             ("User", entry["user"]),
             ("Release", entry["release"]),
             ("Environment", entry["environment"]),
-            ("Level" if entry["kind"] != "transaction" else "Status", entry["level"]),
+            ("Status" if entry["kind"] == "transaction" else "Level", entry["level"]),
             ("Sender", entry["sender"]),
             ("Project", it.envelope.get("project")),
             ("Type", entry["type"]),
@@ -200,7 +200,9 @@ class Pages:
         entry, payload, raw = found
         if entry["position"] >= 0:
             raw = json.dumps(payload, indent=2, ensure_ascii=False).encode("utf-8", "replace")
-        end = "bin" if entry["kind"] == "attachment" else "json"
+        end = "json"
+        if entry["kind"] == "attachment":
+            end = "bin"
         # Never shown in place: it is a stranger's, of a type that nobody has checked.
         headers = {
             "Content-Disposition": f'attachment; filename="item-{entry["id"]}.{end}"',
@@ -267,7 +269,9 @@ class Pages:
         if one is None:
             return self._gone(request)
         number = compare.counterpart(store, one[0])
-        two = None if number is None else detail.entry_of(store, number)
+        two = None
+        if number is not None:
+            two = detail.entry_of(store, number)
         first, second = (one, two) if is_plain(one[0]["sender"]) else (two, one)
         if first is None:
             return self._gone(request)

@@ -81,7 +81,9 @@ def counterpart(store: Store, entry: sqlite3.Row) -> int | None:
     """The other entry of a pair."""
     sender = entry["sender"]
     plain = sender.startswith(f"{PLAIN}/")
-    other = sender.removeprefix(f"{PLAIN}/") if plain else f"{PLAIN}/{sender}"
+    other = f"{PLAIN}/{sender}"
+    if plain:
+        other = sender.removeprefix(f"{PLAIN}/")
     rows = store.ask(
         "SELECT id FROM entries WHERE trace = ? AND trace <> '' AND kind = ? AND sender = ? LIMIT "
         "1",
@@ -198,7 +200,9 @@ def _said(value: Any) -> str:
             shown = json.dumps(value, ensure_ascii=False)
         except (ValueError, RecursionError):
             shown = "(can't be shown)"
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
+    if len(shown) <= _LONGEST:
+        return shown
+    return f"{shown[:_LONGEST]} …"
 
 
 def _written(place: tuple[str, ...]) -> str:

@@ -118,7 +118,9 @@ def entry_of(store: Store, number: int) -> tuple[sqlite3.Row, Any, bytes] | None
     position = rows[0]["position"]
     if position >= 0:
         batch = of(payload, "items")
-        payload = batch[position] if isinstance(batch, list) and position < len(batch) else None
+        payload = None
+        if isinstance(batch, list) and position < len(batch):
+            payload = batch[position]
     return rows[0], payload, raw
 
 
@@ -223,7 +225,8 @@ def _listed(payload: dict[str, Any], name: str) -> tuple[list[Any], tuple[str | 
 
 def _frame(frame: dict[str, Any], reader: Reader, path: tuple[str | int, ...]) -> Frame:
     number = frame.get("lineno")
-    number = number if isinstance(number, int) and not isinstance(number, bool) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        number = None
     file = text(frame.get("filename") or frame.get("module") or frame.get("abs_path"), 200)
     lines: list[Line] = []
     context = frame.get("context_line")
@@ -232,14 +235,18 @@ def _frame(frame: dict[str, Any], reader: Reader, path: tuple[str | int, ...]) -
         before = list_of(before)
         above = before[-8:]
         below = list_of(after)[:8]
-        first = None if number is None else number - len(above)
+        first = None
+        if number is not None:
+            first = number - len(above)
         names: list[tuple[str | int, ...]] = [
             ("pre_context", n) for n in range(len(before) - len(above), len(before))
         ]
         names = [*names, ("context_line",), *(("post_context", n) for n in range(len(below)))]
         for step, (line, name) in enumerate(zip([*above, context, *below], names, strict=True)):
             shown = line[:400] if isinstance(line, str) else text(line)
-            at = None if first is None else first + step
+            at = None
+            if first is not None:
+                at = first + step
             lines.append(Line(at, reader.read(shown, *path, *name), step == len(above)))
     variables = frame.get("vars")
     return Frame(

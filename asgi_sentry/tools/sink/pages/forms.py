@@ -32,18 +32,23 @@ def read_outage(asked: Mapping[str, str]) -> Outage:
     def number(name: str) -> str:
         return asked.get(name, "").strip()
 
+    def whole(name: str) -> int | None:
+        if not number(name):
+            return None
+        return int(number(name))
+
     try:
         return Outage(
             status=int(number("status") or 429),
-            seconds=int(number("seconds")) if number("seconds") else None,
+            seconds=whole("seconds"),
             categories=tuple(
                 part for part in asked.get("categories", "").replace(",", " ").split() if part
             ),
             delay=float(number("delay") or 0),
-            times=int(number("times")) if number("times") else None,
+            times=whole("times"),
         )
     except ValueError as error:
         said = str(error)
-        raise ValueError(
-            "a number can't be read" if "invalid literal" in said or "convert" in said else said
-        ) from None
+        if "invalid literal" in said or "convert" in said:
+            said = "a number can't be read"
+        raise ValueError(said) from None

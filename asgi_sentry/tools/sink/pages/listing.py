@@ -85,7 +85,9 @@ def find(
     chunk, deadline = _FIRST_CHUNK, time.monotonic() + patience
     if not wheres or (filters.kind and not filters.any):  # the index has them in order
         chunk = high + 1
-    join = "JOIN payloads p ON p.id = e.payload" if filters.text else ""
+    join = ""
+    if filters.text:
+        join = "JOIN payloads p ON p.id = e.payload"
     while high >= lowest and high > 0:
         low = max(lowest, high - chunk + 1)
         wanted = PAGE + 1 - len(found)

@@ -76,7 +76,8 @@ def overview(
         budgets: items a month, by category.
         now: seconds since the epoch.
     """
-    now = time.time() if now is None else now
+    if now is None:
+        now = time.time()
     totals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     senders: dict[str, float] = defaultdict(float)
     for row in store.ask("SELECT sender, what, name, n FROM totals"):
@@ -87,7 +88,9 @@ def overview(
             totals[row["what"]][row["name"]] += row["n"]
     first, last = store.ask("SELECT min(tick), max(tick) FROM ticks")[0]
     seen = store.ask("SELECT min(arrived) FROM envelopes")[0][0]
-    since = seen if seen is not None else now
+    since = now
+    if seen is not None:
+        since = seen
     kinds = {kind: int(totals["kind"][kind]) for kind in KINDS if totals["kind"].get(kind)}
     rules = charts.rows(totals["rule"], 14)
     routes = _routes(totals)
@@ -127,11 +130,11 @@ def _routes(totals: Mapping[str, Mapping[str, float]]) -> list[Route]:
     made = []
     for name in names:
         told = name in asked
-        requests = asked[name] if told else estimated.get(name)
-        if told:
-            out: float | None = max(0.0, asked[name] - kept.get(name, 0) - excluded.get(name, 0))
-        else:
-            out = None if requests is None else max(0.0, requests - kept.get(name, 0))
+        requests = asked.get(name, estimated.get(name))
+        out: float | None = None
+        if requests is not None:
+            left_out = excluded.get(name, 0) if told else 0
+            out = max(0.0, requests - kept.get(name, 0) - left_out)
         made.append(
             Route(
                 name=name or "(no route)",
@@ -166,7 +169,9 @@ def _quotas(
         if not n and budget is None:
             continue
         a_month = n / seconds * _MONTH
-        percent = charts.share(a_month, budget) if budget else 0.0
+        percent = 0.0
+        if budget:
+            percent = charts.share(a_month, budget)
         made.append(Quota(category, n, a_month, budget, percent, int(sizes.get(category, 0))))
     return made
 

@@ -74,9 +74,8 @@ class Reader:
         key, place = str(path[-1])[:200] if path else "", written(path)
         rules = rules_at(meta)
         if isinstance(value, (dict, list)):
-            node = Node(
-                key, place, "object" if isinstance(value, dict) else "list", size=len(value)
-            )
+            kind = "object" if isinstance(value, dict) else "list"
+            node = Node(key, place, kind, size=len(value))
             node.rules = rules
             self._note(path, rules, told=True)
             self._fill(node, value, meta, path, depth)
@@ -91,10 +90,11 @@ class Reader:
             else:
                 self._note(path, rules, told=True)
             return node
-        word = value is None or isinstance(value, bool)
-        shown = {None: "null", True: "true", False: "false"}[value] if word else _number(value)
         self._note(path, rules, told=True)
-        return Node(key, place, "word" if word else "number", [(shown, False)], rules)
+        if value is None or isinstance(value, bool):
+            word = {None: "null", True: "true", False: "false"}[value]
+            return Node(key, place, "word", [(word, False)], rules)
+        return Node(key, place, "number", [(_number(value), False)], rules)
 
     def _fill(
         self, node: Node, value: Any, meta: Any, path: tuple[str | int, ...], depth: int
@@ -116,7 +116,9 @@ def _pieces(text: str, *, whole: bool) -> list[tuple[str, bool]]:
 
     `whole` where remarks say so without any mark in the text.
     """
-    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+    shown = text
+    if len(text) > _LONGEST:
+        shown = text[:_LONGEST] + " …"
     pieces: list[tuple[str, bool]] = []
     for number, part in enumerate(shown.split(FILTERED)):
         if number:

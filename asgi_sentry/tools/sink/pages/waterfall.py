@@ -84,12 +84,14 @@ def of_entries(rows: Iterable[sqlite3.Row]) -> list[Span]:
     for row in rows:
         if row["started"] is None or row["kind"] not in {"span", "transaction", "error"}:
             continue
-        error = row["kind"] == "error"
+        own, parent, op = row["span"], row["parent"], ""
+        if row["kind"] == "error":  # it has no span of its own, and happened within this one
+            own, parent, op = f"error {row['id']}", row["span"], row["type"]
         made.append(
             Span(
-                id=f"error {row['id']}" if error else row["span"],
-                parent=row["span"] if error else row["parent"],
-                op=row["type"] if error else "",
+                id=own,
+                parent=parent,
+                op=op,
                 name=row["title"],
                 started=row["started"],
                 ended=row["started"] + (row["duration"] or 0.0),
