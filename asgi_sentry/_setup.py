@@ -15,16 +15,16 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry import _state as state
 from asgi_sentry._announcement import announce
 from asgi_sentry._exit.encoding import lightly_compressed
-from asgi_sentry._exit.scrubber import UsersScrubber
 from asgi_sentry._exit.transport import add_hooks, guarded, set_door
+from asgi_sentry._exit.users_scrubber import UsersScrubber
 from asgi_sentry._middleware.body import BodyScrubbingMiddleware
 from asgi_sentry._middleware.errors import ErrorPolicyMiddleware
 from asgi_sentry._middleware.filter import TransactionFilterMiddleware
 from asgi_sentry._middleware.headers import HeaderScrubbingMiddleware
 from asgi_sentry._middleware.layer import Layer, check_app, look_down_again
+from asgi_sentry._middleware.layer_spans import SpannedLayer, wants_middleware_spans
 from asgi_sentry._middleware.root import SentryMiddleware
 from asgi_sentry._middleware.sampling import PathSamplingMiddleware
-from asgi_sentry._middleware.spans import SpannedLayer, wants_middleware_spans
 from asgi_sentry._middleware.user import UserContextMiddleware
 from asgi_sentry._paths import DEFAULT_EXCLUDE
 from asgi_sentry._sampling.redis.shared import SharedLimits

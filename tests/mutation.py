@@ -34,7 +34,7 @@ WANTED = 0.9
 MODULES: dict[str, tuple[str, ...]] = {
     "_request/decision.py": ("tests/request/test_decision.py",),
     "_request/plan.py": ("tests/request/test_plan.py",),
-    "_request/user.py": ("tests/request/test_user.py",),
+    "_request/user_policy.py": ("tests/request/test_user_policy.py",),
     "_paths.py": ("tests/test_paths.py",),
     "_sampling/limits.py": ("tests/sampling/test_limits.py",),
     "_sampling/budgets.py": ("tests/sampling/test_budgets.py", "tests/sampling/test_spending.py"),

@@ -16,7 +16,7 @@ from asgi_sentry import (
     TransactionFilterMiddleware,
     UserContextMiddleware,
 )
-from asgi_sentry._sampling.outcome import Outcome
+from asgi_sentry._sampling.request_outcome import Outcome
 
 # --- path rules and the paths they meet -------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ whose violation is gone.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,12 @@ def test_rooms_of_one_floor_run_in_no_circle() -> None:
     tops = {(room(a).partition(".")[0], room(b).partition(".")[0]) for a, b in graph.arrows if floor(a) == floor(b)}
     both = {frozenset(pair) for pair in tops if pair[0] != pair[1] and pair[::-1] in tops}
     assert not both, f"rooms that import each other: {[sorted(pair) for pair in both]}"
+
+
+def test_a_file_has_a_name_of_its_own() -> None:
+    """Whoever is told a file's name finds one room, not two."""
+    names = Counter(path.name for path in PACKAGE.rglob("*.py"))
+    assert {name for name, number in names.items() if number > 1} == {"__init__.py"}
 
 
 CONDITIONAL_EXPRESSIONS = 11

@@ -20,7 +20,7 @@ from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._exit.encoding import payload
-from asgi_sentry._exit.scrubber import unscrubbed
+from asgi_sentry._exit.users_scrubber import unscrubbed
 from asgi_sentry._request.finding import reporter_of
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current

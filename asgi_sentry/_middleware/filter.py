@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from asgi_sentry._middleware.layer import Layer
 from asgi_sentry._paths import DEFAULT_EXCLUDE, PathRule, PathRules
 from asgi_sentry._request.plan import FilterPolicy, Plan
-from asgi_sentry._sampling.outcome import statuses as parsed_statuses
+from asgi_sentry._sampling.request_outcome import statuses as parsed_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

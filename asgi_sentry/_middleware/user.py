@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._middleware.filter import several
 from asgi_sentry._middleware.layer import Layer
 from asgi_sentry._request.plan import Plan
-from asgi_sentry._request.user import UserPolicy, user_in_scope
+from asgi_sentry._request.user_policy import UserPolicy, user_in_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

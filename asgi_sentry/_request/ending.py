@@ -12,7 +12,7 @@ from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_transaction
 from asgi_sentry._request.facts import status_of
 from asgi_sentry._request.routes import found_route, template_below
-from asgi_sentry._sampling.outcome import Outcome
+from asgi_sentry._sampling.request_outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

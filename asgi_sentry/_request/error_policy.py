@@ -23,8 +23,8 @@ from asgi_sentry._paths import PathRules
 from asgi_sentry._request.kinds import kind_of
 from asgi_sentry._sampling.limits import TokenBucket
 from asgi_sentry._sampling.locks import Locked
-from asgi_sentry._sampling.outcome import statuses
 from asgi_sentry._sampling.rate import Limit
+from asgi_sentry._sampling.request_outcome import statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asgi_sentry._request.body_copy import BodyCopy
     from asgi_sentry._request.decision import Decision
     from asgi_sentry._request.plan import ErrorRules, Plan
-    from asgi_sentry._sdk.errors import ExcInfo
+    from asgi_sentry._sdk.error_events import ExcInfo
     from asgi_sentry.types import Scope
 
 _NOBODY: Mapping[str, Any] = MappingProxyType({})

@@ -9,7 +9,7 @@ import json
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.headers import named_cookies, named_headers, shown
+from asgi_sentry._scrubbing.headers_and_urls import named_cookies, named_headers, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
-from asgi_sentry._request.user import NOBODY_ASKED
+from asgi_sentry._request.user_policy import NOBODY_ASKED
 from asgi_sentry._scrubbing import basic_users
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asgi_sentry._paths import PathRules
     from asgi_sentry._request.error_policy import ErrorPolicy
     from asgi_sentry._request.routes import NameStyle
-    from asgi_sentry._request.user import UserPolicy
+    from asgi_sentry._request.user_policy import UserPolicy
     from asgi_sentry._sampling.late import LateDecisions
     from asgi_sentry._sampling.sampler import Gate, PathSampler, Purse
     from asgi_sentry._scrubbing import Scrubber

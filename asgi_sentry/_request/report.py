@@ -27,7 +27,7 @@ from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
 from asgi_sentry._request.scrubbing import Scrubbing
 from asgi_sentry._request.tag import Tag
-from asgi_sentry._scrubbing.headers import LONGEST
+from asgi_sentry._scrubbing.headers_and_urls import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from asgi_sentry import _faults as faults
 from asgi_sentry._sampling.ledger import Ledger
 from asgi_sentry._sampling.limits import TokenBucket
-from asgi_sentry._sampling.outcome import Outcome, statuses
 from asgi_sentry._sampling.rate import Limit
+from asgi_sentry._sampling.request_outcome import Outcome, statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,7 +8,7 @@ module is its face: what the rest of the package needs. `names` holds each name 
 from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.collection import Collection
-from asgi_sentry._sdk.errors import attach_stack, capture_error, capture_response
+from asgi_sentry._sdk.error_events import attach_stack, capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.inner import trace_being_served
 from asgi_sentry._sdk.options import (
@@ -19,7 +19,7 @@ from asgi_sentry._sdk.options import (
     transport_by,
 )
 from asgi_sentry._sdk.repeated import mark_sent
-from asgi_sentry._sdk.root import Root
+from asgi_sentry._sdk.root_span import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
 from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
 from asgi_sentry._sdk.senders import guard, guard_by, sender, sending_client, warn_of, watch_events
@@ -27,7 +27,7 @@ from asgi_sentry._sdk.serializer import PlainEvent, serialized
 from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
 from asgi_sentry._sdk.templates import offer_trace_meta
-from asgi_sentry._sdk.trace import TraceContext
+from asgi_sentry._sdk.trace_context import TraceContext
 
 __all__ = [
     "OWNER",

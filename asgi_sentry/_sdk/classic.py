@@ -10,7 +10,7 @@ from asgi_sentry._sdk.lane import DirectTransaction
 from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
 from asgi_sentry._sdk.profiles import thread_of
-from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, SpanOfRoot, on_the_spans_clock
+from asgi_sentry._sdk.root_span import BACKGROUND, WORTH_A_SPAN, SpanOfRoot, on_the_spans_clock
 from asgi_sentry._sdk.threads import Threads
 from asgi_sentry._sdk.unsent import silence
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._sdk.client_view import ClientView
     from asgi_sentry._sdk.scopes import Scopes
-    from asgi_sentry._sdk.trace import TraceContext
+    from asgi_sentry._sdk.trace_context import TraceContext
 
 
 class TransactionRoot(SpanOfRoot):

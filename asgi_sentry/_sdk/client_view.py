@@ -9,7 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
-from asgi_sentry._sdk import after_fork, by_hand, frames
+from asgi_sentry._sdk import after_fork, by_hand, stack_frames
 from asgi_sentry._sdk.collection import Collection, collection_of
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
@@ -28,7 +28,7 @@ from asgi_sentry._sdk.usual import is_open
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asgi_sentry._sdk.root import Root
+    from asgi_sentry._sdk.root_span import Root
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +135,7 @@ def view_of(client: Any) -> ClientView:
     for text in losses():
         faults.once(text)
     after_fork.clients.add(client)
-    frames.install()
+    stack_frames.install()
     by_hand.listen()
     streaming = has_span_streaming_enabled(options)
     door = getattr(client.transport, "asgi_sentry_door", None)

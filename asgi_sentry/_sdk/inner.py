@@ -19,7 +19,7 @@ from asgi_sentry._sdk.unsent import UnsampledSpan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asgi_sentry._sdk.trace import TraceContext
+    from asgi_sentry._sdk.trace_context import TraceContext
 
 _OPS = frozenset({"http.server", "websocket.server"})
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asgi_sentry._sdk.client_view import ClientView
-    from asgi_sentry._sdk.root import Root
+    from asgi_sentry._sdk.root_span import Root
     from asgi_sentry._sdk.scopes import Scopes
-    from asgi_sentry._sdk.trace import TraceContext
+    from asgi_sentry._sdk.trace_context import TraceContext
 
 
 def start_root(

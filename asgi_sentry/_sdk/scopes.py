@@ -21,7 +21,7 @@ from asgi_sentry._sdk.names import (
     has,
 )
 from asgi_sentry._sdk.sessions import RequestSession, count_session
-from asgi_sentry._sdk.trace import TraceContext
+from asgi_sentry._sdk.trace_context import TraceContext
 from asgi_sentry._sdk.unsent import UnsampledSpan, silence
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
 
     from asgi_sentry._sdk.client_view import ClientView
-    from asgi_sentry._sdk.root import Root
+    from asgi_sentry._sdk.root_span import Root
 
     Processor = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]
 

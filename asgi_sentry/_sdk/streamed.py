@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._sdk.names import NoOpStreamedSpan, StreamedSpan, traces
 from asgi_sentry._sdk.options import ORIGIN
-from asgi_sentry._sdk.root import BACKGROUND, WORTH_A_SPAN, SpanOfRoot
+from asgi_sentry._sdk.root_span import BACKGROUND, WORTH_A_SPAN, SpanOfRoot
 from asgi_sentry._sdk.threads import Threads
 from asgi_sentry._sdk.unsent import silence
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._sdk.client_view import ClientView
     from asgi_sentry._sdk.scopes import Scopes
-    from asgi_sentry._sdk.trace import TraceContext
+    from asgi_sentry._sdk.trace_context import TraceContext
 
 
 class StreamedRoot(SpanOfRoot):

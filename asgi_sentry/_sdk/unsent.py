@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asgi_sentry._sdk.names import Baggage
-    from asgi_sentry._sdk.trace import TraceContext
+    from asgi_sentry._sdk.trace_context import TraceContext
 
 
 def silence(span: Any) -> None:

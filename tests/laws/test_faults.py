@@ -308,7 +308,7 @@ async def test_in_plain_mode_it_is_dropped_by_an_event_processor(
 
 async def test_a_description_that_fails_takes_nobodys_user_along(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """It left what `set_user` had put there, which the user layer had not yet cut down to its fields."""
-    from asgi_sentry._request.user import UserPolicy
+    from asgi_sentry._request.user_policy import UserPolicy
 
     transport = start()
     monkeypatch.setattr(UserPolicy, "describe", raising(ValueError(SECRET)))

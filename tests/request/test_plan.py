@@ -21,7 +21,7 @@ from asgi_sentry._request.plan import (
     RootPolicy,
     afford,
 )
-from asgi_sentry._request.user import UserPolicy
+from asgi_sentry._request.user_policy import UserPolicy
 from asgi_sentry._sampling.sampler import PathSampler
 from asgi_sentry._scrubbing import Scrubber
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._sampling.late import KeepRule, LateDecisions, errors, slower_than, status
-from asgi_sentry._sampling.outcome import Outcome, statuses
+from asgi_sentry._sampling.request_outcome import Outcome, statuses
 from tests.strategies import Clock, arrivals, outcomes
 
 

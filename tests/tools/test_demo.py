@@ -27,8 +27,8 @@ from starlette.websockets import WebSocketDisconnect
 from asgi_sentry.tools import demo
 from asgi_sentry.tools.demo import shop
 from asgi_sentry.tools.demo.planting import Planter, search
-from asgi_sentry.tools.demo.routes import APPS, DEFAULT_RATE, RATES, ROUTES, excluded, route_of
 from asgi_sentry.tools.demo.run import run
+from asgi_sentry.tools.demo.shop_routes import APPS, DEFAULT_RATE, RATES, ROUTES, excluded, route_of
 from asgi_sentry.tools.demo.tally import settle
 from asgi_sentry.tools.demo.traffic import Driven, plan, plan_twice
 from asgi_sentry.tools.sink import Envelope, Item, Received, Sink

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.headers import query_scrubbed, url_scrubbed
+from asgi_sentry._scrubbing.headers_and_urls import query_scrubbed, url_scrubbed
 from asgi_sentry._scrubbing.sentry.schema import DATA, ID, an_object
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import IN_COOKIES

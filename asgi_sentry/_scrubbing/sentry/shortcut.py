@@ -13,7 +13,7 @@ from __future__ import annotations
 import marshal
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.headers import query_by_names, url_scrubbed
+from asgi_sentry._scrubbing.headers_and_urls import query_by_names, url_scrubbed
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
 from asgi_sentry._scrubbing.sentry.request import URLS
 from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, is_id, is_known

@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_cut
-from asgi_sentry._scrubbing.headers import MOST_LOOKED_AT, ascii_pairs
+from asgi_sentry._scrubbing.headers_and_urls import MOST_LOOKED_AT, ascii_pairs
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED, MAYBE
 from asgi_sentry._scrubbing.taint.strength import STRONG, WEAK, strength
 from asgi_sentry._scrubbing.taint.taint import MAX_VALUES, MIN_LENGTH, Taint

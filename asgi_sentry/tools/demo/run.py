@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from asgi_sentry.tools.demo.planting import Planter
-from asgi_sentry.tools.demo.report import show
-from asgi_sentry.tools.demo.routes import APPS, DEFAULT_RATE, RATES
+from asgi_sentry.tools.demo.shop_routes import APPS, DEFAULT_RATE, RATES
+from asgi_sentry.tools.demo.tables import show
 from asgi_sentry.tools.demo.tally import settle
 from asgi_sentry.tools.demo.traffic import drive, plan, plan_twice
 from asgi_sentry.tools.sink import Sink

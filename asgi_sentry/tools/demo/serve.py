@@ -22,7 +22,7 @@ import sentry_sdk
 import uvicorn
 
 import asgi_sentry
-from asgi_sentry.tools.demo.routes import APPS, DEFAULT_RATE
+from asgi_sentry.tools.demo.shop_routes import APPS, DEFAULT_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

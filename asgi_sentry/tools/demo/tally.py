@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from asgi_sentry.tools.demo.planting import search
-from asgi_sentry.tools.demo.routes import APPS, ROUTES, excluded, route_of
+from asgi_sentry.tools.demo.shop_routes import APPS, ROUTES, excluded, route_of
 from asgi_sentry.tools.sink.entries import rules_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import websockets
 
-from asgi_sentry.tools.demo.routes import ROUTES
+from asgi_sentry.tools.demo.shop_routes import ROUTES
 
 if TYPE_CHECKING:
     import random

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sentry_sdk.utils import AnnotatedValue, event_from_exception
 
 from asgi_sentry._scrubbing import FILTERED, Redaction, Scrubber, Taint, collect_taint
-from asgi_sentry._scrubbing.headers import named_cookies, named_headers
+from asgi_sentry._scrubbing.headers_and_urls import named_cookies, named_headers
 from asgi_sentry._scrubbing.sentry.logentry import secret_parameters
 from asgi_sentry.testing import RecordingTransport
 from tests.strategies import planted, secret_values

@@ -10,7 +10,7 @@ import pytest
 
 import asgi_sentry
 from asgi_sentry._scrubbing import FILTERED, Scrubber, basic_users, collect_taint
-from asgi_sentry._scrubbing.headers import MOST_LOOKED_AT
+from asgi_sentry._scrubbing.headers_and_urls import MOST_LOOKED_AT
 
 RULES = Scrubber().ruleset
 

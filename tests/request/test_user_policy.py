@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._request.user import NOBODY_ASKED, UserPolicy, client_address, truncated, user_in_scope
+from asgi_sentry._request.user_policy import NOBODY_ASKED, UserPolicy, client_address, truncated, user_in_scope
 
 KEY = b"0123456789abcdef"
 

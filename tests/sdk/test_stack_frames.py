@@ -21,7 +21,7 @@ from sentry_sdk import utils
 from sentry_sdk.utils import event_from_exception
 
 import asgi_sentry
-from asgi_sentry._sdk import frames, names, repr_processors, source
+from asgi_sentry._sdk import names, repr_processors, source, stack_frames
 from asgi_sentry.testing import RecordingTransport
 from tests.conftest import DSN, Start
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    frames.install()
+    stack_frames.install()
     assert hasattr(utils.serialize_frame, "__wrapped__")
 
 
@@ -315,7 +315,7 @@ def test_what_an_integration_of_the_sdks_describes_is_shown_so(monkeypatch: pyte
     describe.__module__ = "sentry_sdk.integrations.django"
     for module in (repr_processors, sys.modules["sentry_sdk.serializer"]):
         monkeypatch.setattr(module, "global_repr_processors", [describe])
-    monkeypatch.setattr(frames, "make_frame", counted := Counted(frames.make_frame))
+    monkeypatch.setattr(stack_frames, "make_frame", counted := Counted(stack_frames.make_frame))
     ours, theirs = both(raised({"models": [Model()], "plain": [1, "a", None]}))
     assert plain(ours) == plain(theirs)
     assert counted.calls
@@ -388,7 +388,7 @@ def test_any_fault_of_ours_leaves_the_frame_to_the_sdk(fault: str, monkeypatch: 
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise Panic
 
-    monkeypatch.setattr(frames, fault, fail)
+    monkeypatch.setattr(stack_frames, fault, fail)
     ours, theirs = both(raised({"a": [Model()]}))
     assert plain(ours) == plain(theirs)
 
@@ -399,13 +399,13 @@ def test_every_way_to_the_sdk_has_such_frames(start: Start, monkeypatch: pytest.
 
     assert sdk.view() is not None
     made: list[str] = []
-    own = frames.make_frame
+    own = stack_frames.make_frame
 
     def noting(frame: Any, *args: Any, **kwargs: Any) -> Any:
         made.append(frame.f_code.co_name)
         return own(frame, *args, **kwargs)
 
-    monkeypatch.setattr(frames, "make_frame", noting)
+    monkeypatch.setattr(stack_frames, "make_frame", noting)
     model = Model()
     for capture in (
         sentry_sdk.capture_exception,
@@ -424,6 +424,6 @@ def test_a_changed_function_of_the_sdks_is_left_alone(monkeypatch: pytest.Monkey
 
     serialize_frame.__module__ = "sentry_sdk.utils"
     monkeypatch.setattr(utils, "serialize_frame", serialize_frame)
-    frames.install()
+    stack_frames.install()
     assert utils.serialize_frame is serialize_frame
     assert names.has("frames")
