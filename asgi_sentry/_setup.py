@@ -6,7 +6,7 @@ import atexit
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 import sentry_sdk
 
@@ -229,7 +229,7 @@ def wrap(app: ASGIApp, settings: Settings | None = None) -> ASGIApp:
         return _stack(app, settings)[0]
     settings = _started or Settings.from_env()
     stack, sharing = _stack(app, settings)
-    _late[stack] = _Late(app, settings, sharing)
+    _remember(stack, _Late(app, settings, sharing))
     return stack
 
 
@@ -241,7 +241,14 @@ class _Late(NamedTuple):
     sharing: SharedLimits | None
 
 
-_late: WeakKeyDictionary[Layer, _Late] = WeakKeyDictionary()
+_late: WeakSet[Layer] = WeakSet()  # the stacks that go by the last `init`
+
+
+def _remember(stack: Layer, made_of: _Late) -> None:
+    # The stack itself holds what it was made of. In a table beside it an app that holds its own
+    # stack, by an attribute or by the traceback of an exception, would be kept for ever.
+    vars(stack)["_made_of"] = made_of
+    _late.add(stack)
 
 
 def _bind(settings: Settings) -> None:
@@ -249,7 +256,8 @@ def _bind(settings: Settings) -> None:
 
     It may have been made before.
     """
-    for stack, late in list(_late.items()):
+    for stack in list(_late):
+        late: _Late = vars(stack)["_made_of"]
         if late.settings == settings:
             continue
         if late.sharing is not None:
@@ -260,7 +268,7 @@ def _bind(settings: Settings) -> None:
         fresh, sharing = _stack(late.app, settings)
         vars(stack).clear()
         vars(stack).update(vars(fresh))
-        _late[stack] = _Late(late.app, settings, sharing)
+        _remember(stack, _Late(late.app, settings, sharing))
     look_down_again()
 
 

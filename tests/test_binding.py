@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from functools import partial
 from typing import Any
 
@@ -113,16 +115,21 @@ def test_a_budget_that_was_spent_of_is_not_given_back_by_an_init_that_says_the_s
     assert transactions(transport) == []
 
 
-def test_an_app_that_is_gone_is_not_kept(init):
-    import gc
-    import weakref
+@pytest.mark.parametrize("holds_its_stack", [False, True])
+def test_an_app_that_is_gone_is_not_kept(init, holds_its_stack):
+    """Nor one that knows its own stack, as by the traceback of an exception that it has noted."""
 
     class App:
+        stack: Any = None
+
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
 
     app = App()
     gone = weakref.ref(app)
     wrapped = wrap(app)
+    if holds_its_stack:
+        app.stack = wrapped
+    init(**LATE)
     del app, wrapped
     gc.collect()
     assert gone() is None
