@@ -11,6 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from contextlib import suppress
+from typing import Any
 
 from asgi_sentry import _state as state
 from asgi_sentry._counters import count_fault
@@ -45,6 +46,16 @@ def note(what: str, exc: BaseException, consequence: str) -> None:
                 again = f", {times} times in the last minute"
             logger.warning("%s failed with %s%s; %s", what, kind, again, consequence)
             logger.debug("%s failed", what, exc_info=exc)
+
+
+def asked(thing: object, name: str) -> Any:
+    """An attribute of one of the app's objects; None where it has none, or raises when asked."""
+    try:
+        return getattr(thing, name, None)
+    except SIGNALS:
+        raise
+    except BaseException:
+        return None
 
 
 def seldom(text: str) -> None:

@@ -164,10 +164,10 @@ class ErrorPolicy(Locked):
         if not self._ignore.isdisjoint(names):
             return True
         if not self._disconnects and LITESTARS_NAME in names:
-            return getattr(error, "detail", None) == LITESTARS_WORDS
+            return bool(faults.asked(error, "detail") == LITESTARS_WORDS)
         # A task group wraps what its tasks raise: it is ignored if all of that is. (Python 3.10 has
         # no such class.)
-        within = getattr(error, "exceptions", None)
+        within = faults.asked(error, "exceptions")
         return (
             isinstance(within, tuple)
             and bool(within)

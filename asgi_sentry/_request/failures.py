@@ -38,6 +38,7 @@ def report_failures(facts: Facts) -> None:
         raise
     except BaseException as exc:
         faults.note("reporting an error", exc, "it is lost")
+        facts.view.lose("internal_sdk_error", "error")
 
 
 def count_failed_response(facts: Facts, report: Callable[[], Report]) -> None:

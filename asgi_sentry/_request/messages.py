@@ -17,6 +17,7 @@ from asgi_sentry._request.afterwards import Afterwards
 from asgi_sentry._request.body_copy import BodyCopy
 from asgi_sentry._request.facts import Handled, trouble_of
 from asgi_sentry._request.head import header
+from asgi_sentry._request.logged import is_answer
 from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._scrubbing.bodies.multipart import boundary_of
 
@@ -177,13 +178,14 @@ def note_handled(facts: Facts, status: int | None) -> None:
     kind, exc, traceback = sys.exc_info()
     if kind is None or exc is facts.entered_with or not isinstance(exc, Exception):
         return
-    own = getattr(exc, "status_code", None)  # Litestar closes a websocket alike for each
-    if facts.websocket and isinstance(own, int):
+    meant = is_answer(exc)
+    own = faults.asked(exc, "status_code")
+    if facts.websocket and meant and isinstance(own, int):  # Litestar closes alike for each
         status = own
     if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
         # A bare 500 is what a framework answers when nobody handles an exception that is not an
-        # answer itself.
-        by_intent = status != 500 or own is not None or hasattr(exc, "code")
+        # answer itself, nor says so of the app's own.
+        by_intent = status != 500 or meant or own == status
         trouble_of(facts).handled = Handled((kind, exc, traceback), by_intent)
 
 

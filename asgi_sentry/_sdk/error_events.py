@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from asgi_sentry._sdk.names import event_from_exception, has, sdk_utils
+from asgi_sentry._sdk.stand_ins import stand_in
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,17 +37,31 @@ def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bo
     if not has("errors"):
         sentry_sdk.capture_exception(exc)
         return
-    mechanism = {"type": "asgi", "handled": handled}
-    options: dict[str, Any] = {"client_options": view.client.options} if _TAKES_OPTIONS else {}
-    try:
-        event, hint = event_from_exception(exc, mechanism=mechanism, **options)
-    except Exception:
-        # The SDK's own, where `add_full_stack` meets lines of source that are cut or missing.
-        if not options:
-            raise
-        options["client_options"] = {**view.client.options, "add_full_stack": False}
-        event, hint = event_from_exception(exc, mechanism=mechanism, **options)
+    options: dict[str, Any] = {"mechanism": {"type": "asgi", "handled": handled}}
+    if _TAKES_OPTIONS:
+        options["client_options"] = view.client.options
+    event, hint = _told(exc, options)
     sentry_sdk.capture_event(event, hint=hint)
+
+
+def _told(exc: BaseException | ExcInfo, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """An exception as an event, with its hint; what the SDK can't cope with is left out."""
+    try:
+        return event_from_exception(exc, **options)
+    except Exception:
+        if _TAKES_OPTIONS:
+            # The SDK's own, where `add_full_stack` meets lines of source that are cut or missing.
+            simple = {**options["client_options"], "add_full_stack": False}
+            options = {**options, "client_options": simple}
+    try:
+        return event_from_exception(exc, **options)
+    except Exception:
+        value = exc if isinstance(exc, BaseException) else exc[1]
+        traceback = value.__traceback__ if isinstance(exc, BaseException) else exc[2]
+        standing = stand_in(value)
+        event, hint = event_from_exception((type(standing), standing, traceback), **options)
+        # By the exception itself it is told from others.
+        return event, {**hint, "exc_info": (type(value), value, traceback)}
 
 
 def capture_response(view: ClientView, name: str, status: int) -> None:

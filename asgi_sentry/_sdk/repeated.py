@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from asgi_sentry import _faults as faults
 from asgi_sentry._sdk.names import VERSION_3, global_event_processors
 from asgi_sentry._sdk.scopes import OWNER
 from asgi_sentry._sdk.senders import sending_client
@@ -44,7 +45,7 @@ def mark_sent(exc: BaseException, owner: Any, client: Any) -> None:
         owner: the record of the request, as `OWNER` has it.
         client: the SDK's.
     """
-    if VERSION_3 and getattr(exc, _MARK, None) is True:
+    if VERSION_3 and faults.asked(exc, _MARK) is True:
         setattr(exc, _MARK, _Sent(owner, client))
 
 
@@ -54,7 +55,7 @@ def _unmark(event: dict[str, Any], hint: Mapping[str, Any] | None) -> dict[str, 
     Takes off the mark of another request, or of another client.
     """
     exc = ((hint or {}).get("exc_info") or (None, None))[1]
-    mark = getattr(exc, _MARK, None)
+    mark = faults.asked(exc, _MARK)
     if type(mark) is _Sent:
         owner = OWNER.get(False)
         # Outside of a request of ours it is the server, say, that logs what was reported: that is

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 import sentry_sdk
-from litestar import Litestar, get
+from litestar import Litestar, Response, get
 from litestar.exceptions import HTTPException as LitestarHTTPException
 from litestar.logging import LoggingConfig
 
@@ -55,6 +55,33 @@ async def logged() -> None:
         logging.getLogger("shop").exception("it failed, and we go on")
 
 
+class RateLimited(Exception):
+    """What a client of an API raises: the status is the API's answer, and not ours."""
+
+    status_code = 429
+    code = "slow_down"
+
+
+@get("/upstream")
+async def upstream() -> None:
+    raise RateLimited
+
+
+class OutOfOrder(Exception):
+    """The app's own, which it answers by a handler of its own."""
+
+    status_code = 500
+
+
+def answer(_: Any, exc: OutOfOrder) -> Response[str]:
+    return Response("out of order", status_code=exc.status_code)
+
+
+@get("/own", exception_handlers={OutOfOrder: answer})
+async def own() -> None:
+    raise OutOfOrder
+
+
 LOGGING: dict[str, Any] = {
     "always": {"logging_config": LoggingConfig(log_exceptions="always", configure_root_logger=False)},
     "debug": {"debug": True, "logging_config": LoggingConfig(configure_root_logger=False)},
@@ -67,15 +94,16 @@ def litestar(request: pytest.FixtureRequest) -> Any:
     """Its logging is set up when it is made, and must not last."""
     logger = logging.getLogger("litestar")
     before = logger.handlers[:], logger.level, logger.propagate
-    made = Litestar([boom, meant, logged], openapi_config=None, **LOGGING[request.param])
+    made = Litestar([boom, meant, logged, upstream, own], openapi_config=None, **LOGGING[request.param])
     yield made
     logger.handlers[:], logger.level, logger.propagate = before
 
 
+@pytest.mark.parametrize("path", ["/boom", "/upstream"])
 @pytest.mark.parametrize("litestar", LOGGING, indirect=True)
-def test_what_litestar_logs_is_unhandled_and_crashes_the_session(start, mode, litestar):
+def test_what_litestar_logs_is_unhandled_and_crashes_the_session(start, mode, litestar, path):
     transport = start()
-    assert call(asgi_sentry.wrap(litestar), "/boom") == 500
+    assert call(asgi_sentry.wrap(litestar), path) == 500
     (event,) = transport.items("event")
     assert event["exception"]["values"][-1]["mechanism"] == {"type": "asgi", "handled": False}
     assert sessions(transport) == {"crashed": 1}
@@ -85,6 +113,15 @@ def test_what_litestar_logs_is_unhandled_and_crashes_the_session(start, mode, li
 def test_what_is_meant_stays_handled(start, mode, litestar):
     transport = start()
     assert call(asgi_sentry.wrap(litestar), "/meant") == 503
+    (event,) = transport.items("event")
+    assert event["exception"]["values"][-1]["mechanism"]["handled"] is True
+    assert sessions(transport) == {"errored": 1}
+
+
+@pytest.mark.parametrize("litestar", ["never"], indirect=True)
+def test_an_exception_of_the_apps_own_that_says_500_is_meant(start, mode, litestar):
+    transport = start()
+    assert call(asgi_sentry.wrap(litestar), "/own") == 500
     (event,) = transport.items("event")
     assert event["exception"]["values"][-1]["mechanism"]["handled"] is True
     assert sessions(transport) == {"errored": 1}
@@ -118,6 +155,7 @@ def test_who_logs_is_told_by_the_file(path, unhandled):
     assert is_unhandled(ValueError(), record) is unhandled
     assert is_unhandled(ValueError(), None) is False
     assert is_unhandled(LitestarHTTPException(status_code=503), record) is False
+    assert is_unhandled(RateLimited(), record) is unhandled
 
 
 # -- answered after the `except` block -------------------------------------------------------------------------------

@@ -179,6 +179,20 @@ def test_litestars_http_exceptions_close_a_websocket_alike_and_are_told_apart(st
     assert errors(transport) == []
 
 
+class RateLimited(Exception):
+    status_code = 429
+
+
+def test_a_status_that_an_exception_of_an_api_has_is_no_answer_of_ours(start, mode):
+    async def ask(socket: Any) -> None:
+        await socket.accept()
+        raise RateLimited
+
+    transport = start()
+    anyio.run(apps.converse, asgi_sentry.wrap(_socket_app("litestar", ask)), "/ws")
+    assert errors(transport) == [(("RateLimited",), False)]
+
+
 @pytest.mark.parametrize(("status", "reported"), [(401, []), (503, [(("HTTPException",), True)])])
 @pytest.mark.parametrize("framework", ["starlette", "fastapi"])
 def test_a_refusal_with_a_response(start, mode, framework, status, reported):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import datetime as dt
 import enum
 import json
@@ -15,7 +16,7 @@ from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 
 import asgi_sentry
 from asgi_sentry.testing import RecordingTransport, request
-from tests.conftest import DSN
+from tests.conftest import DSN, V3
 
 wrapt = pytest.importorskip("wrapt")
 
@@ -160,3 +161,101 @@ def test_an_odd_value_costs_no_event(place: str, value: str) -> None:
             raised = event["exception"]["values"][-1]
             assert raised["value"] == "the error"
             assert raised["stacktrace"]["frames"][-1]["vars"].keys() >= {"odd", "scope"}
+
+
+class Answered(Exception):
+    """It hands questions on to what an upstream answered, which knows few of them."""
+
+    def __getattr__(self, name: str) -> Any:
+        return {"reason": "busy"}[name]
+
+
+class Closed(Answered):
+    """And one whose text is lost besides."""
+
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+    __repr__ = __str__
+
+
+def _with_a_cause() -> None:
+    try:
+        raise Answered("behind")
+    except Answered as exc:
+        raise Closed("before") from exc
+
+
+def _in_a_group() -> None:
+    group = getattr(builtins, "ExceptionGroup", None)
+    if group is None:
+        pytest.skip("Python 3.10 has no groups")
+    raise group("both", [Answered("one"), Answered("two")])
+
+
+def _alone() -> None:
+    raise Answered("alone")
+
+
+def _in_a_circle() -> None:
+    one, two = Answered("one"), Answered("two")
+    one.__context__, two.__context__ = two, one
+    raise one
+
+
+ODD_ERRORS: dict[Callable[[], None], set[tuple[str, str]]] = {
+    _alone: {("Answered", "alone")},
+    _with_a_cause: {("Answered", "behind"), ("Closed", "")},
+    _in_a_group: {("Answered", "one"), ("Answered", "two"), ("ExceptionGroup", "both (2 sub-exceptions)")},
+    _in_a_circle: {("Answered", "one"), ("Answered", "two")},
+}
+
+
+@pytest.mark.skipif(V3, reason="a processor of its own asks the exception whether it was sent, and is not guarded")
+@pytest.mark.parametrize("handled", [False, True])
+@pytest.mark.parametrize("fail", ODD_ERRORS, ids=lambda fail: fail.__name__.strip("_"))
+def test_an_exception_whose_attributes_raise_is_reported(fail: Callable[[], None], handled: bool) -> None:
+    transport = start_ours()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            fail()
+        except Exception:
+            if not handled:
+                raise
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def main() -> None:
+        try:
+            await request(asgi_sentry.wrap(app))
+        except Exception:
+            assert not handled
+
+    anyio.run(main)
+    (event,) = transport.items("event")
+    values = event["exception"]["values"]
+    assert {(value["type"], value["value"]) for value in values} == ODD_ERRORS[fail]
+    assert values[-1]["mechanism"]["handled"] is handled
+    assert values[-1]["stacktrace"]["frames"][-1]["function"] == fail.__name__
+    assert not [lost for lost in transport.lost if lost[1] == "error"]
+
+
+def test_an_error_that_cannot_be_reported_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = start_ours()
+
+    def broken(*args: Any, **options: Any) -> Any:
+        raise RuntimeError("the SDK has moved")
+
+    monkeypatch.setattr("asgi_sentry._sdk.errors.event_from_exception", broken)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise LookupError("the error")
+
+    async def main() -> None:
+        with pytest.raises(LookupError):
+            await request(asgi_sentry.wrap(app))
+
+    anyio.run(main)
+    assert transport.items("event") == []
+    assert ("internal_sdk_error", "error", 1) in transport.lost
