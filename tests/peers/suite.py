@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -35,6 +36,33 @@ class Missing(Exception):
     """Why their tests can't be run here."""
 
 
+class NoTests(Missing):
+    """There are none to run: nothing is missing that could be had."""
+
+
+def compared(frameworks: Iterable[str], compare: Callable[[str], list[str]]) -> tuple[list[str], bool]:
+    """Compare one framework after the other; what can't be compared is said.
+
+    Args:
+        frameworks: their names.
+        compare: gives what is wrong with one, in lines.
+
+    Returns:
+        What is wrong with any, and whether all was compared that was to be. Where there are no tests at all, that is
+        nothing.
+    """
+    bad: list[str] = []
+    ran = missed = False
+    for framework in frameworks:
+        try:
+            bad += compare(framework)
+            ran = True
+        except Missing as missing:
+            missed = missed or not isinstance(missing, NoTests)
+            print(f"{framework:10} skipped: {missing}", flush=True)
+    return bad, ran and not missed
+
+
 def installed(distribution: str) -> str:
     return metadata.version(distribution)
 
@@ -48,6 +76,7 @@ def unpacked(distribution: str = "sentry-sdk", part: str = "tests/") -> Path:
 
     Raises:
         Missing: it can't be had.
+        NoTests: it brings none.
     """
     version = installed(distribution)
     if distribution == "sentry-sdk" and version.startswith("3"):
@@ -62,7 +91,7 @@ def unpacked(distribution: str = "sentry-sdk", part: str = "tests/") -> Path:
             inside = f"{archive.name.removesuffix('.tar.gz')}/"
             members = [each for each in packed.getmembers() if each.name.startswith(inside + part)]
             if not any(each.name.startswith(f"{inside}tests/") for each in members):
-                raise Missing(f"the source distribution of {distribution} {version} brings no tests")
+                raise NoTests(f"the source distribution of {distribution} {version} brings no tests")
             for member in members:
                 member.name = member.name.removeprefix(inside)
             packed.extractall(home, members, filter="data")
