@@ -45,8 +45,8 @@ jelszo jelsz\u00f3 heslo
 \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6\u7801 \u5bc6\u78bc \u53e3\u4ee4
     \u30d1\u30b9\u30ef\u30fc\u30c9
 \ube44\ubc00\ubc88\ud638 \u0643\u0644\u0645\u0629\u0627\u0644\u0645\u0631\u0648\u0631
-dbpass userpass smtppass ftppass storepass keypass trustpass requirepass user_pw root_pw bind_pw
-    admin_pw db_pw
+dbpass userpass smtppass ftppass sshpass rpcpass storepass keypass trustpass requirepass masterauth
+    user_pw root_pw bind_pw admin_pw db_pw
 secret secrets token tkn bearer jwt jwe
 credential credentials cred creds
 auth oauth authn authz authorization authentication x_auth
@@ -154,7 +154,7 @@ ABOUT = frozenset(
     quality pool store table tables column columns schema quota window windows per budgeting
     offset offsets distribution ratio percent percentage average avg mean max min total sum
     number sequence order orders layout layer layers legs direction mapping currency currencies
-    exemption exemptions owner owners collection"""
+    exemption exemptions owner owners collection exempt exempted"""
     )
 )
 # Of these the last words do not make harmless what they stand behind: a pin's number is the pin, a

@@ -31,7 +31,7 @@ class _Program(NamedTuple):
         user: options whose value is a user and a password.
         parts: what stands between these two.
         last: whether the last argument is one.
-        behind: the word, and behind it the number of arguments up to the secret.
+        behind: what a word begins with, and the number of arguments from it to the secret.
     """
 
     next: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ _PROGRAMS: dict[str, _Program] = {
     "aws": _Program(),
     "gcloud": _Program(),
     "npm": _Program(),
-    "poetry": _Program(),
+    "poetry": _Program(behind=(("http-basic.", 2),)),
     "rabbitmqctl": _Program(
         behind=(("add_user", 2), ("change_password", 2), ("authenticate_user", 2))
     ),
@@ -115,7 +115,8 @@ _ARGUMENT = re.compile(
 )
 # One of these stands in every command with a secret.
 _OPTION = re.compile(
-    r"[ \"']-{1,2}[A-Za-z]|add_user|change_password|authenticate_user|/p:|sqlplus|sqlldr|\bset\b"
+    r"[ \"']-{1,2}[A-Za-z]|add_user|change_password|authenticate_user|/p:|sqlplus|sqlldr"
+    r"|\bset\b|http-basic\."
 )
 _LISTED = re.compile(r"[\"'],\s?")
 _NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
@@ -242,7 +243,7 @@ def _secrets(arguments: Sequence[str], keys: Keys) -> Iterator[tuple[int, int, i
         for word, number in program.behind:
             if (
                 index > number
-                and arguments[index - number] == word
+                and arguments[index - number].startswith(word)
                 and not argument.startswith(("-", "/"))
             ):
                 span = 0, len(argument)

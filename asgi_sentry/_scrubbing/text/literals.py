@@ -17,9 +17,10 @@ def _split(text: str) -> list[str]:
 # Behind a stem: the rest of the name, what closes it, and a separator or the next word. What has
 # none is no key.
 BEHIND = (
-    rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?"
+    rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27]"
+    rb"|(?<=\\)u002[27])?"
     rb"(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
-    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><}]|%3[ad])|[\s\xa0]"
+    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><{}]|%3[ad])|[\s\xa0]"
     rb"|\\[rnt])"
 )
 _KV_STEMS = _split(
@@ -36,9 +37,10 @@ _CODE_KINDS = "|".join(
 )
 # These stand in so many texts that a separator has to follow.
 _STRICTLY_BEHIND = (
-    rb"[a-z0-9_.\-?\x80-\xff]{0,40}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27])?"
+    rb"[a-z0-9_.\-?\x80-\xff]{0,40}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27]"
+    rb"|(?<=\\)u002[27])?"
     rb"(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
-    rb"(?:[\s\xa0]{0,40}(?:[:=,>}|]|%3[ad]|[+.?]=)|\t)"
+    rb"(?:[\s\xa0]{0,40}(?:[:=,>{}|]|%3[ad]|[+.?]=)|\t)"
 )
 _RARER = {
     b"pat": rb"pats?(?![a-z])",
@@ -78,7 +80,9 @@ _OPTION_VERIFY = re.compile(rb"[ '\"]-(?:[uUapPwkAXNb]|-(?:proxy-)?user|-auth|-c
 _SAID = (
     b"[parameters: ", b"BindParameter(", b"Failing row", b"query argument", b" field ",
     b" column ", b"HSET", b"HMSET", b"hset", b"AUTH ", b"SETUSER", b"setuser", b" on >",
-    b"add_user", b"sqlplus ", b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
+    b"add_user", b"sqlplus ", b"sudo -S", b"-stdin", b"http-basic.", b"crypt(", b"CRYPT(",
+    b"PRAGMA ", b"pragma ", b"ATTACH ", b"attach ", b":oracle:",
+    b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
     b"change_password", b"params=", b"params: ", b"OTP is", b"PIN is", b"passcode",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.

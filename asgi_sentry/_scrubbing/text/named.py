@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asgi_sentry._scrubbing.keys import DENIED
 from asgi_sentry._scrubbing.text.commands import command_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
-from asgi_sentry._scrubbing.text.sql import redis_spans, sql_spans
+from asgi_sentry._scrubbing.text.sql import cipher_spans, redis_spans, sql_spans
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
 
 if TYPE_CHECKING:
@@ -98,6 +98,12 @@ _NETRC = re.compile(
 _EXPECT = re.compile(
     r"\bsend(?:_user)?\s{1,4}(?:--\s)?\"([^\"\r\n\\]{1,200})(?:\\[rn]|\r|\n){1,2}\""
 )
+_PIPED = re.compile(
+    r"\b(?:echo|printf)\s{1,4}(?:-[ne]{1,2}\s{1,4})?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'"
+    r"|([^\s|\"']{1,200}))\s{0,4}\|\s{0,4}(?:sudo\s{1,4}(?:-k\s{1,4})?-S\b"
+    r"|[^|\n]{1,200}?--?(?:password|passphrase|token)?-?stdin\b)"
+)
+_ORACLE = re.compile(r":oracle:\w{2,8}:[\w.-]{1,60}/([^@\s\"'/]{1,100})@")
 # `Your Acme code is 453550`, `453550 is your verification code`.
 _CODE_LAST = re.compile(r"(?:code|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)")
 _CODE = re.compile(
@@ -263,6 +269,18 @@ def _typed(text: str, _: Keys) -> Iterator[tuple[int, int]]:
         yield from (match.span(1) for match in _EXPECT.finditer(text))
 
 
+def _piped(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    """`echo hunter2 | docker login --password-stdin`."""
+    for match in _PIPED.finditer(text):
+        group = next(number for number in (1, 2, 3) if match[number] is not None)
+        if match[group][0] not in "$`":
+            yield match.span(group)
+
+
+def _oracle(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    yield from (match.span(1) for match in _ORACLE.finditer(text) if not is_harmless(match[1]))
+
+
 def _codes(text: str, _: Keys) -> Iterator[tuple[int, int]]:
     """What a sentence ends with; what it begins with is looked for in front of that."""
     for code in _CODE_LAST.finditer(text):
@@ -303,8 +321,11 @@ _FINDERS: tuple[tuple[tuple[str, ...], Callable[[str, Keys], Iterator[tuple[int,
     (("values",), _inserted),
     (("input_value=",), _refused),
     (("input",), _located),
-    (("-", "add_user", "change_password", "/p:", "sqlplus", " set "), command_spans),
+    (("-", "add_user", "change_password", "/p:", "sqlplus", " set ", "http-basic."), command_spans),
     (("parameter", "params", "args=", "failing row", "query arg"), sql_spans),
+    (("crypt(", "pragma", "attach"), cipher_spans),
+    (("|",), _piped),
+    ((":oracle:",), _oracle),
     (("hset", "hmset", "auth", ">"), redis_spans),
     (("field", "column", "key", "parameter", "argument", "setting"), _said),
     (("login", "user"), _logins),

@@ -47,7 +47,13 @@ _COOKIE = re.compile(r"[^\s=;,|]{1,200}=")
 _FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|iban|card)")
 _XML_CLOSE = "</"
 _LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
-_CONSTRUCTED = re.compile(r"[A-Z]\w{0,60}\((?=b?[\"'])")
+_CONSTRUCTED = re.compile(r"(?:[A-Z]\w{0,60}|bytearray|bytes|str)\((?=b?[\"'])")
+# `os.environ.get("DB_PASSWORD", "...")`: what stands there if nothing is set.
+_DEFAULT = re.compile(
+    r"[\w.:>-]{0,40}\b(?:get|getenv|env|config|setting|option)\(\s?[\"'][\w.-]{1,80}[\"'],\s{0,4}"
+    r"(?:\w{1,20}\s?=\s?)?(?=b?[\"'])"
+)
+_YAML_TAG = re.compile(r"!!\w{2,20}[ \t]{1,4}")
 _ARGUMENT = r"(?:\w{1,60}=)?(?:b?'[^']*'|b?\"[^\"]*\"|[\w.]{1,60})"
 _ARGUMENTS = re.compile(rf"({_ARGUMENT}((?:,\s?{_ARGUMENT})*),?)\)")  # literals alone
 _LONGEST_ARGUMENTS = 300
@@ -165,11 +171,17 @@ def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple
     """A header, a block of YAML, a container or a bare value."""
     name, closing, separator = named.name, named.closing, named.separator
     first = text[gap : gap + 1]
+    if first == "!" and (tag := _YAML_TAG.match(text, gap)) is not None:
+        gap = tag.end()
+        if (literal := quoted(text, gap)) is not None:
+            return checked(text, literal)
     if first in {"|", ">"} and (block := _BLOCK.match(text, gap)) is not None:
         return checked(text, (block.start(1), block.end()))
     folded = name.replace("-", "").replace("_", "").lower()
-    is_header = separator == ":" and folded in _HEADERS and not closing.strip("]")
-    if is_header and (_COOKIE if folded.endswith("cookie") else _SCHEME).match(text, gap):
+    is_signature = "-" in name and folded.endswith("signature")  # `Stripe-Signature: t=...,v1=...`
+    is_header = separator == ":" and (folded in _HEADERS or is_signature)
+    is_pairs = folded.endswith("cookie") or is_signature
+    if is_header and not closing.strip("]") and (_COOKIE if is_pairs else _SCHEME).match(text, gap):
         return checked(text, (gap, header_end(text, gap, quote)))
     braced = _BRACED.match(text, gap) if first == "{" else None
     if (
@@ -189,9 +201,15 @@ def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple
 
 def _bare(text: str, gap: int, named: Name, keys: Keys) -> tuple[int, int] | None:
     """A value without quotes, unless it is code, a type, a placeholder or prose."""
-    built = _CONSTRUCTED.match(text, gap) if text[gap : gap + 1].isupper() else None
+    built = _CONSTRUCTED.match(text, gap)
     if built is not None:
         return _constructed(text, built.end())
+    given = _DEFAULT.match(text, gap)
+    if given is not None:
+        literal = quoted(text, given.end())
+        if literal is None or text.startswith(").", literal[1] + 1):
+            return None  # what becomes of it is another thing
+        return checked(text, literal)
     # A long value is not gone through for each name within it.
     beginning = BARE.match(text, gap, gap + BEGINNING)
     if beginning is None or is_code(beginning[0]):
@@ -274,7 +292,8 @@ def _spaced(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
         sure = bool(dashes) or (
             is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start))
         )
-        sure = sure or (name.isupper() and "_" in name and is_mixed(text[literal[0] : literal[1]]))
+        may_be = _FAMILY.search(name) is not None or (name.isupper() and "_" in name)
+        sure = sure or (may_be and is_mixed(text[literal[0] : literal[1]]))
         return checked(text, literal) if sure else None
     if not dashes:
         return _beside(text, named)

@@ -57,19 +57,22 @@ _ALSO: dict[int, tuple[str, ...]] = {ADDRESS: ("=", ":", ",", "=>"), COOKIES: ("
 # N'...'`.
 _TYPE_NAMES = (
     r"(?:&?(?:'\w{1,20}\s)?(?:str|string|bytes|char|text|object|any|unknown|final"
-    r"|secretstr)|std::string|n?varchar2?)"
+    r"|secretstr)|std::string|n?varchar2?"
+    r"|(?:\w{1,10}\.)?(?:optional|union|annotated|final|classvar|option)"
+    r"[\[<][\w\s|.,\[\]()<>&']{1,60}[\]>])"
 )
 _TYPED = (
     rf"(?i:(?::\s{{0,4}}|(?<=\s)(?:as\s)?){_TYPE_NAMES}"
-    rf"(?:[\[(|?!][\w\s|.,]{{0,30}}[\])]?)?[?!]?\s{{0,4}}:?=(?!=))"
+    rf"(?:\s?[\[(|?!][\w\s|.,]{{0,30}}[\])]?)?[?!]?\s{{0,4}}:?=(?!=))"
 )
 # What may stand between a name and its value: quotes and brackets that close, an index, colours,
 # and a separator.
 _TAIL = re.compile(
     rf"((?:\]|%5[Dd]|\)(?==\())?(?:\\{{0,7}}{QUOTE}|%2[27])?(?:\]|%5[Dd])?(?:(?:\["
     rf"|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
-    rf"{COLOURS}?(\s{{0,40}})(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|"
-    r"(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
+    rf"{COLOURS}?(?:\s?\{{ get; [a-z ]{{0,20}}; \}})?(\s{{0,40}})"
+    rf"(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|"
+    r"\{(?=\")|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
 )
 _NEXT_WORD = re.compile(r" (?:id|key|code|number|no|value)\b", re.IGNORECASE)
 _HEX_OR_COLON = frozenset("0123456789abcdefABCDEF:")
@@ -153,7 +156,7 @@ def _stays(value: str, named: Name, keys: Keys) -> bool:
     if named.verdict == LOOKED:
         return not looks_random(value[:BEGINNING])
     if value[:1].isdigit() and _NUMBER.fullmatch(value) is not None:
-        return keys.counts(named.name)
+        return keys.counts(named.name) or ("." in value and named.name.lower() == "token")
     if value in _AUTH_KINDS and named.name.lower().endswith(("auth", "authentication", "authn")):
         return True
     return keys.spares(named.name, value)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._scrubbing.keys import Keys
 
-__all__ = ["Parameters", "redis_spans", "secret_parameters", "sql_spans"]
+__all__ = ["Parameters", "cipher_spans", "redis_spans", "secret_parameters", "sql_spans"]
 
 _LONGEST = 20_000  # characters of a statement that are looked at
 _MOST = 500  # placeholders of one
@@ -52,13 +52,24 @@ _HASH = re.compile(
     r"\b(?:HSET|HMSET|HSETNX)\s{1,4}[\"']?[^\s\"']{1,300}[\"']?((?:\s{1,4}(?:\"[^\"\n]*\""
     r"|'[^'\n]*'|\S+))+)"
 )
+# Keys of functions of PostgreSQL and MySQL, and of SQLCipher's databases.
+_CRYPT = re.compile(
+    r"\b\w{0,20}crypt\(\s?(?:'[^'\n]{0,500}'|[^,()'\n]{1,200}),\s{0,4}'([^'\n]{1,200})'",
+    re.IGNORECASE,
+)
+_CIPHER = re.compile(
+    r"\b(?:pragma\s{1,4}(?:hex)?(?:re)?key\s{0,4}=\s{0,4}|attach\s[^;\n]{1,300}?\skey\s{1,4})"
+    r"(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|(\S+)")
 _REDIS_USER = re.compile(
     r"(?:^|\b(?:ACL SETUSER|user)\s\S{1,100}(?=\s)[^\n>]{0,200}?\s)[>#]([^\s>~&+#]{1,200})",
     re.IGNORECASE,
 )
 _REDIS_AUTH = re.compile(
-    r"\A[\"']?AUTH[\"']?\s{1,4}(?:[\"']?\S{1,100}[\"']?\s{1,4})?[\"']?([^\s\"']{1,500})[\"']?\s*\Z"
+    r"\A(?:HELLO [23] )?"
+    r"[\"']?AUTH[\"']?\s{1,4}(?:[\"']?\S{1,100}[\"']?\s{1,4})?[\"']?([^\s\"']{1,500})[\"']?\s*\Z"
 )
 
 
@@ -206,6 +217,12 @@ def _inside(match: re.Match[str]) -> tuple[int, int]:
 def _end_of_line(text: str, position: int) -> int:
     end = text.find("\n", position)
     return end if end >= 0 else len(text)
+
+
+def cipher_spans(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+    """Where keys stand that a database is to encrypt by."""
+    yield from (match.span(1) for match in _CRYPT.finditer(text) if not is_harmless(match[1]))
+    yield from (match.span(1 if match[1] else 2) for match in _CIPHER.finditer(text))
 
 
 def redis_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:

@@ -46,7 +46,7 @@ ElevenLabs      sk_[a-f0-9]{48}
 Weights & Bias. wandb_v1_[\w-]{40,120}
 DigitalOcean    do[opr]_v1_[a-f0-9]{64}
 Shopify         shp(?:at|ca|pa|ss|ua)_[a-fA-F0-9]{32}
-Telegram        \d{8,10}:AA[\w-]{33}
+Telegram        (?:bot)?\d{8,10}:AA[\w-]{33}
 Databricks      (?:dapi|dose|dkea)[a-f0-9]{32}(?:-\d)?
 Doppler         dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[\w-]{20,60}
 Linear          lin_(?:api|oauth)_[A-Za-z0-9]{32,64}
@@ -192,7 +192,7 @@ HASHES = (
     r"|(?:scrypt(?::\d{1,9}){3}|pbkdf2:sha\d{1,3}(?::\d{1,9})?)\$[\w./+=-]{4,100}\$[a-f0-9]{32,256}"
     r"|(?:pbkdf2_sha\d{1,3}|scrypt|sha1|md5)\$(?:\d{1,9}\$)?[\w./+=-]{4,100}\$"
     r"(?:\d{1,4}\$\d{1,4}\$)?[\w./+=-]{24,200}"
-    r"|\$(?:1|5|6|7|y|gy|sm3|md5|sha1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,64}\$"
+    r"|\$(?:1|5|6|7|y|gy|sm3|md5|sha1|apr1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,64}\$"
     r"(?:[./A-Za-z0-9]{1,64}\$)?[./A-Za-z0-9]{22,128}"
     r"|\$(?:P|H|S)\$[./A-Za-z0-9]{31,55}"
     r"|\{(?:SSHA|SHA|SMD5|SSHA256|SSHA512|CRYPT)\}[A-Za-z0-9+/=$./]{20,200}"

@@ -31,7 +31,8 @@ def _split(text: str) -> list[str]:
 
 
 COLOURS = r"(?:(?:\x1b|\\x1b|\\u001b)\[[\d;]{0,8}m)"  # of a terminal, as they are or escaped
-QUOTE = r"(?:[\"'`]|&(?:quot|apos|#0?3[49]|#[xX]2[27]);)"
+# The last are those of .NET and Go, behind their backslashes.
+QUOTE = r"(?:[\"'`]|&(?:quot|apos|#0?3[49]|#[xX]2[27]);|(?<=\\)u002[27])"
 _GAP = re.compile(rf"(?:\s|{COLOURS}){{0,40}}")
 _LITERAL_PREFIX = re.compile(
     rf"(?:[bBrRuUfFnNeE]{{1,2}}(?=\\{{0,7}}[\"'])|\$(?=[\"']))?(\\{{0,7}})({QUOTE})"

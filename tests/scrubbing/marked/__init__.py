@@ -1,0 +1,1 @@
+"""Secrets in their places, between « and », and what looks like them: tables, by kinds."""

@@ -1,0 +1,46 @@
+# ruff: noqa: E501 - tables read best one case a line
+"""SQL and Redis, with their values in them or beside them."""
+
+from __future__ import annotations
+
+STATEMENTS = (
+    "[SQL: INSERT INTO users (email, password_hash) VALUES (%(email)s, %(password_hash)s)]\n[parameters: {'email': 'x', 'password_hash': '«hunter2x»'}]",
+    "[SQL: INSERT INTO t (a, api_token, b) VALUES ($1, $2, $3)]\n[parameters: (1, '«hunter2x»', 3)]",
+    "[SQL: INSERT INTO t (a, pin) VALUES (?, ?)]\n[parameters: (1, «4711»)]",
+    "[SQL: UPDATE t SET pin=?, n=? WHERE id=?]\n[parameters: ('«4711»', 3, 4)]",
+    "[SQL: SELECT 1 FROM users WHERE name = %s AND password = %s]\n[parameters: ('ann', '«hunter2x»')]",
+    "[SQL: SELECT 1 FROM users WHERE users.session_token = %(session_token_1)s]\n[parameters: {'session_token_1': '«hunter2x»'}]",
+    "INSERT INTO users (name, password) VALUES ('ann', '«hunter2x»')",
+    "INSERT INTO users (name, password) VALUES ('ann', 'x''y«hunter2x»'), ('bob', '«hunter3x»')",
+    "INSERT INTO `users` (`id`,`api_key`) VALUES (1,'«hunter2x»')",
+    'INSERT INTO public."users" ("id", "secret") VALUES (1, \'«hunter2x»\') RETURNING id',
+    "REPLACE INTO sessions (sid, token) VALUES ('x', '«hunter2x»')",
+    "UPDATE users SET password = '«hunter2x»' WHERE id = 1",
+    "UPDATE users SET name='ann', `password`='«hunter2x»' WHERE id = 1",
+    "SELECT * FROM users WHERE token = '«hunter2x»'",
+    "SELECT * FROM users WHERE api_key IN ('«hunter2x»', '«hunter3x»')",
+    "SELECT * FROM users WHERE users.password LIKE '«hunter2x»%'",
+    "CREATE USER ann WITH PASSWORD '«hunter2x»'",
+    "CREATE ROLE ann LOGIN ENCRYPTED PASSWORD '«hunter2x»'",
+    "ALTER USER ann IDENTIFIED BY '«hunter2x»'",
+    "ALTER ROLE ann PASSWORD '«hunter2x»'",
+    "CREATE LOGIN ann WITH PASSWORD = N'«hunter2x»'",
+    "SET PASSWORD FOR 'ann'@'%' = '«hunter2x»'",
+    "GRANT ALL ON x.* TO 'ann'@'%' IDENTIFIED BY '«hunter2x»'",
+    "SELECT pgp_sym_decrypt(data, '«Xk29vQpLm4TzR8wd»') -- key",
+    "Key (api_key)=(«hunter2x») already exists.",
+    "DETAIL:  Key (session_token)=(«hunter2x») already exists.",
+    "Duplicate entry '«hunter2x»' for key 'users.api_key'",
+    "UNIQUE constraint failed: users.token = «Xk29vQpLm4TzR8wd»",
+    "DECLARE @token varchar(99) = '«hunter2x»'",
+    "EXEC sp_addlogin @loginame='ann', @passwd='«hunter2x»'",
+    "PRAGMA key = '«hunter2x»'",
+    "ATTACH DATABASE 'x.db' AS x KEY '«hunter2x»'",
+    "HSET user:7 name ann api_key «hunter2x»",
+    "HMSET user:7 password «hunter2x» name ann",
+    "AUTH ann «hunter2x»",
+    "CONFIG SET requirepass «hunter2x»",
+    "ACL SETUSER ann on >«hunter2x» ~* +@all",
+    "HELLO 3 AUTH ann «hunter2x»",
+)
+"""Statements with secrets."""
