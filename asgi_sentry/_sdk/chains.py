@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Group: Any = getattr(builtins, "BaseExceptionGroup", None)  # Python 3.10 has none
 
+_DEEPEST = 50
 _cause: Any = BaseException.__cause__
 _context: Any = BaseException.__context__
 _traceback: Any = BaseException.__traceback__
@@ -54,3 +55,17 @@ def members_of(exc: BaseException) -> tuple[BaseException, ...]:
         return ()
     members: tuple[BaseException, ...] = Group.exceptions.__get__(exc)
     return members
+
+
+def has_group_behind(exc: BaseException) -> bool:
+    """Whether a group stands behind an exception that is none itself."""
+    if Group is None or is_group(exc):
+        return False
+    for _ in range(_DEEPEST):
+        behind = cause_of(exc) if hides_context(exc) else context_of(exc)
+        if behind is None:
+            return False
+        if is_group(behind):
+            return True
+        exc = behind
+    return False

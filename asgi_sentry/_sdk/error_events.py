@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
-from asgi_sentry._sdk.names import event_from_exception, has, sdk_utils
+from asgi_sentry import _faults as faults
+from asgi_sentry._sdk.chains import has_group_behind
+from asgi_sentry._sdk.names import (
+    VERSION_3,
+    event_from_exception,
+    exceptions_from_error,
+    has,
+    sdk_utils,
+)
 from asgi_sentry._sdk.stand_ins import stand_in
 
 if TYPE_CHECKING:
@@ -41,6 +49,15 @@ def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bo
     if _TAKES_OPTIONS:
         options["client_options"] = view.client.options
     event, hint = _told(exc, options)
+    kind, value, traceback = hint["exc_info"]
+    if not VERSION_3 and has("groups") and has_group_behind(value):
+        # A framework's own exception around what a group of tasks raised (Litestar's streams), say.
+        # Version 2 of the SDK tells members only of a group that stands before all others.
+        try:
+            _, values = exceptions_from_error(kind, value, traceback, **options)
+            event["exception"]["values"] = values[::-1]
+        except Exception as fault:
+            faults.note("telling the members of a group", fault, "the event goes without them")
     sentry_sdk.capture_event(event, hint=hint)
 
 

@@ -42,6 +42,7 @@ LOST: dict[str, str] = {
     "serializer": "events are serialized by the SDK, which takes longer",
     "sessions": "there are no sessions of release health",
     "errors": "errors are reported by public calls, without `mechanism`",
+    "groups": "of a group of exceptions behind another exception the members are not told",
     "lane": "transactions are prepared by the SDK, which takes longer",
     "frames": "stack frames are made by the SDK, which takes longer",
     "options": "options are read by rules of our own",
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
     from sentry_sdk.utils import (
         disable_capture_event,
         event_from_exception,
+        exceptions_from_error,
         format_timestamp,
         handle_in_app,
         safe_repr,
@@ -213,6 +215,7 @@ else:
     Session = _find("sessions", "sentry_sdk.session", "Session")
 
     event_from_exception = _find("errors", _UTILS, "event_from_exception", None)
+    exceptions_from_error = _find("groups", _UTILS, "exceptions_from_error", None)
 
     DEFAULT_OPTIONS = (
         _find("options", "sentry_sdk.consts", "DEFAULT_OPTIONS", None) or _options_of_a_client()
@@ -281,6 +284,7 @@ __all__ = [
     "add_global_event_processor",
     "disable_capture_event",
     "event_from_exception",
+    "exceptions_from_error",
     "format_timestamp",
     "global_event_processors",
     "global_repr_processors",

@@ -6,9 +6,11 @@ is in hand.
 
 from __future__ import annotations
 
+import builtins
 import gc
 import inspect
 import weakref
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -21,8 +23,10 @@ from litestar import Litestar, get, websocket
 from litestar import Response as LitestarResponse
 from litestar import WebSocket as LitestarWebSocket
 from litestar.exceptions import HTTPException as LitestarHTTPException
+from litestar.exceptions import LitestarException
 from litestar.exceptions import WebSocketException as LitestarWebSocketException
 from litestar.middleware import DefineMiddleware
+from litestar.response import Stream
 from starlette import _exception_handler as starlette_exceptions
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
@@ -285,3 +289,26 @@ def test_what_its_frames_hold_is_held_no_longer_than_the_request(start, mode):
         assert seen[0]() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(builtins, "ExceptionGroup"), reason="Python 3.10 has no groups")
+def test_of_a_group_behind_another_exception_the_members_are_told(start, mode):
+    """Litestar raises an exception of its own around what its stream's group of tasks raised."""
+
+    async def fails() -> AsyncIterator[str]:
+        yield "first"
+        culprit(ValueError)
+
+    @get("/")
+    async def streams() -> Stream:
+        return Stream(fails())
+
+    transport = start()
+    with pytest.raises(LitestarException):
+        anyio.run(request, asgi_sentry.wrap(Litestar([streams], openapi_config=None)))
+    (event,) = transport.items("event")
+    by_type = {value["type"]: value for value in event["exception"]["values"]}
+    assert by_type["ValueError"]["stacktrace"]["frames"][-1]["function"] == "culprit"
+    last = event["exception"]["values"][-1]
+    assert last["type"] == "LitestarException"  # the one that was raised
+    assert last["mechanism"]["handled"] is False

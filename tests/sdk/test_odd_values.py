@@ -247,7 +247,7 @@ def test_an_error_that_cannot_be_reported_is_counted(monkeypatch: pytest.MonkeyP
     def broken(*args: Any, **options: Any) -> Any:
         raise RuntimeError("the SDK has moved")
 
-    monkeypatch.setattr("asgi_sentry._sdk.errors.event_from_exception", broken)
+    monkeypatch.setattr("asgi_sentry._sdk.error_events.event_from_exception", broken)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise LookupError("the error")
