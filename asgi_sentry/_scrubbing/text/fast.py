@@ -42,8 +42,8 @@ _NARROWER = {
 }
 _RUN = 16  # characters; for runs of so many or more, this is narrower than all runs
 _RUN_PATTERN = (
-    rb"(?:^|[^\w\-])(?:[0-9_\-]{0,3}[A-Za-z][\w\-]{12}|[0-9_\-]{4,7}[A-Za-z][\w\-]{8}"
-    rb"|[0-9_\-]{8,}[A-Za-z])"
+    rb"(?:^|[^\w\-])(?:[A-Za-z][\w\-]{15}|[0-9_\-][A-Za-z][\w\-]{14}|[0-9_\-]{2}[A-Za-z][\w\-]{13}"
+    rb"|[0-9_\-]{3}[A-Za-z][\w\-]{12}|[0-9_\-]{4,7}[A-Za-z][\w\-]{8}|[0-9_\-]{8,}[A-Za-z])"
 )
 # Matches, and characters for each, beyond which all is looked at without Hyperscan.
 _FEWEST, _DENSEST = 256, 24

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from random import Random
 from threading import Thread
 
@@ -12,7 +13,7 @@ import pytest
 from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber
 from asgi_sentry._scrubbing.text import fast
 from asgi_sentry._scrubbing.text.fast import FastGates
-from asgi_sentry._scrubbing.text.gates import Gates
+from asgi_sentry._scrubbing.text.gates import Gate, Gates
 from tests.scrubbing.samples import MIXED, PIECES
 from tests.strategies import FORMS
 
@@ -107,3 +108,13 @@ def test_it_can_be_copied(gates):
     for other in (copy.deepcopy(gates), pickle.loads(pickle.dumps(gates))):
         assert other.all.keys() == gates.all.keys()
         assert other.ready()
+
+
+def test_a_run_that_is_too_short_is_no_candidate():
+    """So that keys of a dozen characters cost one look together, and not one each."""
+    pattern, _ = fast._pattern(Gate("run", b"a" * 16, re.compile(b"")))
+    for digits in range(4):
+        head = b"7" * digits
+        for length in range(digits + 1, 16):
+            assert re.search(pattern, (head + b"k" * (length - digits)).ljust(20)) is None
+        assert re.search(pattern, (head + b"k" * (16 - digits)).ljust(20)) is not None
