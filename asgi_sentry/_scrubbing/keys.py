@@ -12,7 +12,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
-from asgi_sentry._scrubbing.known_terms import DEFAULT, is_about, is_compound, is_term
+from asgi_sentry._scrubbing.known_terms import (
+    DEFAULT,
+    LONGEST_REMEMBERED,
+    is_about,
+    is_compound,
+    is_of_words,
+    is_term,
+)
 from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence, is_unset
 from asgi_sentry._scrubbing.schemas import is_schema
 from asgi_sentry._scrubbing.words import (
@@ -51,7 +58,7 @@ JWK_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k", "oth")
 
 # Beyond these many keys a cache is of no use: a team's own keys are fewer, and the rest are an
 # outsider's.
-_CACHED, _CACHED_LENGTH = 4096, 80
+_CACHED = 4096
 _STRINGS = frozenset({str})
 _LOWER = bytes(range(256)).lower()
 _has_digit = re.compile(r"\d").search
@@ -91,7 +98,10 @@ class Keys:
     """What keys mean, by the key as it stands.
 
     The first few thousand are remembered for good, so that nobody can push them out; what comes
-    later is decided anew each time, all keys of a value together.
+    later is decided anew each time, all keys of a value together. What is remembered are keys of
+    dicts of at most 80 characters in which no rule finds a secret, 4,096 that say nothing and as
+    many that say something; and of names that stand in texts or as values, 1,024 each that are made
+    of the words in `terms.py` alone. A value is never remembered, nor is a word that is not ours.
 
     Attributes:
         plain: keys that are known to say nothing, and to hold no secret themselves.
@@ -160,25 +170,25 @@ class Keys:
         known = self._shown.get(name)
         if known is None:
             text = _text(name)
-            shown = REPR.match(text)
-            known = PLAIN
-            if len(text) <= _LONGEST_NAME:
-                known = self[shown[2] if shown else text]
+            if (shown := REPR.match(text)) is not None:
+                text = shown[2]
+            known = self[text] if len(text) <= _LONGEST_NAME else PLAIN
             if known == MAYBE:
                 known = PLAIN
-            if len(self._shown) < _NAMES and len(text) <= _CACHED_LENGTH:
+            if len(self._shown) < _NAMES and is_of_words(text):
                 self._shown[name] = known
         return known
 
     def meaning(self, name: str) -> int:
         """What a name in a text means.
 
-        Those met first are remembered: the same few come again and again.
+        Those met first are remembered, if they are made of words of ours alone: the same few come
+        again and again, and what else looks like a name may be somebody's text, or a token.
         """
         known = self._met.get(name)
         if known is None:
             known = self[name]
-            if len(self._met) < _NAMES and len(name) <= _CACHED_LENGTH:
+            if len(self._met) < _NAMES and is_of_words(name):
                 self._met[name] = known
         return known
 
@@ -201,7 +211,7 @@ class Keys:
             if (
                 len(self.special) < _CACHED
                 and isinstance(key, (str, bytes))
-                and len(key) <= _CACHED_LENGTH
+                and len(key) <= LONGEST_REMEMBERED
             ):
                 self.special[key] = verdict
 
@@ -211,7 +221,7 @@ class Keys:
         if room > 0:
             special = self.special
             for key in keys:
-                if key.__class__ is str and key not in special and len(key) <= _CACHED_LENGTH:
+                if key.__class__ is str and key not in special and len(key) <= LONGEST_REMEMBERED:
                     self.plain.add(key)
                     room -= 1
                     if not room:

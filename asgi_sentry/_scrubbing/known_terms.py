@@ -6,8 +6,10 @@ from asgi_sentry._scrubbing import terms
 from asgi_sentry._scrubbing.words import (
     MAX_RUN,
     compact,
+    words,
 )
 
+LONGEST_REMEMBERED = 80  # characters of a name
 _TERMS = frozenset(terms.TERMS.split())
 
 _INNOCENT_PAIRS = frozenset(pair.replace("_", "") for pair in terms.INNOCENT_PAIRS)
@@ -53,3 +55,25 @@ def _is_secret_pair(named: list[str]) -> bool:
 def is_compound(word: str) -> bool:
     is_one = word.endswith(terms.ENDINGS) or word.startswith(terms.BEGINNINGS)
     return is_one and word not in terms.INNOCENT_WORDS
+
+
+_VOCABULARY = frozenset(
+    {
+        *terms.USUAL,
+        *terms.ABOUT,
+        *terms.TOKEN_QUALIFIERS,
+        *terms.HARMLESS_KEYS,
+        *terms.WHOLE.split(),
+        *terms.LOOKED_AT.split(),
+        *DEFAULT,
+        *(word for term in terms.TERMS.split() for word in words(term)),
+    }
+)
+
+
+def is_of_words(name: str) -> bool:
+    """Whether a name is short, and made of nothing but words that are in `terms.py`."""
+    if len(name) > LONGEST_REMEMBERED or any(map(str.isdigit, name)):
+        return False
+    parts = words(name)
+    return bool(parts) and _VOCABULARY.issuperset(parts)

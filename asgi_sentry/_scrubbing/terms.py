@@ -27,6 +27,7 @@ __all__ = [
     "STEM_ENDS",
     "TERMS",
     "TOKEN_QUALIFIERS",
+    "USUAL",
     "WHOLE",
 ]
 
@@ -204,6 +205,21 @@ TOKEN_QUALIFIERS = frozenset(
     _split(
         """access refresh auth api bearer session csrf xsrf id device reset otp pin mfa totp 2fa sms
     verification login security secret password client user admin bot oauth oauth2 jwt"""
+    )
+)
+
+# Words that stand beside terms in the names of headers, settings and columns, wherever an app is
+# written. Names of such words alone are nobody's own text.
+USUAL = frozenset(
+    _split(
+        """accept access account agent allow app application aws azure by cache charset ci client
+    cloud connection content control data database db default disposition env encoding etag expect
+    for forwarded from gcp github gitlab google host http https in if internal is job key language
+    last ldap length local location login mail mailer main match max min modified mode my mysql new
+    no none of old origin openai own postgres postgresql pragma prod production proto protocol
+    public range real redis referer remote request requested response root self service signing
+    site slack smtp sql stripe test the this to trace transfer twilio up upgrade user vary version
+    via web websocket with www x"""
     )
 )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_sentry._scrubbing import Scrubber
 from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, Keys
 from asgi_sentry._scrubbing.words import compact, trie, words
 from tests.strategies import PLAIN_KEYS, SECRET_KEYS
@@ -187,15 +190,45 @@ def test_words_of_a_key() -> None:
 
 def test_names_in_texts_are_remembered_within_bounds() -> None:
     told = Keys()
-    for number in range(3000):
-        told.of_shown(f"'name{number}'")
-        told.meaning(f"name{number}")
-    assert len(told._shown) == len(told._met) == 1024
-    told = Keys()
-    for name in ("'password'", "x" * 81):
-        told.of_shown(name)
+    ours = ["password", "token", "session", "user", "id", "access", "api", "key", "secret", "cookie", "type", "name"]
+    for name in ("_".join(three) for three in itertools.product(ours, repeat=3)):
+        told.of_shown(f"'{name}'")
         told.meaning(name)
-    assert set(told._shown) == set(told._met) == {"'password'"}
+    assert len(told._shown) == len(told._met) == 1024
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hunter2_password",
+        "Cookson",
+        "my_pass_swordfish",
+        "sk_key_aZ9bY8cX7",
+        "token_4711",
+        "jane.doe.key",
+        "Jane Doe",
+        "",
+    ],
+)
+def test_a_word_that_is_not_ours_is_not_remembered(text: str) -> None:
+    """It may be somebody's text, or a secret that has a term in it."""
+    told = Keys()
+    for name in (text, f"'{text}'", f"b'{text}'", text.encode()):
+        told.of_shown(name)
+    told.meaning(text)
+    assert not told._shown
+    assert not told._met
+
+
+def test_nothing_of_a_text_is_kept_once_it_is_scrubbed() -> None:
+    scrubber = Scrubber()
+    scrubber.scrub_text(
+        "sk_key_hunter2hunter2 of Mr. Cookson, mypasskeyhunter2: hunter2 token=hunter2&hunter2_session=1"
+    )
+    scrubber.scrub([["hunter2secret", "1"], {"name": "hunter2 key", "value": "x"}, ("x-hunter2-token", "1")])
+    scrubber.scrub_text("[SQL: UPDATE t SET hunter2_token=?]\n[parameters: ('1',)]")
+    keys = scrubber.ruleset.keys
+    assert "hunter2" not in repr([keys._met, keys._shown])
 
 
 def test_the_last_place_is_taken_too() -> None:
@@ -250,9 +283,9 @@ def test_keys_of_eighty_characters_are_remembered_and_longer_ones_are_not() -> N
     told.keep({"token" + "x" * 75: DENIED, "token" + "y" * 76: DENIED})
     assert "token" + "x" * 75 in told.special
     assert "token" + "y" * 76 not in told.special
-    told.meaning("z" * 80)
-    told.meaning("z" * 81)
-    assert set(told._met) == {"z" * 80}
+    told.meaning("token_" * 13 + "id")  # eighty
+    told.meaning("token_" * 13 + "ids")
+    assert set(told._met) == {"token_" * 13 + "id"}
 
 
 def test_what_a_long_key_ends_with_is_what_it_is_about() -> None:
