@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import blocking, bodies, costs, gate, growth, layers, machine, profiling, results, servers, start
+from benchmarks import blocking, bodies, costs, gate, growth, layers, machine, profiling, results, sent, servers, start
 from benchmarks.contenders import TITLES
 from benchmarks.harness import BenchmarkError, Log, Result, table
 from benchmarks.traffic import CASES
@@ -41,6 +41,7 @@ def _cell(value: Any) -> str:
 PARTS: dict[str, Callable[..., Result]] = {
     "costs": costs.run,
     "frameworks": costs.run_frameworks,
+    "sent": sent.run,
     "layers": layers.run,
     "blocking": blocking.run,
     "servers": servers.run,

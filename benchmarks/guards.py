@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,43 @@ class Guard:
         found = await self._request(None, fail)
         users = [event.get("user") for event in found["event"]]
         return [] if users == [None] else [f"the next request's error is of the user {users}"]
+
+
+def check_shape(
+    found: dict[str, list[dict[str, Any]]], scope: dict[str, Any], body: bytes, *, scrubs: bool, attaches: bool
+) -> Iterator[str]:
+    """What is wrong in what one request sent, by what was special about it: spans, a tag, a body, a password.
+
+    Args:
+        found: what was sent, by kind.
+        scope: the request's.
+        body: the request's; empty where it has none.
+        scrubs: whether secrets are the contender's job.
+        attaches: whether the body of such a request is to be there.
+    """
+    sent = found["transaction"] + found["event"]
+    if len(sent) != 1:
+        yield f"{len(sent)} items, expected 1"
+        return
+    [payload] = sent
+    spans = [span for span in payload.get("spans") or () if span.get("op") == "db"]
+    if len(spans) != scope.get("spans", 0):
+        yield f"{len(spans)} of the app's spans, expected {scope.get('spans', 0)}"
+    tag = (payload.get("tags") or {}).get("shelf")
+    if tag != scope.get("tag"):
+        yield f"the tag {tag}, expected {scope.get('tag')}"
+    data = (payload.get("request") or {}).get("data")
+    if bool(data) != bool(body and attaches):
+        yield f"the body {str(data)[:40]!r}"
+    if data and (data.get("orders") or [{}])[0].get("id") != json.loads(body)["orders"][0]["id"]:
+        yield f"the body of another request: {str(data)[:40]!r}"
+    if scrubs:
+        authorization = dict(scope["headers"])[b"authorization"].decode().partition(" ")[2]
+        secrets = [authorization]
+        if dict(scope["headers"])[b"authorization"].startswith(b"Basic "):
+            secrets.append(base64.b64decode(authorization).decode().partition(":")[2])
+        text = json.dumps(payload)
+        yield from (f"the secret {secret!r}" for secret in secrets if secret in text)
 
 
 async def check_by_probe(app: Any, case: Case, look: Callable[[str], str | None]) -> None:

@@ -28,14 +28,14 @@ class BenchmarkError(Exception):
 class Process:
     """A contender, waiting for what it is told."""
 
-    def __init__(self, contender: str, framework: str, *, module: str = "benchmarks.worker") -> None:
+    def __init__(self, contender: str, framework: str, *further: str, module: str = "benchmarks.worker") -> None:
         self.contender = contender
         self.label = f"{contender} on {framework}"
         # The same hashes, hence the same layout of dicts and sets, in every process and run.
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process; a pipe would fill up unread
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, contender, framework],
+            [sys.executable, "-m", module, contender, framework, *further],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gc
 import json
@@ -123,13 +124,30 @@ _OWN = {
 }
 
 
-def several(case: Case, requests: int, *, trace: bool, number: int = 12, **extra: Any) -> list[dict[str, Any]]:
+def _basic() -> bytes:
+    """Basic authorization, of somebody with a password."""
+    pair = b"customer-%d:%020x" % (_dice.getrandbits(30), _dice.getrandbits(80))
+    return b"Basic " + base64.b64encode(pair)
+
+
+def several(
+    case: Case, requests: int, *, trace: bool, number: int = 12, basic: bool = False, **extra: Any
+) -> list[dict[str, Any]]:
     """Scopes as alike as those of real traffic: each has credentials, ids, a user, a query and a trace of its own.
 
     So nothing is cheap by being remembered from the request before.
+
+    Args:
+        case: what becomes of them.
+        requests: how many.
+        trace: whether a trace comes in.
+        number: of headers.
+        basic: whether they authorize by name and password in place of a token.
+        extra: further keys of each scope.
     """
     like = {**scope_of(case, trace=trace, number=number), **extra}
-    own = [(place, name, _OWN[name]) for place, (name, _) in enumerate(like["headers"]) if name in _OWN]
+    values = {**_OWN, b"authorization": _basic} if basic else _OWN
+    own = [(place, name, values[name]) for place, (name, _) in enumerate(like["headers"]) if name in values]
     rolled = b"sample_rand=0.421337"
     made = []
     for _ in range(requests):
@@ -181,21 +199,24 @@ class Upload:
 COLD = 3
 
 
-async def drive(app: Any, scopes: list[dict[str, Any]]) -> float:
+async def drive(app: Any, scopes: list[dict[str, Any]], bodies: Sequence[Callable[[], Any]] | None = None) -> float:
     """Seconds of processor time for one request, over all of these one after another.
+
+    `bodies` are what `receive` is for each; without them they have none.
 
     Of the process with all its threads: neither what else runs on the machine counts, nor is work hidden by being
     moved to another thread. The garbage that the requests make is collected within, and none from before. The first
     `COLD` are not timed: collecting has emptied the processor's caches, which costs short blocks more than long ones.
     """
     failures = 0
+    pairs = list(zip(scopes, bodies or [receive] * len(scopes), strict=True))
     gc.collect()
     before = 0.0
-    for number, scope in enumerate(scopes):
+    for number, (scope, body) in enumerate(pairs):
         if number == COLD:
             before = time.process_time()
         try:
-            await app(scope, receive, send)
+            await app(scope, body, send)
         except ValueError:
             failures += 1
     spent = time.process_time() - before
@@ -242,6 +263,14 @@ def posted(scopes: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
         scope["method"] = "POST"
         scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
     return scopes
+
+
+def with_documents(scopes: list[dict[str, Any]], size: int) -> list[bytes]:
+    """A JSON document of about so many bytes for each of these requests, which are told its length."""
+    bodies = [document(size) for _ in scopes]
+    for scope, body in zip(scopes, bodies, strict=True):
+        posted([scope], len(body))
+    return bodies
 
 
 async def upload(app: Any, scopes: list[dict[str, Any]], bodies: Sequence[Callable[[], Any]]) -> float:

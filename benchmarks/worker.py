@@ -13,13 +13,27 @@ import os
 import sys
 import tracemalloc
 import warnings
+from contextlib import suppress
 from typing import Any
 
-from benchmarks.contenders import Skipped, make, prober
+from benchmarks.contenders import Skipped, entry_of, make, prober
 from benchmarks.frameworks import build
-from benchmarks.guards import Guard, GuardError, Tally, check_by_probe
+from benchmarks.guards import Guard, GuardError, Tally, check_by_probe, check_shape
 from benchmarks.steps import longest
-from benchmarks.traffic import CASES, COLD, Document, Upload, document, drive, posted, several, together, upload
+from benchmarks.traffic import (
+    CASES,
+    COLD,
+    Case,
+    Document,
+    Upload,
+    drive,
+    posted,
+    send,
+    several,
+    together,
+    upload,
+    with_documents,
+)
 from benchmarks.transport import Bench
 
 _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
@@ -27,30 +41,46 @@ _BLOCK_SECONDS = 0.004
 _LEAST, _MOST = 4, 600  # requests
 
 
+def made(
+    case: Case, requests: int, *, trace: bool, body: int = 0, **shape: Any
+) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """So many requests: their scopes, and their bodies of about so many bytes, if they are to have any."""
+    scopes = several(case, requests, trace=trace, **shape)
+    return scopes, with_documents(scopes, body) if body else []
+
+
 class Subject:
     """A contender's app on a framework, and the same app bare."""
 
-    def __init__(self, contender: str, framework: str) -> None:
+    def __init__(self, contender: str, framework: str, **given: Any) -> None:
         self.contender = contender
+        self.framework = framework
         # Built first: a framework that is patched later must not be.
         self.bare = build(framework)
-        self.app = make(contender, framework)
-        self.sends = contender.partition(":")[0] in {"ours", "ours_plain", "sdk"}
-        # The SDK's integrations patch a framework's classes, so that no app of it is bare in this process any more.
-        self.patched = contender in {"sdk", "sdk_off"} and framework != "raw"
+        self.app = make(contender, framework, **given)
+        self.entry, self.detail = entry_of(contender)
+        self.sends = self.entry.sends
+        self.patched = self.entry.patches and framework != "raw"
         self.probe = prober(contender)
         self._size: dict[Any, int] = {}
 
     async def guard(self, case: str, *, trace: bool) -> None:
         """Raises GuardError."""
         if self.sends:
-            kind, _, names = self.contender.partition(":")
-            layers = names.rstrip("0123456789") or "fsuhb"
-            options: dict[str, Any] = {"scrubs": kind != "sdk", "layers": layers, "hooks": kind != "ours_plain"}
-            guard = Guard(self.app, CASES[case], trace=trace, **options)
-            await guard.check()
+            await Guard(self.app, CASES[case], trace=trace, **self.entry.duties(self.detail)).check()
         elif self.probe is not None:
             await check_by_probe(self.app, CASES[case], self.probe)
+
+    async def look(self, case: str, *, trace: bool, **shape: Any) -> None:
+        """Make one request of this shape, as `block` has it, and look at what is sent. Raises GuardError."""
+        [scope], bodies = made(CASES[case], 1, trace=trace, **shape)
+        body = bodies[0] if bodies else b""
+        with Bench.last.keeping() as found, suppress(ValueError):
+            await self.app(scope, Document(body), send)
+        duties = {"scrubs": self.entry.duties()["scrubs"], "attaches": self.entry.attaches(self.framework)}
+        wrong = list(check_shape(found, scope, body, **duties))
+        if wrong:
+            raise GuardError(f"{case}, {shape}: " + "; ".join(wrong))
 
     async def block(self, case: str, *, trace: bool, **shape: Any) -> tuple[float | None, float]:
         """Microseconds of a request to the bare app, where there is one, and to the contender's; the counts checked.
@@ -58,29 +88,34 @@ class Subject:
         Args:
             case: of `traffic.CASES`.
             trace: whether trace headers come in.
-            shape: `number` of headers, and further keys of the scope, of which the bare app gets no `spans`.
+            shape: `number` of headers, the size of a JSON `body`, whether authorization is `basic`, and further keys
+                of the scope, of which the bare app gets neither `spans` nor `tag`.
         """
         kind = CASES[case]
-        plain = {key: value for key, value in shape.items() if key != "spans"}
+        plain = {key: value for key, value in shape.items() if key not in {"spans", "tag"}}
+
+        async def driven(app: Any, requests: int, shape: dict[str, Any]) -> float:
+            scopes, bodies = made(kind, requests, trace=trace, **shape)
+            return await drive(app, scopes, [Document(body) for body in bodies])
+
         key = (case, trace, tuple(shape.items()))
         if key not in self._size:
-            cold = await drive(self.app, several(kind, COLD + _LEAST, trace=trace, **shape))
+            cold = await driven(self.app, COLD + _LEAST, shape)
             warm = max(_LEAST, min(_WARM, int(_WARM_SECONDS / cold)))
-            await drive(self.app, several(kind, COLD + warm, trace=trace, **shape))
+            await driven(self.app, COLD + warm, shape)
             if not self.patched:
-                await drive(self.bare, several(kind, _WARM, trace=trace, **plain))
+                await driven(self.bare, _WARM, plain)
             gc.freeze()
-            once = await drive(self.app, several(kind, COLD + _LEAST, trace=trace, **shape))
+            once = await driven(self.app, COLD + _LEAST, shape)
             self._size[key] = COLD + max(_LEAST, min(_MOST, int(_BLOCK_SECONDS / max(once, 1e-7))))
         requests = self._size[key]
-        scopes = several(kind, requests, trace=trace, **shape)
         tally = Tally()
-        spent = await drive(self.app, scopes)
+        spent = await driven(self.app, requests, shape)
         if self.sends:
             tally.check(kind, requests)
         if self.patched:
             return None, spent * 1e6
-        bare = await drive(self.bare, several(kind, max(150, requests), trace=trace, **plain))
+        bare = await driven(self.bare, max(150, requests), plain)
         return bare * 1e6, spent * 1e6
 
     async def crowd(self, case: str, *, requests: int) -> tuple[float, float]:
@@ -112,8 +147,7 @@ class Subject:
         """Microseconds of a request that has a JSON document for its body, to the bare app and to the contender's."""
 
         async def post(app: Any, requests: int) -> float:
-            bodies = [document(size) for _ in range(requests)]
-            scopes = posted(several(CASES[case], requests, trace=False), size)
+            scopes, bodies = made(CASES[case], requests, trace=False, body=size)
             return await upload(app, scopes, [Document(body) for body in bodies]) * 1e6
 
         with Bench.last.keeping() as kept:

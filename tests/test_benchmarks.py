@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import random
 import shutil
@@ -30,14 +31,15 @@ from benchmarks import (
     load,
     machine,
     results,
+    sent,
     servers,
     start,
 )
 from benchmarks.gate import Threshold
-from benchmarks.guards import Guard, GuardError, Tally
+from benchmarks.guards import Guard, GuardError, Tally, check_shape
 from benchmarks.harness import BenchmarkError, Log, Process, Result, Spread, ratios, table
 from benchmarks.steps import longest
-from benchmarks.traffic import CASES, SECRETS, TRACE_ID, document, several
+from benchmarks.traffic import CASES, SECRETS, TRACE_ID, document, several, with_documents
 from benchmarks.transport import Bench
 
 # -- figures ---------------------------------------------------------------------------------------------------------
@@ -270,6 +272,58 @@ def test_a_guard_sees_what_is_wrong_in_what_goes_on(outgoing, complaint):
     assert any(complaint in said for said in guard()._check_outgoing(outgoing))
 
 
+@pytest.fixture(scope="module")
+def shaped():
+    """A request with spans, a tag, a body and a password, its body, and what is sent of it."""
+    [scope] = several(CASES["sampled"], 1, trace=False, basic=True, spans=2, tag="blue")
+    [body] = with_documents([scope], 100)
+    payload = {
+        "spans": [{"op": "middleware"}, {"op": "db"}, {"op": "db"}],
+        "tags": {"shelf": "blue"},
+        "request": {"data": json.loads(body), "headers": {"authorization": "[Filtered]"}},
+    }
+    return scope, body, payload
+
+
+def of_shape(shaped, *, scrubs=True, attaches=True, **changed):
+    scope, body, payload = shaped
+    found = {"transaction": [{**payload, **changed}], "event": []}
+    return list(check_shape(found, scope, body, scrubs=scrubs, attaches=attaches))
+
+
+def test_what_a_shaped_request_should_send_is_right(shaped):
+    assert of_shape(shaped) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"spans": [{"op": "db"}]}, "1 of the app's spans, expected 2"),
+        ({"tags": None}, "the tag None"),
+        ({"request": {}}, "the body"),
+        ({"request": {"data": {"orders": [{"id": -1}]}}}, "the body of another request"),
+        ({"attaches": False}, "the body"),
+    ],
+)
+def test_a_guard_sees_what_a_shaped_request_lacks(shaped, changed, complaint):
+    assert any(complaint in said for said in of_shape(shaped, **changed))
+
+
+@pytest.mark.parametrize("part", ["the header", "the password"])
+def test_a_guard_sees_the_password_of_a_shaped_request(shaped, part):
+    header = dict(shaped[0]["headers"])[b"authorization"].decode().removeprefix("Basic ")
+    secret = header if part == "the header" else base64.b64decode(header).decode().partition(":")[2]
+    assert len(of_shape(shaped, extra=f"a {secret} b")) == 1
+    assert of_shape(shaped, extra=f"a {secret} b", scrubs=False) == []
+
+
+def test_a_guard_wants_one_item_of_a_shaped_request(shaped):
+    scope, body, payload = shaped
+    for found in ({"transaction": [], "event": []}, {"transaction": [payload], "event": [payload]}):
+        [said] = check_shape(found, scope, body, scrubs=True, attaches=True)
+        assert "expected 1" in said
+
+
 class Counted:
     """A transport as far as a tally reads it."""
 
@@ -310,6 +364,15 @@ def test_no_request_is_like_another():
     told = [str((scope["headers"], scope["query_string"], scope["user"].identity)) for scope in made]
     assert len(set(told)) == 50
     assert {len(scope["headers"]) for scope in made} == {14}
+
+
+def test_no_authorization_and_no_body_is_like_another():
+    made = several(CASES["sampled"], 50, trace=False, basic=True)
+    assert len({dict(scope["headers"])[b"authorization"] for scope in made}) == 50
+    told = with_documents(made, 500)
+    assert len(set(told)) == 50
+    lengths = [int(dict(scope["headers"])[b"content-length"]) for scope in made]
+    assert lengths == [len(body) for body in told]
 
 
 @pytest.mark.parametrize("size", [10, 1_000, 100_000])
@@ -362,7 +425,9 @@ def given(monkeypatch):
 
 
 @pytest.mark.usefixtures("given")
-@pytest.mark.parametrize("run", [costs.run, costs.run_frameworks, layers.run, blocking.run, growth.run, bodies.run])
+@pytest.mark.parametrize(
+    "run", [costs.run, costs.run_frameworks, layers.run, blocking.run, growth.run, bodies.run, sent.run]
+)
 @pytest.mark.parametrize("quick", [True, False])
 def test_each_part_gives_tables_their_method_and_data(run, quick):
     made = run(Log(), quick=quick)
@@ -404,6 +469,7 @@ ALL_THAT_A_WORKER_DOES = (
     ("block", {"case": "excluded", "trace": True}),
     ("block", {"case": "sampled", "trace": False, "spans": 2, "number": 40}),
     ("block", {"case": "error", "trace": False, "frames": 3}),
+    ("block", {"case": "sampled", "trace": False, "body": 500, "tag": "blue", "basic": True}),
     ("crowd", {"case": "unsampled", "requests": 10}),
     ("body", {"case": "unsampled", "size": 100_000, "repeat": 2}),
     ("memory", {"case": "unsampled", "size": 100_000}),
@@ -426,6 +492,27 @@ def test_a_worker_measures_what_it_is_told():
 def test_costs_are_measured_on_a_framework_that_the_sdk_patches():
     found = costs.measure(("ours", "sdk"), "fastapi", 1, Log(), cases=("unsampled",))
     assert set(found) == {(name, "unsampled", trace) for name in ("bare", "ours", "sdk") for trace in (False, True)}
+
+
+def test_what_is_sent_is_measured_beside_the_sdk_doing_the_same_job_and_as_it_comes():
+    """On a framework each of them attaches the body, and its guard wants to see it."""
+    rows = [row for row in sent.ROWS if row.shape.get("body")]
+    found = sent.measure("fastapi", 1, Log(), rows)
+    assert [set(columns) for columns in found.values()] == [{"bare", "ours", "same", "default"}]
+    made = sent.report(found, "fastapi", rows)
+    assert made.tables[0].splitlines()[-1].split("|")[-2].strip() == "3 (4)"
+
+
+def test_a_contender_that_sends_something_else_than_it_should_ends_the_run():
+    """Scrubbing turns a token into another tag than the app has set."""
+    process = Process("ours_plain", "raw")
+    try:
+        process.await_start()
+        process.tell("look", case="sampled", trace=False, spans=3)
+        with pytest.raises(BenchmarkError, match="the tag"):
+            process.tell("look", case="sampled", trace=False, tag=f"Bearer {SECRETS[0]}")
+    finally:
+        process.close()
 
 
 def test_a_server_is_loaded_without_wrk(monkeypatch):

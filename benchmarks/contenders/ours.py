@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.contenders import Build
 
 
-def layers(rules: int = 0) -> dict[str, Any]:
+def layers(rules: int = 0, attach: str = "errors") -> dict[str, Any]:
     """The layers by their initials; with so many rules of exclusion and so many rates in front of those in use."""
     exclude = tuple(f"/internal/{number}/**" if number % 2 else f"/internal/{number}" for number in range(rules))
     rates = {f"/v{number}/{{id}}" if number % 2 else f"/v{number}": 0.5 for number in range(rules)}
@@ -26,18 +26,26 @@ def layers(rules: int = 0) -> dict[str, Any]:
         "s": partial(asgi_sentry.PathSamplingMiddleware, rates={**rates, **RATES}),
         "u": asgi_sentry.UserContextMiddleware,
         "h": asgi_sentry.HeaderScrubbingMiddleware,
-        "b": asgi_sentry.BodyScrubbingMiddleware,
+        "b": partial(asgi_sentry.BodyScrubbingMiddleware, attach=attach),
     }
 
 
-def make(build: Build, names: str = "fsuhb", dsn: str = DSN, *, hooks: bool = True) -> Any:
+def make(
+    build: Build,
+    names: str = "fsuhb",
+    dsn: str = DSN,
+    *,
+    hooks: bool = True,
+    attach: str = "errors",
+    transport: Any = Bench,
+) -> Any:
     """The app in the layers of these initials, the first the outermost; a number after them adds so many rules."""
     initials = names.rstrip("0123456789")
     # What no rate decides is not sampled, so that a layer alone has the same outcomes as all together.
     settings = asgi_sentry.Settings(dsn=dsn or None, traces_sample_rate=0.0)
     own: dict[str, Any] = {"before_send": hook, "before_send_transaction": hook} if hooks else {}
-    asgi_sentry.init(settings, transport=Bench, **own, **COMMON)
+    asgi_sentry.init(settings, transport=transport, **own, **COMMON)
     if hooks:
         sentry_sdk.get_global_scope().add_event_processor(processor)
-    made = layers(int(names[len(initials) :] or 0))
+    made = layers(int(names[len(initials) :] or 0), attach)
     return asgi_sentry.compose(build(), *(made[name] for name in initials))

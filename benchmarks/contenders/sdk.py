@@ -36,15 +36,21 @@ def scrub_request(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]
     request = event.get("request") or {}
     if request.get("query_string"):
         request["query_string"] = _SECRET_QUERY.sub(r"\1[Filtered]", request["query_string"])
-    return hook(event, hint)
+    return event
 
 
-def options() -> dict[str, Any]:
+def scrub_and_hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+    """The same, in front of the team's own hook."""
+    return hook(scrub_request(event, hint), hint)
+
+
+def options(*, hooks: bool) -> dict[str, Any]:
     """The same job: excluded paths and rates by path, users, headers and frame variables scrubbed at any depth."""
+    before_send = scrub_and_hook if hooks else scrub_request
     return {
         "traces_sampler": traces_sampler,
-        "before_send": scrub_request,
-        "before_send_transaction": scrub_request,
+        "before_send": before_send,
+        "before_send_transaction": before_send,
         "event_scrubber": EventScrubber(denylist=[*DEFAULT_DENYLIST, "authorization", "cookie"], recursive=True),
         **COMMON,
     }
@@ -54,9 +60,14 @@ def _set_user(user: Any) -> None:
     sentry_sdk.set_user({"id": user.identity})
 
 
-def make(build: Build, dsn: str = DSN) -> Any:
+def make(build: Build, dsn: str = DSN, *, hooks: bool = True, transport: Any = Bench) -> Any:
     """The SDK's own middleware around a raw app; a framework's integration is on by itself."""
-    sentry_sdk.init(dsn=dsn, transport=Bench if dsn else None, **options())
-    sentry_sdk.get_global_scope().add_event_processor(processor)
-    app = build(_set_user)
+    sentry_sdk.init(dsn=dsn, transport=transport if dsn else None, **options(hooks=hooks))
+    if hooks:
+        sentry_sdk.get_global_scope().add_event_processor(processor)
+    return around(build(_set_user))
+
+
+def around(app: Any) -> Any:
+    """The SDK's middleware where no integration sets it."""
     return SentryAsgiMiddleware(app) if app.__class__.__module__ == "builtins" else app

@@ -36,6 +36,8 @@ def work(scope: dict[str, Any], path: str, set_user: SetUser) -> None:
         for number in range(scope["spans"]):
             with sentry_sdk.start_span(op="db", name=f"SELECT * FROM items WHERE shelf = {number}"):
                 pass
+    if "tag" in scope:
+        sentry_sdk.set_tag("shelf", scope["tag"])
     if path == "/api/broken":
         if "frames" in scope:
             fail_below(scope["frames"])

@@ -17,6 +17,8 @@ def build(set_user: SetUser) -> Any:
     app = FastAPI(openapi_url=None)
 
     async def endpoint(request: Request) -> dict[str, bool]:
+        if request.method == "POST":
+            await request.json()
         work(request.scope, request.scope["path"], set_user)
         return {"ok": True}
 
@@ -26,5 +28,5 @@ def build(set_user: SetUser) -> Any:
         return Bench.counts()
 
     for path in PATHS:
-        app.get(path)(endpoint)
+        app.api_route(path, methods=["GET", "POST"])(endpoint)
     return app
