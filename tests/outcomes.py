@@ -12,7 +12,7 @@ from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 import asgi_sentry
 from asgi_sentry.testing import RecordingTransport, request
 from tests import apps
-from tests.conftest import V3, transactions
+from tests.conftest import transactions
 
 # -- the ways to put it together ------------------------------------------------------------------------------------
 
@@ -139,12 +139,8 @@ def _status(framework: str, path: str) -> int:
 
 def _reported(framework: str, path: str) -> tuple[tuple[str, ...], bool | None]:
     _, kinds, handled = EXPECTED[path]
-    if framework == "litestar":
-        if path == "/background":
-            kinds = (*kinds, "LitestarException")
-        if path == "/streams":
-            # What a group holds is shown by version 3.
-            kinds = (*(kinds if V3 else ()), "LitestarException")
+    if framework == "litestar" and path in {"/background", "/streams"}:
+        kinds = (*kinds, "LitestarException")
     return kinds, handled
 
 

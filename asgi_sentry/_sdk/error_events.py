@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
-from asgi_sentry import _faults as faults
-from asgi_sentry._sdk.chains import has_group_behind
+from asgi_sentry._sdk.chains import hides_members
 from asgi_sentry._sdk.names import (
     VERSION_3,
     event_from_exception,
@@ -49,36 +48,38 @@ def capture_error(view: ClientView, exc: BaseException | ExcInfo, *, handled: bo
     if _TAKES_OPTIONS:
         options["client_options"] = view.client.options
     event, hint = _told(exc, options)
-    kind, value, traceback = hint["exc_info"]
-    if not VERSION_3 and has("groups") and has_group_behind(value):
-        # A framework's own exception around what a group of tasks raised (Litestar's streams), say.
-        # Version 2 of the SDK tells members only of a group that stands before all others.
-        try:
-            _, values = exceptions_from_error(kind, value, traceback, **options)
-            event["exception"]["values"] = values[::-1]
-        except Exception as fault:
-            faults.note("telling the members of a group", fault, "the event goes without them")
     sentry_sdk.capture_event(event, hint=hint)
 
 
 def _told(exc: BaseException | ExcInfo, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """An exception as an event, with its hint; what the SDK can't cope with is left out."""
     try:
-        return event_from_exception(exc, **options)
+        return _event_of(exc, options)
     except Exception:
         if _TAKES_OPTIONS:
             # The SDK's own, where `add_full_stack` meets lines of source that are cut or missing.
             simple = {**options["client_options"], "add_full_stack": False}
             options = {**options, "client_options": simple}
     try:
-        return event_from_exception(exc, **options)
+        return _event_of(exc, options)
     except Exception:
         value = exc if isinstance(exc, BaseException) else exc[1]
         traceback = value.__traceback__ if isinstance(exc, BaseException) else exc[2]
         standing = stand_in(value)
-        event, hint = event_from_exception((type(standing), standing, traceback), **options)
+        event, hint = _event_of((type(standing), standing, traceback), options)
         # By the exception itself it is told from others.
         return event, {**hint, "exc_info": (type(value), value, traceback)}
+
+
+def _event_of(exc: BaseException | ExcInfo, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """An exception as the SDK tells it, with the members of each group."""
+    event, hint = event_from_exception(exc, **options)
+    kind, value, traceback = hint["exc_info"]
+    # A framework's own exception around what a group of tasks raised (Litestar's streams), say.
+    if not VERSION_3 and has("groups") and hides_members(value):
+        _, values = exceptions_from_error(kind, value, traceback, **options)
+        event["exception"]["values"] = values[::-1]
+    return event, hint
 
 
 def capture_response(view: ClientView, name: str, status: int) -> None:

@@ -8,9 +8,9 @@ be reported nowhere.
 from __future__ import annotations
 
 from asgi_sentry._sdk.chains import (
-    Group,
     cause_of,
     context_of,
+    group_class,
     hides_context,
     is_group,
     members_of,
@@ -51,7 +51,7 @@ def _alone(exc: BaseException) -> BaseException:
         text = ""
     own = {"__module__": kind.__module__, "__str__": lambda _: text}
     if is_group(exc):
-        standing = type(kind.__name__, (Group,), own)("", [Exception()])
+        standing = type(kind.__name__, (group_class(),), own)("", [Exception()])
     else:
         standing = type(kind.__name__, (Exception,), own)()
     return standing.with_traceback(traceback_of(exc))  # type: ignore[no-any-return]

@@ -6,7 +6,6 @@ is in hand.
 
 from __future__ import annotations
 
-import builtins
 import gc
 import inspect
 import weakref
@@ -291,7 +290,6 @@ def test_what_its_frames_hold_is_held_no_longer_than_the_request(start, mode):
         gc.enable()
 
 
-@pytest.mark.skipif(not hasattr(builtins, "ExceptionGroup"), reason="Python 3.10 has no groups")
 def test_of_a_group_behind_another_exception_the_members_are_told(start, mode):
     """Litestar raises an exception of its own around what its stream's group of tasks raised."""
 
