@@ -6,17 +6,14 @@ run a block, round by round, so that all of them meet the same disturbances of t
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import json
-import os
 import sys
 import tracemalloc
-import warnings
 from contextlib import suppress
 from typing import Any
 
-from benchmarks.contenders import Skipped, entry_of, make, prober
+from benchmarks.commands import obey
+from benchmarks.contenders import entry_of, make, prober
 from benchmarks.frameworks import build
 from benchmarks.guards import Guard, GuardError, Tally, check_by_probe, check_shape
 from benchmarks.steps import longest
@@ -181,35 +178,5 @@ class Subject:
         return peaks[0], peaks[1]
 
 
-async def serve(subject: Subject, reply: Any) -> None:
-    """Answer commands, one JSON object a line, until there are no more."""
-    for line in sys.stdin:
-        command = json.loads(line)
-        action = command.pop("do")
-        try:
-            reply({"ok": await getattr(subject, action)(**command)})
-        except Exception as exc:
-            reply({"error": f"{type(exc).__name__}: {exc}"})
-
-
-def main() -> None:
-    """Of `python -m benchmarks.worker CONTENDER FRAMEWORK`."""
-    warnings.simplefilter("ignore")
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what anybody prints is no answer
-
-    def reply(answer: dict[str, Any]) -> None:
-        out.write(json.dumps(answer) + "\n")
-        out.flush()
-
-    try:
-        subject = Subject(sys.argv[1], sys.argv[2])
-    except Skipped as exc:
-        reply({"skipped": str(exc)})
-        return
-    reply({"ok": "ready"})
-    asyncio.run(serve(subject, reply))
-
-
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # CONTENDER FRAMEWORK
+    obey(lambda: Subject(*sys.argv[1:]))
