@@ -8,7 +8,21 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import blocking, bodies, costs, gate, growth, layers, machine, profiling, results, sent, servers, start
+from benchmarks import (
+    blocking,
+    bodies,
+    costs,
+    gate,
+    growth,
+    layers,
+    machine,
+    profiling,
+    results,
+    sent,
+    servers,
+    start,
+    wire,
+)
 from benchmarks.contenders import TITLES
 from benchmarks.harness import BenchmarkError, Log, Result, table
 from benchmarks.traffic import CASES
@@ -42,6 +56,7 @@ PARTS: dict[str, Callable[..., Result]] = {
     "costs": costs.run,
     "frameworks": costs.run_frameworks,
     "sent": sent.run,
+    "wire": wire.run,
     "layers": layers.run,
     "blocking": blocking.run,
     "servers": servers.run,

@@ -90,7 +90,7 @@ class Guard:
             wrong.append(f"counted as lost: {lost}, expected {expected}")
         wrong += self._check_outgoing(outgoing)
         for payload in found["transaction"] + found["event"]:
-            wrong += self._check_payload(payload, outgoing, user=self.user)
+            wrong += self.check_payload(payload, outgoing, user=self.user)
         return wrong
 
     def _check_outgoing(self, outgoing: list[dict[str, str]]) -> Iterator[str]:
@@ -105,9 +105,10 @@ class Guard:
         if f"sentry-trace_id={trace_id}" not in outgoing[0].get("baggage", ""):
             yield f"the outgoing baggage is not of the trace {trace_id}"
 
-    def _check_payload(
+    def check_payload(
         self, payload: dict[str, Any], outgoing: list[dict[str, str]], *, user: str | None
     ) -> Iterator[str]:
+        """What is wrong in one payload, by what went on of its request and whose it was."""
         kind = payload.get("type") or "error"
         request = payload.get("request") or {}
         if request.get("method") != "GET" or not str(request.get("url", "")).endswith(self.case.path):
@@ -139,7 +140,7 @@ class Guard:
         found = await self._request(User("alice"), fail)
         if len(found["event"]) != 1:
             return [f"{len(found['event'])} errors for a failure on the path, expected 1"]
-        return list(self._check_payload(found["event"][0], [], user=self.user))
+        return list(self.check_payload(found["event"][0], [], user=self.user))
 
     async def _check_user_stays(self) -> list[str]:
         """The request after that of a user has none of its own."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
+import http.client
 import json
 import random
 import shutil
@@ -33,7 +35,9 @@ from benchmarks import (
     results,
     sent,
     servers,
+    sink,
     start,
+    wire,
 )
 from benchmarks.gate import Threshold
 from benchmarks.guards import Guard, GuardError, Tally, check_shape
@@ -239,7 +243,7 @@ OUTGOING = [{"sentry-trace": f"{TRACE_ID}-1111111111111111-1", "baggage": f"sent
 
 
 def test_a_guard_has_nothing_to_say_of_what_is_right():
-    assert list(guard()._check_payload(payload(), OUTGOING, user="alice")) == []
+    assert list(guard().check_payload(payload(), OUTGOING, user="alice")) == []
     assert list(guard()._check_outgoing(OUTGOING)) == []
 
 
@@ -256,7 +260,7 @@ def test_a_guard_has_nothing_to_say_of_what_is_right():
     ],
 )
 def test_a_guard_sees_what_is_wrong_in_what_is_sent(changed, complaint):
-    assert any(complaint in said for said in guard()._check_payload(payload(**changed), OUTGOING, user="alice"))
+    assert any(complaint in said for said in guard().check_payload(payload(**changed), OUTGOING, user="alice"))
 
 
 @pytest.mark.parametrize(
@@ -354,6 +358,134 @@ def test_a_tally_counts_what_was_sent_and_lost(sent, lost, complaint, monkeypatc
     else:
         with pytest.raises(GuardError, match=complaint):
             tally.check(CASES["sampled"], 10)
+
+
+# -- the wire --------------------------------------------------------------------------------------------------------
+
+ENVELOPE = (
+    b'{"event_id":"a"}\n'
+    b'{"type":"transaction","length":21}\n{"event_id":"t1"}\n\n\n\n\n'
+    b'{"type":"session"}\n{"sid":1}\n'
+    b'{"type":"transaction","length":17}\n{"event_id":"t2"}'
+)
+
+
+def test_the_items_of_an_envelope_are_told_apart_with_and_without_their_length():
+    assert [(header["type"], json.loads(payload)) for header, payload in sink.items(ENVELOPE)] == [
+        ("transaction", {"event_id": "t1"}),
+        ("session", {"sid": 1}),
+        ("transaction", {"event_id": "t2"}),
+    ]
+
+
+def post(port, bodies):
+    """Over one connection: the status of each answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    statuses = []
+    try:
+        for encoding, body in bodies:
+            headers = {"Content-Encoding": encoding} if encoding else {}
+            connection.request("POST", "/api/7/envelope/", body=body, headers=headers)
+            with connection.getresponse() as answer:
+                statuses.append((answer.status, answer.read()))
+    finally:
+        connection.close()
+    return statuses
+
+
+@pytest.fixture(scope="module")
+def listening():
+    process = Process("sink", "loopback", module=wire.SINK)
+    try:
+        process.await_start()
+        yield process
+    finally:
+        process.close()
+
+
+def test_the_sink_keeps_a_connection_and_counts_what_came_by_project(listening):
+    sent = [(None, ENVELOPE), ("gzip", gzip.compress(ENVELOPE))]
+    assert post(listening.tell("port"), sent) == [(200, b"{}")] * 2
+    counts = listening.tell("counts", project="7")
+    assert counts["requests"] == 2
+    assert counts["connections"] == 1
+    assert counts["encodings"] == ["gzip", "identity"]
+    assert counts["bytes"] == sum(len(body) for _, body in sent)
+    assert counts["items"] == {"transaction": 4, "session": 2}
+    assert counts["transactions"] == 2  # by their ids
+    assert listening.tell("last", project="7") == {"event_id": "t2"}
+    assert listening.tell("counts", project="8")["requests"] == 0
+
+
+def test_the_sink_refuses_what_declares_no_length(listening):
+    before = listening.tell("counts", project="7")
+    connection = http.client.HTTPConnection("127.0.0.1", listening.tell("port"), timeout=10)
+    try:
+        connection.request("GET", "/api/7/envelope/")
+        assert connection.getresponse().status == 411
+    finally:
+        connection.close()
+    assert listening.tell("counts", project="7") == before
+
+
+class Told:
+    """A process whose answers are given, by command, one after another."""
+
+    def __init__(self, **answers):
+        self.answers = {command: list(given) for command, given in answers.items()}
+
+    def tell(self, do, **_):
+        return self.answers[do].pop(0)
+
+
+def a_sender(before, after, **answers):
+    counts = [{"transactions": before}, {"transactions": after}]
+    answers = {"block": [[1.0, 9.0]], "one": [None], "last": [payload()], **answers}
+    told = Told(counts=counts, **answers)
+    return wire.Sender(name="ours", process=told, sink=told, project="7")
+
+
+def test_a_round_counts_if_all_of_it_came_to_the_sink():
+    assert a_sender(5, 15).block(10) == (1.0, 9.0)
+
+
+@pytest.mark.parametrize("after", [14, 16])
+def test_a_round_ends_the_run_of_which_the_sink_got_something_else(after):
+    with pytest.raises(BenchmarkError, match=f"ours: {after - 5} transactions at the sink, of 10 requests"):
+        a_sender(5, after).block(10)
+
+
+def test_a_transaction_is_looked_at_as_it_came_to_the_sink():
+    a_sender(5, 6).check()
+    with pytest.raises(BenchmarkError, match="with the secret"):
+        a_sender(5, 6, last=[payload(extra=SECRETS[1])]).check()
+    with pytest.raises(BenchmarkError, match="not one transaction"):
+        a_sender(5, 5).check()
+
+
+def test_the_table_of_the_wire_sets_each_beside_the_sdk_that_does_the_same_job():
+    def over(value, encoding):
+        return wire.Measured(over=[value] * 2, bare=[1.0] * 2, kilobytes=1.25, encodings=[encoding], connections=1)
+
+    found = {
+        "ours_plain": over(10.0, "gzip"),
+        "ours": over(20.0, "gzip"),
+        "sdk_same": over(40.0, "br"),
+        "sdk": over(50.0, "br"),
+        "sdk_plain": over(30.0, "br"),
+    }
+    made = wire.report(found)
+    assert [made.data[name]["same job / this"].median for name in ("ours_plain", "ours")] == [4.0, 2.5]
+    assert [made.data[name]["default / this"].median for name in ("ours_plain", "ours")] == [3.0, 1.5]
+    assert made.data["sdk"]["same job / this"] is None
+    assert "with orjson" in made.method or "without orjson" in made.method
+    assert json.loads(json.dumps(made.data, default=results._plain))
+
+
+def test_the_wire_is_measured():
+    found = wire.measure(("ours_plain_lean", "sdk_same"), 1, 60, Log())
+    assert [len(measured.over) for measured in found.values()] == [1, 1]
+    assert {measured.connections for measured in found.values()} == {1}
 
 
 # -- traffic ---------------------------------------------------------------------------------------------------------
