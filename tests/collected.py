@@ -1,7 +1,7 @@
 """What of a request is sent with each option that says what may be: as JSON on standard output, by option and kind.
 
 Run in a process of its own, since the SDK's integrations patch Starlette for the rest of it. The arguments are who
-reports, `sdk` or `ours`, and the mode.
+reports, `sdk` or `ours`, and the modes.
 """
 
 from __future__ import annotations
@@ -136,12 +136,14 @@ def sent_with(how: str, mode: str, option: dict[str, Any]) -> dict[str, list[str
     return {**seen, "sent": [kind for kind, text in sent.items() if "{" in text]}
 
 
-def main(how: str, mode: str) -> None:
+def main(how: str, *modes: str) -> None:
     """Each in a thread of its own: the frames of what is sent hold nothing of the others."""
     with ThreadPoolExecutor(1) as pool:
-        print(
-            json.dumps({name: pool.submit(sent_with, how, mode, option).result() for name, option in options().items()})
-        )
+        found = {
+            mode: {name: pool.submit(sent_with, how, mode, option).result() for name, option in options().items()}
+            for mode in modes
+        }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

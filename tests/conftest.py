@@ -49,6 +49,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 def pytest_configure(config: pytest.Config) -> None:
     # Threads of the SDK's batchers use `random` while a strategy draws, which hypothesis takes for the strategy's.
     config.addinivalue_line("filterwarnings", "ignore:Do not use the `random` module inside strategies")
+    if hasattr(config, "workerinput") or not getattr(config.option, "tx", None):  # the process that runs tests
+        quick.cheap_processes()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

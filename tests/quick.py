@@ -23,7 +23,10 @@ from sentry_sdk.monitor import Monitor
 from sentry_sdk.sessions import SessionFlusher
 
 _MANY = 16  # variants of one test
-_FOR_PROCESSES = "COVERAGE_PROCESS_CONFIG"  # by which a process that is started knows that it is measured
+_OF_PROCESSES = (
+    "COVERAGE_PROCESS_CONFIG",  # by which a process that is started knows that it is measured
+    "PYTHONDONTWRITEBYTECODE",  # by which each of hundreds compiles the package anew
+)
 WHOLE = os.environ.get("ASGI_SENTRY_SWEEP") == "all"
 
 
@@ -36,9 +39,9 @@ def chosen(variants: list[Any]) -> list[Any]:
     """A fifth of a test's many variants, in which each value of each parameter is met.
 
     Args:
-        variants: pytest's items of one function.
+        variants: pytest's items of one function; where it is marked `costly`, few are many already.
     """
-    if WHOLE or len(variants) < _MANY:
+    if WHOLE or (len(variants) < _MANY and not variants[0].get_closest_marker("costly")):
         return variants
     first = first_met(variants)
     return [variant for variant in variants if variant in first or crc32(variant.name.encode()) % 5 == 0]
@@ -62,7 +65,7 @@ def first_met(variants: list[Any]) -> set[Any]:
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Where coverage is measured it is not, within this block, nor in processes that are started there.
+    """Where coverage is measured it is not, within this block.
 
     To trace costs as much again as to run, so what runs the same code many times is not traced. What is reported as
     covered is covered all the same, and the bound of it holds.
@@ -71,14 +74,21 @@ def untraced() -> Iterator[None]:
     if measuring is None:
         yield
         return
-    for_processes = os.environ.pop(_FOR_PROCESSES, None)
     measuring.stop()
     try:
         yield
     finally:
         measuring.start()
-        if for_processes is not None:
-            os.environ[_FOR_PROCESSES] = for_processes
+        cheap_processes()  # it has said again that what is started be measured
+
+
+def cheap_processes() -> None:
+    """Of processes that tests start coverage is not measured, and the package's bytecode is shared by them.
+
+    They run what tests of this process cover, and to trace an interpreter's start costs more than the start.
+    """
+    for name in _OF_PROCESSES:
+        os.environ.pop(name, None)
 
 
 def _ensure_no_thread(batcher: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def floor(name: str) -> int:
     raise AssertionError(f"{name} stands on no floor: name its room in FLOORS, as far down as its imports allow")
 
 
+@cache
+def drawn() -> Graph:
+    """The package's graph."""
+    return draw(PACKAGE)
+
+
 def violations(graph: Graph) -> dict[str, set[str]]:
     """What breaks a rule of the house, by rule."""
     inside = {name for name in graph.modules if room(name).partition(".")[0] == "_sdk"}
@@ -74,14 +81,14 @@ ADVICE = {
 
 @pytest.mark.parametrize("rule", ADVICE)
 def test_the_house_stands(rule: str) -> None:
-    found, known = violations(draw(PACKAGE))[rule], KNOWN[rule]
+    found, known = violations(drawn())[rule], KNOWN[rule]
     assert not found - known, f"{ADVICE[rule]}: {sorted(found - known)}"
     assert not known - found, f"mended, so take it out of KNOWN[{rule!r}]: {sorted(known - found)}"
 
 
 def test_rooms_of_one_floor_run_in_no_circle() -> None:
     """Also where no two modules do: `_middleware` may import `_exit`, or the other way round, but not both."""
-    graph = draw(PACKAGE)
+    graph = drawn()
     tops = {(room(a).partition(".")[0], room(b).partition(".")[0]) for a, b in graph.arrows if floor(a) == floor(b)}
     both = {frozenset(pair) for pair in tops if pair[0] != pair[1] and pair[::-1] in tops}
     assert not both, f"rooms that import each other: {[sorted(pair) for pair in both]}"

@@ -13,7 +13,7 @@ from tests.fuzz import STACKS, differing
 
 pytestmark = pytest.mark.untraced
 
-SECONDS = float(os.environ.get("ASGI_SENTRY_CONVERSATIONS", "5"))
+SECONDS = float(os.environ.get("ASGI_SENTRY_CONVERSATIONS", "1"))
 """Of processor time; how many conversations fit in is the machine's matter. `python -m tests.fuzz` takes longer."""
 FEWEST = 25  # in a second, on a slow machine
 

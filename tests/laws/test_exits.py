@@ -108,6 +108,7 @@ def said(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in done.stderr.splitlines() if not any(text in line for text in known)]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_process_ends_in_silence(name: str, flags: str) -> None:
