@@ -62,7 +62,7 @@ THRESHOLDS = {
     "sampled": Threshold(
         what="sampled request: sentry-sdk ÷ asgi-sentry",
         least=0.5,
-        target="at least 4",
+        target="at least 3, with hooks as here; 4 without",
         reason="measured 0.61 to 0.65: all that is sent is scrubbed, and what a hook changed twice",
     ),
     "error": Threshold(

@@ -8,6 +8,13 @@ from typing import Any
 
 from benchmarks.contenders import Skipped, make
 
+# By the name of the server, as `servers.KINDS` has it: what it runs on.
+UVICORN: dict[str, dict[str, Any]] = {
+    "uvicorn": {},
+    "uvicorn-h11": {"loop": "asyncio", "http": "h11"},
+    "uvicorn-uvloop": {"loop": "uvloop", "http": "httptools"},
+}
+
 
 def app() -> Any:
     """The app that the environment names, for servers that import it in a worker of theirs."""
@@ -19,13 +26,13 @@ def main() -> None:
     server, contender, framework, port = sys.argv[1:]
     os.environ["BENCHMARK_CONTENDER"], os.environ["BENCHMARK_FRAMEWORK"] = contender, framework
     try:
-        served = app() if server == "uvicorn" else None
+        served = app() if server in UVICORN else None
     except Skipped as exc:
         sys.exit(str(exc))
-    if server == "uvicorn":
+    if server in UVICORN:
         import uvicorn  # noqa: PLC0415 - one server a process
 
-        uvicorn.run(served, port=int(port), log_level="critical", access_log=False)
+        uvicorn.run(served, port=int(port), log_level="critical", access_log=False, **UVICORN[server])
         return
     os.execvp(
         sys.executable,

@@ -12,11 +12,12 @@ import tempfile
 import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 
-from benchmarks import load
+from benchmarks import load, targets
 from benchmarks.contenders import TITLES
 from benchmarks.harness import PATIENCE, ROOT, BenchmarkError, Result, Spread, ratios, table
 from benchmarks.load import Traffic
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 METHOD = (
     "One worker each, all servers started, one loaded at a time for a second, in turn, round by round; processor "
     "seconds are the server's own. Medians of the rounds, in parentheses their 10th and 90th percentile; ratios taken "
-    "within each round."
+    "within each round. Unsampled is a rate of a thousand millionth, so that the dice are rolled. Targets: what is to "
+    "hold, in parentheses what is aimed at."
 )
 PATHS = {
     "rate 0.1": "/api/tenth",
@@ -47,23 +49,42 @@ UNSAMPLED = Traffic(path=PATHS["unsampled"])
 SAMPLED = Traffic(path=PATHS["sampled"])
 ERROR = Traffic(path=PATHS["error"], status=500)
 EXPECTED_RATES = {path: RATES.get(path, 0.0) for path in PATHS.values()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A server, as it is set up."""
+
+    title: str
+    needs: tuple[str, ...]  # modules
+
+
+KINDS = {
+    "uvicorn": Kind(title="uvicorn", needs=("uvicorn",)),  # on what it picks by itself
+    "uvicorn-h11": Kind(title="uvicorn with h11", needs=("uvicorn", "h11")),
+    "uvicorn-uvloop": Kind(title="uvicorn with uvloop and httptools", needs=("uvicorn", "uvloop", "httptools")),
+    "granian": Kind(title="granian", needs=("granian",)),
+}
+# What is shown as a share of the bare app's requests, on every server, and the targets, which are of uvicorn with h11.
+SHARES = {RATE_OF_A_TENTH: targets.SHARE_TENTH, UNSAMPLED: targets.SHARE_UNSAMPLED}
+_SHARING = ("bare", "ours", "sdk")
 # By server: what it is loaded with, and who is measured. The others sample nothing here, so where something is sampled
 # they would do less.
 FULL: dict[str, dict[Traffic, Sequence[str]]] = {
-    "uvicorn": {
-        RATE_OF_A_TENTH: ("bare", "ours", "sdk"),
-        RATE_OF_A_TENTH_TRACE: ("bare", "ours", "sdk"),
+    "uvicorn-h11": {
+        RATE_OF_A_TENTH: _SHARING,
+        RATE_OF_A_TENTH_TRACE: _SHARING,
         EXCLUDED: ("bare", "noop", "ours", "sdk", "ours_off", "otel", "elastic"),
-        UNSAMPLED: ("ours", "sdk", "otel", "elastic", "datadog"),
+        UNSAMPLED: (*_SHARING, "otel", "elastic", "datadog"),
         SAMPLED: ("ours", "sdk"),
         ERROR: ("ours", "sdk"),
     },
-    "granian": {
-        RATE_OF_A_TENTH_TRACE: ("bare", "ours", "sdk"),
-        EXCLUDED: ("bare", "ours", "sdk"),
-    },
+    "uvicorn-uvloop": dict.fromkeys(SHARES, _SHARING),
+    "granian": dict.fromkeys(SHARES, _SHARING),
 }
-QUICK: dict[str, dict[Traffic, Sequence[str]]] = {"uvicorn": {RATE_OF_A_TENTH: ("ours", "sdk")}}
+QUICK: dict[str, dict[Traffic, Sequence[str]]] = {"uvicorn-h11": {RATE_OF_A_TENTH: _SHARING}}
+ROUNDS, ROUNDS_OF_SHARES, SECONDS = 3, 4, 1
+_IDLE = 0.2  # seconds; a server that spends no tick in them has nothing left to do
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -71,7 +92,7 @@ class Server:
     """A contender behind a server, in a process of its own."""
 
     def __init__(self, kind: str, contender: str, framework: str) -> None:
-        self.label = f"{contender} on {framework} behind {kind}"
+        self.label = f"{contender} on {framework} behind {KINDS[kind].title}"
         self.contender = contender
         self.framework = framework
         self._warm = False
@@ -101,10 +122,16 @@ class Server:
         raise BenchmarkError(f"{self.label} does not answer in {PATIENCE} s")
 
     def warm_up(self) -> None:
-        """Have it answer a few requests of each kind, once."""
-        if not self._warm:
-            for path in 10 * [*PATHS.values()]:
-                self.get(path)
+        """Have it answer a few requests of each kind, once, and end what it began: Hyperscan compiles in a thread."""
+        if self._warm:
+            return
+        for path in 10 * [*PATHS.values()]:
+            self.get(path)
+        deadline = time.monotonic() + PATIENCE
+        before, now = -1.0, self.processor_seconds()
+        while now > before and time.monotonic() < deadline:
+            time.sleep(_IDLE)
+            before, now = now, self.processor_seconds()
         self._warm = True
 
     def get(self, path: str, headers: Iterable[tuple[str, str]] = ()) -> tuple[int, bytes] | None:
@@ -158,8 +185,9 @@ def _processor_seconds(pid: int) -> float:
 @contextmanager
 def servers(kind: str, contenders: Sequence[str], framework: str, log: Log) -> Iterator[list[Server]]:
     """Those that can be started; the others are named with the reason."""
-    if importlib.util.find_spec(kind) is None:
-        log.skip(kind, "not installed")
+    missing = [name for name in KINDS[kind].needs if importlib.util.find_spec(name) is None]
+    if missing:
+        log.skip(KINDS[kind].title, f"not installed: {', '.join(missing)}")
         yield []
         return
     with ExitStack() as stack:
@@ -277,6 +305,27 @@ def report(title: str, found: dict[str, Measured]) -> Result:
     return Result(method=METHOD, tables=[table(title, columns, rows)], data=data)
 
 
+def shares(found: dict[tuple[str, Traffic], dict[str, Measured]]) -> Result:
+    """What is left of the bare app's requests a processor second, by server and by what becomes of the requests."""
+    rows, data = [], {}
+    for (kind, traffic), measured in found.items():
+        bare = measured["bare"].per_processor_second()
+        entry = {
+            name: Spread.of(ratios(measured[name].per_processor_second(), bare))
+            for name in _SHARING[1:]
+            if name in measured
+        }
+        target = SHARES[traffic].show() if kind == "uvicorn-h11" else "-"
+        what = f"{KINDS[kind].title}, {_what(traffic)}"
+        rows.append(
+            [what, Spread.of(bare).show(0), *(entry[n].show(2) if n in entry else "-" for n in _SHARING[1:]), target]
+        )
+        data[what] = {"bare": Spread.of(bare), **entry, "target": target}
+    columns = ["", "the app alone, requests per processor second", *(TITLES[name] for name in _SHARING[1:]), "target"]
+    title = "FastAPI behind a server: share of the bare app's requests per processor second"
+    return Result(method=METHOD, tables=[table(title, columns, rows)], data=data)
+
+
 def installed_loop() -> str:
     """What uvicorn picks by itself."""
     parts = [name for name in ("uvloop", "httptools") if importlib.util.find_spec(name) is not None]
@@ -290,9 +339,9 @@ def _what(traffic: Traffic) -> str:
 
 def run(log: Log, *, quick: bool) -> Result:
     """On FastAPI, behind uvicorn and granian."""
-    rounds, seconds = 2 if quick else 3, 1
     tables: list[str] = []
-    data: dict[str, Any] = {"generator": load.generator(), "uvicorn runs on": installed_loop()}
+    data: dict[str, Any] = {"generator": load.generator()}
+    shared: dict[tuple[str, Traffic], dict[str, Measured]] = {}
     for kind, traffics in QUICK.items() if quick else FULL.items():
         contenders = list(dict.fromkeys(name for names in traffics.values() for name in names))
         with servers(kind, contenders, "fastapi", log) as running:
@@ -300,9 +349,16 @@ def run(log: Log, *, quick: bool) -> Result:
                 these = [server for server in running if server.contender in names]
                 if not these:
                     continue
-                title = f"FastAPI behind {kind}, {_what(traffic)}, {load.CONNECTIONS} connections"
-                one = report(title, measure(these, traffic, rounds, seconds))
+                title = f"FastAPI behind {KINDS[kind].title}, {_what(traffic)}, {load.CONNECTIONS} connections"
+                rounds = 2 if quick else ROUNDS_OF_SHARES if traffic in SHARES else ROUNDS
+                found = measure(these, traffic, rounds, SECONDS)
+                one = report(title, found)
                 tables += one.tables
                 data[title] = one.data
-    method = f"{METHOD} Load by {load.generator()}; uvicorn on {installed_loop()}."
-    return Result(method=method, tables=tables, data=data)
+                if traffic in SHARES:
+                    shared[kind, traffic] = found
+    if shared:
+        one = shares(shared)
+        tables += one.tables
+        data["shares"] = one.data
+    return Result(method=f"{METHOD} Load by {load.generator()}.", tables=tables, data=data)

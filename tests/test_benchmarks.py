@@ -6,10 +6,12 @@ import asyncio
 import base64
 import gzip
 import http.client
+import importlib.util
 import json
 import random
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,7 @@ from benchmarks import (
     machine,
     results,
     sent,
+    server,
     servers,
     sink,
     start,
@@ -588,6 +591,77 @@ def test_the_gate_takes_its_figures_from_there():
     assert gate.of_the_loop(Log())["blocked"].median == 10.0
 
 
+SHARED = ["0.90 (0.90..0.90)", "0.60 (0.60..0.60)"]
+
+
+class Answering:
+    """A server that is none: it takes a second of processor time for any load."""
+
+    def __init__(self, contender):
+        self.contender = contender
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Loads are given: the bare app answers a thousand requests, others fewer."""
+    started = []
+
+    @contextmanager
+    def begin(kind, contenders, framework, log):
+        started.append(kind)
+        yield [] if kind == "granian" else [Answering(name) for name in contenders]
+
+    def loaded(running, traffic, rounds, seconds):
+        found = {}
+        for one in running:
+            measured = found[one.contender] = servers.Measured()
+            for _ in range(rounds):
+                requests = {"bare": 1_000, "ours": 900, "sdk": 600}.get(one.contender, 500)
+                measured.loads.append(load.Load(requests=requests, seconds=1, failed=0, p50=1, p90=2, p99=3))
+                measured.spent.append(1.0)
+        return found
+
+    monkeypatch.setattr(servers, "servers", begin)
+    monkeypatch.setattr(servers, "measure", loaded)
+    return started
+
+
+def test_each_server_s_share_of_the_bare_app_is_in_one_table_with_the_targets(served):
+    made = servers.run(Log(), quick=False)
+    assert served == ["uvicorn-h11", "uvicorn-uvloop", "granian"]
+    title, _, _, _, *rows = made.tables[-1].strip().splitlines()
+    assert "share of the bare app's requests per processor second" in title
+    assert [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows] == [
+        ["uvicorn with h11, rate 0.1, no trace", "1000 (1000..1000)", *SHARED, "0.7 (0.85)"],
+        ["uvicorn with h11, unsampled, no trace", "1000 (1000..1000)", *SHARED, "0.85 (0.93)"],
+        ["uvicorn with uvloop and httptools, rate 0.1, no trace", "1000 (1000..1000)", *SHARED, "-"],
+        ["uvicorn with uvloop and httptools, unsampled, no trace", "1000 (1000..1000)", *SHARED, "-"],
+    ]
+    assert json.loads(json.dumps(made.data, default=results._plain))
+
+
+@pytest.mark.usefixtures("served")
+def test_few_servers_are_loaded_where_it_is_to_be_quick():
+    made = servers.run(Log(), quick=True)
+    assert len(made.tables) == 2
+
+
+def test_a_server_without_its_parts_is_named_with_what_is_missing(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "httptools" else found(name))
+    log = Log()
+    with servers.servers("uvicorn-uvloop", ("ours",), "fastapi", log) as running:
+        assert running == []
+    assert log.absent == {"uvicorn with uvloop and httptools": "not installed: httptools"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in servers.KINDS if kind != "granian"])
+def test_uvicorn_runs_on_what_its_name_says(kind):
+    """What it needs is what it is told to run on; without a choice it picks by itself."""
+    told = server.UVICORN[kind]
+    assert {name for name in told.values() if name != "asyncio"} == set(servers.KINDS[kind].needs) - {"uvicorn"}
+
+
 def test_the_start_is_measured(monkeypatch):
     monkeypatch.setattr(start, "STATEMENTS", {"import json": "import json"})
     monkeypatch.setattr(start, "own_modules", lambda runs: [("asgi_sentry", 1.0)])
@@ -650,7 +724,7 @@ def test_a_contender_that_sends_something_else_than_it_should_ends_the_run():
 def test_a_server_is_loaded_without_wrk(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert load.generator() != "wrk"
-    with servers.servers("uvicorn", ("ours",), "fastapi", Log()) as running:
+    with servers.servers("uvicorn-h11", ("ours",), "fastapi", Log()) as running:
         for traffic in (servers.RATE_OF_A_TENTH_TRACE, servers.ERROR):
             [one] = servers.measure(running, traffic, 1, 0.5)["ours"].loads
             assert one.requests > one.failed == 0
