@@ -364,6 +364,8 @@ _NO_TERM, _OWN_TERM = False, True
 _DIRECTORIES = frozenset({"PWD", "OLDPWD"})
 _SMALLEST_CARD = 10**8  # any smaller number is a count or an amount
 _CONTAINERS = frozenset({"card", "cards", "principal", "identity", "cc"})
+_IDS = frozenset({"sid", "Sid"})
+_TWILIO_ID = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z")  # of a resource; SK is an API key
 _CARDS = frozenset({"card", "cards"})
 _RESOURCE = re.compile(r"(?:card|ic|pm|src|ba)_[A-Za-z0-9]{8,40}\Z")  # an id at Stripe
 # Of these, what is secret.
@@ -382,6 +384,8 @@ def _is_no_secret(key: object, value: str) -> bool:
         return is_path(value)
     if key in _CARDS:
         return _RESOURCE.match(value) is not None
+    if key in _IDS:
+        return _TWILIO_ID.match(value) is not None
     if value in _PERMISSIONS:
         return isinstance(key, str) and key.endswith("secrets")
     return value.startswith("-----BEGIN PGP SIGNATURE")

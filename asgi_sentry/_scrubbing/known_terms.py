@@ -34,7 +34,14 @@ def is_about(named: list[str], whole: str) -> bool:
     """Whether a key tells something about a secret, and does not hold it."""
     if len(named) < 2:
         return False
-    if "per" in named or "numberof" in whole or "countof" in whole or whole.endswith("expiresin"):
+    if (
+        "per" in named
+        or "since" in named
+        or "numof" in whole
+        or "numberof" in whole
+        or "countof" in whole
+        or whole.endswith("expiresin")
+    ):
         return True
     if "".join(named[-2:]) in _INNOCENT_PAIRS and not _is_secret_pair(named):
         return True

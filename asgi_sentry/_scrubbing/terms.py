@@ -155,7 +155,7 @@ ABOUT = frozenset(
     quality pool store table tables column columns schema quota window windows per budgeting
     offset offsets distribution ratio percent percentage average avg mean max min total sum
     number sequence order orders layout layer layers legs direction mapping currency currencies
-    exemption exemptions owner owners collection exempt exempted"""
+    exemption exemptions owner owners collection exempt exempted insight insights"""
     )
 )
 # Of these the last words do not make harmless what they stand behind: a pin's number is the pin, a
@@ -182,8 +182,8 @@ INNOCENT_PAIRS = frozenset(
 INNOCENT = frozenset(
     _split(
         """accesscontrolallowcredentials withcredentials functionsignature methodsignature
-    allowcredentials secwebsocketkey passthrough passrate proxyauthenticationinfo
-    authenticationinfo requirepassauthenticated"""
+    allowcredentials excludecredentials pubkeycredparams secwebsocketkey
+    passthrough passrate proxyauthenticationinfo authenticationinfo requirepassauthenticated"""
     )
 )
 
@@ -236,7 +236,7 @@ MARKERS = frozenset(
     _split(
         """object type status created created_at expires_at model livemode kind features tools
     instructions modalities tool_choice audio voice user_agent ip_address bank_name
-    account_type account_holder_type available display_preference"""
+    account_type account_holder_type enabled available display_preference"""
     )
 )
 

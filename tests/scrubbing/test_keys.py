@@ -174,6 +174,10 @@ def test_own_terms_hold_no_counts() -> None:
         ("card", "ic_1Pgag5B7WZ01zgkWephORn8N", True),
         ("card", "4242424242424242", False),
         ("password", "ic_1Pgag5B7WZ01zgkWephORn8N", False),
+        ("sid", "CH" + "0f3b" * 8, True),
+        ("sid", "SK" + "0f3b" * 8, False),
+        ("sid", "0f3b" * 8, False),
+        ("session", "CH" + "0f3b" * 8, False),
     ],
 )
 def test_what_says_nothing_stays_under_a_denied_key(key: str, value: object, stays: bool) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from asgi_sentry._scrubbing.keys import Keys
+    from asgi_sentry._scrubbing.text.meanings import Meanings
 
 __all__ = ["PROGRAMS", "argument_spans", "command_spans", "option_values"]
 
@@ -109,7 +110,7 @@ _ONLY_LOGIN = frozenset(
 )
 _NAMES = "|".join(sorted(map(re.escape, _PROGRAMS), key=len, reverse=True))
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
-_LONGEST = 2000  # characters of a command
+_LONGEST = 20_000  # characters of a command
 _ARGUMENT = re.compile(
     r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])"
 )
@@ -124,7 +125,7 @@ _NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
 Argument = tuple[int, int, str]  # where it stands, and what it is
 
 
-def command_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def command_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Where the secrets of commands stand in a text.
 
     Args:
@@ -146,7 +147,9 @@ def command_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             yield at + start, at + end
 
 
-def argument_spans(arguments: Sequence[str], keys: Keys) -> Iterator[tuple[int, int, int]]:
+def argument_spans(
+    arguments: Sequence[str], keys: Keys | Meanings
+) -> Iterator[tuple[int, int, int]]:
     """The secrets in a list of arguments: the index of each, and where it begins and ends there.
 
     Args:
@@ -223,7 +226,7 @@ def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]
     return found, max(at, behind)
 
 
-def _secrets(arguments: Sequence[str], keys: Keys) -> Iterator[tuple[int, int, int]]:
+def _secrets(arguments: Sequence[str], keys: Keys | Meanings) -> Iterator[tuple[int, int, int]]:
     name = arguments[0].rpartition("/")[2].removesuffix(".exe")
     program = _PROGRAMS[name]
     if name in _ONLY_LOGIN and "login" not in arguments[:4] and "--creds" not in arguments:
@@ -251,7 +254,9 @@ def _secrets(arguments: Sequence[str], keys: Keys) -> Iterator[tuple[int, int, i
             yield index, *span
 
 
-def _of_option(program: _Program, before: str, argument: str, keys: Keys) -> tuple[int, int] | None:
+def _of_option(
+    program: _Program, before: str, argument: str, keys: Keys | Meanings
+) -> tuple[int, int] | None:
     if index_of_set(before, keys):
         return 0, len(argument)
     if before in program.next and not argument.startswith("--"):
@@ -280,7 +285,7 @@ def _password_end(program: _Program, argument: str) -> int:
     return at if at >= 0 else len(argument)
 
 
-def index_of_set(before: str, keys: Keys) -> bool:
+def index_of_set(before: str, keys: Keys | Meanings) -> bool:
     """Whether the argument before names a setting that is secret.
 
     `aws configure set aws_secret_access_key ...`.

@@ -18,7 +18,7 @@ from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmles
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asgi_sentry._scrubbing.keys import Keys
+    from asgi_sentry._scrubbing.text.meanings import Meanings
 
 __all__ = ["named_spans"]
 
@@ -123,7 +123,7 @@ _JWK = re.compile(
 )
 
 
-def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def named_spans(text: str, lower: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     """Where the values of sensitive names stand.
 
     Args:
@@ -138,7 +138,7 @@ def named_spans(text: str, lower: str, keys: Keys) -> Iterator[tuple[int, int]]:
                 break
 
 
-def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _multipart(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     if "\n\n" not in text and "\r\n\r\n" not in text and "\\n" not in text:
         return
     line_end, content, stop = 0, -1, 0
@@ -157,7 +157,7 @@ def _multipart(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
                 yield content, stop
 
 
-def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _named(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     stop = 0
     for match in _NAME.finditer(text):
         name = match[1] or match[2]
@@ -177,19 +177,19 @@ def _named(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             yield span
 
 
-def _elements(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _elements(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     for match in _NAMED_ELEMENT.finditer(text):
         if keys.meaning(match[1].strip()) == DENIED and not is_harmless(match[2]):
             yield match.span(2)
 
 
-def _values_first(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _values_first(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     for match in _VALUE_FIRST.finditer(text):
         if keys.meaning(match[3]) == DENIED and not is_harmless(match[2]):
             yield match.span(2)
 
 
-def _identified(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _identified(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     for match in _IDENTIFIED.finditer(text):
         if match[1]:
             span = quoted(text, match.end())
@@ -202,7 +202,7 @@ def _identified(text: str, _: Keys) -> Iterator[tuple[int, int]]:
             yield span
 
 
-def _inserted(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _inserted(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     """The values of sensitive columns in each row of an INSERT."""
     for match in _INSERT.finditer(text):
         columns = [column.strip(' \t\r\n"`[]') for column in match[1].split(",")]
@@ -224,7 +224,7 @@ def _inserted(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             row = _SQL_ROW.match(text, position) if text[position - 1] == ")" else None
 
 
-def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _refused(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     for match in _REFUSED.finditer(text):
         if any(keys.meaning(step) == DENIED for step in match[1].split(".")):
             value = _REFUSED_VALUE.search(text, match.end(), match.end() + _FAR)
@@ -235,7 +235,7 @@ def _refused(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
                     yield value.end(), shown
 
 
-def _located(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _located(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     stop = 0
     for match in _LOCATED.finditer(text):
         if match.start() < stop:
@@ -251,25 +251,25 @@ def _located(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
             yield span
 
 
-def _said(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _said(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     """What sentences say of secrets."""
     for match in _IN_FIELD.finditer(text):
         if keys.meaning(match[2].rstrip(".")) == DENIED and not is_harmless(match[1]):
             yield match.span(1)
 
 
-def _logins(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _logins(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     if "password" in text:
         yield from (match.span(1) for match in _NETRC.finditer(text))
 
 
-def _typed(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _typed(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     """What a script of Expect sends, where it waits for a password."""
     if "assword" in text:
         yield from (match.span(1) for match in _EXPECT.finditer(text))
 
 
-def _piped(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _piped(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     """`echo hunter2 | docker login --password-stdin`."""
     for match in _PIPED.finditer(text):
         group = next(number for number in (1, 2, 3) if match[number] is not None)
@@ -277,11 +277,11 @@ def _piped(text: str, _: Keys) -> Iterator[tuple[int, int]]:
             yield match.span(group)
 
 
-def _oracle(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _oracle(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from (match.span(1) for match in _ORACLE.finditer(text) if not is_harmless(match[1]))
 
 
-def _codes(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _codes(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     """What a sentence ends with; what it begins with is looked for in front of that."""
     for code in _CODE_LAST.finditer(text):
         match = _CODE.search(text, max(0, code.start() - _SENTENCE), code.end())
@@ -289,28 +289,30 @@ def _codes(text: str, _: Keys) -> Iterator[tuple[int, int]]:
             yield code.span(1)
 
 
-def _codes_first(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _codes_first(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     for match in _CODE_FIRST.finditer(text):
         if _OTHER_CODES.search(match[0]) is None:
             yield match.span(1)
 
 
-def _set_for(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _set_for(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from filter(None, (quoted(text, match.end()) for match in _SET.finditer(text)))
 
 
-def _duplicates(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def _duplicates(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     yield from (
         match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED
     )
 
 
-def _members(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def _members(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from (match.span(1) for match in _JWK.finditer(text))
 
 
 # Who looks for what, and texts in lower case of which one must be there.
-_FINDERS: tuple[tuple[tuple[str, ...], Callable[[str, Keys], Iterator[tuple[int, int]]]], ...] = (
+_FINDERS: tuple[
+    tuple[tuple[str, ...], Callable[[str, Meanings], Iterator[tuple[int, int]]]], ...
+] = (
     (("name=",), _multipart),
     (("val", '"v', "content", ">"), _named),
     (("name>", "key>"), _elements),

@@ -21,7 +21,7 @@ from asgi_sentry._scrubbing.text.values import (
 )
 
 if TYPE_CHECKING:
-    from asgi_sentry._scrubbing.keys import Keys
+    from asgi_sentry._scrubbing.text.meanings import Meanings
 
     Span = tuple[int, int, str]  # start, end, rule id
 
@@ -109,7 +109,7 @@ class Name(NamedTuple):
 DIRECTORIES = frozenset({"PWD", "OLDPWD"})
 
 
-def value_of(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
+def value_of(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
     """Where the value of a sensitive name stands; None where none follows."""
     start, closing, separator, end = named.start, named.closing, named.separator, named.end
     before = text[max(0, start - 12) : start]
@@ -167,7 +167,9 @@ def _paired(text: str, named: Name, before: str) -> tuple[int, int] | None:
     return checked(text, literal or bracketed(text, end))
 
 
-def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple[int, int] | None:
+def _unquoted(
+    text: str, gap: int, named: Name, quote: str, keys: Meanings
+) -> tuple[int, int] | None:
     """A header, a block of YAML, a container or a bare value."""
     name, closing, separator = named.name, named.closing, named.separator
     first = text[gap : gap + 1]
@@ -193,13 +195,15 @@ def _unquoted(text: str, gap: int, named: Name, quote: str, keys: Keys) -> tuple
         return braced.span(1)
     if first in _BRACKETS and separator == ":" and named.spaces and not closing:
         return None  # what follows a colon in prose is in brackets for other reasons
+    if first in _BRACKETS and named.verdict == LOOKED:
+        return None  # no container looks random, and its end may be far
     shaped = bracketed(text, gap)
     if shaped is not None:
         return None if is_left(text, *shaped, name, keys) else checked(text, shaped)
     return _bare(text, gap, named, keys)
 
 
-def _bare(text: str, gap: int, named: Name, keys: Keys) -> tuple[int, int] | None:
+def _bare(text: str, gap: int, named: Name, keys: Meanings) -> tuple[int, int] | None:
     """A value without quotes, unless it is code, a type, a placeholder or prose."""
     built = _CONSTRUCTED.match(text, gap)
     if built is not None:
@@ -247,7 +251,7 @@ def _constructed(text: str, position: int) -> tuple[int, int] | None:
 _OWN = ("self.", "cls.", "this.", "req.", "request.", "ctx.", "res.", "response.")
 
 
-def _is_variable(value: str, named: Name, keys: Keys) -> bool:
+def _is_variable(value: str, named: Name, keys: Meanings) -> bool:
     """Whether a value is named like a secret itself: an argument that is passed on, a column."""
     name = named.name.lower()
     if value.isidentifier() and value.isalpha() and value.islower() and name.startswith(_OWN):
@@ -283,7 +287,7 @@ def _is_prose(text: str, start: int, end: int, named: Name) -> bool:
     return value.isdigit() or _ALPHABETIC.match(value) is not None  # "Session: 12"
 
 
-def _spaced(text: str, named: Name, keys: Keys) -> tuple[int, int] | None:
+def _spaced(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
     """`--password value`, SQL's `PASSWORD 'value'`, and others that need no separator."""
     start, name, dashes, end = named.start, named.name, named.dashes, named.end
     literal = quoted(text, end)

@@ -15,6 +15,7 @@ from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, MAYBE,
 from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.dense import is_dense
+from asgi_sentry._scrubbing.text.meanings import Meanings
 from asgi_sentry._scrubbing.text.named import named_spans
 from asgi_sentry._scrubbing.text.pair_values import BEGINNING, Name, value_of
 from asgi_sentry._scrubbing.text.values import (
@@ -99,7 +100,8 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
     """Where the values of sensitive keys stand in a text."""
     spans: list[Span] = []
     lower = lowered(text)
-    find, meaning = keys.find_stem, keys.meaning
+    names = Meanings(keys)
+    find, meaning = keys.find_stem, names.meaning
     at = redacted = listed = met = 0
     while (stem := find(lower, at)) is not None:
         run = _RUN.match(text, stem.start())
@@ -112,7 +114,7 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
         verdict = meaning(text[start:at])
         if verdict in (PLAIN, MAYBE) and not _may_be_second(text, start, at, verdict):
             continue
-        named = _named(text, start, at, verdict, keys)
+        named = _named(text, start, at, verdict, names)
         if named is None or text.startswith(FILTERED, named.end):
             continue
         met += 1
@@ -125,14 +127,14 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
             spans += [(*span, "@ip") for span in address_spans(text, max(named.end, listed), stop)]
             listed = max(listed, stop)
             continue
-        span = value_of(text, named, keys)
+        span = value_of(text, named, names)
         if span is not None and named.name == "token" and _LOGPROB.match(text, span[1]):
             continue  # a token of a language model's, beside its probability
-        if span is not None and not _stays(text[span[0] : span[1]], named, keys):
+        if span is not None and not _stays(text[span[0] : span[1]], named, names):
             spans.append((*span, PASSWORD))
             redacted = span[1]
             at = max(at, redacted)
-    spans += [(*span, PASSWORD) for span in named_spans(text, lower, keys)]
+    spans += [(*span, PASSWORD) for span in named_spans(text, lower, names)]
     return spans
 
 
@@ -151,7 +153,7 @@ def _may_be_second(text: str, start: int, end: int, verdict: int) -> bool:
     return verdict == MAYBE or text[start:end].lower().endswith("code")
 
 
-def _stays(value: str, named: Name, keys: Keys) -> bool:
+def _stays(value: str, named: Name, keys: Meanings) -> bool:
     """Whether a value is no secret though its name is one's, because of what it looks like."""
     if named.verdict == LOOKED:
         return not looks_random(value[:BEGINNING])
@@ -175,7 +177,7 @@ _AUTH_KINDS = frozenset(
 )
 
 
-def _named(text: str, start: int, end: int, verdict: int, keys: Keys) -> Name | None:
+def _named(text: str, start: int, end: int, verdict: int, keys: Meanings) -> Name | None:
     """The name at a place with what follows it; None if it says nothing of that."""
     tail = _TAIL.match(text, end)
     head = _HEAD.match(text, start, end)

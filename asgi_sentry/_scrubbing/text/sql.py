@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asgi_sentry._scrubbing.keys import Keys
+    from asgi_sentry._scrubbing.text.meanings import Meanings
 
 __all__ = ["Parameters", "cipher_spans", "redis_spans", "secret_parameters", "sql_spans"]
 
@@ -91,7 +92,7 @@ class Parameters(NamedTuple):
 _NONE = Parameters(frozenset(), frozenset(), 0)
 
 
-def secret_parameters(sql: str, keys: Keys) -> Parameters:
+def secret_parameters(sql: str, keys: Keys | Meanings) -> Parameters:
     """Which parameters of a statement stand for columns that are secret.
 
     Args:
@@ -154,7 +155,7 @@ _STEP = re.compile(
 )
 
 
-def sql_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def sql_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Where values stand in a text that are for columns that are secret."""
     stop = 0
     for row in _ROW.finditer(text):
@@ -219,13 +220,13 @@ def _end_of_line(text: str, position: int) -> int:
     return end if end >= 0 else len(text)
 
 
-def cipher_spans(text: str, _: Keys) -> Iterator[tuple[int, int]]:
+def cipher_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Where keys stand that a database is to encrypt by."""
     yield from (match.span(1) for match in _CRYPT.finditer(text) if not is_harmless(match[1]))
     yield from (match.span(1 if match[1] else 2) for match in _CIPHER.finditer(text))
 
 
-def redis_spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
+def redis_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Where values of secret fields stand in commands of Redis."""
     for command in _HASH.finditer(text):
         name = ""

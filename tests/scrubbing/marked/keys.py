@@ -27,6 +27,8 @@ vault_token kube_token kubeconfig_token master_password root_password admin_pw
 """Whatever is under these is redacted."""
 
 PLAIN = _split("""
+days_since_first_session days_since_password_change num_of_connected_bank_accounts bank_account_insights
+excludeCredentials pubKeyCredParams csrf_exempt tax_id_collection
 token_count max_tokens num_tokens tokens_used token_limit token_usage output_tokens cached_tokens token_type
 token_uri token_endpoint password_policy password_changed password_expired password_updated_at passwordless
 pass_count pass_rate passed passenger auth_type auth_mode auth_method auth_url authUri authenticated author

@@ -415,3 +415,8 @@ def test_own_terms_are_looked_for_in_texts():
         gates_of(BY_ID["@password"], Scrubber(deny=("\u043f\u0430\u0440\u043e\u043b\u044c",)).ruleset.keys) == ()
     )  # every text is looked at
     assert [span[:2] for span in BY_ID["@password"].spans("customerNo=12345x", keys)] == [(11, 17)]
+
+
+def test_a_command_of_thousands_of_arguments_is_one():
+    text = "mysql " + "--host=db " * 900 + "-phunter2x"
+    assert "hunter2x" not in SCRUBBER.scrub_text(text)
