@@ -115,6 +115,7 @@ async def one_of(app: Any, number: int) -> None:
         await request(app, path=f"/{number}", headers=headers)
 
 
+@pytest.mark.untraced
 @pytest.mark.anyio
 async def test_many_requests_at_a_time_keep_what_is_theirs(start: Start, mode: str) -> None:
     transport = start()

@@ -370,6 +370,7 @@ def _forget():
     sent.cache_clear()
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("framework", apps.FRAMEWORKS)
 def test_no_secret_is_in_any_byte_that_is_sent(mode, framework, secret):

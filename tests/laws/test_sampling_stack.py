@@ -131,6 +131,7 @@ def test_a_limit_that_an_outsider_used_up_does_not_distort_the_others(start, mod
 # -- extrapolation: the sum of 1 / rate is the number that was offered ----------------------------------------------
 
 
+@pytest.mark.untraced
 def test_dice_extrapolate_to_what_was_offered(start, mode):
     """The kept are binomial: n = 2000, p = 0.2, so that the extrapolated count has a standard error of 89.
 
@@ -151,6 +152,7 @@ LIMITS: dict[str, Any] = {
 }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("limit", LIMITS)
 def test_limits_extrapolate_to_what_was_offered(start, mode, limit):
     """3000 requests over ten minutes, evenly, of which some 600 can be kept.

@@ -52,6 +52,7 @@ def _member(member: Any) -> str:
     return re.escape(chr(value)) if kind == "LITERAL" else {"CATEGORY_WORD": r"\w", "CATEGORY_DIGIT": r"\d"}[str(value)]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("shape", SHAPES)
 def test_each_shape_is_found_wherever_it_stands(shape):
     dice = Random(7)
@@ -63,6 +64,7 @@ def test_each_shape_is_found_wherever_it_stands(shape):
         assert FILTERED in cleaned
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("shape", SHAPES)
 def test_each_shape_is_found_whatever_the_dice_say(shape):
     """Also where dots, slashes or dollars cut each run of a token short, by which most are known."""
