@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import Scrubber
-from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, MAYBE, PLAIN, Keys
+from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, MAYBE, PLAIN, Keys
 from asgi_sentry._scrubbing.words import compact, trie, words
 from tests.strategies import PLAIN_KEYS, SECRET_KEYS
 
@@ -18,14 +18,16 @@ KEYS = Keys()
 TOLD = {
     DENIED: """password Password userPassword user_password2 X-Api-Key xApiKey accessToken connect.sid PHPSESSID cookie
         Set-Cookie set_cookies pin pin_code sid card cvv iban signature passphrase credential credentials SECRET_KEY
-        aws_secret_access_key private_key HTTP_AUTHORIZATION refresh-token""",
+        aws_secret_access_key private_key HTTP_AUTHORIZATION refresh-token access_next_token reset_page_token""",
+    LOOKED: "remember_me rememberToken refresh access",
     ADDRESS: "client_ip X-Forwarded-For remote_addr ip ips real_ip X-Real-IP server_ipaddress ip_address",
     COOKIES: "cookies request_cookies",
     MAYBE: "key Key KEY",
     PLAIN: """author monkey tokenizer keys primary_key cache_key sort_key token_count max_tokens tokens password_length
         password_policy auth_type auth_method session_state status version build_version token_version state code
         otp_attempts gpio_pin spin CallSid card_last4 cvc_check iban_last4 tokens_per_second number_of_tokens
-        tokenExpiresIn 0x12ab34cd 123456 secret_name secret_arn public_key etag url zip ship tip""",
+        tokenExpiresIn 0x12ab34cd 123456 secret_name secret_arn public_key etag url zip ship tip
+        next_token page_token""",
 }
 CASES = [(meaning, key) for meaning, keys in TOLD.items() for key in keys.split()]
 
