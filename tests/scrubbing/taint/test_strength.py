@@ -23,7 +23,15 @@ def test_the_look_tells(wanted: int, value: str) -> None:
     assert strength(value) == wanted
 
 
-@pytest.mark.parametrize(("value", "wanted"), [("1280x1024x32x99", False), ("0123456789012345", False)])
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("1280x1024x32x99", False),
+        ("0123456789012345", False),
+        ("070941Q357qz781q8288", False),  # three different ones,
+        ("8g6K45K9z848990X96zz", True),  # and four
+    ],
+)
 def test_a_few_letters_make_no_credential(value: str, wanted: bool) -> None:
     assert (strength(value) == STRONG) == wanted
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from hypothesis import given
 
-from asgi_sentry._scrubbing import FILTERED, Scrubber
+from asgi_sentry._scrubbing import FILTERED, Redaction, Scrubber
 from tests.strategies import secret_values
 
 SCRUBBER = Scrubber()
@@ -81,6 +81,14 @@ def test_other_places(event):
     sent = scrubbed(event)
     assert SECRET not in sent
     assert "9f86d081884c7d659a2feaa0" not in sent
+
+
+def test_beside_what_a_rule_found_in_the_same_text():
+    """And what was found is told of both."""
+    found: list[Redaction] = []
+    sent = SCRUBBER.scrub({"api_key": SECRET, "note": f"password=hunter2-hunter2 and {SECRET} there"}, found=found)
+    assert sent["note"] == f"password={FILTERED} and {FILTERED} there"
+    assert {each.rule for each in found if each.path == ("note",)} == {"@password", "@discovered"}
 
 
 @pytest.mark.parametrize(
