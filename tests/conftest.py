@@ -69,7 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Any:
-    with quick.untraced() if item.get_closest_marker("untraced") else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if item.get_closest_marker("untraced"):
+            stack.enter_context(quick.untraced())
+        if item.get_closest_marker("measured_processes"):
+            stack.enter_context(quick.measured_processes())
         return (yield)
 
 

@@ -23,10 +23,8 @@ from sentry_sdk.monitor import Monitor
 from sentry_sdk.sessions import SessionFlusher
 
 _MANY = 16  # variants of one test
-_OF_PROCESSES = (
-    "COVERAGE_PROCESS_CONFIG",  # by which a process that is started knows that it is measured
-    "PYTHONDONTWRITEBYTECODE",  # by which each of hundreds compiles the package anew
-)
+_MEASURED = "COVERAGE_PROCESS_CONFIG"  # by which a process that is started knows that it is measured
+_measured = os.environ.get(_MEASURED)
 WHOLE = os.environ.get("ASGI_SENTRY_SWEEP") == "all"
 
 
@@ -85,10 +83,22 @@ def untraced() -> Iterator[None]:
 def cheap_processes() -> None:
     """Of processes that tests start coverage is not measured, and the package's bytecode is shared by them.
 
-    They run what tests of this process cover, and to trace an interpreter's start costs more than the start.
+    They run what tests of this process cover, and to trace an interpreter's start costs more than the start. The few
+    that alone run a module are started by tests that are marked `measured_processes`.
     """
-    for name in _OF_PROCESSES:
-        os.environ.pop(name, None)
+    os.environ.pop(_MEASURED, None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # by which each of hundreds compiles the package anew
+
+
+@contextmanager
+def measured_processes() -> Iterator[None]:
+    """Where coverage is measured it is within this block also in processes that are started."""
+    if _measured is not None:
+        os.environ[_MEASURED] = _measured
+    try:
+        yield
+    finally:
+        cheap_processes()
 
 
 def _ensure_no_thread(batcher: Any) -> bool:

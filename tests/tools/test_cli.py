@@ -187,6 +187,7 @@ def test_suspects_as_json_and_their_exit_codes(tmp_path, capsys, monkeypatch):
     assert run(capsys, "scrub", "--suspects", str(tmp_path / "none.json"), str(tmp_path / "event.json"))[0] == 2
 
 
+@pytest.mark.measured_processes
 def test_the_module_is_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "asgi_sentry", "--version"], capture_output=True, check=True, text=True
@@ -197,6 +198,7 @@ def test_the_module_is_the_command():
 # -- sink --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.measured_processes
 def test_the_sink_prints_a_line_for_each_item():
     command = [sys.executable, "-m", "asgi_sentry.tools.cli", "sink"]
     # A shell that starts the tests in the background has them, and so what they start, ignore an interrupt.

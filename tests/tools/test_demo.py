@@ -318,6 +318,7 @@ def test_with_a_dsn_everything_is_sent_on_to_it():
     assert min(kinds["transaction"], kinds["event"], kinds["client_report"]) >= 1
 
 
+@pytest.mark.measured_processes
 def test_served_it_leaves_a_page_on_what_was_sent_and_on_what_the_sdk_alone_sends():
     command = [sys.executable, "-m", "asgi_sentry.tools.cli", "demo", "--serve", "--requests", "40"]
     # A shell that starts the tests in the background has them, and so what they start, ignore an interrupt.
