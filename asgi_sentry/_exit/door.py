@@ -184,7 +184,7 @@ class Door:
             event["event_id"] = event_id.plain()
             # Else no hook has seen it, and what the SDK made for it is nobody's.
             settled = event_id.settled
-            event_id.report.clean_event(
+            event_id.report.scrub_event(
                 event, settled, scrubber=self.scrubber, owned=settled is None
             )
             return
@@ -192,7 +192,7 @@ class Door:
         if record is None:
             self.scrubber.scrub_event(event, taint=lately.taint())
         else:  # a hook made the event anew; it was made in the request's context all the same
-            record.report().clean_event(event, scrubber=self.scrubber)
+            record.report().scrub_event(event, scrubber=self.scrubber)
 
     def _scrub_entries(self, kind: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Entries of a batch; those of one request together."""
@@ -215,7 +215,7 @@ class Door:
                     "items"
                 ]
             else:
-                some = report.clean_telemetry(kind, some, scrubber=self.scrubber)
+                some = report.scrub_telemetry(kind, some, scrubber=self.scrubber)
             for number, scrubbed in zip(members, some, strict=True):
                 own[number] = scrubbed
         return own

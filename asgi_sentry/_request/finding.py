@@ -80,7 +80,7 @@ def look_at_captured(client: Any, event: dict[str, Any]) -> dict[str, Any] | Non
         event = sdk.PlainEvent(event)
         sdk.attach_stack(event, client)
         event = sdk.serialized(event)
-        record.report().clean_event(event, owned=True)
+        record.report().scrub_event(event, owned=True)
     except faults.SIGNALS:
         raise
     except BaseException as exc:

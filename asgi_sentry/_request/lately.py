@@ -149,7 +149,7 @@ class Bystander:
         """No rule of a request's is asked."""
         return True
 
-    def clean_event(
+    def scrub_event(
         self,
         event: dict[str, Any],
         settled: Any = None,
@@ -165,9 +165,9 @@ class Bystander:
 
         At the door it is looked at once more, since others may have failed meanwhile.
         """
-        self.clean_event(event, scrubber=scrubber)
+        self.scrub_event(event, scrubber=scrubber)
 
-    def clean_telemetry(
+    def scrub_telemetry(
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
     ) -> list[dict[str, Any]]:
         """The same for logs, metrics or spans."""

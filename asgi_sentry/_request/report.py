@@ -84,7 +84,7 @@ class Report(Scrubbing):
                 sdk.attach_stack(event, view.client)
             # As it is sent: the app's own objects may raise when they are looked at.
             event = sdk.serialized(event)
-            self.clean_event(event, owned=True)
+            self.scrub_event(event, owned=True)
         except Exception as exc:
             faults.note("scrubbing", exc, "the event is not sent")
             return None
@@ -192,7 +192,7 @@ class Report(Scrubbing):
         else:
             event.pop("user", None)
         if view.door is not None and (view.scrubs or not sdk.is_last_processor(self._processor)):
-            event["request"] = self._cleaned(event["request"], view.door.scrubber)
+            event["request"] = self._scrubbed(event["request"], view.door.scrubber)
 
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
         """The name that the request goes by and its source.
@@ -248,7 +248,7 @@ class Report(Scrubbing):
             return section
         return collection.limit(section, streamed=streamed)
 
-    def _cleaned(self, section: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
+    def _scrubbed(self, section: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
         """A request section as the door with this scrubber would scrub it."""
         event = {"request": section}
         scrubber.scrub_event(
@@ -269,7 +269,7 @@ class Report(Scrubbing):
             attributes["http.route"] = template
         if whole:
             asked = self._request(facts.view.collection, error=False, streamed=True)
-            section = self._cleaned(asked, self.secrets.scrubber)
+            section = self._scrubbed(asked, self.secrets.scrubber)
             attributes.update(attributes_of(section))
             attributes.update(self._client_attributes())
             attributes["network.protocol.name"] = facts.scope["type"]  # as the SDK has it

@@ -27,7 +27,7 @@ class Scrubbing:
         self.secrets = Secrets(facts)
         self._identity = Identity(facts, self.secrets)
 
-    def clean_event(
+    def scrub_event(
         self,
         event: dict[str, Any],
         settled: Settled | None = None,
@@ -53,7 +53,7 @@ class Scrubbing:
             changed = settled.changed(event)
             if changed:
                 part = {**changed}
-                self.clean_event(part, scrubber=scrubber)
+                self.scrub_event(part, scrubber=scrubber)
                 for field in changed.keys() - part.keys():
                     del event[field]
                 _merge(part, event)
@@ -75,7 +75,7 @@ class Scrubbing:
 
     def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled:
         """Scrub an event in place, and remember what it looks like then."""
-        self.clean_event(event, scrubber=scrubber, owned=True)
+        self.scrub_event(event, scrubber=scrubber, owned=True)
         contexts = event.get("contexts") or {}
         trace = contexts.get("trace")
         # The SDK takes it out after the hook.
@@ -90,7 +90,7 @@ class Scrubbing:
             )
         return Settled(image(event), self.secrets.taint(), scrubber)
 
-    def clean_telemetry(
+    def scrub_telemetry(
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
     ) -> list[dict[str, Any]]:
         """Logs, metrics or streamed spans of this request, scrubbed, in their wire form.
@@ -117,11 +117,11 @@ class Scrubbing:
             kind, {"items": entries}, taint=self.secrets.taint(), secrets=secrets
         )
         self.secrets.learn(secrets)
-        cleaned: list[dict[str, Any]] = payload["items"]
-        for entry, kept in zip(cleaned, decided, strict=True):
+        scrubbed: list[dict[str, Any]] = payload["items"]
+        for entry, kept in zip(scrubbed, decided, strict=True):
             if kept:
                 entry["attributes"] = {**entry.get("attributes", {}), **kept}
-        return cleaned
+        return scrubbed
 
     def _mark_cut(self, event: dict[str, Any]) -> None:
         """Say of a body that was cut off that it was, and how long it is.

@@ -18,7 +18,7 @@ class Reporter(Protocol):
     def admits(self, event: dict[str, Any]) -> bool:
         """Whether an event may be sent after all hooks have run."""
 
-    def clean_event(
+    def scrub_event(
         self,
         event: dict[str, Any],
         settled: Settled | None = None,
@@ -31,7 +31,7 @@ class Reporter(Protocol):
     def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled | None:
         """Scrub an event in place, and remember what it looks like then."""
 
-    def clean_telemetry(
+    def scrub_telemetry(
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
     ) -> list[dict[str, Any]]:
         """Logs, metrics or streamed spans, scrubbed."""

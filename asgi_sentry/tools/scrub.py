@@ -145,8 +145,8 @@ def _scrub_envelope(envelope: Envelope, scrubber: Scrubber) -> tuple[list[Any], 
         except BadEnvelopeError:  # no JSON: an attachment
             payload = parse_body(item.payload, content_type=None).value
         redactions: list[Redaction] = []
-        cleaned = scrubber.scrub_item(item.kind, payload, found=redactions)
-        listed.append({"type": item.kind, "payload": cleaned})
+        scrubbed = scrubber.scrub_item(item.kind, payload, found=redactions)
+        listed.append({"type": item.kind, "payload": scrubbed})
         found += [
             Redaction((number, "payload", *redaction.path), redaction.rule)
             for redaction in redactions
