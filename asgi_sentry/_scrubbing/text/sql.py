@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Parameters", "cipher_spans", "redis_spans", "secret_parameters", "sql_spans"]
 
 _LONGEST = 20_000  # characters of a statement that are looked at
-_MOST = 500  # placeholders of one
+_MOST = 500  # placeholders of one, and words of a command of Redis
 _INSERT = re.compile(
     r"\b(?:into|replace)\s{1,20}(?:[\w.\"`\[\]]{1,200})\s{0,20}\("
     r"([^()]{1,4000})\)[^()]{0,200}?\bvalues\s{0,20}(?=\()",
@@ -231,6 +231,9 @@ def redis_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     for command in _HASH.finditer(text):
         name = ""
         for number, word in enumerate(_WORD.finditer(text, command.start(1), command.end(1))):
+            if number >= _MOST:  # the rest goes as a whole
+                yield word.start(), command.end(1)
+                break
             if number % 2 == 0:
                 name = text[slice(*_inside(word))]
             elif keys.meaning(name) == DENIED and not is_harmless(text[slice(*_inside(word))]):

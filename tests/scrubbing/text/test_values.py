@@ -420,3 +420,11 @@ def test_own_terms_are_looked_for_in_texts():
 def test_a_command_of_thousands_of_arguments_is_one():
     text = "mysql " + "--host=db " * 900 + "-phunter2x"
     assert "hunter2x" not in SCRUBBER.scrub_text(text)
+
+
+def test_of_a_hash_of_hundreds_of_fields_the_rest_goes_as_a_whole():
+    fields = " ".join(f"field{number} value{number}" for number in range(400))
+    cleaned = SCRUBBER.scrub_text(f"HSET user:7 {fields} password hunter2x")
+    assert "value200" in cleaned
+    assert "value300" not in cleaned
+    assert "hunter2x" not in cleaned
