@@ -153,6 +153,9 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
         if not (isinstance(called, str) and called):
             called = None
         return Found(mounted_at(scope) + template, getattr(handler, "fn", handler), called)
+    mount = _litestar_mount(scope) if template == "" else None
+    if mount is not None:
+        return _below_litestars_mount(scope, mount)
     route = matched_route(scope)
     if route is None:
         return route_within(app, scope, _below_root_path(scope))
@@ -173,6 +176,35 @@ def _found_route(scope: Mapping[str, Any], app: Any) -> Found | None:
             return found
         return Found(template + "/{path}", mounted)
     return Found(template + found.template, found.endpoint)
+
+
+def _litestar_mount(scope: Mapping[str, Any]) -> str | None:
+    """Where the app is mounted that Litestar has handed the request to.
+
+    It leaves an empty template then, and takes the mount's path off that of the scope.
+    """
+    handler = scope.get("route_handler")
+    # The outermost of these is the app. What is mounted with the very scope writes itself into it.
+    owners = getattr(handler, "ownership_layers", None)
+    litestar = owners[0] if owners else scope.get("app")
+    for route in getattr(litestar, "routes", None) or ():
+        if getattr(route, "route_handler", None) is handler and isinstance(route.path, str):
+            return route.path.rstrip("/")
+    return None
+
+
+def _below_litestars_mount(scope: Mapping[str, Any], mount: str) -> Found:
+    """The route of a Starlette app that was mounted with the very scope, else the mount itself."""
+    router = getattr(scope.get("app"), "router", None)
+    # Otherwise what stands there was written around Litestar.
+    route = matched_route(scope) if router is not None and scope.get("router") is router else None
+    template = None if route is None else template_of(scope, route)
+    if template is None:
+        handler = scope.get("route_handler")
+        return Found(mounted_at(scope) + mount + "/{path}", getattr(handler, "fn", None))
+    if is_mount(route):
+        return Found(mount + template + "/{path}", getattr(route, "app", None))
+    return Found(mount + template, scope.get("endpoint"))
 
 
 def _below_root_path(scope: Mapping[str, Any]) -> str:

@@ -19,7 +19,8 @@ pytest.importorskip("starlette")
 
 from fastapi import APIRouter, FastAPI
 from fastapi import WebSocket as FastAPIWebSocket
-from litestar import Controller, Litestar, Router, get
+from litestar import Controller, Litestar, Router, asgi, get
+from litestar.types import Receive, Scope, Send
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -291,6 +292,42 @@ class Items(Controller):
 async def test_litestar_names(path: str, status: int, name: str) -> None:
     app = Litestar([Router("/orgs/{org:str}", route_handlers=[Items])], openapi_config=None)
     assert await name_of(app, path) == (status, name)
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("ok")(scope, receive, send)
+
+
+INNER = Starlette(routes=[Route("/in/{item}/", ok), Mount("/deep", app=_answer)])
+
+
+def mounting(copy_scope: bool) -> Any:
+    async def starlette(scope: Scope, receive: Receive, send: Send) -> None:
+        await INNER(scope, receive, send)
+
+    mounts = {"/r": _answer, "/s": starlette}
+    return [asgi(path, is_mount=True, copy_scope=copy_scope)(app) for path, app in mounts.items()]
+
+
+@pytest.mark.parametrize(
+    ("path", "copied", "name"),
+    [
+        ("/v1/r/some/rest", True, "GET /v1/r/{path}"),
+        ("/v1/r/some/rest", False, "GET /v1/r/{path}"),
+        ("/v1/r", True, "GET /v1/r/{path}"),
+        ("/v1/s/in/7", False, "GET /v1/s/in/{item}/"),
+        ("/v1/s/deep/x", False, "GET /v1/s/deep/{path}"),
+        ("/v1/s/no", False, "GET /v1/s/{path}"),
+    ],
+)
+async def test_litestars_mounts_have_a_name(path: str, copied: bool, name: str) -> None:
+    app = Litestar([Router("/v1", route_handlers=mounting(copied))], openapi_config=None)
+    assert (await name_of(app, path))[1] == name
+    around = Starlette(routes=[Mount("/orgs/{org}", app=app)])
+    # Two routers, and a mount of Litestar's between them: what is within is not told.
+    mount = "/v1/s" if "/s/" in path else "/v1/r"
+    above = "" if "/deep/" in path else "/orgs/{org}"
+    assert (await name_of(around, f"/orgs/7{path}"))[1] == f"GET {above}{mount}/{{path}}"
 
 
 # --- websockets, methods, and scopes of every kind ----------------------------------------------------------------
