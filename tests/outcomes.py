@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import anyio
@@ -75,6 +76,27 @@ EXPECTED: dict[str, tuple[int, tuple[str, ...], bool | None]] = {
 }
 
 
+@cache
+def _base_loses_background() -> bool:
+    """Whether `BaseHTTPMiddleware` swallows what background work raises, as Starlette's does that was before 0.46."""
+
+    async def main() -> bool:
+        try:
+            await request(apps.Base(apps.starlette_app()), path="/background")
+        except RuntimeError:
+            return False
+        return True
+
+    return anyio.run(main)
+
+
+def told(setup: str) -> set[str]:
+    """The paths whose errors get as far as a setup's layers: what a framework swallows, nobody around it can see."""
+    if setup in {"base between", "base within, and a layer in it"} and _base_loses_background():
+        return {*EXPECTED} - {"/background"}
+    return {*EXPECTED}
+
+
 def errors(transport: RecordingTransport) -> list[tuple[tuple[str, ...], bool]]:
     """Each error's exception types, the cause first, and whether the last of them was handled."""
     found = []
@@ -102,7 +124,9 @@ async def call(app: Any, path: str, method: str = "GET") -> None:
     try:
         await request(app, method, path)
     except Exception as exc:
-        if "boom" not in {str(each) for each in apps.unrolled(exc)}:
+        # The SDK's own middleware takes off causes: of what Litestar raises around one, its own text is left then.
+        known = {"boom", "Exception caught after response started"}
+        if known.isdisjoint(str(each) for each in apps.unrolled(exc)):
             raise
 
 
