@@ -198,6 +198,31 @@ def _fork(scope: Scope) -> Scope:
     return fork  # type: ignore[no-any-return]
 
 
+def is_blank(scope: Any) -> bool:
+    """Whether nothing was set on a scope of what an event takes from one."""
+    if type(scope) is _Fork:
+        if not _COLLECTED.isdisjoint(vars(scope)):
+            return False
+    elif (
+        scope._tags
+        or scope._contexts
+        or scope._extras
+        or scope._attachments
+        or scope._gen_ai_original_message_count
+    ):
+        return False
+    return (
+        scope._user is None
+        and scope._level is None
+        and scope._fingerprint is None
+        and not scope._n_breadcrumbs_truncated
+        and not scope._gen_ai_conversation_id
+    )
+
+
+_COLLECTED = frozenset(
+    {"_tags", "_contexts", "_extras", "_attachments", "_gen_ai_original_message_count"}
+)
 _new = object.__new__
 # A release of the SDK whose scopes hold anything else gets its own, slower fork.
 has_known_slots = {*_BY_REFERENCE, *_COPIED} == {*getattr(Scope, "__slots__", ())}

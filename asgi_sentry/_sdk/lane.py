@@ -11,7 +11,7 @@ called, goes the general way; `counters()` says how many took which.
 
 from __future__ import annotations
 
-import uuid
+import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ from sentry_sdk.envelope import Envelope
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_lane
 from asgi_sentry._sdk.by_hand import capture_event
+from asgi_sentry._sdk.fork import is_blank
 from asgi_sentry._sdk.names import (
     SDK_INFO,
     AnnotatedValue,
@@ -36,7 +37,7 @@ from asgi_sentry._sdk.names import (
     handle_in_app,
     sdk_scope,
 )
-from asgi_sentry._sdk.serializer import serialized, written
+from asgi_sentry._sdk.serializer import DirectEvent, serialized, written
 from asgi_sentry._sdk.sessions import RequestSession
 
 if TYPE_CHECKING:
@@ -64,10 +65,11 @@ class _Merged(NamedTuple):
     """The scopes of a transaction, from the outermost in."""
 
     scopes: tuple[Any, ...]
+    with_data: tuple[Any, ...]  # those of them that something was set on
 
     def last(self, name: str) -> Any:
         """What the innermost scope says that says anything."""
-        for scope in reversed(self.scopes):
+        for scope in reversed(self.with_data):
             value = getattr(scope, name)
             if value is not None:
                 return value
@@ -76,7 +78,7 @@ class _Merged(NamedTuple):
     def all(self, name: str) -> dict[str, Any]:
         """What all of them say together."""
         joined: dict[str, Any] = {}
-        for scope in self.scopes:
+        for scope in self.with_data:
             joined.update(getattr(scope, name))
         return joined
 
@@ -164,10 +166,11 @@ class DirectTransaction(Transaction):
             or any(getattr(cls, name) not in known for cls, name, known in _KNOWN)
         ):
             return None
-        merged = _Merged((here,) if around is here else (around, here))
+        scopes = (here,) if around is here else (around, here)
         if everywhere is not None:
-            merged = _Merged((everywhere, *merged.scopes))
-        for each in merged.scopes:
+            scopes = (everywhere, *scopes)
+        merged = _Merged(scopes, tuple(each for each in scopes if not is_blank(each)))
+        for each in merged.with_data:
             if (
                 each._attachments
                 or each._n_breadcrumbs_truncated
@@ -182,17 +185,17 @@ class DirectTransaction(Transaction):
             return None
         Span.finish(self, scope, end_timestamp)
         finished = [span.to_json() for span in spans if span.timestamp is not None]
-        event: dict[str, Any] = {
-            "type": "transaction",
-            "transaction": self.name,
-            "transaction_info": {"source": self.source},
-            "contexts": {**self._contexts, "trace": self.get_trace_context()},
-            "tags": self._tags,
-            "timestamp": self.timestamp,
-            "start_timestamp": self.start_timestamp,
-            "spans": finished,
-            "measurements": self._measurements,
-        }
+        event: dict[str, Any] = DirectEvent(
+            type="transaction",
+            transaction=self.name,
+            transaction_info={"source": self.source},
+            contexts={**self._contexts, "trace": self.get_trace_context()},
+            tags=self._tags,
+            timestamp=self.timestamp,
+            start_timestamp=self.start_timestamp,
+            spans=finished,
+            measurements=self._measurements,
+        )
         dropped = len(spans) - len(finished) + recorder.dropped_spans
         if dropped > 0:
             event["_dropped_spans"] = dropped
@@ -205,7 +208,9 @@ class DirectTransaction(Transaction):
 def _sent(client: Any, event: dict[str, Any], merged: _Merged) -> str | None:
     """Apply, process, serialize and send an event: `Scope.capture_event`, from there on."""
     lose = client.transport.record_lost_event
-    event["event_id"] = event_id = uuid.uuid4().hex
+    made = os.urandom(16).hex()
+    # A random UUID (RFC 9562, 5.4), which costs a fifth of what `uuid4` does.
+    event["event_id"] = event_id = f"{made[:12]}4{made[13:16]}8{made[17:]}"
     hint: dict[str, Any] = {"attachments": []}
     spans_before = len(event["spans"])
     _apply(event, merged)
@@ -217,8 +222,10 @@ def _sent(client: Any, event: dict[str, Any], merged: _Merged) -> str | None:
     event = processed
     _count_spans(client, event, spans_before)
     _complete(client, event)
-    plain = serialized(event)
-    session = merged.last("_session")
+    plain = serialized(event, client)
+    session = next(
+        (each._session for each in reversed(merged.scopes) if each._session is not None), None
+    )
     hook = client.options["before_send_transaction"]
     if hook is not None and plain.get("type") == "transaction":
         hooked = _hooked(hook, plain, hint, lose)
@@ -245,6 +252,8 @@ def _sent(client: Any, event: dict[str, Any], merged: _Merged) -> str | None:
 
 def _apply(event: dict[str, Any], merged: _Merged) -> None:
     """`Scope.apply_to_event`, for a transaction."""
+    if not merged.with_data:
+        return
     contexts = merged.all("_contexts")
     if contexts:
         trace = event["contexts"]["trace"]
