@@ -547,3 +547,74 @@ baggage_headers = st.one_of(
     ).map(",".join),
 )
 """`baggage`, ours, that of others, and what is neither."""
+
+
+# --- the head of a request, as it comes in
+
+_HEADER_NAMES = (
+    *(
+        "host",
+        "user-agent",
+        "accept",
+        "referer",
+        "origin",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-api-key",
+    ),
+    *("x-forwarded-for", "x-real-ip", "x-request-id", "sentry-trace", "traceparent", "baggage", "twilio-key", "Cookie"),
+    *("sec-websocket-protocol", "x-never-met", "q7w8e9r0t1y2u3i4", "x-\u00fc", "content-type", "key", "name"),
+)
+_COOKIE_NAMES = (
+    "sid",
+    "theme",
+    "sessionid",
+    "_ga",
+    "password",
+    "twilio_key",
+    "",
+    "never met",
+    "key",
+    "x-forwarded-for",
+)
+_IDENTIFIERS = (
+    "0a4f1c2e5b6d4c3a9f8e7d6c5b4a3f2e", "0a4f1c2e-5b6d-4c3a-9f8e-7d6c5b4a3f2e", "4111111111111111",
+    "00-771a43a4192642f0b136d5159a501700-a085dbfdd542eb93-01", "771a43a4192642f0b136d5159a501700-a085dbfdd542eb93-1",
+    "41111111111111114111111111111111", "0a4f1c2e-5b6d-4c3a-9f8e-411111111111",
+)  # fmt: skip
+_credentials = st.sampled_from(
+    [
+        "q7w8e9r0t1y2u3i4", "Bearer q7w8e9r0t1y2u3i4", "Basic dXNlcjpxN3c4ZTlyMHQxeTJ1M2k0", "abc", "****",
+        'Digest username="u", response="6629fae49393a05397450978507c4ef1"', '{"token": "q7w8e9r0t1y2u3i4"}',
+        '"quoted words"', "%7B%22token%22%3A1%7D", "q7w8e9r0%2Bt1y2u3i4", "4d3fMSt7-Qz1xP0aLk9", "theme-dark",
+        "/checkout/payment", "blue+socks", "\u00e9t\u00e9",
+    ]
+)  # fmt: skip
+_values = st.one_of(_VALUES_OF_A_TRANSACTION, _credentials, st.sampled_from(_IDENTIFIERS))
+_cookie_headers = st.lists(
+    st.builds("{}={}".format, st.sampled_from(_COOKIE_NAMES), _values) | _values, max_size=5
+).map("; ".join)
+_queries = st.lists(
+    st.builds(
+        "{}={}".format,
+        st.sampled_from(
+            ("q", "page", "token", "api_key", "code", "state", "key", "client_ip", "query", "variables", "a%20b")
+        ),
+        _values,
+    )
+    | _values,
+    max_size=4,
+).map("&".join)  # fmt: skip
+headers_of_a_request = st.lists(
+    st.sampled_from(_HEADER_NAMES).flatmap(
+        lambda name: st.tuples(
+            st.just(name.encode("latin-1")),
+            (_cookie_headers if name.lower() == "cookie" else _values).map(
+                lambda text: text.encode("utf-8", "surrogatepass").replace(b"\0", b"")
+            ),
+        )
+    ),
+    max_size=8,
+)
+queries_of_a_request = _queries.map(lambda text: text.encode("utf-8", "surrogatepass"))

@@ -106,7 +106,8 @@ class Door:
         if not isinstance(tag, Tag):
             return
         try:
-            tag.settled = tag.report.settle(event, self.scrubber)
+            tag.settled = tag.report.settle(event, self.scrubber, tag.section)
+            tag.section = None
             event["event_id"] = tag  # scrubbed, it is plain
         except faults.SIGNALS:
             raise
@@ -185,7 +186,11 @@ class Door:
             # Else no hook has seen it, and what the SDK made for it is nobody's.
             settled = event_id.settled
             event_id.report.scrub_event(
-                event, settled, scrubber=self.scrubber, owned=settled is None
+                event,
+                settled,
+                scrubber=self.scrubber,
+                owned=settled is None,
+                section=event_id.section,
             )
             return
         record = current()

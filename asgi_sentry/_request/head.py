@@ -9,6 +9,7 @@ import json
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._scrubbing import RawHead
 from asgi_sentry._scrubbing.headers_and_urls import named_cookies, named_headers, shown
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ def describe_head(scope: Mapping[str, Any]) -> dict[str, Any]:
     if query:
         section["query_string"] = shown(query)
     return section
+
+
+def raw_head(scope: Mapping[str, Any]) -> RawHead:
+    """The same as it came in, for whoever reads and scrubs it in one pass."""
+    return RawHead(
+        url_of(scope),
+        scope.get("method"),
+        scope.get("headers") or (),
+        scope.get("query_string", b""),
+    )
 
 
 def attributes_of(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +133,8 @@ def url_of(scope: Mapping[str, Any]) -> str:
 
 def header(scope: Mapping[str, Any], wanted: bytes) -> str | None:
     """The first value of a header, by its name in lower case."""
-    return next(
-        (value.decode("latin-1") for name, value in scope.get("headers") or () if name == wanted),
-        None,
-    )
+    for name, value in scope.get("headers") or ():
+        if name == wanted:
+            text: str = value.decode("latin-1")
+            return text
+    return None

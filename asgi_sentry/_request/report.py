@@ -7,6 +7,7 @@ body and the user. What it describes, and what others put beside that, it scrubs
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
@@ -24,7 +25,14 @@ from asgi_sentry._request.identity import CLIENT, user_attribute
 from asgi_sentry._request.kinds import place_of
 from asgi_sentry._request.logged import is_unhandled
 from asgi_sentry._request.plan import DEFAULT_ROOT
-from asgi_sentry._request.routes import Name, is_told, name_of, route_template, unrouted_name
+from asgi_sentry._request.routes import (
+    Name,
+    is_told,
+    name_by_route,
+    name_of,
+    route_template,
+    unrouted_name,
+)
 from asgi_sentry._request.scrubbing import Scrubbing
 from asgi_sentry._request.tag import Tag
 from asgi_sentry._scrubbing.headers_and_urls import LONGEST
@@ -38,12 +46,13 @@ if TYPE_CHECKING:
 # Exceptions that were reported for a request, each with the frames that it came through: a
 # websocket may live for days.
 _REMEMBERED = 8
+_UNASKED = "?"  # in the place of a route's template: none is like this
 
 
 class Report(Scrubbing):
     """What is sent of one request. Caches what it made."""
 
-    __slots__ = ("_client", "_facts", "_processor", "_reported")
+    __slots__ = ("_client", "_facts", "_processor", "_reported", "_template")
 
     def __init__(self, facts: Facts, processor: Any) -> None:
         super().__init__(facts)
@@ -51,6 +60,7 @@ class Report(Scrubbing):
         self._processor = processor  # by which events come here
         self._reported: deque[tuple[BaseException, Any]] = deque(maxlen=_REMEMBERED)
         self._client: dict[str, Any] | None = None
+        self._template: str | None = _UNASKED
 
     def process(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
         """The event processor: puts what is known of the request into an event.
@@ -61,21 +71,28 @@ class Report(Scrubbing):
         """
         self._look()
         kind = event.get("type")
-        view = sdk.sender(self._facts.view)
+        direct = type(event) is sdk.DirectEvent  # of the request's own client
+        view = self._facts.view if direct else sdk.sender(self._facts.view)
         if kind is None and not self._is_wanted(event, hint, view):
             return None
-        event = sdk.PlainEvent(event)
+        if not direct:
+            event = sdk.PlainEvent(event)
+        tag = Tag(event["event_id"], self)
         try:
-            self._describe(event, kind, view)
+            if direct and self._is_usual(event, view):
+                tag.section = partial(self._request, view.collection, error=False)
+            self._describe(event, kind, view, owed=tag.section is not None)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
             # Whatever stands there was put there by others, and is not yet cut down to what the
             # layers let pass.
             event.pop("request", None)
             event.pop("user", None)
+            tag.section = None
         place = place_of(hint) if kind is None and self._facts.plan.errors else None
         if view.door is not None:
-            event["event_id"] = Tag(event["event_id"], self, place)
+            tag.place = place
+            event["event_id"] = tag
             return event
         if not self.admits(event, place):
             return None
@@ -164,10 +181,35 @@ class Report(Scrubbing):
         count_error("sent")
         return True
 
-    def _describe(self, event: dict[str, Any], kind: str | None, view: sdk.ClientView) -> None:
+    def _is_usual(self, event: dict[str, Any], view: sdk.ClientView) -> bool:
+        """Whether the `request` of a transaction can be left to the door to put in.
+
+        Nobody looks at it before, and it is as the layers say.
+        """
+        plan, body = self._facts.plan, self._facts.body
+        return (
+            view.door is not None
+            and not view.scrubs
+            and not view.patched
+            and bool(plan.headers)
+            and not event.get("request")
+            and (body is None or not plan.bodies or plan.bodies[0].attach != "always")
+            and view.collection.everything
+            and sdk.is_last_processor(self._processor)
+        )
+
+    def _describe(
+        self, event: dict[str, Any], kind: str | None, view: sdk.ClientView, *, owed: bool
+    ) -> None:
         """Put in what is known of the request.
 
         Where a processor or a scrubber of others' comes after us, scrubbed.
+
+        Args:
+            event: to put it in.
+            kind: its type; None: an error.
+            view: of the client that sends it.
+            owed: whether its `request` is put in later.
         """
         if kind is None:
             info = event.get("transaction_info") or {}
@@ -181,17 +223,23 @@ class Report(Scrubbing):
             event["tags"] = {"asgi.type": self._facts.scope["type"], **(event.get("tags") or {})}
         else:
             return  # a check-in has no request
-        section = self._request(view.collection, error=kind is None)
+        section = {} if owed else self._request(view.collection, error=kind is None)
         # With the SDK's own integrations on, what stands there is theirs: not scrubbed, and not
         # asked for.
-        event["request"] = section if view.patched else {**(event.get("request") or {}), **section}
+        if not owed:
+            given = {} if view.patched else event.get("request") or {}
+            event["request"] = {**given, **section}
         # Whoever scrubs the event checks the id.
         user = self._identity.describe(event.get("user"), found=view.collection.user, checked=False)
         if user:
             event["user"] = user
         else:
             event.pop("user", None)
-        if view.door is not None and (view.scrubs or not sdk.is_last_processor(self._processor)):
+        if (
+            view.door is not None
+            and not owed
+            and (view.scrubs or not sdk.is_last_processor(self._processor))
+        ):
             event["request"] = self._scrubbed(event["request"], view.door.scrubber)
 
     def named(self, name: str | None, source: str | None) -> tuple[str, str]:
@@ -221,7 +269,20 @@ class Report(Scrubbing):
 
     def _own_name(self) -> Name:
         facts = self._facts
-        return name_of(facts.scope, facts.app, style=(facts.plan.root or DEFAULT_ROOT).name)
+        style = (facts.plan.root or DEFAULT_ROOT).name
+        if style == "route":
+            return name_by_route(facts.scope, self.template())
+        return name_of(facts.scope, facts.app, style=style)
+
+    def template(self) -> str | None:
+        """The template of the route. Once the request is over, no other one is to be found."""
+        if self._template is not _UNASKED:
+            return self._template
+        facts = self._facts
+        template = route_template(facts.scope, facts.app)
+        if facts.finished:
+            self._template = template
+        return template
 
     def _request(
         self, collection: sdk.Collection, *, error: bool, streamed: bool = False
@@ -264,7 +325,7 @@ class Report(Scrubbing):
         """
         facts = self._facts
         attributes: dict[str, Any] = {"http.request.method": facts.scope.get("method", "GET")}
-        template = route_template(facts.scope, facts.app)
+        template = self.template()
         if template is not None:
             attributes["http.route"] = template
         if whole:

@@ -67,7 +67,7 @@ def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "ro
             name = found.called or _qualified(found.endpoint)
         if name is not None:
             return Name(name, "component")
-    return Name(transaction_name(scope, app), "route")
+    return name_by_route(scope, route_template(scope, app))
 
 
 def transaction_name(scope: Mapping[str, Any], app: Any = None) -> str:
@@ -75,7 +75,12 @@ def transaction_name(scope: Mapping[str, Any], app: Any = None) -> str:
 
     A method that HTTP does not define becomes `HTTP`, since methods come from outside.
     """
-    return f"{_verb(scope)} {route_template(scope, app) or UNMATCHED}"
+    return name_by_route(scope, route_template(scope, app)).name
+
+
+def name_by_route(scope: Mapping[str, Any], template: str | None) -> Name:
+    """The same of a route that is known by its template."""
+    return Name(f"{_verb(scope)} {template or UNMATCHED}", "route")
 
 
 def unrouted_name(scope: Mapping[str, Any]) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._request.head import raw_head
 from asgi_sentry._request.identity import Identity
 from asgi_sentry._request.secrets import Secrets
 from asgi_sentry._request.tag import Settled, image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asgi_sentry._request.facts import Facts
     from asgi_sentry._scrubbing import Scrubber
 
@@ -34,6 +37,7 @@ class Scrubbing:
         *,
         scrubber: Scrubber | None = None,
         owned: bool = False,
+        section: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         """Scrub an event or a transaction of this request in place, by key, by value and by taint.
 
@@ -43,6 +47,7 @@ class Scrubbing:
             scrubber: of the door that it leaves by; the default is that of the request's own
                 client.
             owned: whether nobody else has it, or anything in it.
+            section: makes its `request`, where that is left to be put in.
         """
         scrubber = self.secrets.scrubber if scrubber is None else scrubber
         if (
@@ -60,10 +65,13 @@ class Scrubbing:
             return
         decided, doubted = self._identity.take_out_decided(event)
         secrets: list[str] = []
-        sections = self.secrets.sections(scrubber)
-        scrubber.scrub_event(
-            event, taint=self.secrets.taint(), sections=sections, secrets=secrets, owned=owned
-        )
+        if section is None or not self._scrub_with_head(event, scrubber, secrets):
+            if section is not None:
+                event["request"] = section()
+            sections = self.secrets.sections(scrubber)
+            scrubber.scrub_event(
+                event, taint=self.secrets.taint(), sections=sections, secrets=secrets, owned=owned
+            )
         self.secrets.learn(secrets)
         if doubted is not None and event["user"].get("id") != doubted:
             _take_out(event, "user", "id")
@@ -73,9 +81,29 @@ class Scrubbing:
             event["user"] = {**decided, **event.get("user", {})}
         self._mark_cut(event)
 
-    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled:
+    def _scrub_with_head(
+        self, event: dict[str, Any], scrubber: Scrubber, secrets: list[str]
+    ) -> bool:
+        """Scrub a usual event in place and put in its `request`, both in one pass.
+
+        False: it is not usual, and was not changed.
+        """
+        if self.secrets.sections(scrubber):
+            return False
+        look = scrubber.look_at(raw_head(self._identity.scope))
+        if look is None:
+            return False
+        taint = self.secrets.taint(look.came_with)
+        return scrubber.scrub_with_head(event, look, taint, secrets)
+
+    def settle(
+        self,
+        event: dict[str, Any],
+        scrubber: Scrubber,
+        section: Callable[[], dict[str, Any]] | None = None,
+    ) -> Settled:
         """Scrub an event in place, and remember what it looks like then."""
-        self.scrub_event(event, scrubber=scrubber, owned=True)
+        self.scrub_event(event, scrubber=scrubber, owned=True, section=section)
         contexts = event.get("contexts") or {}
         trace = contexts.get("trace")
         # The SDK takes it out after the hook.

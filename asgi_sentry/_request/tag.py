@@ -6,6 +6,8 @@ import marshal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asgi_sentry._scrubbing import Scrubber, Taint
 
 
@@ -25,10 +27,16 @@ class Reporter(Protocol):
         *,
         scrubber: Scrubber | None = None,
         owned: bool = False,
+        section: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         """Scrub an event in place, but for what was scrubbed before and left alone since."""
 
-    def settle(self, event: dict[str, Any], scrubber: Scrubber) -> Settled | None:
+    def settle(
+        self,
+        event: dict[str, Any],
+        scrubber: Scrubber,
+        section: Callable[[], dict[str, Any]] | None = None,
+    ) -> Settled | None:
         """Scrub an event in place, and remember what it looks like then."""
 
     def scrub_telemetry(
@@ -85,10 +93,12 @@ class Tag(str):
     waits in a batch keeps its request's report alive for just as long as it waits.
     """
 
-    __slots__ = ("place", "report", "settled")
+    __slots__ = ("place", "report", "section", "settled")
     report: Reporter
     settled: Settled | None  # before a hook of the user's saw the event
     place: str | None  # where a message comes from (`kinds.place_of`)
+    # Makes the event's `request`, where the door is to put it in: before, nobody looks at it.
+    section: Callable[[], dict[str, Any]] | None
 
     def __new__(  # noqa: PYI034 - typing.Self is newer than 3.10
         cls, text: str, report: Reporter, place: str | None = None
@@ -98,6 +108,7 @@ class Tag(str):
         tag.report = report
         tag.settled = None
         tag.place = place
+        tag.section = None
         return tag
 
     def plain(self) -> str:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _PARTS = re.compile(r"([&;])")
 # What is shown of a request's head. Servers take 64 KB of headers, some any number; no program
 # needs as much.
-_MOST, _MOST_CHARACTERS = 200, 65_536  # headers, or cookies; characters of all headers
+MOST, _MOST_CHARACTERS = 200, 65_536  # headers, or cookies; characters of all headers
 MOST_LOOKED_AT = 8_192  # headers in which cookies and secrets are looked for
-LONGEST, _LONGEST_NAME = 16_384, 256  # characters of one header, cookie or query; and of a name
+LONGEST, LONGEST_NAME = 16_384, 256  # characters of one header, cookie or query; and of a name
 
 
 def decoded(raw: bytes) -> str:
@@ -65,7 +65,7 @@ def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """
     given = list(pairs)
     usual = None
-    if len(given) <= _MOST:
+    if len(given) <= MOST:
         usual = ascii_pairs(given)
     if given and usual is not None:
         few = dict(zip(map(str.lower, usual[0]), usual[1], strict=True))
@@ -73,18 +73,18 @@ def named_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         if (
             len(few) == len(given)
             and sum(map(len, usual[1])) <= LONGEST
-            and max(map(len, few)) <= _LONGEST_NAME
+            and max(map(len, few)) <= LONGEST_NAME
         ):
             return few
     values: dict[str, list[str]] = {}
-    others, size = max(len(given) - _MOST, 0), 0
-    for name, value in given[:_MOST]:
+    others, size = max(len(given) - MOST, 0), 0
+    for name, value in given[:MOST]:
         size += len(name) + len(value)
         if size > _MOST_CHARACTERS and len(value) <= LONGEST:
             others += 1
             continue
         key = name.decode("latin-1").lower()
-        values.setdefault(shown(key, _LONGEST_NAME), []).append(decoded(value))
+        values.setdefault(shown(key, LONGEST_NAME), []).append(decoded(value))
     named = {key: shown(", ".join(several)) for key, several in values.items()}
     if others:
         count_cut("headers")
@@ -98,16 +98,16 @@ def named_cookies(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     others = 0
     for header, raw in islice(pairs, MOST_LOOKED_AT):
         if len(header) == 6 and header.lower() == b"cookie":
-            if len(raw) > _MOST_CHARACTERS or len(cookies) >= _MOST:
+            if len(raw) > _MOST_CHARACTERS or len(cookies) >= MOST:
                 others += raw.count(b";") + 1
                 continue
             for part in decoded(raw).split(";"):
-                if len(cookies) >= _MOST:
+                if len(cookies) >= MOST:
                     others += 1
                     continue
                 name, _, value = part.strip().partition("=")
-                if len(part) > _LONGEST_NAME:
-                    name, value = shown(name.strip(), _LONGEST_NAME), shown(value.strip())
+                if len(part) > LONGEST_NAME:
+                    name, value = shown(name.strip(), LONGEST_NAME), shown(value.strip())
                 if name or value:
                     cookies.setdefault(name.strip(), value.strip())
     if others:

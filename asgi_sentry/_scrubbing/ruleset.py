@@ -18,9 +18,10 @@ from asgi_sentry._scrubbing.words import words
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PARTS, _LONGEST_PART = 64, 2048  # and their bytes
+_PARTS, _LONGEST_PART = 64, 4096  # and their bytes
 # A program's own lines, names and frames: more than these are generated.
 _LINES, _FRAMES = 4096, 512
+_HEADERS = 512  # of which a client may make up as many as it likes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +37,8 @@ class Ruleset:
         frames: the same for frames of a stack, by file and line.
         parts: the same for what the protocol has in containers, such as the SDK's name and
             integrations, by its bytes.
+        headers: names of headers that were met as keys: the name as it is shown, what it means as a
+            key, and what such a header holds.
     """
 
     rules: tuple[Rule, ...]
@@ -47,6 +50,7 @@ class Ruleset:
     parts: Memory[bytes, bool] = field(
         default_factory=lambda: Memory(_PARTS, longest=_LONGEST_PART)
     )
+    headers: Memory[bytes, tuple[str, int, int]] = field(default_factory=lambda: Memory(_HEADERS))
 
     @classmethod
     def make(

@@ -10,6 +10,7 @@ from asgi_sentry._scrubbing.ruleset import Ruleset
 from asgi_sentry._scrubbing.sentry.events import scrub_fields, scrub_part
 from asgi_sentry._scrubbing.sentry.fields import EVENT
 from asgi_sentry._scrubbing.sentry.items import scrub_item
+from asgi_sentry._scrubbing.sentry.shortcut import USUAL_FIELDS, EventGlance, scrub_usual
 from asgi_sentry._scrubbing.sentry.telemetry import scrub_attributes
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.text.rules import BY_ID, DEFAULT_RULES, Rule
@@ -19,6 +20,7 @@ from asgi_sentry._scrubbing.tree.value import scrub_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from asgi_sentry._scrubbing.sentry.head import RawHead
     from asgi_sentry._scrubbing.taint import Taint
 
     Path = tuple[str | int, ...]
@@ -134,6 +136,40 @@ class Scrubber:
             self.ruleset, event, EVENT, taint, sections or {}, wanted, secrets, owned=owned
         ).remark(event)
         self._report(wanted, found)
+
+    def look_at(self, head: RawHead) -> EventGlance | None:
+        """Read the head of a request, if it is a usual one and nobody asks where it is redacted."""
+        if self._on_redact is not None:
+            return None
+        look = EventGlance(self.ruleset)
+        try:
+            look.head(head)
+        except Exception:  # it is unusual, or a fault of ours: whoever describes it reads it
+            return None
+        return look
+
+    def scrub_with_head(
+        self, event: dict[str, Any], look: EventGlance, taint: Taint, secrets: list[str]
+    ) -> bool:
+        """Scrub a usual event in place, and put in the head that was looked at.
+
+        Args:
+            event: without a `request`, in its wire form; nobody else has it, or anything in it.
+            look: at the head.
+            taint: what else is secret.
+            secrets: takes the credentials that were redacted.
+
+        Returns:
+            False: it is not usual, and was not changed.
+        """
+        if not USUAL_FIELDS.issuperset(event):
+            return False
+        try:
+            notes = scrub_usual(self.ruleset, event, taint, secrets, look)
+        except Exception:  # it is unusual, or a fault of ours: the walk has it
+            return False
+        notes.remark(event)
+        return True
 
     def scrub_part(
         self,

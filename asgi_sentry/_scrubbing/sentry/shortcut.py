@@ -11,15 +11,18 @@ both equal.
 from __future__ import annotations
 
 import marshal
+import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.headers_and_urls import query_by_names, url_scrubbed
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
+from asgi_sentry._scrubbing.sentry.head import HeadGlance
 from asgi_sentry._scrubbing.sentry.request import URLS
 from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, is_id, is_known
 from asgi_sentry._scrubbing.text.pairs import PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import COOKIE
-from asgi_sentry._scrubbing.tree.glance import Glance, UnusualError
+from asgi_sentry._scrubbing.tree.glance import UnusualError
 from asgi_sentry._scrubbing.tree.notes import Notes
 from asgi_sentry._scrubbing.tree.plain import SCALARS
 
@@ -39,7 +42,11 @@ USUAL_FIELDS = frozenset(
 
 
 def scrub_usual(
-    ruleset: Ruleset, event: dict[str, Any], taint: Taint | None, secrets: list[str] | None
+    ruleset: Ruleset,
+    event: dict[str, Any],
+    taint: Taint | None,
+    secrets: list[str] | None,
+    look: EventGlance | None = None,
 ) -> Notes:
     """Scrub an event in place, if it is a usual one.
 
@@ -48,6 +55,7 @@ def scrub_usual(
         event: or a part of one, in its wire form; nobody else has it, or anything in it.
         taint: what else is secret.
         secrets: takes the credentials that were redacted.
+        look: at the head of its request, which stands for the `request` that it lacks.
 
     Returns:
         What was redacted.
@@ -57,26 +65,55 @@ def scrub_usual(
     """
     if ruleset.places or (taint is not None and taint.unknown):
         raise UnusualError
-    look = _Event(ruleset)
+    if look is None:
+        look = EventGlance(ruleset)
+    of_head = len(look.edits)
     look.event(event)
     found = look.credentials(taint)
+    if len(look.edits) == of_head:
+        ruleset.parts.keep_all(look.new_parts, value=True)
     if secrets is not None:
         secrets.extend(found)
     notes = Notes()
     for holder, key, left, place, rule in look.edits:
         holder[key] = left
         notes.add(place, key, rule)
+    if look.section is not None:
+        event["request"] = look.section
     return notes
 
 
-class _Event(Glance):
-    """One look at an event, field by field."""
+# The program's own, and the protocol's.
+_SAME = frozenset(
+    {
+        *("transaction_info", "measurements", "release", "dist", "environment", "server_name"),
+        *("sdk", "platform"),
+    }
+)
+_SAME_WITH_ARGUMENTS = _SAME | {"extra"}
+_NONE: frozenset[str] = frozenset()
+# A number by which the operating system knows a thread. Those of no card begin so.
+_THREAD = re.compile(r"[0179][0-9]{0,18}\Z")
 
-    __slots__ = ()
+
+class EventGlance(HeadGlance):
+    """One look at an event, field by field.
+
+    Attributes:
+        new_parts: of the program's own, which are known once nothing is found in them.
+    """
+
+    __slots__ = ("new_parts",)
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        super().__init__(ruleset)
+        self.new_parts: list[bytes] = []
 
     def event(self, event: dict[str, Any]) -> None:
         """All fields of a transaction."""
-        for field, value in self._others(event, EVENT, None).items():
+        same = self._are_the_same(event)
+        given = {field: value for field, value in event.items() if field not in same}
+        for field, value in self._others(given, EVENT, None).items():
             if field == "request":
                 self._request(value)
             elif field == "contexts":
@@ -89,6 +126,30 @@ class _Event(Glance):
                 self._spans(value)
             else:
                 raise UnusualError
+
+    def _are_the_same(self, event: dict[str, Any]) -> frozenset[str]:
+        """Fields that are the same in each event of a client, and were found harmless before."""
+        extra = event.get("extra")
+        if extra is not None and extra != {"sys.argv": sys.argv}:
+            same, look = _SAME, [event.get(field) for field in _SAME]
+        else:
+            same, look = _SAME_WITH_ARGUMENTS, [event.get(field) for field in _SAME_WITH_ARGUMENTS]
+        if not self._is_known(look):
+            return _NONE
+        if extra is not None and same is _SAME_WITH_ARGUMENTS:
+            self.ids += sys.argv  # in which a secret may stand yet
+        return same
+
+    def _is_known(self, value: Any) -> bool:
+        """Whether something of the program's own was found harmless before.
+
+        If it was not, it is looked at as all else, and known once nothing is found in it.
+        """
+        look = marshal.dumps(value, 2)  # which raises for what is not plain
+        if look in self.ruleset.parts:
+            return True
+        self.new_parts.append(look)
+        return False
 
     def _others(
         self, source: dict[Any, Any], schema: Schema, place: Place | None
@@ -144,9 +205,27 @@ class _Event(Glance):
                 raise UnusualError
             place = (above, name)
             if name == "trace":
-                self._span(context, place)
-            else:
+                self._root(context, place)
+            elif not self._is_runtime(name, context):
                 self._rest(self._others(context, CONTEXT, place), context, place)
+
+    def _is_runtime(self, name: Any, context: dict[Any, Any]) -> bool:
+        """Whether it is the interpreter that a context tells of, as in each event."""
+        return name == "runtime" and context.get("build") == sys.version and self._is_known(context)
+
+    def _root(self, context: dict[Any, Any], place: Place) -> None:
+        """The root span."""
+        data = context.get("data")
+        if data.__class__ is not dict:
+            self._span(context, place)
+            return
+        thread = data.get("thread.id")
+        if thread.__class__ is not str or _THREAD.match(thread) is None:
+            self._span(context, place)
+            return
+        before = len(self.texts)
+        self._span(context, place)
+        self.texts[before:] = [text for text in self.texts[before:] if text is not thread]
 
     def _spans(self, spans: Any) -> None:
         if spans.__class__ is not list:

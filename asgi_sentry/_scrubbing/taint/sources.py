@@ -33,9 +33,9 @@ _MOST_NODES = 50_000  # of a body
 _MOST_FOUND = 2 * MAX_VALUES  # in one part of a request; some are found twice
 _MOST_FIELDS = 1024  # of a query
 _DEEPEST_JSON, _LONGEST_JSON = 3, 262_144  # of JSON in texts
-_AUTHORIZATION = frozenset({"authorization", "proxy-authorization"})
-_SUBPROTOCOL = "sec-websocket-protocol"
-_READ = _AUTHORIZATION | {_SUBPROTOCOL, "cookie"}  # whatever a name means otherwise
+AUTHORIZATION = frozenset({"authorization", "proxy-authorization"})
+SUBPROTOCOL = "sec-websocket-protocol"
+_READ = AUTHORIZATION | {SUBPROTOCOL, "cookie"}  # whatever a name means otherwise
 # RFC 6749: a code can be exchanged for a token, and the state ties it to a session.
 _OAUTH = frozenset({"code", "state", "nonce", "samlresponse", "relaystate"})
 _SHORTEST_OAUTH = 16
@@ -62,6 +62,7 @@ def collect_taint(
     route: str = "",
     path_params: Mapping[str, Any] | None = None,
     more: Iterable[str] = (),
+    read: Iterable[str] | None = None,
     keys: Ruleset,
     body_keys: Ruleset | None = None,
 ) -> Taint:
@@ -76,6 +77,7 @@ def collect_taint(
         route: its template.
         path_params: what stands in the path in place of the template's parameters.
         more: what else is known to be secret.
+        read: what is secret of headers and query, if somebody has read them already.
         keys: whose key terms tell which headers, cookies and query fields are secret.
         body_keys: the same for the body; `keys` if None.
     """
@@ -83,8 +85,8 @@ def collect_taint(
     in_path: list[str] = []
     unknown = truncated
     parts = (
-        (values, _of_headers(headers, keys)),
-        (values, _of_query(query, keys)),
+        (values, _of_headers(headers, keys) if read is None else read),
+        (values, _of_query(query, keys) if read is None else ()),
         (in_path, _of_path(path_params or {}, keys)),
         (values, _of_body(body, keys if body_keys is None else body_keys)),
     )
@@ -136,29 +138,31 @@ def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Ruleset) -> Iterat
         if name in plain and lower not in _READ:
             continue
         raw = given[number][1]
-        if lower in _AUTHORIZATION:
+        if lower in AUTHORIZATION:
             for text in _texts_of(raw):
-                yield from _of_authorization(text)
+                yield from of_authorization(text)
         elif lower == "cookie":
             for text in _texts_of(raw):
                 yield from _of_cookies(text, keys)
-        elif lower == _SUBPROTOCOL:
+        elif lower == SUBPROTOCOL:
             yield from _of_subprotocols(raw.decode("latin-1"))
         elif meaning(name) == DENIED:
             for text in _texts_of(raw):
                 yield text
                 if " " in text:
-                    yield from _of_authorization(text)
+                    yield from of_authorization(text)
 
 
-def _of_authorization(text: str) -> Iterator[str]:
+def of_authorization(text: str) -> Iterator[str]:
+    """The credentials in such a header, and what is secret in them."""
     scheme, _, credentials = text.strip().partition(" ")
     credentials = credentials.strip()
     if not credentials:
         yield scheme
         return
     yield credentials
-    yield from _DIGEST_SECRET.findall(credentials)
+    if "=" in credentials:
+        yield from _DIGEST_SECRET.findall(credentials)
     if scheme.lower() == "basic":
         try:
             decoded = base64.b64decode(credentials + "=" * (-len(credentials) % 4))
@@ -174,8 +178,8 @@ def basic_users(headers: Iterable[tuple[bytes, bytes]]) -> set[str]:
     """The names in Basic credentials."""
     found: set[str] = set()
     for name, raw in headers:
-        if name.lower() == b"authorization" and raw[:6].lower() == b"basic ":
-            *_, user = ("", *_of_authorization(raw.decode("latin-1")))
+        if raw[:6].lower() == b"basic " and name.lower() == b"authorization":
+            *_, user = ("", *of_authorization(raw.decode("latin-1")))
             found.add(user)
     return found
 
@@ -238,7 +242,7 @@ def _of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
             name = unquote_plus(name)
         for text in _texts_of(unquote_to_bytes(value.replace("+", " ").encode("latin-1"))):
             fields[name] = text
-            if _is_secret(name, text, keys):
+            if is_secret(name, text, keys):
                 yield text
             elif text[:1] in {"{", "["}:
                 yield from _of_json(text, keys, _DEEPEST_JSON)
@@ -246,7 +250,7 @@ def _of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
         yield from _of_body({"query": fields["query"], "variables": fields["variables"]}, keys)
 
 
-def _is_secret(name: str, text: str, keys: Ruleset) -> bool:
+def is_secret(name: str, text: str, keys: Ruleset) -> bool:
     """Whether a text is secret by its name, or by both."""
     meaning = keys.keys.meaning(name)
     if meaning == DENIED:
@@ -320,8 +324,8 @@ def _how(key: Any, value: Any, otherwise: int, keys: Ruleset) -> int:
     """How a value stands by its own name."""
     if keys.keys[key] == DENIED:
         return otherwise if keys.keys.spares(key, value) else _SECRET
-    is_secret = isinstance(key, str) and isinstance(value, str) and _is_secret(key, value, keys)
-    return _SECRET if is_secret else otherwise
+    named = isinstance(key, str) and isinstance(value, str) and is_secret(key, value, keys)
+    return _SECRET if named else otherwise
 
 
 # How a value stands: under a name of its own that says nothing, under one that is denied, or within

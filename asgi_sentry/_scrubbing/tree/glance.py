@@ -44,6 +44,7 @@ class Glance:
         texts: in which any secret of the request's is redacted.
         firm: in which only what is more than a word is.
         encoded: what the values of a query stand for, at which only the rules look.
+        ids: in which no rule finds anything, such as random ids.
         keys: dicts, of whose keys the same holds as of `firm`.
         edits: what is to be changed: the container, the key, what is left there, the container's
             place, the rule.
@@ -58,6 +59,7 @@ class Glance:
         "edits",
         "encoded",
         "firm",
+        "ids",
         "keys",
         "ruleset",
         "texts",
@@ -68,6 +70,7 @@ class Glance:
         self.texts: list[str] = []
         self.firm: list[str] = []
         self.encoded: list[str] = []
+        self.ids: list[str] = []
         self.keys: list[dict[Any, Any]] = []
         self._lists: list[list[Any]] = []
         self._met: set[int] = set()
@@ -212,7 +215,7 @@ class Glance:
         return True
 
     def credentials(self, taint: Taint | None) -> list[str]:
-        """The credentials that are redacted.
+        """The credentials that are redacted, but for those that the taint knows.
 
         Raises:
             UnusualError: there is something to redact beside what stands under denied keys.
@@ -228,13 +231,20 @@ class Glance:
                 raise UnusualError
         if self.ruleset.texts.finds_in([*texts, *self.encoded]):
             raise UnusualError
+        texts += self.ids
         if taint and taint.found_in(self._and_keys(texts) if taint.in_keys else texts):
             raise UnusualError
-        found = discovered(self._secrets, self._whole, {})
-        new = [secret for secret in found if not taint.knows(secret)] if taint else found
+        secrets, whole = self._secrets, self._whole
+        if taint:  # what came in with the request is looked for already
+            knows = taint.knows
+            secrets = [text for text in secrets if not (" " in text or knows(text))]
+            whole = [text for text in whole if not knows(text)]
+        new = discovered(secrets, whole, {}) if secrets or whole else []
+        if taint:
+            new = [secret for secret in new if not taint.knows(secret)]
         if new and Taint(new).found_in(self._and_keys(texts)):
             raise UnusualError
-        return found
+        return new
 
     def _and_keys(self, texts: list[str]) -> set[str]:
         return set(texts).union(*self.keys)

@@ -1,0 +1,222 @@
+"""The head of a request, read, described and scrubbed by its names in one pass.
+
+What is shown of it and what is secret in it are told from the same few headers, cookies and fields
+of the query. Read one after the other, by whoever describes the request, whoever copies it, whoever
+looks for its secrets and whoever scrubs it, the head is half of what a usual transaction costs.
+What is less usual in a head (a header that comes twice, one that is no ASCII, JSON in a cookie) is
+read by each of them, which comes to the same: a property test holds both equal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from asgi_sentry._scrubbing.headers_and_urls import (
+    LONGEST,
+    LONGEST_NAME,
+    MOST,
+    query_by_names,
+    url_scrubbed,
+)
+from asgi_sentry._scrubbing.keys import COOKIES, DENIED, PLAIN
+from asgi_sentry._scrubbing.sentry.request import URLS
+from asgi_sentry._scrubbing.taint.sources import (
+    AUTHORIZATION,
+    SUBPROTOCOL,
+    is_secret,
+    of_authorization,
+)
+from asgi_sentry._scrubbing.taint.strength import STRONG, strength
+from asgi_sentry._scrubbing.taint.taint import MIN_LENGTH
+from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
+from asgi_sentry._scrubbing.tree.decisions import COOKIE
+from asgi_sentry._scrubbing.tree.glance import Glance, UnusualError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asgi_sentry._scrubbing.ruleset import Ruleset
+
+# What a header holds, beside what its name means as a key.
+_TEXT, _URL, _CREDENTIALS, _COOKIE, _ID = range(5)
+# By which a request is told from others, and its trace:
+# https://develop.sentry.dev/sdk/telemetry/traces/#header-sentry-trace,
+# https://www.w3.org/TR/trace-context/#traceparent-header.
+_IDS = frozenset({"sentry-trace", "traceparent", "x-request-id", "x-correlation-id", "x-trace-id"})
+# Random ones, in hexadecimal. One of digits alone may be a number of anything.
+_RANDOM = re.compile(
+    r"(?:[0-9a-f]{2}-)?(?![0-9]+-)[0-9a-f]{32}-(?![0-9]+(?:-|\Z))[0-9a-f]{16}(?:-[0-9]{1,2})?\Z"
+    r"|(?![0-9]+\Z)[0-9a-f]{32}\Z|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-(?![0-9]+\Z)[0-9a-f]{12}\Z"
+)
+_QUOTED = frozenset("{[")
+_PLACE = (None, "request")
+_HEADERS, _COOKIES = (_PLACE, "headers"), (_PLACE, "cookies")
+
+
+class RawHead(NamedTuple):
+    """The head of a request as it came in."""
+
+    url: str  # without the query
+    method: str | None
+    headers: Sequence[tuple[bytes, bytes]]
+    query: bytes
+
+
+class HeadGlance(Glance):
+    """One look at plain data, and at the head of the request that it is about.
+
+    Attributes:
+        section: the `request` of an event, whose `edits` are to be made yet.
+        came_with: what is secret of the request by its names and its look, as `collect_taint`
+            finds it in headers and query.
+    """
+
+    __slots__ = ("came_with", "section")
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        super().__init__(ruleset)
+        self.section: dict[str, Any] | None = None
+        self.came_with: list[str] = []
+
+    def head(self, raw: RawHead) -> None:
+        """Read a head.
+
+        Raises:
+            UnusualError: it is a matter for those who read the parts one by one.
+        """
+        if "?" in raw.url or "#" in raw.url:
+            raise UnusualError
+        self.section = section = {"url": raw.url}
+        self.texts.append(raw.url)
+        if raw.method is not None:
+            if raw.method.__class__ is not str or len(raw.method) > LONGEST_NAME:
+                raise UnusualError
+            section["method"] = raw.method
+        self._read_headers(raw.headers, section)
+        if raw.query:
+            self._read_query(raw.query, section)
+
+    def _read_headers(self, given: Sequence[tuple[bytes, bytes]], section: dict[str, Any]) -> None:
+        known, append = self.ruleset.headers, self.texts.append
+        section["headers"] = headers = {}
+        size = 0
+        for name, raw in given:
+            shown, verdict, kind = known.get(name) or self._told(name)
+            if not raw.isascii():
+                raise UnusualError
+            size += len(raw)
+            headers[shown] = value = raw.decode("ascii")
+            if not (kind or verdict) or not self._reads(headers, shown, value, verdict, kind):
+                append(value)
+        if len(headers) != len(given) or len(headers) > MOST or size > LONGEST:
+            raise UnusualError
+        self.keys.append(headers)
+        cookies = headers.get("cookie")
+        if cookies is not None:
+            self._read_cookies(cookies, section)
+
+    def _reads(
+        self, headers: dict[str, str], name: str, value: str, verdict: int, kind: int
+    ) -> bool:
+        """Read a header that is more than a text; whether nothing is left in it to look at."""
+        if kind == _ID and _RANDOM.match(value):
+            self.ids.append(value)
+            return True
+        if kind == _URL and ("?" in value or "#" in value):
+            if url_scrubbed(value, self.ruleset)[1]:
+                raise UnusualError
+        elif kind == _CREDENTIALS:
+            self.came_with += of_authorization(value)
+        elif kind == _TEXT and verdict == DENIED:
+            self.came_with.append(value)
+            if " " in value:
+                self.came_with += of_authorization(value)
+        return (
+            bool(verdict)
+            and value != FILTERED
+            and self._redacts(verdict, name, value, headers, _HEADERS)
+        )
+
+    def _told(self, name: bytes) -> tuple[str, int, int]:
+        """What a header's name says, of those whose names were met as keys."""
+        shown = name.decode("latin-1")
+        keys = self.ruleset.keys
+        verdict = PLAIN if shown in keys.plain else keys.special.get(shown)
+        if (
+            verdict is None
+            or (verdict == PLAIN and shown in keys.special)  # of what stands beside it
+            or shown != shown.lower()
+            or not shown.isascii()
+            or len(shown) > LONGEST_NAME
+            or shown == SUBPROTOCOL
+        ):
+            raise UnusualError
+        kind = _TEXT
+        if shown == "cookie" or shown in AUTHORIZATION:
+            kind = _COOKIE if shown == "cookie" else _CREDENTIALS
+            if verdict not in (DENIED, COOKIES):
+                raise UnusualError  # as the team has it
+        elif verdict == PLAIN:
+            kind = _URL if shown in URLS else _ID if shown in _IDS else _TEXT
+        told = (shown, verdict, kind)
+        self.ruleset.headers.keep(name, told)
+        return told
+
+    def _read_cookies(self, text: str, section: dict[str, Any]) -> None:
+        if text.count(";") >= MOST:
+            raise UnusualError
+        plain, special = self.ruleset.keys.plain, self.ruleset.keys.special
+        append = self.texts.append
+        cookies: dict[str, str] = {}
+        for part in text.split(";"):
+            name, _, value = part.strip().partition("=")
+            name, value = name.strip(), value.strip()
+            if not (name or value):
+                continue
+            verdict = COOKIE if name in plain else special.get(name, PLAIN)
+            if not verdict or name in cookies or len(name) > LONGEST_NAME:
+                raise UnusualError
+            cookies[name] = value
+            if len(value) >= MIN_LENGTH:
+                self._read_cookie(value, verdict)
+            if value == FILTERED or not self._redacts(verdict, name, value, cookies, _COOKIES):
+                append(value)
+        if cookies:
+            section["cookies"] = cookies
+            self.keys.append(cookies)
+
+    def _read_cookie(self, value: str, verdict: int) -> None:
+        """Note what is secret of a cookie, by its name's verdict or by its look."""
+        plain = unquote_plus(value) if "%" in value or "+" in value else value
+        if '"' in value or plain[:1] in _QUOTED:
+            raise UnusualError
+        if verdict == DENIED:
+            self.came_with.append(value)
+            if plain != value:
+                self.came_with.append(plain)
+        elif strength(plain) == STRONG:
+            self.came_with.append(plain)
+
+    def _read_query(self, raw: bytes, section: dict[str, Any]) -> None:
+        query = raw.decode("latin-1")
+        if len(query) > LONGEST_NAME or not query.isascii():
+            raise UnusualError
+        left, hit = query_by_names(query, self.ruleset, self.encoded)
+        section["query_string"] = query
+        if hit:
+            self.edits.append((section, "query_string", left, _PLACE, PASSWORD))
+        self.texts.append(left)
+        for part in query.replace(";", "&").split("&"):
+            name, _, value = part.partition("=")
+            if not value:
+                continue
+            if "%" in part or "+" in part:
+                name, value = unquote_plus(name), unquote_plus(value)
+                if not value.isascii():
+                    raise UnusualError
+            if value[:1] in _QUOTED or name == "variables":
+                raise UnusualError
+            if is_secret(name, value, self.ruleset):
+                self.came_with.append(value)
