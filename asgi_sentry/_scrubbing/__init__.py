@@ -2,7 +2,7 @@
 
 from asgi_sentry._scrubbing.bodies.parse import parse_body
 from asgi_sentry._scrubbing.scrubber import Redaction, Scrubber
-from asgi_sentry._scrubbing.sentry.head import RawHead
+from asgi_sentry._scrubbing.sentry.raw_head import RawHead
 from asgi_sentry._scrubbing.taint import Taint, basic_users, collect_taint
 from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, FILTERED, Rule
 

@@ -20,7 +20,7 @@ from asgi_sentry._scrubbing.tree.value import scrub_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from asgi_sentry._scrubbing.sentry.head import RawHead
+    from asgi_sentry._scrubbing.sentry.raw_head import RawHead
     from asgi_sentry._scrubbing.taint import Taint
 
     Path = tuple[str | int, ...]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.headers_and_urls import query_by_names, url_scrubbed
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
-from asgi_sentry._scrubbing.sentry.head import HeadGlance
+from asgi_sentry._scrubbing.sentry.raw_head import HeadGlance
 from asgi_sentry._scrubbing.sentry.request import URLS
 from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, is_id, is_known
 from asgi_sentry._scrubbing.text.pairs import PASSWORD
