@@ -595,6 +595,18 @@ _values = st.one_of(_VALUES_OF_A_TRANSACTION, _credentials, st.sampled_from(_IDE
 _cookie_headers = st.lists(
     st.builds("{}={}".format, st.sampled_from(_COOKIE_NAMES), _values) | _values, max_size=5
 ).map("; ".join)
+_baggage = st.lists(
+    st.sampled_from(
+        [
+            "sentry-trace_id=771a43a4192642f0b136d5159a501700", "sentry-public_key=49d0f7386ad645858ae85020e393bef3",
+            "sentry-sample_rand=0.421337", "sentry-sample_rate=0.5", "sentry-sampled=true", "other-vendor=1",
+            "sentry-release=web%401", "sentry-environment=production", "sentry-transaction=%2Fcheckout", " a=b;c=d",
+            "sentry-trace_id=41111111111111114111111111111111", "token=q7w8e9r0t1y2u3i4",
+            "sentry-sampled=q7w8e9r0t1y2u3i4", "sentry-release=q7w8e9r0t1y2u3i4", "userId=a%40example.com", "sentry-org_id=1", "4111111111111111", "",
+        ]
+    ),
+    max_size=6,
+).map(",".join)  # fmt: skip
 _queries = st.lists(
     st.builds(
         "{}={}".format,
@@ -610,7 +622,7 @@ headers_of_a_request = st.lists(
     st.sampled_from(_HEADER_NAMES).flatmap(
         lambda name: st.tuples(
             st.just(name.encode("latin-1")),
-            (_cookie_headers if name.lower() == "cookie" else _values).map(
+            {"cookie": _cookie_headers, "baggage": _baggage}.get(name.lower(), _values).map(
                 lambda text: text.encode("utf-8", "surrogatepass").replace(b"\0", b"")
             ),
         )

@@ -26,7 +26,7 @@ from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
-from asgi_sentry._scrubbing.sentry.trace import scrub_trace
+from asgi_sentry._scrubbing.sentry.trace import TEXTS, scrub_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,14 +254,19 @@ class Door:
         known = {each.name: each.scrubbed_name for each in passed if each.name is not None}
         # Release and environment are the same in each event, and mostly known to be harmless from
         # there.
-        harmless, texts = self.scrubber.ruleset.lines, self.scrubber.ruleset.texts
+        harmless = self.scrubber.ruleset.lines
+        others = [
+            text
+            for text in map(trace.get, TEXTS)
+            if text.__class__ is str and text not in known and text not in harmless
+        ]
+        # One look at all costs less than to scrub each.
+        is_clean = not others or not self.scrubber.ruleset.texts.finds_in(others)
 
         def scrub(text: str) -> str:
             if text in known:
                 return known[text]
-            if text in harmless or not texts.finds_in([text]):  # which costs less
-                return text
-            return self.scrubber.scrub_text(text)
+            return text if is_clean or text in harmless else self.scrubber.scrub_text(text)
 
         return scrub_trace(trace, scrub)
 

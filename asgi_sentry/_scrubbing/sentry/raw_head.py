@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.ruleset import Ruleset
 
 # What a header holds, beside what its name means as a key.
-_TEXT, _URL, _CREDENTIALS, _COOKIE, _ID = range(5)
+_TEXT, _URL, _CREDENTIALS, _COOKIE, _ID, _BAGGAGE = range(6)
 # By which a request is told from others, and its trace:
 # https://develop.sentry.dev/sdk/telemetry/traces/#header-sentry-trace,
 # https://www.w3.org/TR/trace-context/#traceparent-header.
@@ -50,7 +50,15 @@ _RANDOM = re.compile(
     r"(?:[0-9a-f]{2}-)?(?![0-9]+-)[0-9a-f]{32}-(?![0-9]+(?:-|\Z))[0-9a-f]{16}(?:-[0-9]{1,2})?\Z"
     r"|(?![0-9]+\Z)[0-9a-f]{32}\Z|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-(?![0-9]+\Z)[0-9a-f]{12}\Z"
 )
+# What Sentry's own SDKs put into the baggage beside texts; it is no secret, and looks like one:
+# https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/.
+_IN_BAGGAGE = re.compile(
+    r"\s*sentry-(?:(?:trace_id|public_key|replay_id)=(?![0-9]+\s*\Z)[0-9a-f]{32}"
+    r"|sample_ra(?:te|nd)=[01](?:\.[0-9]{1,9})?|sampled=(?:true|false))\s*\Z"
+)
+_TEXT_IN_BAGGAGE = re.compile(r"\s*sentry-(?:release|environment|transaction)=")
 _QUOTED = frozenset("{[")
+_KINDS = {**dict.fromkeys(URLS, _URL), **dict.fromkeys(_IDS, _ID), "baggage": _BAGGAGE}
 _PLACE = (None, "request")
 _HEADERS, _COOKIES = (_PLACE, "headers"), (_PLACE, "cookies")
 
@@ -124,6 +132,13 @@ class HeadGlance(Glance):
         if kind == _ID and _RANDOM.match(value):
             self.ids.append(value)
             return True
+        if kind == _BAGGAGE:
+            for member in value.split(","):
+                if _IN_BAGGAGE.match(member) is None:
+                    named = _TEXT_IN_BAGGAGE.match(member)
+                    self.texts.append(member if named is None else member[named.end() :])
+            self.ids.append(value)
+            return True
         if kind == _URL and ("?" in value or "#" in value):
             if url_scrubbed(value, self.ruleset)[1]:
                 raise UnusualError
@@ -159,7 +174,7 @@ class HeadGlance(Glance):
             if verdict not in (DENIED, COOKIES):
                 raise UnusualError  # as the team has it
         elif verdict == PLAIN:
-            kind = _URL if shown in URLS else _ID if shown in _IDS else _TEXT
+            kind = _KINDS.get(shown, _TEXT)
         told = (shown, verdict, kind)
         self.ruleset.headers.keep(name, told)
         return told

@@ -27,7 +27,7 @@ _PATTERNS = {
 }
 _RATES = frozenset({"sample_rate", "sample_rand"})
 _LONGEST = 32  # characters of a number within [0, 1], and some to spare
-_TEXTS = frozenset({"transaction", "release", "environment"})
+TEXTS = frozenset({"transaction", "release", "environment"})
 
 
 def scrub_trace(trace: Mapping[str, Any], scrub_text: Callable[[str], str]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def scrub_trace(trace: Mapping[str, Any], scrub_text: Callable[[str], str]) -> d
                 left[field] = value
         elif field in _PATTERNS:
             if _PATTERNS[field].match(text):
-                left[field] = scrub_text(text) if field in _TEXTS else value
+                left[field] = scrub_text(text) if field in TEXTS else value
         elif field == "transaction" and isinstance(value, str):
             left[field] = scrub_text(value)
     return left
