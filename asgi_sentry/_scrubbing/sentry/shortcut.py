@@ -129,6 +129,8 @@ class EventGlance(HeadGlance):
 
     def _are_the_same(self, event: dict[str, Any]) -> frozenset[str]:
         """Fields that are the same in each event of a client, and were found harmless before."""
+        if "sdk" not in event:  # it is a part of one
+            return _NONE
         extra = event.get("extra")
         if extra is not None and extra != {"sys.argv": sys.argv}:
             same, look = _SAME, [event.get(field) for field in _SAME]

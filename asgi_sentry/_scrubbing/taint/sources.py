@@ -25,12 +25,13 @@ from asgi_sentry._scrubbing.taint.taint import MAX_VALUES, MIN_LENGTH, Taint
 from asgi_sentry._scrubbing.text.pairs import PASSWORD, pair_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
 
 _MOST_NODES = 50_000  # of a body
 _MOST_FOUND = 2 * MAX_VALUES  # in one part of a request; some are found twice
+_FEW = 64  # of these nothing needs to be left out
 _MOST_FIELDS = 1024  # of a query
 _DEEPEST_JSON, _LONGEST_JSON = 3, 262_144  # of JSON in texts
 AUTHORIZATION = frozenset({"authorization", "proxy-authorization"})
@@ -61,8 +62,8 @@ def collect_taint(
     path: str = "",
     route: str = "",
     path_params: Mapping[str, Any] | None = None,
-    more: Iterable[str] = (),
-    read: Iterable[str] | None = None,
+    more: Collection[str] = (),
+    read: Sequence[str] | None = None,
     keys: Ruleset,
     body_keys: Ruleset | None = None,
 ) -> Taint:
@@ -81,6 +82,8 @@ def collect_taint(
         keys: whose key terms tell which headers, cookies and query fields are secret.
         body_keys: the same for the body; `keys` if None.
     """
+    if read is not None and len(read) < _FEW and not (body or truncated or path_params or more):
+        return Taint([value for value in read if not _is_own(value, path, route)])
     values: list[str] = []
     in_path: list[str] = []
     unknown = truncated

@@ -7,6 +7,7 @@ as a key that nobody has met or a name beside a value, is a matter for the walk.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, PLAIN
@@ -246,5 +247,5 @@ class Glance:
             raise UnusualError
         return new
 
-    def _and_keys(self, texts: list[str]) -> set[str]:
-        return set(texts).union(*self.keys)
+    def _and_keys(self, texts: list[str]) -> list[str]:
+        return [*texts, *chain.from_iterable(self.keys)]
