@@ -19,7 +19,7 @@ TOLD = {
     DENIED: """password Password userPassword user_password2 X-Api-Key xApiKey accessToken connect.sid PHPSESSID cookie
         Set-Cookie set_cookies pin pin_code sid card cvv iban signature passphrase credential credentials SECRET_KEY
         aws_secret_access_key private_key HTTP_AUTHORIZATION refresh-token access_next_token reset_page_token""",
-    LOOKED: "remember_me rememberToken refresh access",
+    LOOKED: "remember_me rememberToken refresh access payment_key payment_keys service_pat",
     ADDRESS: "client_ip X-Forwarded-For remote_addr ip ips real_ip X-Real-IP server_ipaddress ip_address",
     COOKIES: "cookies request_cookies",
     MAYBE: "key Key KEY",
