@@ -204,7 +204,7 @@ def _traced_async_generator(function: Callable[..., Any], op: str, name: str) ->
                     except GeneratorExit:
                         raise
                     except BaseException as exc:
-                        # Thrown in by the consumer: the function's to handle.
+                        # The consumer threw it into us; the function that we wrap handles it.
                         value = await generator.athrow(exc)
                     else:
                         value = await generator.asend(sent)

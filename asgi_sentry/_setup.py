@@ -112,8 +112,7 @@ def _start(make: Callable[..., Any], settings: Settings, own: dict[str, Any]) ->
     """Make a client, or the SDK's own, with the door in place."""
     options = _options(settings, own)
     with warnings.catch_warnings():
-        # The share of sampled transactions that are profiled is what this option says and no other
-        # can.
+        # No other option says which share of the sampled transactions is profiled.
         warnings.filterwarnings(
             "ignore", "Transaction-based profiling is deprecated", DeprecationWarning
         )

@@ -91,7 +91,7 @@ class Layer:
         lifespan, token = watch_lifespan()
 
         def failed() -> None:
-            exc = sys.exc_info()[1]  # a framework says so from within its `except` block
+            exc = sys.exc_info()[1]  # a framework sends the message from within its `except` block
             if isinstance(exc, Exception):
                 _report_lifespan(lifespan, exc)
 
@@ -104,13 +104,13 @@ class Layer:
         finally:
             if lifespan.logged is not None:
                 _report_lifespan(lifespan, lifespan.logged)
-            with suppress(ValueError):  # it ends in another context
+            with suppress(ValueError):  # where the lifespan ends in another context
                 LIFESPAN.reset(token)
 
     def _opened(self, scope: Scope) -> RequestRecord | None:
         """The record of a new request; None where Sentry is off."""
-        # Not where the app is called, or a fault of ours would become the context of its
-        # exceptions.
+        # A method of its own. Where the app is called from within our `except`, a fault of ours
+        # becomes the context of the app's exceptions.
         try:
             view = sdk.view()
             if view is None:

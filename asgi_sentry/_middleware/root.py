@@ -55,7 +55,7 @@ class SentryMiddleware(Layer):
         websockets: str = "handshake",
         name: str | Callable[[Mapping[str, Any]], Any] = "route",
         report_failed_responses: bool = False,
-        # `compose` reads it of the layer that it is given, before there is a root.
+        # `compose` reads this from what it is given, before a root is made of it.
         middleware_spans: bool = False,
     ) -> None:
         if not isinstance(failed_request_status_codes, Container) or isinstance(

@@ -67,8 +67,10 @@ class Allowance:
     """A budget of transactions, and the account by which sent ones stand for refused ones."""
 
     gate: Gate
-    ledger: Ledger = field(default_factory=Ledger)  # of what the head decided to keep,
-    # And of what its end did: each stands for itself, not for many.
+    # Of requests that are decided on at their head.
+    ledger: Ledger = field(default_factory=Ledger)
+    # Of those that are decided on at their end. Each stands for itself, and not for what the head
+    # refused.
     late: Ledger = field(default_factory=Ledger)
 
 
@@ -136,10 +138,10 @@ class Plan:
         return any(status in policy.statuses for policy in self.filters)
 
     def afford_late(self, *, spent: bool) -> float | None:
-        """For how many a transaction stands whose end decides; None: a budget is used up.
+        """For how many requests one stands that its end decides to send; None: a budget is used up.
 
         Args:
-            spent: it was sampled and paid for at the head; with it, only the account changes.
+            spent: whether the head has taken a token for it already; then none is taken here.
         """
         weight = 1.0
         for allowance in self.budgets:
@@ -150,14 +152,15 @@ class Plan:
         return weight
 
     def disown(self, weight: float | None) -> None:
-        """Take a transaction out of the account of the head's.
+        """Undo what the head wrote into its account about a request that its end decides on.
 
-        It is in that of those whose end decides.
+        The account of late decisions has that request too, and it would be counted twice.
 
         Args:
-            weight: for how many it stood; None: the budget did not allow it.
+            weight: for how many requests it stood; None where the budget had refused it.
         """
-        # Of several it is not known who stood for what, and the error is small.
+        # Of several budgets nobody knows which one refused, or what weight each gave. What is left
+        # of an error is small.
         if len(self.budgets) == 1:
             self.budgets[0].ledger.debt += -1.0 if weight is None else weight - 1.0
 

@@ -59,7 +59,8 @@ def shares(traffic: Sequence[float], target: float) -> list[float]:
     sum of what is kept is the target, or all if the traffic is less.
     """
     weights = [math.log1p(60 * rate) for rate in traffic]
-    # The one whose share suffices the longest first: once one must drop, all behind it must.
+    # By traffic for each part of a share. Once a share does not suffice for its traffic, none that
+    # follows does.
     order = sorted(
         (i for i, rate in enumerate(traffic) if rate > 0), key=lambda i: traffic[i] / weights[i]
     )
@@ -186,16 +187,17 @@ class Adaptive:
             ):
                 template.traffic = latest  # up at once, down with time
             else:
-                # Of a young one it is the plain mean, so that it need not climb up from nothing.
+                # The traffic of a young template is the plain mean: it need not climb up from
+                # nothing.
                 age = now - template.born
                 kept = fade
                 if age <= memory:
                     kept = max(0.0, 1 - elapsed / max(age, elapsed))
                 template.traffic = template.traffic * kept + latest * (1 - kept)
             template.count = 0
-        # Estimates err, mostly to too much (the mean of 1 / estimate is above 1 / mean), and what
-        # is kept for not having been seen comes on top. So aim a little beside the target, by what
-        # was missed lately.
+        # More is kept than the shares say. Estimates err upwards (the mean of 1 / estimate is above
+        # 1 / mean), and requests of routes that were not seen lately come on top. So the aim is the
+        # target, moved by as much as was missed lately.
         traffic = math.fsum(template.traffic for template in every)
         if traffic > self.target:
             missed = self.target - self._kept / elapsed
@@ -208,7 +210,7 @@ class Adaptive:
             every, shares([t.traffic for t in every], self._aim), strict=True
         ):
             template.probability = probability
-        # Those that are kept for not having been seen may be a quarter of the target at most.
+        # Requests of routes that were not seen lately may be a quarter of the target at most.
         self.unseen = max(UNSEEN, 4 * len(every) / self.target)
         self._ticked = now
         self._seen = self._kept = 0

@@ -118,7 +118,7 @@ class RuleState:
         self.reservoir = reservoir
         self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
         self.ledger = Ledger() if bucket or rate.least or rate.goal else None
-        # Of what a parent wanted: its rate is the parent's.
+        # The account of requests that a parent sampled: one stands for as many as its rate says.
         self.forced = Ledger() if bucket else None
 
     def learn(self, template: str) -> None:
