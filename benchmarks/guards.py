@@ -111,7 +111,7 @@ class Guard:
         """What is wrong in one payload, by what went on of its request and whose it was."""
         kind = payload.get("type") or "error"
         request = payload.get("request") or {}
-        if request.get("method") != "GET" or not str(request.get("url", "")).endswith(self.case.path):
+        if request.get("method") != "GET" or not str(request.get("url", "")).endswith(self.case.path(1)):
             yield f"{kind} without the request's method and URL: {request.get('url')}"
         if "h" in self.layers and "user-agent" not in {str(name).lower() for name in request.get("headers") or ()}:
             yield f"{kind} without the request's headers"

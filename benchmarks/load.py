@@ -28,7 +28,7 @@ CONNECTIONS = 16
 class Traffic:
     """One kind of request, as it is sent over and over."""
 
-    path: str
+    path: str  # NUMBER in it is another number each time
     trace: bool = False  # whether trace headers come in, which leave the sampling to us
     status: int = 200  # of the answers
 
@@ -97,7 +97,8 @@ init = function(args)
 end
 request = function()
   local id, rand = hex(32), string.format("0.%06d", math.random(0, 999999))
-  return (template:gsub("TRACE", id):gsub("RAND", rand):gsub("HEX", function() return hex(32) end))
+  local made = template:gsub("NUMBER", tostring(math.random(0, 2147483647))):gsub("TRACE", id)
+  return (made:gsub("RAND", rand):gsub("HEX", function() return hex(32) end))
 end
 done = function(summary, latency, _)
   local e = summary.errors
@@ -129,6 +130,7 @@ def _by_wrk(port: int, traffic: Traffic, seconds: float) -> Load:
 def _filled(template: str) -> bytes:
     """A request with credentials, ids and a trace of its own."""
     text = template.replace("TRACE", f"{random.getrandbits(128):032x}")
+    text = text.replace("NUMBER", str(random.getrandbits(30)))
     text = text.replace("RAND", f"0.{random.randrange(10**6):06d}")
     return re.sub("HEX", lambda _: f"{random.getrandbits(128):032x}", text).encode()
 

@@ -138,7 +138,7 @@ def run(log: Log, *, quick: bool) -> Result:
         one = report(measure("raw", 2, log, ROWS[:QUICK]), "raw", ROWS[:QUICK])
         return Result(method=METHOD, tables=one.tables, data={"raw": one.data})
     tables, data = [], {}
-    for framework, rounds in (("raw", 14), ("fastapi", 7)):
+    for framework, rounds in (("raw", 10), ("fastapi", 5)):
         one = report(measure(framework, rounds, log), framework)
         tables += one.tables
         data[framework] = one.data

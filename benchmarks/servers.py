@@ -36,11 +36,11 @@ METHOD = (
     "hold, in parentheses what is aimed at."
 )
 PATHS = {
-    "rate 0.1": "/api/tenth",
+    "rate 0.1": "/api/tenth/NUMBER",
     "excluded": "/health",
-    "unsampled": "/api/rare",
-    "sampled": "/api/orders",
-    "error": "/api/broken",
+    "unsampled": "/api/rare/NUMBER",
+    "sampled": "/api/orders/NUMBER",
+    "error": "/api/broken/NUMBER",
 }
 RATE_OF_A_TENTH = Traffic(path=PATHS["rate 0.1"])
 RATE_OF_A_TENTH_TRACE = Traffic(path=PATHS["rate 0.1"], trace=True)
@@ -48,7 +48,7 @@ EXCLUDED = Traffic(path=PATHS["excluded"])
 UNSAMPLED = Traffic(path=PATHS["unsampled"])
 SAMPLED = Traffic(path=PATHS["sampled"])
 ERROR = Traffic(path=PATHS["error"], status=500)
-EXPECTED_RATES = {path: RATES.get(path, 0.0) for path in PATHS.values()}
+EXPECTED_RATES = {path: RATES.get(path.rpartition("/")[0], 0.0) for path in PATHS.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,8 @@ class Server:
 
     def get(self, path: str, headers: Iterable[tuple[str, str]] = ()) -> tuple[int, bytes] | None:
         """One request; None where nobody listens."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=dict(headers))
+        url = f"http://127.0.0.1:{self.port}{path.replace('NUMBER', '1')}"
+        request = urllib.request.Request(url, headers=dict(headers))
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, answer.read()
@@ -269,7 +270,7 @@ def _check(server: Server, traffic: Traffic, one: Load, before: dict[str, int]) 
 def _check_error(server: Server) -> None:
     time.sleep(0.05)  # for requests that the end of the load cut off
     before = _counts(server)
-    server.get("/api/broken")
+    server.get(PATHS["error"])
     if before and _counts(server).get("event", 0) - before.get("event", 0) != 1:
         raise BenchmarkError(f"{server.label}: a failure is not one error")
 

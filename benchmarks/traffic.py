@@ -46,27 +46,33 @@ class Case:
     """One kind of request, and what is to come of it."""
 
     name: str
-    path: str
+    folder: str  # of the path, or the path itself where that has no id
     parent: str  # the decision that comes in, where trace headers do
     goes_on: str  # the flag of outgoing headers
     transactions: int
     errors: int
+
+    def path(self, number: int) -> str:
+        """Of one request: each asks for an order of its own."""
+        return f"{self.folder}/{number}" if self.folder in RATES else self.folder
 
 
 # The parent says the opposite where the path decides, and the same where the parent does.
 CASES = {
     case.name: case
     for case in (
-        Case(name="excluded", path="/health", parent="1", goes_on="0", transactions=0, errors=0),
-        Case(name="unsampled", path="/api/rare", parent="0", goes_on="0", transactions=0, errors=0),
-        Case(name="sampled", path="/api/orders", parent="1", goes_on="1", transactions=1, errors=0),
-        Case(name="error", path="/api/broken", parent="0", goes_on="0", transactions=0, errors=1),
+        Case(name="excluded", folder="/health", parent="1", goes_on="0", transactions=0, errors=0),
+        Case(name="unsampled", folder="/api/rare", parent="0", goes_on="0", transactions=0, errors=0),
+        Case(name="sampled", folder="/api/orders", parent="1", goes_on="1", transactions=1, errors=0),
+        Case(name="error", folder="/api/broken", parent="0", goes_on="0", transactions=0, errors=1),
     )
 }
 
-# The rates by path that all variants are set up for. One in a thousand million: rolled, and practically never sampled.
+# The rates by folder that all variants are set up for. One in a thousand million is rolled, and practically never
+# sampled.
 NEVER_BY_DICE = 1e-9
 RATES = {"/api/rare": NEVER_BY_DICE, "/api/broken": NEVER_BY_DICE, "/api/orders": 1.0, "/api/tenth": 0.1}
+ORDER = "{order}"  # in the routes of those folders
 EXCLUDED = ("/health", "/healthz", "/livez", "/readyz", "/ping", "/metrics", "/docs", "/redoc", "/openapi.json")
 EXCLUDED_BELOW = ("/static/", "/_next/")
 
@@ -95,14 +101,15 @@ def headers(case: Case, *, trace: bool, number: int = 12) -> list[tuple[bytes, b
 
 def scope_of(case: Case, *, trace: bool, user: User | None = None, number: int = 12) -> dict[str, Any]:
     """An ASGI scope as uvicorn makes it, with a user as an authentication middleware adds one."""
+    path = case.path(1)
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": case.path,
-        "raw_path": case.path.encode(),
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
         "headers": headers(case, trace=trace, number=number),
@@ -133,7 +140,7 @@ def _basic() -> bytes:
 def several(
     case: Case, requests: int, *, trace: bool, number: int = 12, basic: bool = False, **extra: Any
 ) -> list[dict[str, Any]]:
-    """Scopes as alike as those of real traffic: each has credentials, ids, a user, a query and a trace of its own.
+    """Scopes as alike as those of real traffic: each has a path, credentials, a user, a query and a trace of its own.
 
     So nothing is cheap by being remembered from the request before.
 
@@ -153,6 +160,8 @@ def several(
     for _ in range(requests):
         scope = like.copy()
         scope["state"] = {}
+        scope["path"] = path = case.path(_dice.getrandbits(30))
+        scope["raw_path"] = path.encode()
         scope["headers"] = found = like["headers"].copy()
         for place, name, value in own:
             found[place] = (name, value())

@@ -183,4 +183,4 @@ def run(log: Log, *, quick: bool) -> Result:
     """With real HTTP."""
     if quick:
         return report(measure(QUICK, 2, 2 * BATCH, log))
-    return report(measure(ALL, 12, 4 * BATCH, log))
+    return report(measure(ALL, 8, 4 * BATCH, log))

@@ -34,7 +34,7 @@ from benchmarks.traffic import (
 from benchmarks.transport import Bench
 
 _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
-_BLOCK_SECONDS = 0.004
+_BLOCK_SECONDS = 0.012
 _LEAST, _MOST = 4, 600  # requests
 
 

@@ -9,7 +9,7 @@ import sentry_sdk
 
 import asgi_sentry
 from benchmarks.contenders import COMMON, DSN, hook, processor
-from benchmarks.traffic import RATES
+from benchmarks.traffic import ORDER, RATES
 from benchmarks.transport import Bench
 
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ def layers(rules: int = 0, attach: str = "errors") -> dict[str, Any]:
     """The layers by their initials; with so many rules of exclusion and so many rates in front of those in use."""
     exclude = tuple(f"/internal/{number}/**" if number % 2 else f"/internal/{number}" for number in range(rules))
     rates = {f"/v{number}/{{id}}" if number % 2 else f"/v{number}": 0.5 for number in range(rules)}
+    by_route = {f"{folder}/{ORDER}": rate for folder, rate in RATES.items()}
     return {
         "r": asgi_sentry.SentryMiddleware,
         "f": partial(asgi_sentry.TransactionFilterMiddleware, exclude=(*exclude, *asgi_sentry.DEFAULT_EXCLUDE)),
-        "s": partial(asgi_sentry.PathSamplingMiddleware, rates={**rates, **RATES}),
+        "s": partial(asgi_sentry.PathSamplingMiddleware, rates={**rates, **by_route}),
         "u": asgi_sentry.UserContextMiddleware,
         "h": asgi_sentry.HeaderScrubbingMiddleware,
         "b": partial(asgi_sentry.BodyScrubbingMiddleware, attach=attach),

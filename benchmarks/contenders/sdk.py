@@ -25,7 +25,7 @@ def traces_sampler(context: dict[str, Any]) -> float:
     parent = context.get("parent_sampled")
     if parent is not None:
         return float(parent)
-    return RATES.get(path, 0.0)
+    return RATES.get(path.rpartition("/")[0], 0.0)
 
 
 _SECRET_QUERY = re.compile(r"((?:password|token|secret|api_?key)=)[^&]*", re.IGNORECASE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
-from benchmarks.traffic import RATES
+from benchmarks.traffic import ORDER, RATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     SetUser = Callable[[Any], None] | None
 
 FRAMEWORKS = ("raw", "starlette", "fastapi", "litestar")
-PATHS = ("/health", *RATES)
+ROUTES = ("/health", *(f"{folder}/{ORDER}" for folder in RATES))
 
 
 class Hooks:
@@ -38,7 +38,7 @@ def work(scope: dict[str, Any], path: str, set_user: SetUser) -> None:
                 pass
     if "tag" in scope:
         sentry_sdk.set_tag("shelf", scope["tag"])
-    if path == "/api/broken":
+    if path.startswith("/api/broken/"):
         if "frames" in scope:
             fail_below(scope["frames"])
         password = "hunter2-in-a-frame"  # noqa: F841 - a secret in a frame's variables

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 
-from benchmarks.frameworks import PATHS, work
+from benchmarks.frameworks import ROUTES, work
 from benchmarks.transport import Bench
 
 if TYPE_CHECKING:
@@ -27,6 +27,6 @@ def build(set_user: SetUser) -> Any:
         """For the guards of a server in another process."""
         return Bench.counts()
 
-    for path in PATHS:
-        app.api_route(path, methods=["GET", "POST"])(endpoint)
+    for route in ROUTES:
+        app.api_route(route, methods=["GET", "POST"])(endpoint)
     return app

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmarks.frameworks import PATHS, work
+from benchmarks.frameworks import ROUTES, work
 
 if TYPE_CHECKING:
     from benchmarks.frameworks import SetUser
@@ -19,4 +19,4 @@ def build(set_user: SetUser) -> Any:
         work(request.scope, request.scope["path"], set_user)
         return JSONResponse({"ok": True})
 
-    return Starlette(routes=[Route(path, endpoint) for path in PATHS])
+    return Starlette(routes=[Route(route, endpoint) for route in ROUTES])
