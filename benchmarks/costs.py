@@ -98,7 +98,7 @@ def run(log: Log, *, quick: bool) -> Result:
     """Without a framework."""
     if quick:
         return report(measure(QUICK, "raw", 4, log), "raw ASGI")
-    return report(measure(ALL, "raw", 20, log), "raw ASGI")
+    return report(measure(ALL, "raw", 16, log), "raw ASGI")
 
 
 def run_frameworks(log: Log, *, quick: bool) -> Result:
@@ -107,7 +107,7 @@ def run_frameworks(log: Log, *, quick: bool) -> Result:
     for framework in ("fastapi",) if quick else ("starlette", "fastapi", "litestar"):
         cases = tuple(CASES)[: 3 if quick else None]  # an error costs ten milliseconds there, with anybody
         contenders = ON_FRAMEWORKS[: 2 if quick else None]
-        one = report(measure(contenders, framework, 3 if quick else 7, log, cases=cases), framework)
+        one = report(measure(contenders, framework, 3 if quick else 6, log, cases=cases), framework)
         tables += one.tables
         data[framework] = one.data
     return Result(method=METHOD, tables=tables, data=data)

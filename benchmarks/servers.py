@@ -73,9 +73,8 @@ _SHARING = ("bare", "ours", "sdk")
 FULL: dict[str, dict[Traffic, Sequence[str]]] = {
     "uvicorn-h11": {
         RATE_OF_A_TENTH: _SHARING,
-        RATE_OF_A_TENTH_TRACE: _SHARING,
         EXCLUDED: ("bare", "noop", "ours", "sdk", "ours_off", "otel", "elastic"),
-        UNSAMPLED: (*_SHARING, "otel", "elastic", "datadog"),
+        UNSAMPLED: _SHARING,
         SAMPLED: ("ours", "sdk"),
         ERROR: ("ours", "sdk"),
     },
@@ -83,7 +82,7 @@ FULL: dict[str, dict[Traffic, Sequence[str]]] = {
     "granian": dict.fromkeys(SHARES, _SHARING),
 }
 QUICK: dict[str, dict[Traffic, Sequence[str]]] = {"uvicorn-h11": {RATE_OF_A_TENTH: _SHARING}}
-ROUNDS, ROUNDS_OF_SHARES, SECONDS = 3, 4, 1
+ROUNDS, SECONDS = 3, 1
 _IDLE = 0.2  # seconds; a server that spends no tick in them has nothing left to do
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -351,7 +350,7 @@ def run(log: Log, *, quick: bool) -> Result:
                 if not these:
                     continue
                 title = f"FastAPI behind {KINDS[kind].title}, {_what(traffic)}, {load.CONNECTIONS} connections"
-                rounds = 2 if quick else ROUNDS_OF_SHARES if traffic in SHARES else ROUNDS
+                rounds = 2 if quick else ROUNDS
                 found = measure(these, traffic, rounds, SECONDS)
                 one = report(title, found)
                 tables += one.tables
