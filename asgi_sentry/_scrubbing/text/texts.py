@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["Look", "TextRules"]
 
 _ROUNDS = 4  # each leaves less to find
+# Rules whose matches have a fixed shape, in a row of characters.
+_LOCAL = frozenset(
+    ("@creditcard", "@email", "@iban", "@ip", "@jwt", "@link", "@passwordhash", "@token", "@usssn")
+)
+# Characters of a text that is long, and on either side of a redaction; redactions that are a few.
+_LONG, _AROUND, _FEW = 8192, 1024, 4
 
 
 class Look(NamedTuple):
@@ -123,11 +129,33 @@ class TextRules:
                     before = hits[first][1] if first in hits else []
                     hits[first] = (left, list(dict.fromkeys([*before, *rules])))
                     changed.append((first, left))
+            changed = [
+                (first, left) for first, left in changed if self._may_go_on(left, hits[first])
+            ]
             if not changed:
                 break
             again = self.suspects(list({left for _, left in changed}))
             pending = [(first, left, again[left]) for first, left in changed if left in again]
         return hits
+
+    def _may_go_on(self, left: str, hit: tuple[str, list[str]]) -> bool:
+        """Whether a redaction may have completed another match.
+
+        Of a long text in which rules of a fixed shape found a little, only what stands around it
+        is looked at: with what is farther away such a redaction has nothing to do.
+        """
+        if len(left) < _LONG or not _LOCAL.issuperset(hit[1]):
+            return True
+        around: list[str] = []
+        stop = 0
+        for match in _PLACEHOLDER.finditer(left):
+            if match.start() < stop:
+                continue
+            if len(around) == _FEW:
+                return True
+            stop = match.end() + _AROUND
+            around.append(left[max(0, match.start() - _AROUND) : stop])
+        return self.finds_in(around)
 
     def _once(self, text: str, bits: int) -> tuple[str, list[str]]:
         """A text with what the rules find in one pass redacted, and the ids of these rules."""

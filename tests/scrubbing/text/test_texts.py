@@ -129,3 +129,32 @@ def test_what_browsers_send_with_each_request_is_told_by_the_gates(sent):
 def test_an_address_under_its_name_is_none_of_a_browsers_versions():
     assert Scrubber().scrub_text("client_ip=131.0.0.1 Chrome/131.0.0.0") == "client_ip=[Filtered] Chrome/131.0.0.0"
     assert Scrubber().scrub_text("remote_addr=localhost/127.0.0.1") == "remote_addr=localhost/[Filtered]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ann@example.com@b.co",
+        "4111 1111 1111 1111@b.co",
+        "DE89370400440532013000:hunter2@b.co and ann@example.com",
+        "ann@example.com DE89370400440532013000 4111111111111111",
+    ],
+)
+def test_a_long_text_is_looked_at_again_where_something_was_redacted(text):
+    """As a short one is: what a redaction completes is redacted, too."""
+    scrubber = Scrubber()
+    for filler in ("and nothing else to tell of. ", "some words, a=1, b: 2\n"):
+        around = filler * (9000 // len(filler))
+        whole = f"{around}{text} {around}"
+        assert scrubber.scrub_text(whole) == f"{around}{scrubber.scrub_text(text)} {around}"
+        assert scrubber.scrub_text(scrubber.scrub_text(whole)) == scrubber.scrub_text(whole)
+
+
+def test_a_little_in_a_long_text_costs_one_look():
+    rules = Scrubber().ruleset.texts
+    text = "中@a.bcDE89 3704 @a." * 500 + "中@a.bc"
+    left, found = rules.scrubbed(text)
+    assert found == ["@email"]
+    assert rules._may_go_on(left, (left, found)) is False
+    assert rules._may_go_on(left, (left, ["@password"])) is True
+    assert rules._may_go_on(left[-100:], (left, found)) is True
