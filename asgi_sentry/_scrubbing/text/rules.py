@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.finders import (
     BEARER,
     LINK,
@@ -76,7 +77,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         "@pemkey",
         PEM_BEGIN.pattern,
         (Gate("text", b"PRIVATE", re.compile(rb"PRIVATE(?:[ +]|%20)KEY")),),
-        find=lambda text, _: pem_spans(text),
+        find=lambda text, _: until_dense(pem_spans(text), text),
     ),
     built_in("@urlauth", URL_USER.pattern, URL_GATES, find=url_spans),
     built_in(

@@ -23,6 +23,7 @@ PIECES = (
     "ghp_0aB1cD2eF3gH4iJ5kL6mN7oP8qR9hunter2 ",
     "identified by 'hunter2' ",
     "Failing row contains (1, hunter2). ",
+    "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
 )
 
 
