@@ -62,7 +62,9 @@ class ErrorPolicyMiddleware(Layer):
         sharing: SharedLimits | None = None,
     ) -> None:
         def count_workers() -> int:
-            return workers if sharing is None else sharing.workers
+            if sharing is None:
+                return workers
+            return sharing.workers
 
         policy = ErrorPolicy(
             ignore=ignore,

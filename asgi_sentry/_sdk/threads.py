@@ -68,7 +68,9 @@ class Threads:
         if self._seen is None:
             return None
         code = code_of(function)
-        return None if code is None else self._seen.get(code)
+        if code is None:
+            return None
+        return self._seen.get(code)
 
 
 def code_of(function: Any) -> Any:

@@ -73,7 +73,9 @@ def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bo
         rows = [{**suspect._asdict(), "path": _path(suspect.path)} for suspect in suspects]
         undone = [{"rule": rule, "suggestion": line} for rule, line in allowed]
         print(json.dumps({"file": name, "suspects": rows, "redacted": undone}))
-        return 1 if suspects else 0
+        if suspects:
+            return 1
+        return 0
     for suspect in suspects:
         print(
             f"{printable(name)}: {_path(suspect.path)}: {printable(suspect.preview)}: "
@@ -87,7 +89,9 @@ def _show_suspects(name: str, value: Any, found: list[Redaction], *, as_json: bo
             f"{printable(name)}: {rule} redacted; if that is a false alarm: {printable(line)}",
             file=sys.stderr,
         )
-    return 1 if suspects else 0
+    if suspects:
+        return 1
+    return 0
 
 
 def _print_scrubbed(value: Any, found: list[Redaction]) -> None:

@@ -62,4 +62,6 @@ class Answer(NamedTuple):
 
 
 def _text(value: int | bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return value.decode()
+    return str(value)

@@ -83,7 +83,9 @@ def run(
     show(console, result, took=f"{asked}, {time.monotonic() - started:.1f} s")
     if serve:
         leave_open(kept, result, port=port, console=console)
-    return 1 if result.problems else 0
+    if result.problems:
+        return 1
+    return 0
 
 
 def leave_open(kept: list[Received], result: Result, *, port: int, console: Console) -> None:

@@ -88,7 +88,9 @@ def method_of(rule: str) -> str:
     """How a route is asked."""
     if rule == "/ws":
         return "WS"
-    return "POST" if rule in _CAN_FAIL else "GET"
+    if rule in _CAN_FAIL:
+        return "POST"
+    return "GET"
 
 
 def _planned(
@@ -215,7 +217,9 @@ async def _talk(port: int, request: Planned) -> int:
         async with websockets.connect(url, additional_headers=headers, proxy=None) as socket:
             await socket.send(message)
             answer = await asyncio.wait_for(socket.recv(), _TIMEOUT)
-            return 200 if answer == message.upper() else 400
+            if answer == message.upper():
+                return 200
+            return 400
     except websockets.ConnectionClosedError:
         return 500
     except (
