@@ -48,6 +48,7 @@ def _own_processors() -> Iterator[None]:
     before = list(global_event_processors)
     yield
     global_event_processors[:] = before
+    sdk_scope._global_scope = None  # on which what the requests did would be found by other tests
 
 
 def init(transport: RecordingTransport, **options: Any) -> None:
