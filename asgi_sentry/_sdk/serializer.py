@@ -102,6 +102,8 @@ def serialized(event: Mapping[str, Any], client: Any = None) -> dict[str, Any]:
                 made[str(key)] = written(value)
             elif not plain:
                 _add_general_part(made, meta, key, value)
+            elif kind is dict and key in _OF_DICTS:
+                made[key] = _plain_dict(value, limit)
             elif key == "exception" and shares:
                 made["exception"] = _plain_exception(value, limit)
             elif key == "sdk" or (key == "extra" and value == {"sys.argv": sys.argv}):
@@ -285,6 +287,8 @@ def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:
             plain = each
         elif each is None or kind is int:
             plain = each
+        elif kind is dict:
+            plain = _plain_dict(each, limit)
         else:
             plain = _plain(each, limit)
         made[key if type(key) is str else str(key)] = plain
@@ -304,6 +308,7 @@ def _plain_bag(value: Any, limit: int, depth: int) -> Any:
 
 
 _CONTAINERS = frozenset({dict, list, tuple})
+_OF_DICTS = frozenset({"contexts", "tags", "transaction_info", "user", "measurements"})
 _STRINGS = frozenset({str})
 _FLAT = frozenset({str, int, bool, type(None)})
 _UNLIMITED = sys.maxsize // 4

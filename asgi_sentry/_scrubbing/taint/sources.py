@@ -181,7 +181,9 @@ def basic_users(headers: Iterable[tuple[bytes, bytes]]) -> set[str]:
     """The names in Basic credentials."""
     found: set[str] = set()
     for name, raw in headers:
-        if raw[:6].lower() == b"basic " and name.lower() == b"authorization":
+        if len(name) == len("authorization") and (
+            name.lower() == b"authorization" and raw[:6].lower() == b"basic "
+        ):
             *_, user = ("", *of_authorization(raw.decode("latin-1")))
             found.add(user)
     return found
