@@ -47,7 +47,10 @@ def stable(value: Any) -> Any:
 def _own_processors() -> Iterator[None]:
     before = list(global_event_processors)
     yield
-    global_event_processors[:] = before
+    # Ours are added once a process.
+    global_event_processors[:] = [
+        each for each in global_event_processors if each in before or each.__module__.startswith("asgi_sentry")
+    ]
     sdk_scope._global_scope = None  # on which what the requests did would be found by other tests
 
 
