@@ -112,8 +112,8 @@ class _Table(NamedTuple):
     """The rules that can apply to one method."""
 
     exact: dict[str, int]
-    # Has every ancestor of every prefix, so that a walk may stop where there is none.
-    nodes: dict[str, _Node]
+    nodes: dict[str, _Node]  # by prefix
+    depths: tuple[int, ...]  # of these prefixes: how many segments they have, the fewest first
     others: tuple[tuple[int, re.Pattern[str] | Callable[[Mapping[str, Any]], bool]], ...]
     inexact: int  # the first rule that is no exact path
 
@@ -155,22 +155,14 @@ class PathRules(Generic[T]):
         best = table.exact.get(path, self._none)
         if best < table.inexact:
             return self._values[best]
-        nodes = table.nodes
-        cut = 0
-        node = nodes.get("")
-        while node is not None:
-            first, first_regex, regex, numbers = node
-            # A call of min() costs more than all else in this loop.
-            if first < best:  # noqa: PLR1730
-                best = first
-            if regex is not None and first_regex < best:
-                found = regex.fullmatch(path)
-                if found is not None:
-                    best = min(best, numbers[found.lastindex or 0])
-            if cut < 0:
-                break
-            cut = path.find("/", cut + 1)
-            node = nodes.get(path if cut < 0 else path[:cut])
+        if table.depths:
+            nodes, segments = table.nodes, path.split("/", table.depths[-1] + 1)
+            for depth in table.depths:
+                if depth >= len(segments):
+                    break
+                node = nodes.get("/".join(segments[: depth + 1]) if depth else "")
+                if node is not None:
+                    best = _best_of(node, path, best)
         if table.others:
             best = self._first_other(scope, path, best, table.others)
         if best < self._none:
@@ -211,6 +203,16 @@ class PathRules(Generic[T]):
 
     def __len__(self) -> int:
         return self._none
+
+
+def _best_of(node: _Node, path: str, best: int) -> int:
+    """The first rule that matches: of those at a node, or the best one so far."""
+    best = min(best, node.first)
+    if node.regex is not None and node.first_regex < best:
+        found = node.regex.fullmatch(path)
+        if found is not None:
+            best = min(best, node.numbers[found.lastindex or 0])
+    return best
 
 
 def _checked(rule: Any) -> re.Pattern[str] | Callable[[Mapping[str, Any]], bool]:
@@ -319,17 +321,11 @@ def _table(
             regexes.setdefault(template.prefix, []).append((number, template.regex))
         else:
             (below if template.below else exact).setdefault(template.prefix, number)
-    nodes: dict[str, _Node] = {}
-    for prefix in (*below, *regexes):
-        cut = 0
-        while cut >= 0:
-            ancestor = prefix[:cut]
-            nodes.setdefault(ancestor, _node(ancestor, below, regexes, none))
-            cut = prefix.find("/", cut + 1)
-        nodes.setdefault(prefix, _node(prefix, below, regexes, none))
+    nodes = {prefix: _node(prefix, below, regexes, none) for prefix in (*below, *regexes)}
+    depths = tuple(sorted({prefix.count("/") for prefix in nodes}))
     inexact = [*below.values(), *(number for here in regexes.values() for number, _ in here)]
     inexact += [number for number, _ in others]
-    return _Table(exact, nodes, tuple(others), min(inexact, default=none))
+    return _Table(exact, nodes, depths, tuple(others), min(inexact, default=none))
 
 
 def _node(
