@@ -139,7 +139,7 @@ class EventGlance(HeadGlance):
         if not self._is_known(look):
             return _NONE
         if extra is not None and same is _SAME_WITH_ARGUMENTS:
-            self.ids += sys.argv  # in which a secret may stand yet
+            self.ids.extend(sys.argv)  # in which a secret may stand yet
         return same
 
     def _is_known(self, value: Any) -> bool:
@@ -315,5 +315,5 @@ class EventGlance(HeadGlance):
         if len(self.edits) != edits:
             raise UnusualError
         self.keys.pop()  # the app's own words
-        self.firm += self.texts[before:]
+        self.firm.extend(self.texts[before:])
         del self.texts[before:]

@@ -67,7 +67,7 @@ class Glance:
     )
 
     def __init__(self, ruleset: Ruleset) -> None:
-        self.ruleset = ruleset
+        self.ruleset: Ruleset = ruleset
         self.texts: list[str] = []
         self.firm: list[str] = []
         self.encoded: list[str] = []
