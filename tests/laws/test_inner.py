@@ -74,7 +74,7 @@ def by_sanic() -> Any:
     from sanic.response import text
 
     sanic.Sanic._app_registry.clear()
-    app = sanic.Sanic("shop")
+    app = sanic.Sanic("shop_within")  # the process knows each by its name
     app.config.TOUCHUP = False  # it writes its own methods anew, which can be done once a process
 
     async def page(_: Any) -> Any:

@@ -409,7 +409,7 @@ def test_sanic():
     from sanic import Sanic
     from sanic.response import text
 
-    app = Sanic("shop")
+    app = Sanic("shop_of_routes")  # the process knows each by its name
 
     @app.get("/items/<item:int>")
     async def show_item(_: Any, item: int) -> Any:
