@@ -40,6 +40,7 @@ ATTRIBUTE = "asgi_sentry.record"  # of telemetry on its way to the door; never s
 _EVENTS = frozenset({"event", "transaction"})
 _BATCHED = frozenset({"span", "log", "trace_metric"})
 _COUNTS = frozenset({"client_report"})  # numbers by reason and category, made by the SDK itself
+_SAMPLING = "dynamic_sampling_context"  # of a trace
 _PASSED = "_asgi_sentry_passed"  # an item's attribute: what became of it
 
 
@@ -81,12 +82,14 @@ class Door:
             items = [each.item for each in passed if each.item is not None]
             if not items:
                 return None
-            headers = dict(envelope.headers)
-            if isinstance(headers.get("event_id"), Tag):
-                headers["event_id"] = headers["event_id"].plain()
+            headers, before = dict(envelope.headers), None
+            tag = headers.get("event_id")
+            if isinstance(tag, Tag):
+                headers["event_id"], before = tag.plain(), tag.sampling
             # The dynamic sampling context: ids, rates, and a name that the user may have set.
-            if "trace" in headers:
-                headers["trace"] = self._scrub_trace(headers["trace"], passed)
+            if "trace" in headers and (before is None or headers["trace"] != before):
+                known = {each.name: each.scrubbed_name for each in passed if each.name is not None}
+                headers["trace"] = self._scrub_trace(headers["trace"], known)
             return Envelope(headers=headers, items=items)
         except faults.SIGNALS:
             raise
@@ -105,6 +108,7 @@ class Door:
         tag = event.get("event_id")
         if not isinstance(tag, Tag):
             return
+        name, sampling = event.get("transaction"), _take_sampling(event)
         try:
             tag.settled = tag.report.settle(event, self.scrubber, tag.section)
             tag.section = None
@@ -115,6 +119,10 @@ class Door:
             faults.note("scrubbing before a hook", exc, "the hook does not see whose request it is")
             event.pop("request", None)
             event.pop("user", None)
+        if sampling is not None:
+            known = {name: str(event.get("transaction"))} if isinstance(name, str) else {}
+            tag.sampling = self._scrub_trace(sampling, known)
+            event["contexts"]["trace"][_SAMPLING] = dict(tag.sampling)
 
     def _pass(self, item: Item, lose: Callable[..., None]) -> _Passed:
         """Let an item pass, or say what became of it before."""
@@ -248,10 +256,10 @@ class Door:
             payload=PayloadRef(bytes=raw if scrubbed is None else scrubbed), headers=headers
         )
 
-    def _scrub_trace(self, trace: Any, passed: list[_Passed]) -> dict[str, Any]:
+    def _scrub_trace(self, trace: Any, known: dict[str, str]) -> dict[str, Any]:
+        """The dynamic sampling context; of the names in it what became of them is known."""
         if not isinstance(trace, dict):
             return {}
-        known = {each.name: each.scrubbed_name for each in passed if each.name is not None}
         # Release and environment are the same in each event, and mostly known to be harmless from
         # there.
         harmless = self.scrubber.ruleset.lines
@@ -269,6 +277,17 @@ class Door:
             return text if is_clean or text in harmless else self.scrubber.scrub_text(text)
 
         return scrub_trace(trace, scrub)
+
+
+def _take_sampling(event: dict[str, Any]) -> Any:
+    """The dynamic sampling context of an event, which is taken out of it.
+
+    It is for the envelope's header, where the SDK puts it once the hooks have run, and has a way of
+    its own through the door.
+    """
+    contexts = event.get("contexts")
+    trace = contexts.get("trace") if isinstance(contexts, dict) else None
+    return trace.pop(_SAMPLING, None) if isinstance(trace, dict) else None
 
 
 def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:

@@ -104,18 +104,6 @@ class Scrubbing:
     ) -> Settled:
         """Scrub an event in place, and remember what it looks like then."""
         self.scrub_event(event, scrubber=scrubber, owned=True, section=section)
-        contexts = event.get("contexts") or {}
-        trace = contexts.get("trace")
-        # The SDK takes it out after the hook.
-        if isinstance(trace, dict) and "dynamic_sampling_context" in trace:
-            trace = {
-                key: value for key, value in trace.items() if key != "dynamic_sampling_context"
-            }
-            return Settled(
-                image({**event, "contexts": {**contexts, "trace": trace}}),
-                self.secrets.taint(),
-                scrubber,
-            )
         return Settled(image(event), self.secrets.taint(), scrubber)
 
     def scrub_telemetry(

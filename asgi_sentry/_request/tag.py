@@ -95,12 +95,13 @@ class Tag(str):
     waits in a batch keeps its request's report alive for just as long as it waits.
     """
 
-    __slots__ = ("place", "report", "section", "settled")
+    __slots__ = ("place", "report", "sampling", "section", "settled")
     report: Reporter
     settled: Settled | None  # before a hook of the user's saw the event
     place: str | None  # where a message comes from (`kinds.place_of`)
     # Makes the event's `request`, where the door is to put it in: before, nobody looks at it.
     section: Callable[[], dict[str, Any]] | None
+    sampling: dict[str, Any] | None  # the dynamic sampling context, as a hook was shown it
 
     def __new__(  # noqa: PYI034 - typing.Self is newer than 3.10
         cls, text: str, report: Reporter, place: str | None = None
@@ -110,7 +111,7 @@ class Tag(str):
         tag.report = report
         tag.settled = None
         tag.place = place
-        tag.section = None
+        tag.section = tag.sampling = None
         return tag
 
     def plain(self) -> str:
