@@ -600,7 +600,8 @@ _baggage = st.lists(
         [
             "sentry-trace_id=771a43a4192642f0b136d5159a501700", "sentry-public_key=49d0f7386ad645858ae85020e393bef3",
             "sentry-sample_rand=0.421337", "sentry-sample_rate=0.5", "sentry-sampled=true", "other-vendor=1",
-            "sentry-release=web%401", "sentry-environment=production", "sentry-transaction=%2Fcheckout", " a=b;c=d",
+            "sentry-release=web%401", "sentry-release=a%40b.example",
+            "sentry-environment=production", "sentry-transaction=%2Fcheckout", " a=b;c=d",
             "sentry-trace_id=41111111111111114111111111111111", "token=q7w8e9r0t1y2u3i4",
             "sentry-sampled=q7w8e9r0t1y2u3i4",
             "sentry-release=q7w8e9r0t1y2u3i4", "userId=a%40example.com", "sentry-org_id=1", "4111111111111111", "",

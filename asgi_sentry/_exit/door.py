@@ -26,7 +26,7 @@ from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
-from asgi_sentry._scrubbing.sentry.trace import TEXTS, scrub_trace
+from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,7 +266,10 @@ class Door:
         others = [
             text
             for text in map(trace.get, TEXTS)
-            if text.__class__ is str and text not in known and text not in harmless
+            if text.__class__ is str
+            and text not in known
+            and text not in harmless
+            and VERSIONED.match(text) is None
         ]
         # One look at all costs less than to scrub each.
         is_clean = not others or not self.scrubber.ruleset.texts.finds_in(others)

@@ -22,6 +22,7 @@ from asgi_sentry._scrubbing.headers_and_urls import (
 )
 from asgi_sentry._scrubbing.keys import COOKIES, DENIED, PLAIN
 from asgi_sentry._scrubbing.sentry.request import URLS
+from asgi_sentry._scrubbing.sentry.trace import VERSIONED
 from asgi_sentry._scrubbing.taint.sources import (
     AUTHORIZATION,
     SUBPROTOCOL,
@@ -136,7 +137,10 @@ class HeadGlance(Glance):
             for member in value.split(","):
                 if _IN_BAGGAGE.match(member) is None:
                     named = _TEXT_IN_BAGGAGE.match(member)
-                    self.texts.append(member if named is None else member[named.end() :])
+                    if named is None:
+                        self.texts.append(member)
+                    elif VERSIONED.match(member, named.end()) is None:
+                        self.texts.append(member[named.end() :])
             self.ids.append(value)
             return True
         if kind == _URL and ("?" in value or "#" in value):

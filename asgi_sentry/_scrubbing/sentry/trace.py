@@ -25,6 +25,9 @@ _PATTERNS = {
     "release": _NAME,
     "environment": _NAME,
 }
+# A package and its version, as releases are best named, which is no address though it has an `@`:
+# https://docs.sentry.io/product/releases/naming-releases/.
+VERSIONED = re.compile(r"[a-z][a-z._-]{0,40}(?:@|%40)[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}\s*\Z")
 _RATES = frozenset({"sample_rate", "sample_rand"})
 _LONGEST = 32  # characters of a number within [0, 1], and some to spare
 TEXTS = frozenset({"transaction", "release", "environment"})
