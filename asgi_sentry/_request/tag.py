@@ -48,7 +48,7 @@ class Reporter(Protocol):
 class Settled(NamedTuple):
     """What an event looked like when it had been scrubbed, and by what."""
 
-    look: bytes  # as `image` has it
+    fields: dict[str, bytes | str]  # as `image` has them
     taint: Taint
     scrubber: Scrubber
 
@@ -57,35 +57,33 @@ class Settled(NamedTuple):
 
         With these goes whatever tells how they are read.
         """
-        before = marshal.loads(self.look)  # noqa: S302 - made below
+        before, after = self.fields, image(event)
         part = {
             field: value
             for field, value in event.items()
-            if (field not in before or before[field] != value) and field != "event_id"
+            if field not in after or after[field] != before.get(field)
         }
+        part.pop("event_id", None)
         if "transaction" in part and "transaction_info" in event:
             part["transaction_info"] = event["transaction_info"]
         return part
 
 
-def image(event: dict[str, Any]) -> bytes:
+def image(event: dict[str, Any]) -> dict[str, bytes | str]:
     """What the fields of an event look like, to be compared.
 
     Without those that are not plain, and its tagged id.
     """
-    fields = {field: value for field, value in event.items() if field != "event_id"}
-    try:
-        return marshal.dumps(fields, _WITHOUT_REFERENCES)
-    except ValueError:
-        return marshal.dumps({field: value for field, value in fields.items() if _is_plain(value)})
-
-
-def _is_plain(value: Any) -> bool:
-    try:
-        marshal.dumps(value)
-    except ValueError:
-        return False
-    return True
+    looks: dict[str, bytes | str] = {}
+    for field, value in event.items():
+        if value.__class__ is str:
+            looks[field] = value
+            continue
+        try:
+            looks[field] = marshal.dumps(value, _WITHOUT_REFERENCES)
+        except ValueError:  # no plain value
+            continue
+    return looks
 
 
 class Tag(str):
