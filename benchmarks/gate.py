@@ -61,9 +61,10 @@ THRESHOLDS = {
     ),
     "sampled": Threshold(
         what="sampled request: sentry-sdk ÷ asgi-sentry",
-        least=0.5,
+        least=0.7,
         target="at least 3, with hooks as here; 4 without",
-        reason="measured 0.61 to 0.65: all that is sent is scrubbed, and what a hook changed twice",
+        reason="measured 0.89 to 0.95, of which a trace that comes in is the worse: all that is sent is scrubbed, and "
+        "what a hook changed twice",
     ),
     "error": Threshold(
         what="error: sentry-sdk ÷ asgi-sentry",
@@ -85,15 +86,15 @@ THRESHOLDS = {
     ),
     "blocked": Threshold(
         what="event loop blocked by a sampled request: sentry-sdk ÷ asgi-sentry",
-        least=0.45,
+        least=0.55,
         target="at least 4",
-        reason="measured 0.55, as a sampled request",
+        reason="measured 0.73, as a sampled request",
     ),
     "server": Threshold(
         what="FastAPI behind uvicorn, rate 0.1, requests a processor second: asgi-sentry ÷ sentry-sdk",
-        least=1.1,
+        least=1.2,
         target="at least 1.5",
-        reason="measured 1.21 to 1.58, by what else runs: of each ten requests one is sent",
+        reason="measured 1.50 to 1.61, by what else runs: of each ten requests one is sent",
     ),
     "scrubbing": Threshold(
         what="scrubbing a 37 KB event: asgi-sentry ÷ EventScrubber",
