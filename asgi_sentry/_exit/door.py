@@ -14,24 +14,26 @@ limit.
 from __future__ import annotations
 
 import functools
+import marshal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from asgi_sentry import _faults as faults
+from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.encoding import payload
 from asgi_sentry._exit.users_scrubber import unscrubbed
 from asgi_sentry._request.finding import reporter_of
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.report import Report
-from asgi_sentry._request.tag import Tag
+from asgi_sentry._request.tag import WITHOUT_REFERENCES, Tag
 from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asgi_sentry._request.tag import Reporter
+    from asgi_sentry._request.tag import Reporter, Settled
     from asgi_sentry._scrubbing import Scrubber, Taint
 
     Hook = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
@@ -119,6 +121,7 @@ class Door:
             faults.note("scrubbing before a hook", exc, "the hook does not see whose request it is")
             event.pop("request", None)
             event.pop("user", None)
+        _separate(event, tag.settled)
         if sampling is not None:
             known = {name: str(event.get("transaction"))} if isinstance(name, str) else {}
             tag.sampling = self._scrub_trace(sampling, known)
@@ -282,6 +285,22 @@ class Door:
         return scrub_trace(trace, scrub)
 
 
+def _separate(event: dict[str, Any], settled: Settled | None) -> None:
+    """Give each frame what several of them share, so that a hook changes that of one alone.
+
+    Until here it was one object, to be made plain and scrubbed once.
+    """
+    if "exception" not in event:
+        return
+    look = None if settled is None else settled.fields.get("exception")
+    try:
+        if not isinstance(look, bytes):
+            look = marshal.dumps(event["exception"], WITHOUT_REFERENCES)
+        event["exception"] = marshal.loads(look)  # noqa: S302 - of the event itself
+    except ValueError:  # not plain, so nothing of ours is shared in it
+        pass
+
+
 def _take_sampling(event: dict[str, Any]) -> Any:
     """The dynamic sampling context of an event, which is taken out of it.
 
@@ -320,6 +339,7 @@ def event_hook(user_hook: Hook, door: Door) -> Hook:
         door.settle(event)
         return user_hook(event, hint)
 
+    setattr(hook, sdk.SEPARATES, True)
     return hook
 
 

@@ -79,7 +79,7 @@ def look_at_captured(client: Any, event: dict[str, Any]) -> dict[str, Any] | Non
             return event
         event = sdk.PlainEvent(event)
         sdk.attach_stack(event, client)
-        event = sdk.serialized(event)
+        event = sdk.serialized(event, client)
         record.report().scrub_event(event, owned=True)
     except faults.SIGNALS:
         raise

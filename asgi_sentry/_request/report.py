@@ -100,7 +100,7 @@ class Report(Scrubbing):
             if kind is None:
                 sdk.attach_stack(event, view.client)
             # As it is sent: the app's own objects may raise when they are looked at.
-            event = sdk.serialized(event)
+            event = sdk.serialized(event, view.client)
             self.scrub_event(event, owned=True)
         except Exception as exc:
             faults.note("scrubbing", exc, "the event is not sent")

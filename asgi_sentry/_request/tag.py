@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing import Scrubber, Taint
 
 
-_WITHOUT_REFERENCES = 2  # the version of `marshal` in which what is equal looks the same
+WITHOUT_REFERENCES = 2  # the version of `marshal` in which what is equal looks the same
 
 
 class Reporter(Protocol):
@@ -80,7 +80,7 @@ def image(event: dict[str, Any]) -> dict[str, bytes | str]:
             looks[field] = value
             continue
         try:
-            looks[field] = marshal.dumps(value, _WITHOUT_REFERENCES)
+            looks[field] = marshal.dumps(value, WITHOUT_REFERENCES)
         except ValueError:  # no plain value
             continue
     return looks

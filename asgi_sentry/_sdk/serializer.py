@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+SEPARATES = "asgi_sentry_separates"
+"""An attribute of a hook that makes what several frames share each one's own."""
+
+
 class PlainEvent(dict[str, Any]):
     """An event that we serialize, since most of what is in one is plain JSON already.
 
@@ -86,8 +90,10 @@ def serialized(event: Mapping[str, Any], client: Any = None) -> dict[str, Any]:
     # Of bytes, and a character is up to four.
     limit = (options.get("max_value_length") or sys.maxsize) // 4
     whole_bodies = options.get("max_request_body_size") == "always"
-    # A hook that changes a variable of one frame means that one alone.
-    shares = options.get("before_send") is None
+    # A hook that changes a variable of one frame means that one alone. Ours gives the user's own
+    # an event in which nothing is shared any more.
+    hook = options.get("before_send")
+    shares = hook is None or getattr(hook, SEPARATES, False)
     # Else a processor is to see every value of a databag, and of a span's data.
     plain = pass_over_plain()
     made: dict[str, Any] = {}
