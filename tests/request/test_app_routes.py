@@ -194,7 +194,10 @@ def django() -> Any:
     inner = [re_path(r"^orders/(?P<order>[0-9]{1,9})/$", show_item), path("items/<int:item>", show_item)]
     urls.urlpatterns = [path("items/<int:item>", show_item), path("v1/<slug:tenant>/", include(inner))]
     sys.modules["shop_urls"] = urls
-    settings.configure(ROOT_URLCONF="shop_urls", SECRET_KEY="x" * 50, ALLOWED_HOSTS=["*"], MIDDLEWARE=[], USE_TZ=True)
+    if not settings.configured:  # once a process, however its tests are dealt out
+        settings.configure(
+            ROOT_URLCONF="shop_urls", SECRET_KEY="x" * 50, ALLOWED_HOSTS=["*"], MIDDLEWARE=[], USE_TZ=True
+        )
     django.setup()
     from django.core.asgi import get_asgi_application
 
