@@ -122,10 +122,11 @@ class Door:
             event.pop("request", None)
             event.pop("user", None)
         _separate(event, tag.settled)
-        if sampling is not None:
+        trace = _trace_of(event)  # which an event lacks that could not be scrubbed
+        if sampling is not None and trace is not None:
             known = {name: str(event.get("transaction"))} if isinstance(name, str) else {}
             tag.sampling = self._scrub_trace(sampling, known)
-            event["contexts"]["trace"][_SAMPLING] = dict(tag.sampling)
+            trace[_SAMPLING] = dict(tag.sampling)
 
     def _pass(self, item: Item, lose: Callable[..., None]) -> _Passed:
         """Let an item pass, or say what became of it before."""
@@ -307,9 +308,18 @@ def _take_sampling(event: dict[str, Any]) -> Any:
     It is for the envelope's header, where the SDK puts it once the hooks have run, and has a way of
     its own through the door.
     """
+    trace = _trace_of(event)
+    if trace is None:
+        return None
+    return trace.pop(_SAMPLING, None)
+
+
+def _trace_of(event: dict[str, Any]) -> dict[str, Any] | None:
     contexts = event.get("contexts")
-    trace = contexts.get("trace") if isinstance(contexts, dict) else None
-    return trace.pop(_SAMPLING, None) if isinstance(trace, dict) else None
+    if not isinstance(contexts, dict):
+        return None
+    trace = contexts.get("trace")
+    return trace if isinstance(trace, dict) else None
 
 
 def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:
