@@ -31,11 +31,6 @@ class Identity:
         self._checked: tuple[Taint, str] | None = None  # a user's id that is none of these secrets
         self._doubted: str | None = None  # the user's id, where it may be a secret itself
 
-    @property
-    def scope(self) -> Mapping[str, Any]:
-        """The request's, after the app's authentication has run."""
-        return self._facts.scope
-
     def describe(
         self, given: Mapping[str, Any] | None, *, found: bool | None = None, checked: bool = True
     ) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def name_of(scope: Mapping[str, Any], app: Any = None, *, style: NameStyle = "ro
             name = found.called or _qualified(found.endpoint)
         if name is not None:
             return Name(name, "component")
-    return name_by_route(scope, route_template(scope, app))
+    return Name(transaction_name(scope, app), "route")
 
 
 def transaction_name(scope: Mapping[str, Any], app: Any = None) -> str:

@@ -24,9 +24,10 @@ _CUT = ["!limit", "x"]  # the remark of a value that was cut off
 class Scrubbing:
     """Scrubs what is sent of one request."""
 
-    __slots__ = ("_identity", "secrets")
+    __slots__ = ("_facts", "_identity", "secrets")
 
     def __init__(self, facts: Facts) -> None:
+        self._facts = facts
         self.secrets = Secrets(facts)
         self._identity = Identity(facts, self.secrets)
 
@@ -90,7 +91,7 @@ class Scrubbing:
         """
         if self.secrets.sections(scrubber):
             return False
-        look = scrubber.look_at(raw_head(self._identity.scope))
+        look = scrubber.look_at(raw_head(self._facts.scope))
         if look is None:
             return False
         taint = self.secrets.taint(look.came_with)

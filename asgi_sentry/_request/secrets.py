@@ -43,14 +43,13 @@ class Secrets:
         scrubber: Scrubber = door.scrubber if door is not None else _SCRUBBER
         return scrubber
 
-    def taint(self, read: list[str] | None = None, route: str | None = None) -> Taint:
+    def taint(self, read: list[str] | None = None) -> Taint:
         """The secrets that came in with this request, by value.
 
         Anew when more of the body has been read since.
 
         Args:
             read: those of headers and query, by whoever has just read them.
-            route: the template of the request's route, where that is known.
         """
         facts = self._facts
         size = facts.body.size if facts.body is not None else 0
@@ -62,7 +61,7 @@ class Secrets:
                 body=body.value if body is not None else None,
                 truncated=body is not None and body.truncated,
                 path=facts.scope.get("path") or "",
-                route=route or route_template(facts.scope, facts.app) or "",
+                route=route_template(facts.scope, facts.app) or "",
                 path_params=facts.scope.get("path_params"),
                 more=self._learned,
                 read=read,

@@ -26,8 +26,8 @@ from asgi_sentry._scrubbing.sentry.trace import VERSIONED
 from asgi_sentry._scrubbing.taint.sources import (
     AUTHORIZATION,
     SUBPROTOCOL,
-    is_secret,
     of_authorization,
+    of_query,
 )
 from asgi_sentry._scrubbing.taint.strength import STRONG, strength
 from asgi_sentry._scrubbing.taint.taint import MIN_LENGTH
@@ -227,15 +227,4 @@ class HeadGlance(Glance):
         if hit:
             self.edits.append((section, "query_string", left, _PLACE, PASSWORD))
         self.texts.append(left)
-        for part in query.replace(";", "&").split("&"):
-            name, _, value = part.partition("=")
-            if not value:
-                continue
-            if "%" in part or "+" in part:
-                name, value = unquote_plus(name), unquote_plus(value)
-                if not value.isascii():
-                    raise UnusualError
-            if value[:1] in _QUOTED or name == "variables":
-                raise UnusualError
-            if is_secret(name, value, self.ruleset):
-                self.came_with.append(value)
+        self.came_with += of_query(raw, self.ruleset)

@@ -89,7 +89,7 @@ def collect_taint(
     unknown = truncated
     parts = (
         (values, _of_headers(headers, keys) if read is None else read),
-        (values, _of_query(query, keys) if read is None else ()),
+        (values, of_query(query, keys) if read is None else ()),
         (in_path, _of_path(path_params or {}, keys)),
         (values, _of_body(body, keys if body_keys is None else body_keys)),
     )
@@ -232,7 +232,12 @@ def _of_subprotocols(text: str) -> Iterator[str]:
         before = name.lower()
 
 
-def _of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
+def of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
+    """What is secret in a query string.
+
+    Raises:
+        TooManyError: it has too many fields.
+    """
     if not query:
         return
     fields: dict[str, str] = {}
@@ -247,7 +252,7 @@ def _of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
             name = unquote_plus(name)
         for text in _texts_of(unquote_to_bytes(value.replace("+", " ").encode("latin-1"))):
             fields[name] = text
-            if is_secret(name, text, keys):
+            if _is_secret(name, text, keys):
                 yield text
             elif text[:1] in {"{", "["}:
                 yield from _of_json(text, keys, _DEEPEST_JSON)
@@ -255,7 +260,7 @@ def _of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
         yield from _of_body({"query": fields["query"], "variables": fields["variables"]}, keys)
 
 
-def is_secret(name: str, text: str, keys: Ruleset) -> bool:
+def _is_secret(name: str, text: str, keys: Ruleset) -> bool:
     """Whether a text is secret by its name, or by both."""
     meaning = keys.keys.meaning(name)
     if meaning == DENIED:
@@ -329,7 +334,7 @@ def _how(key: Any, value: Any, otherwise: int, keys: Ruleset) -> int:
     """How a value stands by its own name."""
     if keys.keys[key] == DENIED:
         return otherwise if keys.keys.spares(key, value) else _SECRET
-    named = isinstance(key, str) and isinstance(value, str) and is_secret(key, value, keys)
+    named = isinstance(key, str) and isinstance(value, str) and _is_secret(key, value, keys)
     return _SECRET if named else otherwise
 
 
