@@ -27,7 +27,8 @@ from asgi_sentry._request.finding import reporter_of
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.report import Report
-from asgi_sentry._request.tag import WITHOUT_REFERENCES, Tag
+from asgi_sentry._request.tag import Tag
+from asgi_sentry._scrubbing.memory import bytes_of
 from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ def _separate(event: dict[str, Any], settled: Settled | None) -> None:
     look = None if settled is None else settled.fields.get("exception")
     try:
         if not isinstance(look, bytes):
-            look = marshal.dumps(event["exception"], WITHOUT_REFERENCES)
+            look = bytes_of(event["exception"])
         event["exception"] = marshal.loads(look)  # noqa: S302 - of the event itself
     except ValueError:  # not plain, so nothing of ours is shared in it
         pass

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import marshal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from asgi_sentry._scrubbing.memory import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asgi_sentry._scrubbing import Scrubber, Taint
-
-
-WITHOUT_REFERENCES = 2  # the version of `marshal` in which what is equal looks the same
 
 
 class Reporter(Protocol):
@@ -80,7 +78,7 @@ def image(event: dict[str, Any]) -> dict[str, bytes | str]:
             looks[field] = value
             continue
         try:
-            looks[field] = marshal.dumps(value, WITHOUT_REFERENCES)
+            looks[field] = bytes_of(value)
         except ValueError:  # no plain value
             continue
     return looks

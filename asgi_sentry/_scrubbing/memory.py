@@ -7,7 +7,8 @@ its names and its lines of source.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+import marshal
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
 from asgi_sentry import _state as state
@@ -19,6 +20,20 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 _MEMORIES: WeakSet[Memory] = WeakSet()  # type: ignore[type-arg]
+
+
+def bytes_of(value: Any) -> bytes:
+    """A plain value as bytes, by which it is known again: of what is equal they are the same.
+
+    `marshal.loads` makes a copy of them, in which nothing is shared.
+
+    Raises:
+        ValueError: the value holds something that `marshal` does not know.
+    """
+    return marshal.dumps(value, _WITHOUT_REFERENCES)
+
+
+_WITHOUT_REFERENCES = 2  # the version of `marshal`
 
 
 class Memory(dict[Key, Value], Generic[Key, Value]):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from asgi_sentry import _faults as faults
-from asgi_sentry._scrubbing.memory import Memory
+from asgi_sentry._scrubbing.memory import Memory, bytes_of
 from asgi_sentry._sdk.names import (
     CYCLE_MARKER,
     MAX_DATABAG_BREADTH,
@@ -175,11 +175,11 @@ def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
 
 def _part_of_the_program(key: str, value: Any, limit: int) -> Any:
     """A part that is the same in each event of a program: what was plain before, is."""
-    look = marshal.dumps((value, limit), 2)
+    look = bytes_of((value, limit))
     if look in _PARTS:
         return marshal.loads(look)[0]  # noqa: S302 - made in the line above
     made = _plain_part(key, value, limit, whole_bodies=False)
-    if marshal.dumps((made, limit), 2) == look:
+    if bytes_of((made, limit)) == look:
         _PARTS.keep(look, value=True)
     return made
 

@@ -10,12 +10,12 @@ both equal.
 
 from __future__ import annotations
 
-import marshal
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.headers_and_urls import query_by_names, url_scrubbed
+from asgi_sentry._scrubbing.memory import bytes_of
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
 from asgi_sentry._scrubbing.sentry.raw_head import HeadGlance
 from asgi_sentry._scrubbing.sentry.request import URLS
@@ -131,14 +131,11 @@ class EventGlance(HeadGlance):
         """Fields that are the same in each event of a client, and were found harmless before."""
         if "sdk" not in event:  # it is a part of one
             return _NONE
-        extra = event.get("extra")
-        if extra is not None and extra != {"sys.argv": sys.argv}:
-            same, look = _SAME, [event.get(field) for field in _SAME]
-        else:
-            same, look = _SAME_WITH_ARGUMENTS, [event.get(field) for field in _SAME_WITH_ARGUMENTS]
-        if not self._is_known(look):
+        has_arguments = event.get("extra") == {"sys.argv": sys.argv}
+        same = _SAME_WITH_ARGUMENTS if has_arguments else _SAME
+        if not self._is_known([event.get(field) for field in same]):
             return _NONE
-        if extra is not None and same is _SAME_WITH_ARGUMENTS:
+        if has_arguments:
             self.ids.extend(sys.argv)  # in which a secret may stand yet
         return same
 
@@ -147,7 +144,7 @@ class EventGlance(HeadGlance):
 
         If it was not, it is looked at as all else, and known once nothing is found in it.
         """
-        look = marshal.dumps(value, 2)  # which raises for what is not plain
+        look = bytes_of(value)  # which raises for what is not plain
         if look in self.ruleset.parts:
             return True
         self.new_parts.append(look)
@@ -178,7 +175,7 @@ class EventGlance(HeadGlance):
 
     def _part(self, value: Any) -> None:
         """What the protocol has in a container, which is the same in each event."""
-        look = marshal.dumps(value, 2)  # which raises for what is not plain
+        look = bytes_of(value)  # which raises for what is not plain
         if look not in self.ruleset.parts:
             if not is_known(value, self.ruleset.lines):
                 raise UnusualError
