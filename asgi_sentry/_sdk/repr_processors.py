@@ -11,7 +11,9 @@ from typing import Any
 
 from asgi_sentry._sdk.names import AnnotatedValue, global_repr_processors
 
-_PLAIN = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
+PLAIN = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
+"""Classes of which none of those of the SDK's own has anything to say."""
+
 _SDK = "sentry_sdk.integrations."
 
 
@@ -36,7 +38,7 @@ def shown_by_processors(value: Any, depth: int) -> Any:
     Raises:
         ValueError: it makes something that is the SDK's own to unfold.
     """
-    if not global_repr_processors or depth <= 0 or type(value) in _PLAIN:
+    if not global_repr_processors or depth <= 0 or type(value) in PLAIN:
         return NotImplemented
     hint = {"memo": None, "remaining_depth": depth}
     for processor in global_repr_processors:

@@ -21,8 +21,17 @@ _lines: Memory[tuple[Any, ...], tuple[tuple[int, int], Any]] = Memory(4_096)
 state.register("_sdk.source: lines", _lines.clear)
 
 
-def source_of(frame: FrameType, lineno: int, limit: int | None) -> Lines:
-    """The source lines around one, as the SDK reads them."""
+def source_of(
+    frame: FrameType, lineno: int, limit: int | None, files: dict[str, tuple[int, int]]
+) -> Lines:
+    """The source lines around one, as the SDK reads them.
+
+    Args:
+        frame: of which.
+        lineno: of the line.
+        limit: of characters of a line.
+        files: the versions of those that were asked for already, on behalf of one event.
+    """
     path = frame.f_code.co_filename
     loader, module = frame.f_globals.get("__loader__"), frame.f_globals.get("__name__")
     if type(loader) is SourceFileLoader:
@@ -33,11 +42,13 @@ def source_of(frame: FrameType, lineno: int, limit: int | None) -> Lines:
         module = None
     if module is None:
         return sdk_utils.get_source_context(frame, lineno, limit)
-    try:
-        found = os.stat(read)  # noqa: PTH116 - a third of the cost of a `Path`
-    except OSError:
-        return sdk_utils.get_source_context(frame, lineno, limit)
-    version, key = (found.st_mtime_ns, found.st_size), (path, read, module, lineno, limit)
+    version, key = files.get(read), (path, read, module, lineno, limit)
+    if version is None:
+        try:
+            found = os.stat(read)  # noqa: PTH116 - a third of the cost of a `Path`
+        except OSError:
+            return sdk_utils.get_source_context(frame, lineno, limit)
+        version = files[read] = (found.st_mtime_ns, found.st_size)
     known = _lines.get(key)
     if known is None or known[0] != version:
         made = sdk_utils.get_source_context(frame, lineno, limit)

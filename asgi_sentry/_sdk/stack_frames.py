@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import types
 from abc import get_cache_token
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -38,7 +39,7 @@ from asgi_sentry._sdk.names import (
     sdk_utils,
     sequence_types,
 )
-from asgi_sentry._sdk.repr_processors import pass_over_plain, shown_by_processors
+from asgi_sentry._sdk.repr_processors import PLAIN, pass_over_plain, shown_by_processors
 from asgi_sentry._sdk.source import source_of
 
 if TYPE_CHECKING:
@@ -79,17 +80,22 @@ class Shown:
         "_custom",
         "_kept",
         "_kinds",
+        "_leaves",
         "_met",
         "_reprs",
+        "files",
         "is_ours",
         "names",
     )
 
     def __init__(self, custom_repr: Callable[..., str | None] | None) -> None:
         self._custom = custom_repr
-        self.is_ours = not _collects_data()
+        self.is_ours = not _collects_data() and pass_over_plain()
+        self.files: dict[str, tuple[int, int]] = {}  # their versions, as `source_of` has them
         self._kinds: dict[type, int] = {}
         self._reprs: dict[int, str] = {}
+        # Those of what is shown by its repr wherever it stands: no processor shows it otherwise.
+        self._leaves: dict[int, str] = {}
         # By object and depth: what it is shown as, and the containers below it.
         self._containers: dict[tuple[int, int], tuple[Any, frozenset[int]]] = {}
         self._kept: list[Any] = []  # so that no id is given to another object meanwhile
@@ -111,28 +117,27 @@ class Shown:
 
     def _show(self, value: Any, depth: int) -> Any:
         kind = type(value)
-        if kind is str and len(value) < _LONG:
-            if self._custom is not None:
-                return self._leaf(value)
+        if kind is str and len(value) < _LONG and self._custom is None:
             return repr(value)
-        described = shown_by_processors(value, depth)
-        if described is not NotImplemented:
-            return described
+        known = self._leaves.get(id(value))
+        if known is not None:
+            return known
+        if kind not in PLAIN and depth > 0:
+            described = shown_by_processors(value, depth)
+            if described is not NotImplemented:
+                return described
         how = self._kinds.get(kind)
         if how is None:
             how = self._kinds[kind] = _known_way_of(kind)
         if how == _ASK:
             how = _way(value)
         if how == _REPR:
-            return self._leaf(value)
-        if depth <= 0:
-            if how != _OWN:  # the SDK looks for circles first, and for the depth afterwards
-                self._met.add(id(value))
-                if id(value) in self._above:
-                    return CYCLE_MARKER
-            return self._leaf(value)
+            shown = self._leaf(value)
+            if depth > 0 or kind in PLAIN:
+                self._leaves[id(value)] = shown
+            return shown
         if how == _OWN:
-            return kind.__sentry_repr__(value)
+            return self._leaf(value) if depth <= 0 else kind.__sentry_repr__(value)
         return self._container(value, depth, how)
 
     def _leaf(self, value: Any) -> str:
@@ -157,6 +162,9 @@ class Shown:
         if here in self._above:
             self._met.add(here)
             return CYCLE_MARKER
+        if depth <= 0:
+            self._met.add(here)
+            return self._leaf(value)
         known = self._containers.get(key)
         # What was shown elsewhere is the same here, unless one of those around would be met again
         # below it.
@@ -217,10 +225,16 @@ def _way_of(kind: type) -> int:
     return _by(issubclass, kind, kind)
 
 
-_HONEST: tuple[Any, ...] = (
-    object.__getattribute__,
-    type.__getattribute__,
-    type(os).__getattribute__,
+# Of classes whose values say themselves which class they are of. Python's own that are made in C
+# each have a function of their own for it.
+_HONEST: frozenset[Any] = frozenset(
+    kind.__getattribute__
+    for kind in (
+        *(object, type, str, bytes, int, float, type(None)),
+        *(dict, list, tuple, set, frozenset),
+        *(types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType),
+        *(types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType, types.CodeType),
+    )
 )
 
 
@@ -286,7 +300,7 @@ def make_frame(
     }
     if source:
         made["pre_context"], made["context_line"], made["post_context"] = source_of(
-            frame, lineno, limit
+            frame, lineno, limit, shown.files
         )
     if variables:
         disable_capture_event.set(True)  # nothing that a repr reports is for anybody
@@ -325,7 +339,7 @@ def install() -> None:
         try:
             if shown is None or not shown.serves(custom_repr):
                 shown = Shown(custom_repr)
-            if shown.is_ours and pass_over_plain():
+            if shown.is_ours:
                 return make_frame(
                     frame,
                     tb_lineno,

@@ -321,6 +321,42 @@ def test_what_an_integration_of_the_sdks_describes_is_shown_so(monkeypatch: pyte
     assert counted.calls
 
 
+def test_what_is_shown_too_deep_for_an_integration_is_shown_by_it_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def describe(value: Any, hint: Any) -> Any:
+        return "<described>" if isinstance(value, Model) else NotImplemented
+
+    describe.__module__ = "sentry_sdk.integrations.django"
+    for module in (repr_processors, sys.modules["sentry_sdk.serializer"]):
+        monkeypatch.setattr(module, "global_repr_processors", [describe])
+    model = Model()
+    for held in ({"deep": [[[model]]], "model": model}, {"model": model, "deep": [[[model]]]}):
+        ours, theirs = both(raised(held))
+        assert plain(ours) == plain(theirs)
+        assert "<described>" in str(ours)
+
+
+def test_an_integration_is_asked_once_of_what_many_frames_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def describe(value: Any, hint: Any) -> Any:
+        seen.append(value)
+        return NotImplemented
+
+    describe.__module__ = "sentry_sdk.integrations.django"
+    for module in (repr_processors, sys.modules["sentry_sdk.serializer"]):
+        monkeypatch.setattr(module, "global_repr_processors", [describe])
+    model = Model()
+    exc = raised(model)
+    sentry_sdk.init(DSN, transport=RecordingTransport(), default_integrations=False)
+    event_from_exception(exc, client_options=sentry_sdk.get_client().options)
+    assert sum(value is model for value in seen) == 1
+
+
+@pytest.mark.parametrize("value", [{}, [], (), set(), frozenset(), 1, 1.5, None, b"", len, [].append, plain, sys])
+def test_what_pythons_own_classes_are_is_told_once(value: Any) -> None:
+    assert stack_frames._way_of(type(value)) == stack_frames._way(value)
+
+
 class Counted:
     """A function, and how often it did not raise."""
 
