@@ -6,6 +6,7 @@ import marshal
 import math
 import sys
 from datetime import datetime, timezone
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
@@ -216,11 +217,13 @@ def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
         variables = frame.get("vars")
     if type(variables) is not dict:
         return _plain(frame, limit)
-    made = _plain_dict({**frame, "vars": None}, limit)
+    made = _plain_place(frame, limit)
     made["vars"] = plain = {}
     for name, value in variables.items():
         kind = type(value)
-        if kind is dict or kind is list:
+        if kind is str and len(value) <= limit:
+            known = value
+        elif kind is dict or kind is list:
             known = shared.get(id(value))
             if known is None:
                 known = shared[id(value)] = _plain(value, limit)
@@ -228,6 +231,33 @@ def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
             known = _plain(value, limit)
         plain[name if type(name) is str else str(name)] = known
     return made
+
+
+def _plain_place(frame: dict[Any, Any], limit: int) -> dict[str, Any]:
+    """A frame without its variables."""
+    try:
+        place = _of_place(frame)
+    except KeyError:
+        place = ()
+    # As all are, so that it is told by less than to look at each.
+    if tuple(map(type, place)) == _KINDS_OF_PLACE and len(frame) == len(place) + 1:
+        before, after = place[-2:]
+        texts = [*place[:5], *before, *after]
+        if (
+            _STRINGS.issuperset(map(type, texts))
+            and _STRINGS.issuperset(map(type, frame))
+            and max(map(len, texts)) <= limit
+        ):
+            return {**frame, "pre_context": [*before], "post_context": [*after]}
+    return _plain_dict({**frame, "vars": None}, limit)
+
+
+_PLACE = (
+    *("filename", "abs_path", "function", "module", "context_line"),
+    *("lineno", "in_app", "pre_context", "post_context"),
+)
+_KINDS_OF_PLACE = (str, str, str, str, str, int, bool, list, list)
+_of_place = itemgetter(*_PLACE)
 
 
 def _own_options() -> dict[str, Any]:

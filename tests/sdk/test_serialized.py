@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import datetime as dt
 import decimal
 import json
@@ -79,6 +80,53 @@ def test_every_event_is_serialized_as_the_sdk_does(event: Any, limit: Any, bodie
     sentry_sdk.init(**options)
     expected = serialize(event, **options)
     assert serialize(sdk.PlainEvent(event), **options) == expected
+
+
+LINES = [[], ["a line"], ["a line", "another"], ["x" * 60], ("a tuple",), ["odd", b"odd"], None]
+places = st.fixed_dictionaries(
+    {"vars": st.dictionaries(st.text(), bags, max_size=4) | bags},
+    optional={
+        **dict.fromkeys(
+            ("filename", "abs_path", "function", "module", "context_line"),
+            st.sampled_from(["app.py", "", "y" * 60, b"app", 7, None]),
+        ),
+        "lineno": st.sampled_from([1, True, None, 1.5]),
+        "in_app": st.sampled_from([True, False, None, 1]),
+        **dict.fromkeys(("pre_context", "post_context"), st.sampled_from(LINES)),
+        "colno": st.integers(),
+        7: st.text(),
+    },
+)
+usual = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(("filename", "abs_path", "function", "module", "context_line"), st.text(max_size=60)),
+        "lineno": st.integers(),
+        "in_app": st.booleans(),
+        **dict.fromkeys(("pre_context", "post_context"), st.lists(st.text(max_size=60), max_size=5)),
+        "vars": st.dictionaries(st.text(max_size=60), bags, max_size=4),
+    }
+)
+
+
+@given(st.lists(places | usual, max_size=4), st.none() | st.integers(1, 80))
+def test_frames_are_serialized_as_the_sdk_does(frames: list[Any], limit: int | None) -> None:
+    options = {"max_value_length": limit, "max_request_body_size": None, "custom_repr": None}
+    sentry_sdk.init(max_value_length=limit)
+    event = {"exception": {"values": [{"type": "ValueError", "stacktrace": {"frames": frames}}]}}
+    before = copy.deepcopy(event)
+    expected = serialize(event, **options)
+    made = serialize(sdk.PlainEvent(event), **options)
+    assert made == expected
+    for one, frame in zip(stack_of(made), frames, strict=True):
+        assert [*one] == [str(key) for key in frame]  # in order
+        assert one is not frame
+        assert all(one[lines] is not frame[lines] for lines in ("pre_context", "post_context") if one.get(lines))
+    assert repr(event) == repr(before)
+
+
+def stack_of(event: Any) -> list[Any]:
+    frames: list[Any] = event["exception"]["values"][0]["stacktrace"]["frames"]
+    return frames
 
 
 def test_the_serializer_asks_the_event_itself() -> None:
