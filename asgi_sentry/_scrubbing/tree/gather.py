@@ -154,7 +154,7 @@ class Tree:
                 elif cls not in SCALARS:
                     size = self._rarer(cls, value, number, key, size)
             ends.append(len(texts))
-        if shared and not self._is_finite():
+        if shared and not self._is_shallow() and not self._is_finite():
             raise NotPlainError
 
     def _rarer(self, cls: type, value: Any, number: int, key: Any, size: int) -> int:
@@ -174,6 +174,29 @@ class Tree:
         elif cls.__module__ not in KEPT_MODULES:
             raise NotPlainError
         return size
+
+    def _is_shallow(self) -> bool:
+        """Whether in no shared container there stands one that stands in other places, too.
+
+        And all can be written out in each place. So it is with what several frames of a stack show,
+        and it is told by a quarter of what `_is_finite` takes, which tells it of any containers.
+        """
+        above = self.above
+        twice = {number for _, _, number in self.shared}
+        outside: set[int] = set()
+        for number, _, _ in self.shared:
+            parent = number
+            while parent >= 0 and parent not in outside:
+                if parent in twice:
+                    return False
+                outside.add(parent)
+                parent = above[parent][0]
+        sizes = [1] * len(above)
+        for number in range(len(above) - 1, -1, -1):  # what lies in a container was met later
+            parent = above[number][0]
+            if parent >= 0:
+                sizes[parent] += sizes[number]
+        return sum([sizes[number] for _, _, number in self.shared]) <= _MAX_COPIES
 
     def _is_finite(self) -> bool:
         """Whether no container lies in itself, and all can be written out in each place."""

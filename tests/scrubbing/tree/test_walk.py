@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timezone
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import asgi_sentry
 from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint
+from asgi_sentry._scrubbing.tree import gather
+from asgi_sentry._scrubbing.tree.gather import Root, Tree
 from asgi_sentry._scrubbing.tree.outcome import DISCOVERED
 from asgi_sentry._scrubbing.tree.plain import NotPlainError
 from asgi_sentry._scrubbing.tree.walk import LENGTH, Walk
@@ -242,3 +248,55 @@ def test_a_walk_of_nothing_ends() -> None:
     walk.finish()
     walk.finish(Taint([SECRET]))
     assert not walk.notes
+
+
+nested = st.recursive(
+    st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@st.composite
+def entangled(draw: st.DrawFn) -> list[Any]:
+    """Values whose containers stand in each other in any way, circles among them."""
+    roots = draw(st.lists(nested, min_size=1, max_size=4))
+    containers: list[Any] = []
+    pending: list[Any] = [roots]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (dict, list)):
+            containers.append(value)
+            pending += value.values() if isinstance(value, dict) else value
+    for _ in range(draw(st.integers(0, 5))):
+        holder, held = draw(st.sampled_from(containers)), draw(st.sampled_from(containers))
+        if isinstance(holder, dict):
+            holder[draw(st.sampled_from("abcde"))] = held
+        else:
+            holder.append(held)
+    return roots
+
+
+@given(entangled(), st.integers(0, 12))
+def test_what_is_told_of_shallow_data_is_told_of_any(roots: list[Any], most: int) -> None:
+    tree = Tree()
+    for root in [root for root in roots if isinstance(root, (dict, list))]:
+        tree.add_root(Root(root, roots, 0, None, 0))
+    with mock.patch.object(gather, "_MAX_COPIES", most), contextlib.suppress(NotPlainError):
+        tree.gather(set())
+    if tree.shared:
+        with mock.patch.object(gather, "_MAX_COPIES", most):
+            shallow = tree._is_shallow()
+            assert tree._is_finite() or not shallow
+            twice = {number for _, _, number in tree.shared}
+            if not any(is_below(tree, number, twice) for number, _, _ in tree.shared):
+                assert shallow == tree._is_finite()
+
+
+def is_below(tree: Tree, number: int, those: set[int]) -> bool:
+    """Whether a container is one of those, or lies in one."""
+    while number >= 0:
+        if number in those:
+            return True
+        number = tree.above[number][0]
+    return False
