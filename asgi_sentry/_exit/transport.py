@@ -11,6 +11,7 @@ from sentry_sdk.transport import Transport, make_transport
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.door import Door, event_hook, telemetry_hook
+from asgi_sentry._exit.encoding import packed
 from asgi_sentry._exit.lean import LeanPool
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ def guarded(
             raise ValueError(
                 f'transport must be "lean", or as sentry_sdk.init takes it, got {transport!r}'
             )
-        transport = sdk.transport_by(LeanPool)
+        return _subclass(sdk.packing(sdk.transport_by(LeanPool), packed), door)
     if transport is None:
-        transport = sdk.default_transport(options)
-    if transport is None:
-        return _behind_the_sdks_own(door)
+        usual = sdk.default_transport(options)
+        if usual is None:
+            return _behind_the_sdks_own(door)
+        return _subclass(sdk.packing(usual, packed), door)
     if inspect.isclass(transport):
         return _subclass(transport, door)
     return GuardedInstance(transport, door)

@@ -14,6 +14,7 @@ from asgi_sentry._sdk.inner import trace_being_served
 from asgi_sentry._sdk.options import (
     default_transport,
     framework_integrations,
+    packing,
     streams,
     supports,
     transport_by,
@@ -53,6 +54,7 @@ __all__ = [
     "mark_sent",
     "offer_trace_meta",
     "on_capture",
+    "packing",
     "processors",
     "sender",
     "sending_client",

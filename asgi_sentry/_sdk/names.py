@@ -47,6 +47,7 @@ LOST: dict[str, str] = {
     "frames": "stack frames are made by the SDK, which takes longer",
     "options": "options are read by rules of our own",
     "clients": "a second client is told by the scopes alone, or not noticed",
+    "packing": "what is sent is encoded and compressed by the SDK, which takes longer",
     "pools": "the lean transport is not to be had",
     "transports": "the transport is made by the SDK and set behind the door afterwards",
 }
@@ -229,9 +230,14 @@ else:
     transport = _find("transports", "sentry_sdk", "transport", None)
     _find("transports", _TRANSPORT, "HttpTransport", None)
     _find("transports", _TRANSPORT, "Http2Transport", None)
-    for _method in ("_make_pool", "_get_pool_options", "_request"):
+    for _group, _method in (
+        ("packing", "_serialize_envelope"),
+        ("pools", "_make_pool"),
+        ("pools", "_get_pool_options"),
+        ("pools", "_request"),
+    ):
         if not hasattr(getattr(transport, "HttpTransport", None), _method):
-            missing.setdefault("pools", []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
+            missing.setdefault(_group, []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
 
 # By its code the frame of a client that sends an event is recognised. Without it, the client of the
 # scopes is taken.

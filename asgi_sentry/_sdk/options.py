@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from asgi_sentry._sdk.names import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sentry_sdk.envelope import Envelope
 
 ORIGIN = "auto.http.asgi_sentry"  # https://develop.sentry.dev/sdk/telemetry/traces/trace-origin/
 # What the layers do in their place. https://docs.sentry.io/platforms/python/integrations/
@@ -94,6 +97,30 @@ def transport_by(make_pool: Callable[..., Any]) -> type[Any]:
             return make_pool(usual, **{name: known[name] for name in own if name in known})
 
     return LeanHttpTransport
+
+
+def packing(base: type[Any], pack: Callable[[Envelope, int], bytes]) -> type[Any]:
+    """A transport of the SDK's, with a function in the place of its encoder.
+
+    Args:
+        base: the transport's class.
+        pack: makes of an envelope, and of a level of compression, what is sent in gzip.
+    """
+    if not has("packing"):
+        return base
+
+    class PackingTransport(base):  # type: ignore[misc]
+        """Packs by a function of ours, whatever that can't pack as the SDK does."""
+
+        def _serialize_envelope(self, envelope: Envelope) -> tuple[str | None, io.BytesIO]:
+            if self._compression_algo == "gzip" and self._compression_level:
+                with suppress(Exception):
+                    return "gzip", io.BytesIO(pack(envelope, self._compression_level))
+            packed: tuple[str | None, io.BytesIO] = super()._serialize_envelope(envelope)
+            return packed
+
+    PackingTransport.__name__ = PackingTransport.__qualname__ = base.__name__
+    return PackingTransport
 
 
 def _can_send_async(options: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import sentry_sdk
 from hypothesis import given
 from hypothesis import strategies as st
-from sentry_sdk.envelope import PayloadRef
+from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 import asgi_sentry
 from asgi_sentry._exit import encoding
@@ -60,6 +61,84 @@ def test_without_the_extra_the_sdk_encodes(monkeypatch: pytest.MonkeyPatch) -> N
     made = encoding.payload({"a": 1})
     assert type(made) is PayloadRef
     assert made.get_bytes() == b'{"a":1}'
+
+
+heads = st.dictionaries(st.text(), values, max_size=4)
+
+
+@st.composite
+def envelopes(draw: st.DrawFn) -> Envelope:
+    contents = st.builds(lambda value: encoding.payload({"value": value}), values) | st.builds(
+        PayloadRef, bytes=st.binary(max_size=6_000)
+    )
+    items = st.builds(Item, contents, headers=heads, type=st.sampled_from(["log", "attachment"]))
+    return Envelope(headers=draw(heads), items=draw(st.lists(items, max_size=3)))
+
+
+def said(data: bytes) -> tuple[dict[str, Any], list[tuple[dict[str, Any], bytes]]]:
+    envelope = Envelope.deserialize(data)
+    return envelope.headers, [
+        ({**item.headers, "length": None}, json.dumps(json.loads(content)).encode() if is_json else content)
+        for item in envelope.items
+        for content, is_json in [(item.get_bytes(), item.headers["content_type"] == "application/json")]
+    ]
+
+
+@given(envelopes(), st.integers(1, 9))
+def test_an_envelope_is_packed_as_the_sdk_packs_it(envelope: Envelope, level: int) -> None:
+    assert said(gzip.decompress(encoding.packed(envelope, level))) == said(envelope.serialize())
+
+
+@given(st.binary(max_size=300), st.integers(0, 70_000), st.integers(1, 9))
+def test_what_is_deflated_is_gzip_whatever_its_size(data: bytes, size: int, level: int) -> None:
+    data = (data * (size // max(len(data), 1) + 1))[:size]
+    assert gzip.decompress(encoding.deflated(data, level)) == data
+
+
+def test_a_window_as_large_as_the_data_loses_nothing() -> None:
+    event = {f"key {number}": f"a value of {number * 7919}" for number in range(2_000)}
+    for size in (500, 2_000, 4_095, 8_000, 16_000, 60_000):
+        data = json.dumps(event).encode()[:size]
+        assert len(encoding.deflated(data, 1)) <= len(gzip.compress(data, 1)) * 1.01
+
+
+class Odd(Item):
+    """Says something else of itself than what it holds."""
+
+    def serialize_into(self, f: Any) -> None:
+        f.write(b'{"type":"odd","length":2}\nhi\n')
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        Envelope(headers={"number": 10**30}, items=[Item(b"x", type="log")]),
+        Envelope(items=[Item(PayloadRef(json={"a": "\ud800"}), headers={"\ud800": 1})]),
+        Envelope(items=[Odd(b"x")]),
+        Envelope(),
+    ],
+    ids=["number", "surrogate", "a class of its own", "empty"],
+)
+def test_what_orjson_has_no_word_for_goes_the_sdks_way(envelope: Envelope) -> None:
+    assert said(gzip.decompress(encoding.packed(envelope, 1))) == said(envelope.serialize())
+
+
+@pytest.mark.parametrize("transport", ["lean", None])
+def test_what_cannot_be_packed_is_encoded_by_the_sdk(transport: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asgi_sentry.init(asgi_sentry.Settings(dsn=DSN), transport=transport)
+    made: Any = sentry_sdk.get_client().transport
+    envelope = Envelope(headers={"a": 1}, items=[Item(b"x", type="log")])
+    usual = super(type(made).__mro__[1], made)._serialize_envelope(envelope)[1].getvalue()
+    ours = made._serialize_envelope(envelope)
+    assert ours[0] == "gzip"
+    assert ours[1].getvalue() != usual
+    assert gzip.decompress(ours[1].getvalue()) == gzip.decompress(usual)
+
+    def fail(data: bytes, level: int) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(encoding, "deflated", fail)
+    assert gzip.decompress(made._serialize_envelope(envelope)[1].getvalue()) == gzip.decompress(usual)
 
 
 def test_what_goes_through_the_door_is_encoded_so() -> None:
