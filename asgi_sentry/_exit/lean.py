@@ -8,34 +8,24 @@ child makes its own.
 
 from __future__ import annotations
 
-import io
 import select
 import ssl
 import threading
 import time
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
+
+from asgi_sentry._exit.answers import Answer, limit, read_answer, time_left
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
 _TIMEOUT = 30.0  # seconds for all of a request, as the SDK has it
-_LONGEST = 65_536  # bytes of an answer that are read; Sentry's are an id
+_IDLE = 1.0  # seconds after which a connection is looked at before it is used
 _TRIES = 4  # to connect, as urllib3 has it
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-class Answer(NamedTuple):
-    """What the SDK's transport looks at of a response."""
-
-    status: int
-    headers: Any  # that `get` finds whatever the case
-    data: bytes
-
-    def close(self) -> None:
-        """Nothing: it was read."""
 
 
 class LeanPool:
@@ -66,6 +56,7 @@ class LeanPool:
         self._timeout = timeout
         self._own = threading.local()
         self._tls: ssl.SSLContext | None = None
+        self._last_head: _Head | None = None
 
     def request(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
         """Send a request and read the answer.
@@ -75,24 +66,20 @@ class LeanPool:
             http.client.HTTPException: what it answers is no HTTP.
         """
         deadline = time.monotonic() + self._timeout
-        parts = urlsplit(url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection = self._kept(parts.scheme, parts.netloc)
-        again = connection is not None
-        if connection is None:
-            connection = self._connect(parts.scheme, parts.netloc, deadline)
+        head = self._head_of(method, url, headers)
+        kept = self._kept(head.host)
+        again = kept is not None
+        if kept is None:
+            kept = self._connect(head.host, deadline)
         try:
-            answer = self._exchange(
-                connection, parts.netloc, method, target, body, headers, deadline
-            )
+            answer = self._exchange(kept, head, body, deadline)
         except (ConnectionError, ssl.SSLEOFError):
             self._drop()
             if not again:
                 raise
             # The host closed a connection that was idle, in the moment in which it was used again.
-            connection = self._connect(parts.scheme, parts.netloc, deadline)
             answer = self._guarded_exchange(
-                connection, parts.netloc, method, target, body, headers, deadline
+                self._connect(head.host, deadline), head, body, deadline
             )
         except BaseException:
             self._drop()
@@ -101,66 +88,55 @@ class LeanPool:
             return self._usual.request(method, url, body=body, headers=headers)
         return answer
 
-    def _guarded_exchange(self, connection: HTTPConnection, *exchange: Any) -> Answer:
+    def _head_of(self, method: str, url: str, headers: Mapping[str, str]) -> _Head:
+        """The head of a request. Of the last one's it is the same, since a client has one host."""
+        asked = (method, url, headers)
+        known = self._last_head
+        if known is None or known.asked != asked:
+            self._last_head = known = _Head.of(method, url, dict(headers))
+        return known
+
+    def _guarded_exchange(self, kept: _Kept, *exchange: Any) -> Answer:
         try:
-            return self._exchange(connection, *exchange)
+            return self._exchange(kept, *exchange)
         except BaseException:
             self._drop()
             raise
 
-    def _exchange(
-        self,
-        connection: HTTPConnection,
-        host: str,
-        method: str,
-        target: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        deadline: float,
-    ) -> Answer:
-        sock = connection.sock
-        sock.settimeout(_left(deadline))
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
+    def _exchange(self, kept: _Kept, head: _Head, body: bytes, deadline: float) -> Answer:
+        sock = kept.connection.sock
         broken: OSError | None = None
         try:
-            sock.sendall(head.encode("latin-1") + body)
+            limit(sock, deadline)
+            sock.sendall(b"%b%d\r\n\r\n%b" % (head.lines, len(body), body))
         except (BrokenPipeError, ConnectionResetError) as exc:
             broken = exc  # a host that refuses a body answers before it has read it
-        # It is asked for a file.
-        response = HTTPResponse(_Timed(sock, deadline), method=method)  # type: ignore[arg-type]
         try:
-            response.begin()
-            data = response.read(_LONGEST)
+            answer, keeps = read_answer(sock, head.asked[0], deadline)
         except Exception:
             if broken is not None:
                 raise broken from None
             raise
-        keeps = response.isclosed() and not response.will_close and broken is None
-        answer = Answer(response.status, response.headers, data)
-        response.close()
-        if not keeps:
+        kept.used = time.monotonic()
+        if not keeps or broken is not None:
             self._drop()
         return answer
 
     # --- connections ------------------------------------------------------------------------------
 
-    def _kept(self, scheme: str, host: str) -> HTTPConnection | None:
+    def _kept(self, host: tuple[str, str]) -> _Kept | None:
         """This thread's connection, if the host has not closed it meanwhile."""
         known: _Kept | None = getattr(self._own, "kept", None)
-        if known is None or known.host != (scheme, host):
+        if known is None or known.host != host:
             return None
-        sock = known.connection.sock
-        # Nothing was asked for: what there is to read is the end.
-        if sock is None or _is_readable(sock):
+        if known.is_closed():
             self._drop()
             return None
-        return known.connection
+        return known
 
-    def _connect(self, scheme: str, host: str, deadline: float) -> HTTPConnection:
+    def _connect(self, host: tuple[str, str], deadline: float) -> _Kept:
         for left in range(_TRIES - 1, -1, -1):
-            connection = self._made(scheme, host, _left(deadline))
+            connection = self._made(*host, time_left(deadline))
             try:
                 connection.connect()
                 break
@@ -173,8 +149,8 @@ class LeanPool:
                     raise
         for option in self._socket_options:
             connection.sock.setsockopt(*option)
-        self._own.kept = _Kept((scheme, host), connection)
-        return connection
+        self._own.kept = kept = _Kept(host, connection)
+        return kept
 
     def _made(self, scheme: str, host: str, timeout: float) -> HTTPConnection:
         if scheme != "https":
@@ -194,49 +170,47 @@ class LeanPool:
             known.connection.close()
 
 
+class _Head(NamedTuple):
+    """The head of a request, but for the length of its body."""
+
+    asked: tuple[str, str, Mapping[str, str]]  # the method, the address and the headers
+    host: tuple[str, str]  # with its scheme
+    lines: bytes  # up to that length
+
+    @classmethod
+    def of(cls, method: str, url: str, headers: dict[str, str]) -> _Head:
+        """Make one."""
+        parts = urlsplit(url)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        text = "\r\n".join([*lines, "Content-Length: "])
+        return cls((method, url, headers), (parts.scheme, parts.netloc), text.encode("latin-1"))
+
+
 class _Kept:
     """A thread's connection, which is closed when its thread has ended."""
 
-    __slots__ = ("connection", "host")
+    __slots__ = ("connection", "host", "used")
 
     def __init__(self, host: tuple[str, str], connection: HTTPConnection) -> None:
         self.host = host
         self.connection = connection
+        self.used = time.monotonic()
+
+    def is_closed(self) -> bool:
+        """Whether the host has closed it while it was idle.
+
+        One that was used a moment ago is not asked: should it be closed, that is seen by its use.
+        """
+        sock = self.connection.sock
+        if sock is None:
+            return True
+        # Nothing was asked for: what there is to read is the end.
+        return time.monotonic() - self.used > _IDLE and _is_readable(sock)
 
     def __del__(self) -> None:
         self.connection.close()
-
-
-class _Timed(io.RawIOBase):
-    """What comes from a socket, until a moment.
-
-    A host that answers a byte at a time holds nobody up for longer.
-    """
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        super().__init__()
-        self._sock = sock
-        self._deadline = deadline
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """As a socket does it."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what is there."""
-        self._sock.settimeout(_left(self._deadline))
-        return self._sock.recv_into(buffer)
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the host did not answer in time")
-    return left
 
 
 def _is_readable(sock: socket.socket) -> bool:

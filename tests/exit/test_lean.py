@@ -262,7 +262,8 @@ def test_limits_of_the_hosts_hold(host: Any) -> None:
     assert transport.is_healthy() is False
 
 
-def test_a_connection_that_was_closed_while_idle_costs_nothing(host: Any) -> None:
+def test_a_connection_that_was_closed_while_idle_costs_nothing(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lean, "_IDLE", 0.0)  # seconds, after which it is looked at
     there = host(answer(closes=True))  # without saying so
     start(there)
     for number in range(5):
@@ -281,6 +282,23 @@ def test_a_connection_that_is_closed_in_the_moment_of_its_use_is_made_anew(
         send(1, f"raced {number}")
     assert len(there.events()) == 5
     assert there.reports() == {}
+
+
+def test_a_head_is_made_anew_for_another_request(host: Any) -> None:
+    there, other = host(), host()
+    pool = lean.LeanPool(None)
+    for address in (f"127.0.0.1:{there.port}/a", f"127.0.0.1:{there.port}/b?c", f"127.0.0.1:{other.port}/b?c"):
+        for headers in ({"X-A": "1"}, {"X-A": "2"}):
+            for body in (b"12", b"123"):
+                assert pool.request("POST", f"http://{address}", body, headers).status == 200
+    pool._drop()
+    heads = [head.split(b"\r\n")[:4] for head, _ in (*there.requests, *other.requests)]
+    assert heads == [
+        [b"POST %b HTTP/1.1" % path, b"Host: 127.0.0.1:%d" % port, b"X-A: %d" % value, b"Content-Length: %d" % size]
+        for path, port in ((b"/a", there.port), (b"/b?c", there.port), (b"/b?c", other.port))
+        for value in (1, 2)
+        for size in (2, 3)
+    ]
 
 
 def test_a_redirect_is_followed_as_by_the_sdk(host: Any) -> None:
