@@ -12,45 +12,28 @@ bounded.
 from __future__ import annotations
 
 import os
-import re
 from importlib import import_module
 from threading import Lock, Thread, local
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry._scrubbing.text.gates import RUN, SEPARATOR, SHAPE, Gate, Gates, Places
+from asgi_sentry._scrubbing.text.expressions import RUNNING, expressions
+from asgi_sentry._scrubbing.text.gates import RUN, SEPARATOR, SHAPE, Gate, Gates, Places, has_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import re
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from asgi_sentry._scrubbing.text.expressions import Expression
 
 __all__ = ["FastGates", "is_installed"]
 
-_CLASSES = {ord("0"): b"[0-9]", ord("A"): b"[A-Z]", ord("a"): b"[a-z]"}
-# What a gate's check says, for literals that stand in many texts; the check itself is still made.
-_NARROWER = {
-    (b"/", "text"): rb"/[\w\-]{1,20}/[\w.~\-]{20}",
-    (b"gl", "text"): rb"gl[a-z]{2,5}-[\w.\-]{16}",
-    (b"fm", "text"): rb"fm[0-9][ar]?_",
-    (b" -", "text"): rb"[ ]-[uUapPwkAXNb\-]",
-    (b"$", "text"): rb"\$[\w./+=\-]{1,100}[$,]|\$[PHS]\$",
-    (b"0" * 12, "shape"): (
-        rb"(?:^|[^0-9A-Za-z_.+\-]|\\[A-Za-z]|%[0-9][0-9A-Fa-f])[0-9]{12,19}(?:[^0-9A-Za-z_]|$)"
-    ),
-    (b"aa00", "shape"): rb"(?:^|[^0-9A-Za-z])[a-z]{2}[0-9]{2}[a-z0-9]{11,27}(?:[^0-9A-Za-z]|$)",
-    (b"AA00", "shape"): rb"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}[ \-]?[A-Z0-9]{4}",
-    (b"cc", "pair"): rb"[cC][cC][_. \-]?[nN]",
-    (b"0.0", "shape"): rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
-}
-_RUN = 16  # characters; for runs of so many or more, this is narrower than all runs
-_RUN_PATTERN = (
-    rb"(?:^|[^\w\-])(?:[A-Za-z][\w\-]{15}|[0-9_\-][A-Za-z][\w\-]{14}|[0-9_\-]{2}[A-Za-z][\w\-]{13}"
-    rb"|[0-9_\-]{3}[A-Za-z][\w\-]{12}|[0-9_\-]{4,7}[A-Za-z][\w\-]{8}|[0-9_\-]{8,}[A-Za-z])"
-)
 # Matches, and characters for each, beyond which all is looked at without Hyperscan.
 _FEWEST, _DENSEST = 256, 24
 # What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A
 # program has a few sets of rules; what comes after these is compiled for itself.
-_COMPILED: dict[tuple[tuple[bytes, bool], ...], Any] = {}
+_COMPILED: dict[tuple[Expression, ...], tuple[Any, ...]] = {}
 _MOST_COMPILED = 16
+_BEFORE = 96  # bytes in front of the end of a match, in which most runs begin
 
 
 class _TooDenseError(Exception):
@@ -76,11 +59,12 @@ class FastGates(Gates):
         gates: each with the rules that it belongs to, as bits.
     """
 
-    __slots__ = ("_compiled", "_failed", "_lock", "_numbered", "_own", "_pid", "_thread")
+    __slots__ = ("_compiled", "_expressions", "_failed", "_lock", "_of", "_own", "_pid", "_thread")
 
     def __init__(self, gates: Mapping[Gate, int]) -> None:
         super().__init__(gates)
-        self._numbered = list(self.all.items())
+        self._expressions: tuple[Expression, ...] = ()
+        self._of: list[_Told] = []
         self._lock = Lock()
         self._own = local()
         self._forget()
@@ -96,12 +80,12 @@ class FastGates(Gates):
 
     def suspects(self, texts: Sequence[str], data: bytes) -> dict[int, int]:
         """As without Hyperscan, only sooner."""
-        database = self._compiled
-        if database is None:
+        databases = self._compiled
+        if databases is None:
             self._begin()
         elif data.count(b"\0") == len(texts) - 1:
             try:
-                return self._scan(database, texts, data)
+                return self._scan(databases, texts, data)
             except _TooDenseError:
                 pass
             except Exception:
@@ -126,42 +110,36 @@ class FastGates(Gates):
             if self._thread is not None:
                 return
             try:
-                patterns = tuple(_pattern(gate) for gate, _ in self._numbered)
-                self._compiled = _COMPILED.get(patterns)
+                each = [(one, entry) for entry in self.all.items() for one in expressions(entry[0])]
+                self._expressions = tuple(one for one, _ in each)
+                self._of = [_told(one, *entry) for one, entry in each]
+                self._compiled = _COMPILED.get(self._expressions)
                 if self._compiled is None:
-                    thread = Thread(
-                        target=self._compile,
-                        args=(patterns,),
-                        name="asgi-sentry-gates",
-                        daemon=True,
-                    )
+                    thread = Thread(target=self._compile, name="asgi-sentry-gates", daemon=True)
                     thread.start()
                     self._thread = thread
             except Exception:
                 # Too many threads, the interpreter is about to end, or a gate that is no pattern.
                 self._failed = True
 
-    def _compile(self, patterns: tuple[tuple[bytes, bool], ...]) -> None:
+    def _compile(self) -> None:
         try:
-            hyperscan = _module()
-            database = hyperscan.Database()
-            database.compile(
-                expressions=[pattern for pattern, _ in patterns],
-                ids=list(range(len(patterns))),
-                elements=len(patterns),
-                flags=[hyperscan.HS_FLAG_CASELESS if caseless else 0 for _, caseless in patterns],
+            numbered = list(enumerate(self._expressions))
+            databases = tuple(
+                _database([(number, one) for number, one in numbered if one.database == which])
+                for which in range(RUNNING + 1)
             )
-            self._compiled = database
+            self._compiled = databases
             if len(_COMPILED) < _MOST_COMPILED:
-                _COMPILED[patterns] = database
+                _COMPILED[self._expressions] = databases
         except Exception:
             self._failed = True
 
     # --- scanning ---------------------------------------------------------------------------------
 
-    def _scan(self, database: Any, texts: Sequence[str], data: bytes) -> dict[int, int]:
-        met: dict[tuple[int, int], None] = {}
-        places = Places(texts)
+    def _scan(
+        self, databases: tuple[Any, ...], texts: Sequence[str], data: bytes
+    ) -> dict[int, int]:
         most = max(_FEWEST, len(data) // _DENSEST)
         ends: list[tuple[int, int]] = []
         add = ends.append
@@ -171,37 +149,153 @@ class FastGates(Gates):
             return len(ends) > most or None
 
         try:
-            database.scan(data, match_event_handler=note, scratch=self._scratch(database))
+            for database, scratch in zip(databases, self._scratch(databases), strict=True):
+                if database is not None:
+                    database.scan(data, match_event_handler=note, scratch=scratch)
         except Exception:
             if len(ends) > most:
                 raise _TooDenseError from None
             raise
         if len(ends) > most:
             raise _TooDenseError
-        for end, which in ends:
-            met[places.at(end - 1)[0], which] = None
-        return self._checked(texts, met)
+        return _Matches(texts, data).checked(ends, self._of)
 
-    def _scratch(self, database: Any) -> Any:
+    def _scratch(self, databases: tuple[Any, ...]) -> tuple[Any, ...]:
         """What a thread scans with."""
         own = self._own
-        found = getattr(own, "scratch", None)
-        if found is None or own.of is not database:
-            found = own.scratch = _module().Scratch(database)
-            own.of = database
+        found: tuple[Any, ...] | None = getattr(own, "scratch", None)
+        if found is None or own.of is not databases:
+            make = _module().Scratch
+            found = own.scratch = tuple(one and make(one) for one in databases)
+            own.of = databases
         return found
 
-    def _checked(self, texts: Sequence[str], met: dict[tuple[int, int], None]) -> dict[int, int]:
-        """The texts of which the gates hold, checked as without Hyperscan."""
-        by_text: dict[int, list[int]] = {}
-        for index, which in met:
-            by_text.setdefault(index, []).append(which)
+
+def _database(numbered: list[tuple[int, Expression]]) -> Any:
+    """What is compiled of some expressions; None of none."""
+    if not numbered:
+        return None
+    hyperscan = _module()
+    database = hyperscan.Database()
+    database.compile(
+        expressions=[one.pattern for _, one in numbered],
+        ids=[number for number, _ in numbered],
+        elements=len(numbered),
+        flags=[hyperscan.HS_FLAG_CASELESS if one.caseless else 0 for _, one in numbered],
+    )
+    return database
+
+
+class _Told(NamedTuple):
+    """What is told by a match of an expression.
+
+    Attributes:
+        length: of the match, where the gate's literal is what matched.
+        mask: through which the gate's check looks.
+        verify: this check.
+        bits: the gate's rules.
+        asked: what a text must have in it besides: nothing, what may stand behind a word, or a
+            separator, too.
+        gate: itself.
+    """
+
+    length: int
+    mask: str
+    verify: re.Pattern[bytes] | None
+    bits: int
+    asked: int
+    gate: Gate
+
+
+_NOTHING, _BEHIND, _SEPARATOR = range(3)
+
+
+def _told(expression: Expression, gate: Gate, bits: int) -> _Told:
+    asked = _NOTHING
+    if gate.mask == "pair":
+        asked = _SEPARATOR
+    elif gate.mask == "lower" and gate.core:
+        asked = _BEHIND
+    mask = "lower" if gate.mask == "pair" else gate.mask
+    return _Told(expression.length, mask, gate.verify, bits, asked, gate)
+
+
+class _Matches:
+    """What Hyperscan found in several texts, checked as without it.
+
+    Where a match stands tells where a gate may hold, so that is checked there, in all texts joined.
+
+    Args:
+        texts: in which.
+        data: all of them, joined by NUL, a byte a character.
+    """
+
+    __slots__ = ("_data", "_has", "_places", "_planes", "_texts")
+
+    def __init__(self, texts: Sequence[str], data: bytes) -> None:
+        self._texts = texts
+        self._data = data
+        self._planes = {"text": data, "run": data}
+        self._places = Places(texts)
+        self._has: dict[int, int] = {}
+
+    def checked(self, ends: Iterable[tuple[int, int]], told_by: Sequence[_Told]) -> dict[int, int]:
+        """The texts in which gates hold, by index, with their rules as bits.
+
+        Args:
+            ends: where each match ends, and the number of its expression.
+            told_by: what an expression tells, by this number.
+        """
         found: dict[int, int] = {}
-        for index, several in by_text.items():
-            bits = _Text(texts[index]).bits([self._numbered[which] for which in several])
+        others: dict[int, list[tuple[Gate, int]]] = {}
+        at_place, planes = self._places.at, self._planes
+        for end, which in ends:
+            length, mask, verify, bits, asked, gate = told_by[which]
+            if mask == "run":
+                at = self._start_of_run(end)
+            elif length:
+                at = end - length
+            else:  # the match may be longer than what the gate has in it
+                several = others.setdefault(at_place(end - 1)[0], [])
+                if (gate, bits) not in several:
+                    several.append((gate, bits))
+                continue
+            if verify is None or verify.match(planes.get(mask) or self._plane(mask), at):
+                index = at_place(at)[0]
+                if not asked or asked <= self._has_in(index):
+                    found[index] = found.get(index, 0) | bits
+        for index, several in others.items():
+            bits = _Text(self._texts[index]).bits(several)
             if bits:
-                found[index] = bits
+                found[index] = found.get(index, 0) | bits
         return found
+
+    def _start_of_run(self, end: int) -> int:
+        """Where the run begins that a match ends in, or ends one sign behind."""
+        before = _BEFORE
+        while True:
+            first = max(0, end - before)
+            run = self._data[first:end].translate(RUN)
+            start = run.rfind(b" ", 0, len(run) - 1) + 1
+            if start or not first:
+                return first + start
+            before *= 4
+
+    def _plane(self, mask: str) -> bytes:
+        data = self._data
+        plane = self._planes[mask] = data.lower() if mask == "lower" else data.translate(SHAPE)
+        return plane
+
+    def _has_in(self, index: int) -> int:
+        """What a text has in it besides."""
+        has = self._has.get(index)
+        if has is None:
+            text = self._texts[index]
+            has = _NOTHING
+            if has_behind(text.encode("latin-1", "replace")):
+                has = _BEHIND if SEPARATOR.search(text) is None else _SEPARATOR
+            self._has[index] = has
+        return has
 
 
 class _Text:
@@ -225,7 +319,7 @@ class _Text:
     def _holds(self, gate: Gate) -> bool:
         mask, literal, verify = gate
         if mask == "pair" or (mask == "lower" and gate.core):
-            if not gate.has_behind(self._planes["text"]):
+            if not has_behind(self._planes["text"]):
                 return False
             if mask == "pair" and not self._is_separated():
                 return False
@@ -257,22 +351,3 @@ class _Text:
                 plane = data.translate(SHAPE if mask == "shape" else RUN)
             self._planes[mask] = plane
         return plane
-
-
-def _pattern(gate: Gate) -> tuple[bytes, bool]:
-    """What Hyperscan looks for, and whether in both cases: at least whatever the gate finds."""
-    mask, literal, verify = gate
-    narrower = _NARROWER.get((literal, mask)) if verify is not None else None
-    if narrower is not None:
-        return narrower, False
-    if mask in ("lower", "pair"):
-        return re.escape(literal), True
-    if mask == "text":
-        return re.escape(literal), False
-    if mask == "run":
-        # Once for each run that has a letter; what stands behind the first one is as long as it has
-        # to be.
-        if len(literal) == _RUN:
-            return _RUN_PATTERN, False
-        return rb"(?:^|[^\w\-])[\w\-]{%d}" % len(literal), False
-    return b"".join(_CLASSES.get(byte) or re.escape(bytes([byte])) for byte in literal), False

@@ -82,9 +82,10 @@ class Gate(NamedTuple):
             return length
         return 1
 
-    def has_behind(self, data: bytes) -> bool:
-        """Whether something stands in a text that may stand behind a word."""
-        return bool(data.translate(None, _NO_SEPARATORS))
+
+def has_behind(data: bytes) -> bool:
+    """Whether something stands in a text that may stand behind a word."""
+    return bool(data.translate(None, _NO_SEPARATORS))
 
 
 class Gates:

@@ -12,8 +12,10 @@ import pytest
 
 from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber
 from asgi_sentry._scrubbing.text import fast
+from asgi_sentry._scrubbing.text.expressions import expressions
 from asgi_sentry._scrubbing.text.fast import FastGates
 from asgi_sentry._scrubbing.text.gates import Gate, Gates
+from asgi_sentry._scrubbing.text.literals import TOKEN_GATES
 from tests.scrubbing.samples import MIXED, PIECES
 from tests.strategies import FORMS
 
@@ -110,11 +112,28 @@ def test_it_can_be_copied(gates):
         assert other.ready()
 
 
-def test_a_run_that_is_too_short_is_no_candidate():
-    """So that keys of a dozen characters cost one look together, and not one each."""
-    pattern, _ = fast._pattern(Gate("run", b"a" * 16, re.compile(b"")))
-    for digits in range(4):
-        head = b"7" * digits
-        for length in range(digits + 1, 16):
-            assert re.search(pattern, (head + b"k" * (length - digits)).ljust(20)) is None
-        assert re.search(pattern, (head + b"k" * (16 - digits)).ljust(20)) is not None
+def test_runs_that_are_short_or_names_or_ids_are_no_candidates():
+    """So that these cost one look together, and not one each."""
+    running, behind_signs = (one.pattern for one in expressions(Gate("run", b"a" * 16, re.compile(b""))))
+    dice = Random(3)
+    for _ in range(2000):
+        for letters in ("abcdefghijklmnopqrstuvwxyz_-", "0123456789abcdef", "0123456789"):
+            run = "".join(dice.choices(letters, k=dice.randint(16, 40)))
+            assert re.search(running, f"a {run} b".encode()) is None, run
+        run = "".join(dice.choices("aB1-", k=15))
+        assert re.search(running, f"a {run} b".encode()) is None, run
+        assert re.search(behind_signs, f"0.{dice.random()}".encode()) is None
+
+
+def test_any_run_that_may_be_a_token_is_a_candidate():
+    run_gate = next(gate for gate in TOKEN_GATES if gate.mask == "run")
+    gates, dice = FastGates({run_gate: 1}), Random(4)
+    assert gates.ready()
+    letters = ("abcdef0123456789", "abcdefgh0123456789-_", "abcdefXYZ0123456789", "a1_", "fg0", "gG-")
+    signs = (" ", ".", ":", "/", "+", "~", "A/", "0/", "a/", "=", "\xff", "")
+    for _ in range(EXAMPLES):
+        some, other = dice.choice(letters), dice.choice(letters)
+        run = "".join(dice.choices(some, k=dice.randint(1, 70)) + dice.choices(other, k=dice.randint(0, 20)))
+        texts = [dice.choice(signs) + run + dice.choice(signs), "x"]
+        data = "\0".join(texts).encode("latin-1", "replace")
+        assert gates.suspects(texts, data) == Gates(gates.all).suspects(texts, data), texts
