@@ -8,11 +8,14 @@ linear.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.keys import DENIED
+from asgi_sentry._scrubbing.look import is_mixed
 from asgi_sentry._scrubbing.text.dense import is_dense
+from asgi_sentry._scrubbing.text.programs import BY_NAME, Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,104 +23,26 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.keys import Keys
     from asgi_sentry._scrubbing.text.meanings import Meanings
 
-__all__ = ["PROGRAMS", "argument_spans", "command_spans", "option_values"]
+__all__ = ["PROGRAMS", "argument_spans", "command_spans", "login_spans", "option_values"]
 
 
-class _Program(NamedTuple):
-    """Where a program takes secrets.
-
-    Attributes:
-        next: options whose value is one: `-p value`, `-pvalue` and `-p=value`.
-        glued: options whose value is one only without a space: `-pvalue`.
-        user: options whose value is a user and a password.
-        parts: what stands between these two.
-        last: whether the last argument is one.
-        behind: what a word begins with, and the number of arguments from it to the secret.
-    """
-
-    next: tuple[str, ...] = ()
-    glued: tuple[str, ...] = ()
-    user: tuple[str, ...] = ()
-    parts: str = ":"
-    last: bool = False
-    behind: tuple[tuple[str, int], ...] = ()
-
-
-_LOGIN = _Program(next=("-p", "--password"), user=("--creds",))
-_MYSQL, _BIG_P, _SMALL_P = _Program(glued=("-p",)), _Program(next=("-P",)), _Program(next=("-p",))
-_PROGRAMS: dict[str, _Program] = {
-    "curl": _Program(user=("-u", "-U", "--user", "--proxy-user")),
-    "http": _Program(user=("-a", "--auth")),
-    "https": _Program(user=("-a", "--auth")),
-    **dict.fromkeys(
-        ("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlshow", "mysqlcheck", "mycli"),
-        _MYSQL,
-    ),
-    **dict.fromkeys(
-        ("mariadb", "mariadb-dump", "mariadb-admin", "7z", "7za", "7zz", "rar", "unrar"), _MYSQL
-    ),
-    **dict.fromkeys(
-        ("sqlcmd", "osql", "isql", "bcp", "zip", "unzip", "mosquitto_pub", "ipmitool"), _BIG_P
-    ),
-    **dict.fromkeys(("mosquitto_sub",), _BIG_P),
-    **dict.fromkeys(
-        ("sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "mongoimport", "mongoexport"),
-        _SMALL_P,
-    ),
-    **dict.fromkeys(
-        (
-            "twine",
-            "cqlsh",
-            "ncftp",
-            "ncftpput",
-            "pymongo",
-            "beeline",
-            "cypher-shell",
-            "mongoexport",
-        ),
-        _SMALL_P,
-    ),
-    **dict.fromkeys(
-        ("docker", "podman", "nerdctl", "helm", "oc", "cf", "az", "skopeo", "buildah", "crane"),
-        _LOGIN,
-    ),
-    **dict.fromkeys(
-        ("ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"), _Program(next=("-w",))
-    ),
-    **dict.fromkeys(("ldappasswd",), _Program(next=("-w", "-s", "-a"))),
-    **dict.fromkeys(("plink", "pscp", "psftp", "putty"), _Program(next=("-pw",))),
-    **dict.fromkeys(("snmpget", "snmpwalk", "snmpset"), _Program(next=("-A", "-X"))),
-    **dict.fromkeys(("sqlplus", "sqlldr", "expdp", "impdp"), _Program(user=("",), parts="/")),
-    "redis-cli": _Program(next=("-a", "--pass")),
-    "htpasswd": _Program(last=True),
-    "openssl": _Program(next=("-k", "-K")),
-    "ssh-keygen": _Program(next=("-N", "-P")),
-    "smbclient": _Program(user=("-U",), parts="%"),
-    "lftp": _Program(user=("-u",), parts=","),
-    "xfreerdp": _Program(glued=("/p:",)),
-    "aws": _Program(),
-    "gcloud": _Program(),
-    "npm": _Program(),
-    "poetry": _Program(behind=(("http-basic.", 2),)),
-    "rabbitmqctl": _Program(
-        behind=(("add_user", 2), ("change_password", 2), ("authenticate_user", 2))
-    ),
-}
-PROGRAMS = frozenset(_PROGRAMS)
-# These log in by a word of their own, and have other options of the same name elsewhere.
-_ONLY_LOGIN = frozenset(
-    {"docker", "podman", "nerdctl", "helm", "oc", "cf", "az", "skopeo", "buildah", "crane"}
+PROGRAMS = frozenset(BY_NAME)
+_BY_LETTER = groupby(sorted(BY_NAME, reverse=True), key=itemgetter(0))  # longer names first
+_NAMES = "|".join(
+    f"{letter}(?:{'|'.join(re.escape(name[1:]) for name in names)})" for letter, names in _BY_LETTER
 )
-_NAMES = "|".join(sorted(map(re.escape, _PROGRAMS), key=len, reverse=True))
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
 _LONGEST = 20_000  # characters of a command
 _ARGUMENT = re.compile(
     r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])"
 )
 # One of these stands in every command with a secret.
+_WORDS = sorted({word for program in BY_NAME.values() for word, _, _ in program.behind})
 _OPTION = re.compile(
-    r"[ \"']-{1,2}[A-Za-z]|add_user|change_password|authenticate_user|/p:|sqlplus|sqlldr"
-    r"|\bset\b|http-basic\."
+    rf"(?:^|[ \"'])(?:[-/]{{1,2}}[A-Za-z]|(?:set|user|{'|'.join(map(re.escape, _WORDS))}))|"
+    + "|".join(
+        name for name, program in BY_NAME.items() if "" in (option for option, _ in program.user)
+    )
 )
 _LISTED = re.compile(r"[\"'],\s?")
 _NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
@@ -145,6 +70,28 @@ def command_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]
         for index, start, end in _secrets([value for _, _, value in arguments], keys):
             at = arguments[index][0]
             yield at + start, at + end
+
+
+# Options that name a user, in front of one of a single letter that may be a password: `-u x -p y`.
+_USERS = "-{1,2}(?:u|U|l|user|username|xu|au)"
+_PASSWORDS = "-(?:p|P|w|pw|pass|xp|ap)"
+_LOGIN = re.compile(
+    rf"(?<!\S)(?:({_USERS})|{_PASSWORDS})[ =](?:\"([^\"\n]{{1,200}})\"|'([^'\n]{{1,200}})'"
+    r"|([^\s\"']{1,200}))"
+)
+_NEAR = 200  # characters between the two
+
+
+def login_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
+    """Passwords behind users, of programs that are not known."""
+    user = -_NEAR
+    for match in _LOGIN.finditer(text):
+        if match[1] is not None:
+            user = match.end()
+        elif match.start() - user < _NEAR:
+            group = next(number for number in (2, 3, 4) if match[number] is not None)
+            if is_mixed(match[group]) and match[group][0] not in _NO_SECRET:
+                yield match.span(group)
 
 
 def argument_spans(
@@ -182,8 +129,8 @@ def option_values(arguments: Sequence[Any], keys: Keys) -> Iterator[int]:
             yield index
 
 
-def _program(argument: str) -> _Program | None:
-    return _PROGRAMS.get(argument.rpartition("/")[2].removesuffix(".exe"))
+def _program(argument: str) -> Program | None:
+    return BY_NAME.get(argument.rpartition("/")[2].removesuffix(".exe"))
 
 
 def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]:
@@ -227,61 +174,106 @@ def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]
 
 
 def _secrets(arguments: Sequence[str], keys: Keys | Meanings) -> Iterator[tuple[int, int, int]]:
-    name = arguments[0].rpartition("/")[2].removesuffix(".exe")
-    program = _PROGRAMS[name]
-    if name in _ONLY_LOGIN and "login" not in arguments[:4] and "--creds" not in arguments:
-        return
+    """The secrets in what one program is given, and in what a program is that it is to run."""
+    first, program = 0, _program(arguments[0])
     for index, argument in enumerate(arguments):
-        if not index:
+        named = _program(argument) if argument in BY_NAME or "/" in argument else None
+        if named is not None:
+            first, program = index, named
+        if index == first or program is None:
             continue
-        before = arguments[index - 1]
-        span = _of_option(program, before, argument, keys)
-        if (
-            span is None
-            and program.last
-            and index == len(arguments) - 1
-            and _has_flag(arguments, "b")
-        ):
+        span = _of_option(program, arguments[index - 1], argument, keys)
+        if span is not None and program.only and not _is_among(program.only, arguments, first):
+            option = arguments[index - 1] if span[0] == 0 else argument.partition("=")[0]
+            span = span if option in program.mixed else None
+        if span is None and _is_behind(program, arguments, first, index):
             span = 0, len(argument)
-        for word, number in program.behind:
-            if (
-                index > number
-                and arguments[index - number].startswith(word)
-                and not argument.startswith(("-", "/"))
-            ):
-                span = 0, len(argument)
         if span is not None and _may_be_secret(argument[span[0] : span[1]]):
             yield index, *span
+    if _program(arguments[0]) is _NET:
+        yield from _of_net(arguments)
+
+
+_NET = BY_NAME["net"]
+_FIRST = 5  # arguments among which a word has to be that says what a program is to do
+
+
+def _is_among(words: tuple[str, ...], arguments: Sequence[str], first: int) -> bool:
+    return any(argument in words for argument in arguments[first : first + _FIRST]) or (
+        "--creds" in words and "--creds" in arguments
+    )
+
+
+def _is_behind(program: Program, arguments: Sequence[str], first: int, index: int) -> bool:
+    """Whether an argument is a secret by the place where it stands."""
+    argument = arguments[index]
+    if argument.startswith(("-", "/")):
+        return False
+    if program.last and index == len(arguments) - 1 and _has_flag(arguments[first:], program.last):
+        return True
+    return any(
+        index - first >= number
+        and arguments[index - number].startswith(word)
+        and (not has_look or is_mixed(argument))
+        for word, number, has_look in program.behind
+    )
+
+
+def _of_net(arguments: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    r"""`net use \\host\share PASSWORD /user:NAME`, `net user NAME PASSWORD /add`."""
+    given = [
+        (index, argument)
+        for index, argument in enumerate(arguments[:_MOST_OF_NET])
+        if argument[:1] not in {"/", "\\", "*"} and argument[1:] != ":"
+    ]
+    is_share = any(argument.startswith("\\\\") for argument in arguments[:_MOST_OF_NET])
+    words = [argument for _, argument in given]
+    if words[1:2] == ["use"] and is_share:
+        secrets = given[2:3]
+    elif words[1:2] == ["user"] and ("/add" in arguments or is_mixed("".join(words[3:4]))):
+        secrets = given[3:4]
+    else:
+        secrets = []
+    yield from ((index, 0, len(argument)) for index, argument in secrets)
+
+
+_MOST_OF_NET = 8  # arguments among which a password is
 
 
 def _of_option(
-    program: _Program, before: str, argument: str, keys: Keys | Meanings
+    program: Program, before: str, argument: str, keys: Keys | Meanings
 ) -> tuple[int, int] | None:
     if index_of_set(before, keys):
         return 0, len(argument)
+    for option, parts in program.user:
+        if before == option or (not option and not argument.startswith("-")):
+            at = argument.find(parts)
+            if at > 0 and "://" not in argument:
+                if option in program.mixed and not is_mixed(argument[at + 1 :]):
+                    return None
+                return at + 1, _password_end(option, argument)
+        elif option and argument.startswith(option) and parts in argument:
+            return argument.index(parts) + 1, len(argument)
     if before in program.next and not argument.startswith("--"):
-        return 0, len(argument)
-    for option in (*program.next, *program.glued):
+        if before not in program.mixed or is_mixed(argument):
+            return 0, len(argument)
+        return None
+    option, equals, _ = argument.partition("=")
+    if equals and option in program.next:
+        return len(option) + 1, len(argument)
+    for option in program.glued:
         if (
             argument.startswith(option)
             and len(argument) > len(option)
             and not argument.startswith("--")
         ):
             return len(option) + (argument[len(option)] == "="), len(argument)
-    for option in program.user:
-        if before == option or (not option and not argument.startswith("-")):
-            _, parted, _ = argument.partition(program.parts)
-            if parted:
-                return (argument.index(parted) + 1, _password_end(program, argument))
-            return None
-        if option and argument.startswith(option) and program.parts in argument:
-            return argument.index(program.parts) + 1, len(argument)
     return None
 
 
-def _password_end(program: _Program, argument: str) -> int:
-    """Oracle's passwords end where the address of the database begins."""
-    at = argument.rfind("@") if program.parts == "/" else -1
+def _password_end(option: str, argument: str) -> int:
+    """Without an option, it ends where the address of a database begins."""
+    at = -1 if option else argument.rfind("@")
     return at if at >= 0 else len(argument)
 
 
@@ -306,4 +298,7 @@ def _has_flag(arguments: Sequence[str], flag: str) -> bool:
 
 
 def _may_be_secret(value: str) -> bool:
-    return bool(value) and value[0] not in _NO_SECRET and not (value.isdecimal() and len(value) < 4)
+    return bool(value) and value[0] not in _NO_SECRET and _PORTS.fullmatch(value) is None
+
+
+_PORTS = re.compile(r"\d{1,3}|\d{1,5}(?::\d{1,5}){1,2}(?:/\w{3})?")

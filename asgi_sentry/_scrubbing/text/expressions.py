@@ -24,7 +24,7 @@ _NARROWER = {
     (b"/", "text"): (rb"/[\w\-]{1,20}/[\w.~\-]{20}", ANY),
     (b"gl", "text"): (rb"gl[a-z]{2,5}-[\w.\-]{16}", ANY),
     (b"fm", "text"): (rb"fm[0-9][ar]?_", ANY),
-    (b" -", "text"): (rb"[ ]-[uUapPwkAXNb\-]", ANY),
+    (b" -", "text"): (rb"[ ]-[A-Za-z\-]", ANY),
     # Without a bound, which would have to be counted.
     (b"$", "text"): (rb"\$[\w./+=\-]+[$,]|\$[PHS]\$", ANY),
     (b"0" * 12, "shape"): (_DIGITS, RUNNING),

@@ -75,15 +75,20 @@ _RUN_VERIFY = re.compile(
     rb"(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
 )
-_OPTION_VERIFY = re.compile(rb"[ '\"]-(?:[uUapPwkAXNb]|-(?:proxy-)?user|-auth|-creds|-pass)")
+_OPTION_VERIFY = re.compile(
+    rb"[ '\"]-(?:[A-Za-z]|-(?:proxy-)?(?:user|cert)|-auth|-creds|-pass|-body|-raw|-bearer|-encrypt"
+    rb"|-plaintext|-basic-auth|-[a-z-]{0,40}(?:key|pat)[ =,'\"])"
+)
 # What has no separator that tells.
 _SAID = (
     b"[parameters: ", b"BindParameter(", b"Failing row", b"query argument", b" field ",
     b" column ", b"HSET", b"HMSET", b"hset", b"AUTH ", b"SETUSER", b"setuser", b" on >",
-    b"add_user", b"sqlplus ", b"sudo -S", b"-stdin", b"http-basic.", b"crypt(", b"CRYPT(",
+    b"add_user", b"sqlplus ", b"-stdin", b"http-basic.", b"crypt(", b"CRYPT(",
     b"PRAGMA ", b"pragma ", b"ATTACH ", b"attach ", b":oracle:",
     b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
-    b"change_password", b"params=", b"params: ", b"OTP is", b"PIN is", b"passcode",
+    b"change_password", b"net use", b"/user:", b"vault ",
+    b"<<<", b"params=", b"params: ", b"OTP is",
+    b"PIN is", b"passcode",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.
 _ADDRESS_VERIFY = re.compile(rb"(?<!Aaaaaa/00)(?<!Aaa/00)(?<!AAA/00)0\.0{1,3}\.0{1,3}\.0{1,3}")
@@ -107,6 +112,7 @@ PASSWORD_GATES = (
     # Other alphabets.
     Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),
     *(Gate("text", literal) for literal in _SAID),
+    Gate("text", b"echo ", re.compile(rb"echo [^|\n\0]{1,200}\|")),
     Gate("text", b"login ", re.compile(rb"login [^\s\0]{1,100}\s{1,20}password\s")),  # .netrc
     Gate("shape", b"0.0", _ADDRESS_VERIFY),
     Gate("text", b"::"),

@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED
-from asgi_sentry._scrubbing.text.commands import command_spans
+from asgi_sentry._scrubbing.look import is_mixed
+from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.sql import cipher_spans, redis_spans, sql_spans
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
@@ -34,8 +35,8 @@ _PART_END = re.compile(rf"{_BREAK}--")
 # JSON, YAML, attributes and elements of XML: {"name": "password", "value": "x"}, <add
 # key="password" value="x"/>, <property name="password">x</property>,
 # <name>password</name><value>x</value>, <key>password</key><string>x</string>.
-_NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k"
-_VALUE_WORDS = "value|val|content|v"
+_NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k|parameterkey"
+_VALUE_WORDS = "value|val|content|v|parametervalue"
 _NAME = re.compile(
     rf"(?<![\w-])(?:{_NAME_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
     rf"(?:b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))",
@@ -101,7 +102,12 @@ _EXPECT = re.compile(
 _PIPED = re.compile(
     r"\b(?:echo|printf)\s{1,4}(?:-[ne]{1,2}\s{1,4})?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'"
     r"|([^\s|\"']{1,200}))\s{0,4}\|\s{0,4}(?:sudo\s{1,4}(?:-k\s{1,4})?-S\b"
-    r"|[^|\n]{1,200}?--?(?:password|passphrase|token)?-?stdin\b)"
+    r"|(?:sudo\s{1,4})?(?:chpasswd|passwd|kinit|su|cryptsetup)\b"
+    r"|[^|\n]{1,200}?--?(?:(?:password|passphrase|token)?-?stdin\b|passphrase-fd\b|with-token\b))"
+)
+_HERE = re.compile(r"(?<!<)<<<\s?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([^\s<\"']{1,200}))")
+_CONVERTED = re.compile(
+    r"-SecureString\s{1,4}(?:-String\s{1,4})?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')"
 )
 _ORACLE = re.compile(r":oracle:\w{2,8}:[\w.-]{1,60}/([^@\s\"'/]{1,100})@")
 # `Your Acme code is 453550`, `453550 is your verification code`.
@@ -277,6 +283,22 @@ def _piped(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
             yield match.span(group)
 
 
+def _given(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
+    """`kinit ann <<< hunter2X`."""
+    for match in _HERE.finditer(text):
+        group = next(number for number in (1, 2, 3) if match[number] is not None)
+        if is_mixed(match[group]) and match[group][0] not in "$`":
+            yield match.span(group)
+
+
+def _converted(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
+    """`ConvertTo-SecureString "hunter2" -AsPlainText`."""
+    for match in _CONVERTED.finditer(text):
+        span = match.span(1 if match[1] is not None else 2)
+        if text[span[0]] != "$":
+            yield span
+
+
 def _oracle(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from (match.span(1) for match in _ORACLE.finditer(text) if not is_harmless(match[1]))
 
@@ -323,11 +345,14 @@ _FINDERS: tuple[
     (("values",), _inserted),
     (("input_value=",), _refused),
     (("input",), _located),
-    (("-", "add_user", "change_password", "/p:", "sqlplus", " set ", "http-basic."), command_spans),
+    ((" ", "',", '",'), command_spans),
+    (("-u", "-l", "-xu", "-au"), login_spans),
     (("parameter", "params", "args=", "failing row", "query arg"), sql_spans),
     (("crypt(", "pragma", "attach"), cipher_spans),
     (("|",), _piped),
+    (("<<<",), _given),
     ((":oracle:",), _oracle),
+    (("-securestring",), _converted),
     (("hset", "hmset", "auth", ">"), redis_spans),
     (("field", "column", "key", "parameter", "argument", "setting"), _said),
     (("login", "user"), _logins),
