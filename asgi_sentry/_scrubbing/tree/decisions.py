@@ -64,6 +64,8 @@ _MESSAGES = frozenset(
 _OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
 # Gpl-3.0, item-12.
 _SLUG = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)*[-_.]v?[0-9]{1,3}(?:\.[0-9]{1,3})*\Z")
+# A text, or what is shown of one, of which nothing is left to look at.
+_ALL_FILTERED = frozenset({FILTERED, f"'{FILTERED}'", f"b'{FILTERED}'"})
 _STRINGS = frozenset({str})
 _CONTAINERS = frozenset({dict, list, Rebuilt})
 
@@ -369,7 +371,7 @@ class Decisions:
             text = without_spans(text, spans)
             self._tree.containers[number][key] = text
             self._notes.add(self._tree.place(number), key, "@ip")
-            if text != FILTERED:
+            if text not in _ALL_FILTERED:
                 self.late.append((text, number, key))
 
 

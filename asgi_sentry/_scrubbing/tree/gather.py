@@ -157,6 +157,15 @@ class Tree:
         if shared and not self._is_shallow() and not self._is_finite():
             raise NotPlainError
 
+    def lists_any(self, words: frozenset[str]) -> bool:
+        """Whether one of some words stands in a list of texts, as a program does with arguments."""
+        return not words.isdisjoint(self.texts) and any(
+            source.__class__ is not dict
+            and _STRINGS.issuperset(map(type, source))
+            and not words.isdisjoint(source)
+            for source in self.containers
+        )
+
     def _rarer(self, cls: type, value: Any, number: int, key: Any, size: int) -> int:
         """What is neither text nor number nor plain container.
 

@@ -258,7 +258,7 @@ class Walk:
         )
         self._fixed_hits = look.fixed
         hits = {least: with_taint(taint, found.get(least, {}), look.hits) for least in texts}
-        if look.dashed or not PROGRAMS.isdisjoint(tree.texts):
+        if look.dashed or tree.lists_any(PROGRAMS):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
         # What came in with the request was looked for everywhere already.

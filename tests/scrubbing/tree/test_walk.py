@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import asgi_sentry
 from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint
+from asgi_sentry._scrubbing.text.texts import TextRules
 from asgi_sentry._scrubbing.tree import gather
+from asgi_sentry._scrubbing.tree.decisions import Decisions
 from asgi_sentry._scrubbing.tree.gather import Root, Tree
 from asgi_sentry._scrubbing.tree.outcome import DISCOVERED
 from asgi_sentry._scrubbing.tree.plain import NotPlainError
@@ -241,6 +243,27 @@ def test_options_of_a_command_line_are_read_where_there_are_some() -> None:
     assert left == ["psql", "--password", FILTERED, "-h", "db"]
     left, _ = walked({"argv": ["curl", "-u", f"bob:{SECRET}", "https://example.com"]})
     assert SECRET not in str(left)
+
+
+def test_a_program_is_one_in_a_list_of_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+    monkeypatch.setattr(Decisions, "read_options", read.append)
+    walked({"x-forwarded-proto": "https", "mixed": ["https", 1], "pair": ["x-forwarded-proto", "b'https'"]})
+    assert not read
+    walked({"argv": ["https", "example.com"]})
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "looks"), [("10.1.2.3", 1), ("b'10.1.2.3'", 1), ("'10.1.2.3'", 1), ("from 10.1.2.3", 2), ("'10.1.2.3", 2)]
+)
+def test_of_an_address_alone_nothing_is_left_to_look_at(
+    monkeypatch: pytest.MonkeyPatch, value: str, looks: int
+) -> None:
+    looked, look = [], TextRules.look
+    monkeypatch.setattr(TextRules, "look", lambda rules, *args, **kw: looked.append(args) or look(rules, *args, **kw))
+    assert walked({"client_ip": value})[0] == {"client_ip": value.replace("10.1.2.3", FILTERED)}
+    assert len(looked) == looks
 
 
 def test_a_walk_of_nothing_ends() -> None:
