@@ -83,6 +83,7 @@ class Shown:
         "_leaves",
         "_met",
         "_reprs",
+        "_variables",
         "files",
         "is_ours",
         "names",
@@ -98,6 +99,7 @@ class Shown:
         self._leaves: dict[int, str] = {}
         # By object and depth: what it is shown as, and the containers below it.
         self._containers: dict[tuple[int, int], tuple[Any, frozenset[int]]] = {}
+        self._variables: dict[int, Any] = {}  # what each object is shown as in a frame itself
         self._kept: list[Any] = []  # so that no id is given to another object meanwhile
         self._above: list[int] = []  # the containers around the one that is being shown
         self._met: set[int] = set()  # containers met below the one that is being shown
@@ -107,9 +109,15 @@ class Shown:
         """The variables of a frame."""
         self._above.clear()
         self._met = set()
+        shown, known = {}, self._variables
         # Without the dictionary itself, which is made for this and stands in nothing.
-        kept = islice(values.items(), MAX_DATABAG_BREADTH)
-        return {str(name): self._show(value, MAX_DATABAG_DEPTH - 1) for name, value in kept}
+        for name, value in islice(values.items(), MAX_DATABAG_BREADTH):
+            here = id(value)
+            if here not in known:
+                known[here] = self._show(value, MAX_DATABAG_DEPTH - 1)
+                self._kept.append(value)
+            shown[str(name)] = known[here]
+        return shown
 
     def serves(self, custom_repr: Callable[..., str | None] | None) -> bool:
         """Whether what is remembered was shown by the same option."""
