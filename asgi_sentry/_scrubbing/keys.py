@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
@@ -22,8 +23,8 @@ from asgi_sentry._scrubbing.known_terms import (
 )
 from asgi_sentry._scrubbing.look import is_number, is_path, is_sentence, is_unset
 from asgi_sentry._scrubbing.schemas import is_schema
+from asgi_sentry._scrubbing.stems import Stems
 from asgi_sentry._scrubbing.words import (
-    alternatives,
     compact,
     runs,
     term_ends,
@@ -32,7 +33,7 @@ from asgi_sentry._scrubbing.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable, Mapping
 
 # What a key says about its value.
 PLAIN = 0
@@ -60,8 +61,6 @@ JWK_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k", "oth")
 # outsider's.
 _CACHED = 4096
 _STRINGS = frozenset({str})
-_LOWER = bytes(range(256)).lower()
-_has_digit = re.compile(r"\d").search
 _LONGEST_NAME = 200
 REPR = re.compile(r"b?([\"'])(.*)\1\Z", re.DOTALL)
 _NAMES = 1024  # of those that stand in texts
@@ -70,28 +69,17 @@ _NAMES = 1024  # of those that stand in texts
 _WHOLE = frozenset(terms.WHOLE.split())
 _LOOKED_AT = frozenset(terms.LOOKED_AT.split())
 _LOOKED_AT_WHOLE = frozenset(terms.LOOKED_AT_WHOLE.replace("_", "").split())
-_STEMS = tuple(terms.STEMS.split())
-_STEM_ENDS = "|".join(f"{stem}(?![a-z])" for stem in terms.STEM_ENDS.split())
-_ANYTHING, _EVERYWHERE = re.compile(r"[^\W_]"), re.compile(b"")
 # Terms under which a number tells about something: `time_to_first_token`, Ethereum's `nonce`.
 _NUMBERED = frozenset({"token", "nonce", "session", "cookie"})
 
 
-# An app has a few sets of terms, and the default ones most of all: four milliseconds each.
+# An app has a few sets of terms, and the default ones most of all.
 @lru_cache(maxsize=64)
-def _patterns(
-    own: frozenset[str], own_stems: tuple[str, ...]
-) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[bytes]]:
-    """What looks for terms in a key, for stems in a key, and for stems in bytes without digits."""
-    stems = {*_STEMS, *own_stems}
-    term = trie(sorted({*DEFAULT, *own}))
-    stem = "|".join((*alternatives(sorted(stems)), _STEM_ENDS))
-    # "cc" is a word where there are no digits, or begins "ccnum".
-    plain = {stem for stem in stems if stem.isascii()}
-    without_digits = "|".join(
-        (*alternatives(sorted({*plain, "ccn"} - {"cc"})), "cc(?![a-z])", _STEM_ENDS)
-    )
-    return re.compile(term), re.compile(stem), re.compile(without_digits.encode())
+def _find_term(own: frozenset[str]) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(trie(sorted({*DEFAULT, *own}))).search
+
+
+_NOTHING: Mapping[Any, int] = MappingProxyType({})
 
 
 class Keys:
@@ -114,11 +102,10 @@ class Keys:
     __slots__ = (
         "_allowed",
         "_denied",
-        "_digits",
-        "_find_stem",
         "_find_term",
         "_met",
         "_shown",
+        "_stems",
         "find_stem",
         "own_stems",
         "plain",
@@ -133,19 +120,9 @@ class Keys:
         self.own_stems: tuple[str, ...] = tuple(
             sorted({max(parts, key=len) for parts in own.values()})
         )
-        # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters
-        # looks at every key.
-        everything = not all(stem.isascii() for stem in self.own_stems)
-        # The same in bytes and without digits, for many keys at once.
-        self._digits = b"0123456789"
-        if everything or any(map(_has_digit, self.own_stems)):
-            self._digits = b""
-        find_term, find_stem, find_in_bytes = _patterns(frozenset(own), self.own_stems)
-        self._find_term = find_term.search
-        if everything:
-            find_stem, find_in_bytes = _ANYTHING, _EVERYWHERE
-        self.find_stem: Callable[..., re.Match[str] | None] = find_stem.search
-        self._find_stem = find_in_bytes.search
+        self._find_term = _find_term(frozenset(own))
+        self._stems = Stems.of(self.own_stems)
+        self.find_stem: Callable[..., re.Match[str] | None] = self._stems.find
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()
@@ -199,51 +176,47 @@ class Keys:
         if not _STRINGS.issuperset(map(type, each)):
             texts = list(map(_text, each))
         found: dict[object, int] = {}
-        for index in self._suspects(texts):
+        for index in self._stems.suspects(texts):
             verdict = self._fresh(each[index])
             if verdict:
                 found[each[index]] = verdict
         return found
 
-    def keep(self, found: dict[Any, int]) -> None:
-        """Remember keys that mean something, and hold no secret themselves, while there is room."""
-        for key, verdict in found.items():
-            if (
-                len(self.special) < _CACHED
-                and isinstance(key, (str, bytes))
-                and len(key) <= LONGEST_REMEMBERED
-            ):
-                self.special[key] = verdict
+    def remember(
+        self, keys: set[Any], *, told: Mapping[Any, int] = _NOTHING, but: Container[Any] = ()
+    ) -> None:
+        """Remember keys that nobody had met, while there is room.
 
-    def remember(self, keys: set[object]) -> None:
-        """Keep keys that were found to mean nothing, and to hold nothing, while there is room."""
-        room = _CACHED - len(self.plain)
+        Args:
+            keys: which.
+            told: what some of them mean, beside others that were known.
+            but: those that hold a secret themselves.
+        """
+        plain, special = self.plain, self.special
+        room = _CACHED - len(plain)
         if room > 0:
-            special = self.special
             for key in keys:
-                if key.__class__ is str and key not in special and len(key) <= LONGEST_REMEMBERED:
-                    self.plain.add(key)
+                if (
+                    key.__class__ is str
+                    and key not in special
+                    and key not in told
+                    and key not in but
+                    and len(key) <= LONGEST_REMEMBERED
+                ):
+                    plain.add(key)
                     room -= 1
                     if not room:
-                        return
-
-    def _suspects(self, texts: list[str]) -> Iterable[int]:
-        """The indices of keys that have a stem in them, by one search over all of them."""
-        joined = "\0".join(texts)
-        if joined.count("\0") >= len(texts):  # a key has this character itself
-            yield from range(len(texts))
-            return
-        if not joined.isascii():  # letters beyond have cases that fold in surprising ways
-            yield from (index for index, text in enumerate(texts) if not text.isascii())
-        data = joined.encode("latin-1", "replace").translate(_LOWER, self._digits)
-        index = position = 0
-        while (match := self._find_stem(data, position)) is not None:
-            index += data.count(b"\0", position, match.start())
-            yield index
-            end = data.find(b"\0", match.start())
-            if end < 0:
+                        break
+        for key, verdict in told.items():
+            if len(special) >= _CACHED:
                 return
-            index, position = index + 1, end + 1
+            if (
+                isinstance(key, (str, bytes))
+                and key in keys
+                and key not in but
+                and len(key) <= LONGEST_REMEMBERED
+            ):
+                special[key] = verdict
 
     def _fresh(self, key: object) -> int:
         if isinstance(key, (bytes, bytearray)):

@@ -25,7 +25,7 @@ ROOMS = ("asgi_sentry._scrubbing", "asgi_sentry._exit", "asgi_sentry._request.re
 # What the SDK calls itself, and what a thread runs: nothing of ours stands above that could catch what it raises.
 OUTERMOST = {
     "_exit.transport._send",
-    "FastGates._compile",
+    "Scanner._compile",
     "GuardedInstance.capture_envelope",
     "GuardedInstance.flush",
     "GuardedInstance.is_healthy",

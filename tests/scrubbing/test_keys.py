@@ -79,7 +79,7 @@ def test_what_is_remembered_changes_nothing(others: list[str], key: str) -> None
     told = Keys()
     before = told[key]
     told.remember({each for each in others if not told[each]})
-    told.keep({each: told[each] for each in others if told[each]})
+    told.remember(set(others), told={each: told[each] for each in others if told[each]})
     assert told[key] == before == KEYS[key]
     assert told.plain.isdisjoint(told.special)
 
@@ -90,13 +90,15 @@ def test_what_is_remembered_is_bounded_in_number_and_length() -> None:
     told.remember({"one more"})
     assert len(told.plain) == 4096
     assert "one more" not in told.plain
-    told.keep({f"token{number}": DENIED for number in range(5000)})
+    telling = {f"token{number}": DENIED for number in range(5000)}
+    told.remember(set(telling), told=telling)
     assert len(told.special) == 4096
     short = Keys()
     short.remember({"a" * 81, "b" * 80, b"bytes", 7})
     assert short.plain == {"b" * 80}
     before = len(short.special)
-    short.keep({"token" * 20: DENIED, 7: DENIED, "token": DENIED, b"token": DENIED})
+    telling = {"token" * 20: DENIED, 7: DENIED, "token": DENIED, b"token": DENIED, "pin": DENIED, "pwd": DENIED}
+    short.remember(telling.keys() - {"pwd"}, told=telling, but={"pin"})
     assert len(short.special) == before + 2
 
 
@@ -286,7 +288,8 @@ def test_own_terms_with_digits_are_found_among_many_keys(deny: tuple[str, ...]) 
 
 def test_keys_of_eighty_characters_are_remembered_and_longer_ones_are_not() -> None:
     told = Keys()
-    told.keep({"token" + "x" * 75: DENIED, "token" + "y" * 76: DENIED})
+    telling = {"token" + "x" * 75: DENIED, "token" + "y" * 76: DENIED}
+    told.remember(set(telling), told=telling)
     assert "token" + "x" * 75 in told.special
     assert "token" + "y" * 76 not in told.special
     told.meaning("token_" * 13 + "id")  # eighty

@@ -1,23 +1,17 @@
 """All gates of many texts in one pass by Hyperscan, where the extra `fast` is installed.
 
-Hyperscan tells which texts may have which gate in them; each is then checked as the way without it
-checks, so that both say the same, which a property test holds. The patterns are compiled in a
-thread of their own at the first look, which takes a moment; until they are ready, and for whatever
-goes wrong, the way without Hyperscan is taken.
-
-A scan stops where matches are denser than in any text of people or programs, so that its cost is
-bounded.
+Hyperscan tells where which gate may be (see `scanner.py`); each place is then checked as the way
+without it checks, so that both say the same, which a property test holds. Where it tells nothing,
+the way without it is taken.
 """
 
 from __future__ import annotations
 
-import os
-from importlib import import_module
-from threading import Lock, Thread, local
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgi_sentry._scrubbing.text.expressions import RUNNING, expressions
-from asgi_sentry._scrubbing.text.gates import RUN, SEPARATOR, SHAPE, Gate, Gates, Places, has_behind
+from asgi_sentry._scrubbing.text.expressions import expressions
+from asgi_sentry._scrubbing.text.gates import RUN, SEPARATOR, SHAPE, Gate, Gates, has_behind
+from asgi_sentry._scrubbing.text.scanner import Scanner
 
 if TYPE_CHECKING:
     import re
@@ -25,31 +19,9 @@ if TYPE_CHECKING:
 
     from asgi_sentry._scrubbing.text.expressions import Expression
 
-__all__ = ["FastGates", "is_installed"]
+__all__ = ["FastGates"]
 
-# Matches, and characters for each, beyond which all is looked at without Hyperscan.
-_FEWEST, _DENSEST = 256, 24
-# What was compiled, by its patterns: all scrubbers with the same rules and terms share it. A
-# program has a few sets of rules; what comes after these is compiled for itself.
-_COMPILED: dict[tuple[Expression, ...], tuple[Any, ...]] = {}
-_MOST_COMPILED = 16
 _BEFORE = 96  # bytes in front of the end of a match, in which most runs begin
-
-
-class _TooDenseError(Exception):
-    """There are more matches than in any text of people or programs."""
-
-
-def _module() -> Any:
-    try:
-        return import_module("hyperscan")
-    except Exception:  # not installed, or for another processor
-        return None
-
-
-def is_installed() -> bool:
-    """Whether Hyperscan can be imported."""
-    return _module() is not None
 
 
 class FastGates(Gates):
@@ -59,131 +31,35 @@ class FastGates(Gates):
         gates: each with the rules that it belongs to, as bits.
     """
 
-    __slots__ = ("_compiled", "_expressions", "_failed", "_lock", "_of", "_own", "_pid", "_thread")
+    __slots__ = ("_of", "scanner")
 
     def __init__(self, gates: Mapping[Gate, int]) -> None:
         super().__init__(gates)
-        self._expressions: tuple[Expression, ...] = ()
         self._of: list[_Told] = []
-        self._lock = Lock()
-        self._own = local()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._compiled: Any = None
-        self._failed = False
-        self._thread: Thread | None = None
-        self._pid = os.getpid()
+        self.scanner = Scanner(self._expressions)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FastGates, (self.all,)
 
     def suspects(self, texts: Sequence[str], data: bytes) -> dict[int, int]:
         """As without Hyperscan, only sooner."""
-        databases = self._compiled
-        if databases is None:
-            self._begin()
-        elif data.count(b"\0") == len(texts) - 1:
-            try:
-                return self._scan(databases, texts, data)
-            except _TooDenseError:
-                pass
-            except Exception:
-                self._failed, self._compiled = True, None
+        try:
+            ends = self.scanner.ends(data) if data.count(b"\0") == len(texts) - 1 else None
+            if ends is not None:
+                return _Matches(texts, data).checked(ends, self._of)
+        except Exception:  # noqa: S110 - a fault of ours: the other way tells the same
+            pass
         return super().suspects(texts, data)
 
-    def ready(self, timeout: float = 60.0) -> bool:
+    def ready(self) -> bool:
         """Wait until the patterns are compiled, and say whether they are."""
-        self._begin()
-        if self._thread is not None:
-            self._thread.join(timeout)
-        return self._compiled is not None
+        return self.scanner.ready()
 
-    # --- compiling --------------------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        if self._failed or self._compiled is not None:
-            return
-        with self._lock:
-            if self._pid != os.getpid():  # a fork took none of the threads along
-                self._forget()
-            if self._thread is not None:
-                return
-            try:
-                each = [(one, entry) for entry in self.all.items() for one in expressions(entry[0])]
-                self._expressions = tuple(one for one, _ in each)
-                self._of = [_told(one, *entry) for one, entry in each]
-                self._compiled = _COMPILED.get(self._expressions)
-                if self._compiled is None:
-                    thread = Thread(target=self._compile, name="asgi-sentry-gates", daemon=True)
-                    thread.start()
-                    self._thread = thread
-            except Exception:
-                # Too many threads, the interpreter is about to end, or a gate that is no pattern.
-                self._failed = True
-
-    def _compile(self) -> None:
-        try:
-            numbered = list(enumerate(self._expressions))
-            databases = tuple(
-                _database([(number, one) for number, one in numbered if one.database == which])
-                for which in range(RUNNING + 1)
-            )
-            self._compiled = databases
-            if len(_COMPILED) < _MOST_COMPILED:
-                _COMPILED[self._expressions] = databases
-        except Exception:
-            self._failed = True
-
-    # --- scanning ---------------------------------------------------------------------------------
-
-    def _scan(
-        self, databases: tuple[Any, ...], texts: Sequence[str], data: bytes
-    ) -> dict[int, int]:
-        most = max(_FEWEST, len(data) // _DENSEST)
-        ends: list[tuple[int, int]] = []
-        add = ends.append
-
-        def note(which: int, _: int, end: int, __: int, ___: Any) -> bool | None:
-            add((end, which))
-            return len(ends) > most or None
-
-        try:
-            for database, scratch in zip(databases, self._scratch(databases), strict=True):
-                if database is not None:
-                    database.scan(data, match_event_handler=note, scratch=scratch)
-        except Exception:
-            if len(ends) > most:
-                raise _TooDenseError from None
-            raise
-        if len(ends) > most:
-            raise _TooDenseError
-        return _Matches(texts, data).checked(ends, self._of)
-
-    def _scratch(self, databases: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What a thread scans with."""
-        own = self._own
-        found: tuple[Any, ...] | None = getattr(own, "scratch", None)
-        if found is None or own.of is not databases:
-            make = _module().Scratch
-            found = own.scratch = tuple(one and make(one) for one in databases)
-            own.of = databases
-        return found
-
-
-def _database(numbered: list[tuple[int, Expression]]) -> Any:
-    """What is compiled of some expressions; None of none."""
-    if not numbered:
-        return None
-    hyperscan = _module()
-    database = hyperscan.Database()
-    database.compile(
-        expressions=[one.pattern for _, one in numbered],
-        ids=[number for number, _ in numbered],
-        elements=len(numbered),
-        flags=[hyperscan.HS_FLAG_CASELESS if one.caseless else 0 for _, one in numbered],
-    )
-    return database
+    def _expressions(self) -> list[Expression]:
+        """What Hyperscan looks for."""
+        each = [(one, entry) for entry in self.all.items() for one in expressions(entry[0])]
+        self._of = [_told(one, *entry) for one, entry in each]
+        return [one for one, _ in each]
 
 
 class _Told(NamedTuple):
@@ -230,38 +106,42 @@ class _Matches:
         data: all of them, joined by NUL, a byte a character.
     """
 
-    __slots__ = ("_data", "_has", "_places", "_planes", "_texts")
+    __slots__ = ("_data", "_has", "_planes", "_texts")
 
     def __init__(self, texts: Sequence[str], data: bytes) -> None:
         self._texts = texts
         self._data = data
         self._planes = {"text": data, "run": data}
-        self._places = Places(texts)
         self._has: dict[int, int] = {}
 
     def checked(self, ends: Iterable[tuple[int, int]], told_by: Sequence[_Told]) -> dict[int, int]:
         """The texts in which gates hold, by index, with their rules as bits.
 
         Args:
-            ends: where each match ends, and the number of its expression.
+            ends: where each match ends, and the number of its expression; no match goes on into
+                another text.
             told_by: what an expression tells, by this number.
         """
         found: dict[int, int] = {}
         others: dict[int, list[tuple[Gate, int]]] = {}
-        at_place, planes = self._places.at, self._planes
-        for end, which in ends:
+        count, planes = self._data.count, self._planes
+        index = counted = 0
+        for end, which in sorted(ends):
             length, mask, verify, bits, asked, gate = told_by[which]
             if mask == "run":
                 at = self._start_of_run(end)
             elif length:
                 at = end - length
             else:  # the match may be longer than what the gate has in it
-                several = others.setdefault(at_place(end - 1)[0], [])
+                index += count(b"\0", counted, end - 1)
+                counted = end - 1
+                several = others.setdefault(index, [])
                 if (gate, bits) not in several:
                     several.append((gate, bits))
                 continue
             if verify is None or verify.match(planes.get(mask) or self._plane(mask), at):
-                index = at_place(at)[0]
+                index += count(b"\0", counted, end - 1)
+                counted = end - 1
                 if not asked or asked <= self._has_in(index):
                     found[index] = found.get(index, 0) | bits
         for index, several in others.items():

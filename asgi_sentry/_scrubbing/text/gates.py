@@ -170,6 +170,9 @@ class Gates:
                         found[chosen[index]] = found.get(chosen[index], 0) | bits
 
 
+_one_more = (1).__add__  # for what joins a text to the next one
+
+
 class Places:
     """Which of several texts a place in all of them, joined by one character, lies in.
 
@@ -186,10 +189,7 @@ class Places:
         """The index of the text, and where the next one begins."""
         starts = self._starts
         if not starts:
-            starts += [
-                length + number
-                for number, length in enumerate(accumulate(map(len, self._texts), initial=0))
-            ]
+            starts += accumulate(map(_one_more, map(len, self._texts)), initial=0)
         index = bisect_right(starts, place)
         return index - 1, starts[index]
 

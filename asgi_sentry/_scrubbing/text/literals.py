@@ -68,10 +68,12 @@ _KV_GATES = (
     (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
     (b"answer", rb"(?:(?<=y)|(?<=y[_. -]))answer"),
 )
-# On the text itself, once for each run. Digits alone are no token, lower case alone is a name of
-# the program's, and hexadecimal digits an id, unless they stand where tokens have them.
+# On the text itself, once for each run. Digits alone are no token, lower case and words in
+# camelCase are names of the program's, and hexadecimal digits an id, unless they stand where tokens
+# have them.
 _RUN_VERIFY = re.compile(
-    rb"(?![a-z_-]+(?![\w-])|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}"
+    rb"(?!(?:[a-z_-]+|_*[a-z]*(?:[A-Z]{1,5}[a-z]{3,})+)(?![\w-])"
+    rb"|(?<![.:+~])(?<![0-9A-Z]/)(?:[0-9a-f]{16,64}|[0-9a-f]{8}"
     rb"(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
 )

@@ -12,9 +12,10 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
-from asgi_sentry._scrubbing.text.fast import FastGates, is_installed
+from asgi_sentry._scrubbing.text.fast import FastGates
 from asgi_sentry._scrubbing.text.gates import Gates
 from asgi_sentry._scrubbing.text.rules import FILTERED, Rule, gates_of
+from asgi_sentry._scrubbing.text.scanner import is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.text.texts import Hits
     from asgi_sentry._scrubbing.tree.notes import Place
 
-LENGTH = "@length"  # the id for what is too long to be looked at
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
+LENGTH = "@length"  # the id for what is too long to be looked at
 _new_root = partial(tuple.__new__, Root)  # as the class does it, at a third of the cost
 
 
@@ -277,10 +277,8 @@ class Walk:
                 if (hit := (look.hits if name in tags else hits[MEDIUM]).get(text_of(name)))
                 is not None
             }
-        self.ruleset.keys.remember(fresh - hot.keys() - self.renamed.keys())
-        self.ruleset.keys.keep(
-            {key: hot[key] for key in fresh if key in hot and key not in self.renamed}
-        )
+        if fresh:
+            self.ruleset.keys.remember(fresh, told=hot, but=self.renamed)
         self._replace(tree, decisions, hits, firm)
         if decisions.late:
             again = {text for text, _, _ in decisions.late}

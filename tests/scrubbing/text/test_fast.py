@@ -11,11 +11,12 @@ from threading import Thread
 import pytest
 
 from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber
-from asgi_sentry._scrubbing.text import fast
+from asgi_sentry._scrubbing.text import scanner
 from asgi_sentry._scrubbing.text.expressions import expressions
 from asgi_sentry._scrubbing.text.fast import FastGates
 from asgi_sentry._scrubbing.text.gates import Gate, Gates
 from asgi_sentry._scrubbing.text.literals import TOKEN_GATES
+from asgi_sentry._scrubbing.text.scanner import Scanner
 from tests.scrubbing.samples import MIXED, PIECES
 from tests.strategies import FORMS
 
@@ -30,7 +31,7 @@ EXAMPLES = 10_000
 
 @pytest.fixture(scope="module")
 def gates() -> FastGates:
-    fast._COMPILED.clear()  # it is full of what other tests compiled, and takes no more
+    scanner._COMPILED.clear()  # it is full of what other tests compiled, and takes no more
     found = Scrubber(rules=RULES, deny=("x-internal",)).ruleset.texts._gates
     assert isinstance(found, FastGates)
     assert found.ready()
@@ -62,7 +63,7 @@ def test_what_is_dense_takes_the_way_without_it(gates):
 def test_a_fault_takes_the_way_without_it(gates, monkeypatch):
     broken = FastGates(gates.all)
     assert broken.ready()
-    monkeypatch.setattr(FastGates, "_scratch", lambda *_: 1 / 0)
+    monkeypatch.setattr(Scanner, "_scratch", lambda *_: 1 / 0)
     texts = ["password=hunter2 and so on, " * 4]
     data = texts[0].encode()
     assert broken.suspects(texts, data) == Gates(gates.all).suspects(texts, data)
@@ -75,7 +76,7 @@ def test_without_a_thread_to_compile_in_it_takes_the_way_without_it(gates, monke
     def start(_: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(fast, "_COMPILED", {})
+    monkeypatch.setattr(scanner, "_COMPILED", {})
     slow = FastGates(gates.all)
     monkeypatch.setattr(Thread, "start", start)
     texts = ["password=hunter2 and so on, " * 4]
@@ -88,7 +89,7 @@ def test_what_was_compiled_is_shared_by_those_that_look_for_the_same(gates, monk
     other = FastGates(gates.all)
     monkeypatch.setattr(Thread, "start", None)
     assert other.ready()
-    assert other._compiled is gates._compiled
+    assert other.scanner._compiled is gates.scanner._compiled
     fewer = FastGates(dict(list(gates.all.items())[1:]))
     assert not fewer.ready()
 
