@@ -10,6 +10,7 @@ from sentry_sdk.transport import Transport, make_transport
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
+from asgi_sentry._exit.courier import Courier
 from asgi_sentry._exit.door import Door, event_hook, telemetry_hook
 from asgi_sentry._exit.encoding import packed
 from asgi_sentry._exit.lean import LeanPool
@@ -40,7 +41,7 @@ def guarded(
             raise ValueError(
                 f'transport must be "lean", or as sentry_sdk.init takes it, got {transport!r}'
             )
-        return _subclass(sdk.packing(sdk.transport_by(LeanPool), packed), door)
+        return _subclass(sdk.packing(sdk.transport_by(LeanPool, Courier), packed), door)
     if transport is None:
         usual = sdk.default_transport(options)
         if usual is None:

@@ -5,20 +5,14 @@ streaming mode and version 3 (which only streams), is used in this package and n
 module is its face: what the rest of the package needs. `names` holds each name that is not public.
 """
 
+from asgi_sentry._sdk.after_fork import renew_in_child
 from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.collection import Collection
 from asgi_sentry._sdk.error_events import attach_stack, capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.inner import trace_being_served
-from asgi_sentry._sdk.options import (
-    default_transport,
-    framework_integrations,
-    packing,
-    streams,
-    supports,
-    transport_by,
-)
+from asgi_sentry._sdk.options import framework_integrations, streams, supports
 from asgi_sentry._sdk.repeated import mark_sent
 from asgi_sentry._sdk.root_span import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
@@ -29,6 +23,7 @@ from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
 from asgi_sentry._sdk.templates import offer_trace_meta
 from asgi_sentry._sdk.trace_context import TraceContext
+from asgi_sentry._sdk.transports import default_transport, packing, transport_by
 
 __all__ = [
     "OWNER",
@@ -56,6 +51,7 @@ __all__ = [
     "on_capture",
     "packing",
     "processors",
+    "renew_in_child",
     "sender",
     "sending_client",
     "serialized",

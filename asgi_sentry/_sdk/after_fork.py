@@ -24,6 +24,13 @@ import sentry_sdk
 clients: weakref.WeakSet[Any] = weakref.WeakSet()
 """Those that requests were sent by, beside the global one."""
 
+_renewed: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def renew_in_child(part: Any) -> None:
+    """Have the method `renew` of a part of ours called in each child."""
+    _renewed.add(part)
+
 
 def renew(client: Any) -> None:
     """Make anew what a child must not share.
@@ -48,11 +55,13 @@ def _renew_transport(transport: Any) -> None:
     if "_discarded_events" in vars(transport):
         transport._discarded_events = defaultdict(int)
     worker = vars(transport).get("_worker")
-    queue = getattr(worker, "_queue", None)
-    if queue is not None and hasattr(queue, "mutex"):
+    queue: Any = getattr(worker, "_queue", None)
+    if hasattr(queue, "mutex"):
         worker._queue = type(queue)(queue.maxsize)
-    _renew_lock(worker, "_lock")
-    if "_pool" in vars(transport) and "_worker" in vars(transport) and hasattr(queue, "mutex"):
+        _renew_lock(worker, "_lock")
+    elif worker not in _renewed:
+        return
+    if "_pool" in vars(transport):
         with suppress(Exception):  # with another signature the parent's pool stays
             transport._pool = transport._make_pool()
 
@@ -76,6 +85,8 @@ def _begin_unstarted(flusher: Any) -> None:
 
 
 def _in_child() -> None:
+    for part in list(_renewed):
+        part.renew()
     with suppress(Exception):
         for client in {
             id(each): each for each in (sentry_sdk.get_client(), *list(clients))

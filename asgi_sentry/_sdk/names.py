@@ -108,7 +108,7 @@ if TYPE_CHECKING:
     from sentry_sdk import utils as sdk_utils
     from sentry_sdk._types import AnnotatedValue
     from sentry_sdk.client import SDK_INFO, Client, NonRecordingClient
-    from sentry_sdk.consts import DEFAULT_OPTIONS
+    from sentry_sdk.consts import DEFAULT_OPTIONS, EndpointType
     from sentry_sdk.integrations import DidNotEnable
     from sentry_sdk.integrations.asgi import _asgi_middleware_applied
     from sentry_sdk.scope import (
@@ -227,14 +227,21 @@ else:
 
     add_global_event_processor = _find("clients", _SCOPE, "add_global_event_processor", None)
 
+    EndpointType = _find("pools", "sentry_sdk.consts", "EndpointType")
     transport = _find("transports", "sentry_sdk", "transport", None)
     _find("transports", _TRANSPORT, "HttpTransport", None)
     _find("transports", _TRANSPORT, "Http2Transport", None)
     for _group, _method in (
         ("packing", "_serialize_envelope"),
-        ("pools", "_make_pool"),
+        ("pools", "_create_worker"),
+        ("pools", "_fetch_pending_client_report"),
         ("pools", "_get_pool_options"),
+        ("pools", "_is_rate_limited"),
+        ("pools", "_make_pool"),
         ("pools", "_request"),
+        ("pools", "_send_envelope"),
+        ("pools", "_send_request"),
+        ("pools", "_serialize_envelope"),
     ):
         if not hasattr(getattr(transport, "HttpTransport", None), _method):
             missing.setdefault(_group, []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
@@ -272,6 +279,7 @@ __all__ = [
     "Baggage",
     "Client",
     "DidNotEnable",
+    "EndpointType",
     "NoOpSpan",
     "NoOpStreamedSpan",
     "NonRecordingClient",

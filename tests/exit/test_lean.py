@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import logging
 import os
 import socket
 import ssl
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +264,40 @@ def test_limits_of_the_hosts_hold(host: Any) -> None:
     assert transport.is_healthy() is False
 
 
+@pytest.mark.parametrize("transport", ["lean", None])
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_was_lost_is_told_along_with_what_is_sent(
+    host: Any, transport: Any, debug: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(logging.Logger, "handle", lambda self, record: lines.append(record.msg))
+    there = host()
+    transport = start(there, transport, debug=debug)
+    transport.record_lost_event("sample_rate", "error", quantity=7)
+    transport._last_client_report_sent -= 31
+    sentry_sdk.capture_message("one")
+    sentry_sdk.flush(timeout=10)
+    assert len(there.requests) == 1
+    assert [event["message"] for event in there.events()] == ["one"]
+    assert there.reports() == {("error", "sample_rate"): 7}
+    told = any(line.startswith("Sending envelope") for line in lines)
+    assert told or not debug  # who wants to hear of it does
+
+
+def test_a_limit_that_is_over_is_over(host: Any) -> None:
+    there = host()
+    transport = start(there)
+    now = datetime.now(timezone.utc)
+    transport._disabled_until["error"] = now - timedelta(seconds=1)
+    send(1, "over")
+    transport._disabled_until["error"] = now + timedelta(seconds=100)
+    send(1, "not over")
+    transport._disabled_until.clear()
+    send(1, "none")
+    assert [event["message"] for event in there.events()] == ["over 0", "none 0"]
+    assert there.reports() == {("error", "ratelimit_backoff"): 1}
+
+
 def test_a_connection_that_was_closed_while_idle_costs_nothing(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lean, "_IDLE", 0.0)  # seconds, after which it is looked at
     there = host(answer(closes=True))  # without saying so
@@ -352,6 +388,19 @@ os.waitpid(child, 0)
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=60)
     assert sorted(event["message"] for event in there.events()) == ["before", "child", "parent"]
     assert there.connections == 2
+
+
+@pytest.mark.parametrize("transport", ["lean", None])
+def test_what_is_pending_when_the_program_ends_is_sent(host: Any, transport: str | None) -> None:
+    there = host()
+    script = f"""
+import asgi_sentry, sentry_sdk
+asgi_sentry.init(asgi_sentry.Settings(dsn="http://key@127.0.0.1:{there.port}/1"), transport={transport!r})
+for number in range(30):
+    sentry_sdk.capture_message(f"last {{number}}")
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=60)
+    assert [event["message"] for event in there.events()] == [f"last {number}" for number in range(30)]
 
 
 # --- TLS ---------------------------------------------------------------------------------------------------------

@@ -58,8 +58,9 @@ def locks() -> dict[str, Any]:
         "sessions, thread": client.session_flusher._thread_lock,
         "sessions, counts": client.session_flusher._aggregate_lock,
         "worker": worker._lock,
-        "queue": worker._queue.mutex,
     }
+    if hasattr(worker._queue, "mutex"):
+        found["queue"] = worker._queue.mutex
     if client.monitor is not None:
         found["backpressure"] = client.monitor._thread_lock
     for name in ("log_batcher", "metrics_batcher", "span_batcher"):
@@ -104,10 +105,13 @@ NAMES = ("sessions, thread", "sessions, counts", "worker", "queue", "backpressur
 
 @pytest.mark.skipif(not has("sessions"), reason="this SDK has its sessions elsewhere")
 @pytest.mark.parametrize("name", NAMES)
-def test_no_lock_that_was_held_hangs_a_child(name: str) -> None:
+@pytest.mark.parametrize("transport", [None, "lean"])
+def test_no_lock_that_was_held_hangs_a_child(name: str, transport: str | None) -> None:
     # Version 3 has no such option: logs are always on.
     options = {} if sentry_sdk.VERSION.startswith("3") else {"enable_logs": True}
-    asgi_sentry.init(asgi_sentry.Settings(dsn=NOTHING, release="app@1", traces_sample_rate=1.0), **options)
+    asgi_sentry.init(
+        asgi_sentry.Settings(dsn=NOTHING, release="app@1", traces_sample_rate=1.0), transport=transport, **options
+    )
     app = asgi_sentry.wrap(respond)
     serve(app)
     lock = locks().get(name)
