@@ -137,7 +137,7 @@ class Courier:
             try:
                 job()
             except Exception:
-                logger.error("Failed processing job", exc_info=True)
+                logger.exception("Failed processing job")
             try:
                 job = self._queue.get_nowait()
             except Empty:
