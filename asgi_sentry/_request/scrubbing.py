@@ -73,7 +73,8 @@ class Scrubbing:
             scrubber.scrub_event(
                 event, taint=self.secrets.taint(), sections=sections, secrets=secrets, owned=owned
             )
-        self.secrets.learn(secrets)
+        if secrets:
+            self.secrets.learn(secrets)
         if doubted is not None and event["user"].get("id") != doubted:
             _take_out(event, "user", "id")
             _take_out(event, "_meta", "user", "id")
@@ -94,8 +95,10 @@ class Scrubbing:
         look = scrubber.look_at(raw_head(self._facts.scope))
         if look is None:
             return False
-        taint = self.secrets.taint(look.came_with)
-        return scrubber.scrub_with_head(event, look, taint, secrets)
+        taint = self.secrets.raw_taint(look.came_with)
+        if taint is not None:
+            return scrubber.scrub_with_head(event, look, taint, secrets)
+        return scrubber.scrub_with_head(event, look, self.secrets.taint(look.came_with), secrets)
 
     def settle(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._request.head import header
 from asgi_sentry._request.routes import route_template
-from asgi_sentry._scrubbing import Scrubber, Taint, collect_taint, parse_body
+from asgi_sentry._scrubbing import RawTaint, Scrubber, Taint, collect_taint, parse_body
 
 if TYPE_CHECKING:
     from asgi_sentry._request.facts import Facts
@@ -70,6 +70,20 @@ class Secrets:
             )
             self._taint_size = size
         return self._taint
+
+    def raw_taint(self, read: list[str]) -> RawTaint | None:
+        """The secrets of headers and query, where nothing else of the request may be one.
+
+        Args:
+            read: what they are, by whoever has just read them.
+        """
+        facts = self._facts
+        if self._taint is not None or facts.body is not None:
+            return None
+        params = facts.scope.get("path_params")
+        if params and any(map((self._own_of_headers() or self.scrubber).ruleset.decides, params)):
+            return None
+        return RawTaint(read)
 
     def learn(self, secrets: list[str]) -> None:
         """Know what was redacted in one item by its value in those that are sent later."""

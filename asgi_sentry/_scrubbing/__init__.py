@@ -3,13 +3,14 @@
 from asgi_sentry._scrubbing.bodies.parse import parse_body
 from asgi_sentry._scrubbing.scrubber import Redaction, Scrubber
 from asgi_sentry._scrubbing.sentry.raw_head import RawHead
-from asgi_sentry._scrubbing.taint import Taint, basic_users, collect_taint
+from asgi_sentry._scrubbing.taint import RawTaint, Taint, basic_users, collect_taint
 from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, FILTERED, Rule
 
 __all__ = [
     "DEFAULT_RULES",
     "FILTERED",
     "RawHead",
+    "RawTaint",
     "Redaction",
     "Rule",
     "Scrubber",

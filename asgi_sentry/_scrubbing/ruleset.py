@@ -22,6 +22,7 @@ _PARTS, _LONGEST_PART = 64, 4096  # and their bytes
 # A program's own lines, names and frames: more than these are generated.
 _LINES, _FRAMES = 4096, 512
 _HEADERS = 512  # of which a client may make up as many as it likes
+_LAYOUTS = 64  # and of these as well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +40,7 @@ class Ruleset:
             integrations, by its bytes.
         headers: names of headers that were met as keys: the name as it is shown, what it means as a
             key, and what such a header holds.
+        layouts: the same for all headers of a request together, by their names.
     """
 
     rules: tuple[Rule, ...]
@@ -51,6 +53,7 @@ class Ruleset:
         default_factory=lambda: Memory(_PARTS, longest=_LONGEST_PART)
     )
     headers: Memory[bytes, tuple[str, int, int]] = field(default_factory=lambda: Memory(_HEADERS))
+    layouts: Memory[tuple[bytes, ...], Any] = field(default_factory=lambda: Memory(_LAYOUTS))
 
     @classmethod
     def make(

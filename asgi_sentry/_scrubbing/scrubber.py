@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from asgi_sentry._scrubbing.sentry.raw_head import RawHead
-    from asgi_sentry._scrubbing.taint import Taint
+    from asgi_sentry._scrubbing.taint import RawTaint, Taint
 
     Path = tuple[str | int, ...]
 
@@ -149,7 +149,7 @@ class Scrubber:
         return look
 
     def scrub_with_head(
-        self, event: dict[str, Any], look: EventGlance, taint: Taint, secrets: list[str]
+        self, event: dict[str, Any], look: EventGlance, taint: Taint | RawTaint, secrets: list[str]
     ) -> bool:
         """Scrub a usual event in place, and put in the head that was looked at.
 

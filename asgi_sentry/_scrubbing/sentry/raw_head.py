@@ -10,6 +10,8 @@ read by each of them, which comes to the same: a property test holds both equal.
 from __future__ import annotations
 
 import re
+from itertools import compress
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -26,6 +28,7 @@ from asgi_sentry._scrubbing.sentry.trace import VERSIONED
 from asgi_sentry._scrubbing.taint.sources import (
     AUTHORIZATION,
     SUBPROTOCOL,
+    TOLD_BY_LOOK,
     of_authorization,
     of_query,
 )
@@ -59,9 +62,23 @@ _IN_BAGGAGE = re.compile(
 )
 _TEXT_IN_BAGGAGE = re.compile(r"\s*sentry-(?:release|environment|transaction)=")
 _QUOTED = frozenset("{[")
+# In a query: an encoded name, JSON, and names of which their values tell more (`of_query`).
+_TELLING = re.compile(
+    rf"[;{{\[]|=%|(?:^|&)(?:[^=&]*[%+]|(?:query|{'|'.join(sorted(TOLD_BY_LOOK))})=)", re.IGNORECASE
+)
 _KINDS = {**dict.fromkeys(URLS, _URL), **dict.fromkeys(_IDS, _ID), "baggage": _BAGGAGE}
+_NAME, _VALUE = itemgetter(0), itemgetter(1)  # of a header
+_LONGEST_LAYOUT = 1024  # characters of the names of headers that are known together
 _PLACE = (None, "request")
 _HEADERS, _COOKIES = (_PLACE, "headers"), (_PLACE, "cookies")
+
+
+class Layout(NamedTuple):
+    """What the headers of a request hold, by their names: browsers send the same few sets."""
+
+    shown: tuple[str, ...]  # the names
+    are_texts: tuple[bool, ...]  # whether the header is a text, and nothing more
+    others: tuple[tuple[int, str, int, int], ...]  # place, name, what it means as a key, kind
 
 
 class RawHead(NamedTuple):
@@ -108,23 +125,38 @@ class HeadGlance(Glance):
             self._read_query(raw.query, section)
 
     def _read_headers(self, given: Sequence[tuple[bytes, bytes]], section: dict[str, Any]) -> None:
-        known, append = self.ruleset.headers, self.texts.append
-        section["headers"] = headers = {}
-        size = 0
-        for name, raw in given:
-            shown, verdict, kind = known.get(name) or self._told(name)
-            if not raw.isascii():
-                raise UnusualError
-            size += len(raw)
-            headers[shown] = value = raw.decode("ascii")
-            if not (kind or verdict) or not self._reads(headers, shown, value, verdict, kind):
-                append(value)
-        if len(headers) != len(given) or len(headers) > MOST or size > LONGEST:
+        names = tuple(map(_NAME, given))
+        layout = self.ruleset.layouts.get(names) or self._laid_out(names)
+        raw = b"\0".join(map(_VALUE, given))
+        values = raw.decode("ascii").split("\0")
+        if len(values) != len(names) or len(raw) > LONGEST:
             raise UnusualError
+        section["headers"] = headers = dict(zip(layout.shown, values, strict=True))
         self.keys.append(headers)
+        self.texts += compress(values, layout.are_texts)
+        for at, shown, verdict, kind in layout.others:
+            value = values[at]
+            if not self._reads(headers, shown, value, verdict, kind):
+                self.texts.append(value)
         cookies = headers.get("cookie")
         if cookies is not None:
             self._read_cookies(cookies, section)
+
+    def _laid_out(self, names: tuple[bytes, ...]) -> Layout:
+        """What the headers of a request hold, by their names."""
+        known = self.ruleset.headers
+        told = [known.get(name) or self._told(name) for name in names]
+        shown = tuple(name for name, _, _ in told)
+        if len(set(shown)) != len(shown) or len(shown) > MOST:
+            raise UnusualError
+        layout = Layout(
+            shown,
+            tuple(not (kind or verdict) for _, verdict, kind in told),
+            tuple((at, *each) for at, each in enumerate(told) if each[1] or each[2]),
+        )
+        if sum(map(len, names)) <= _LONGEST_LAYOUT:
+            self.ruleset.layouts.keep(names, layout)
+        return layout
 
     def _reads(
         self, headers: dict[str, str], name: str, value: str, verdict: int, kind: int
@@ -219,12 +251,25 @@ class HeadGlance(Glance):
             self.came_with.append(plain)
 
     def _read_query(self, raw: bytes, section: dict[str, Any]) -> None:
-        query = raw.decode("latin-1")
-        if len(query) > LONGEST_NAME or not query.isascii():
+        query = raw.decode("ascii")
+        if len(query) > LONGEST_NAME:
             raise UnusualError
-        left, hit = query_by_names(query, self.ruleset, self.encoded)
-        section["query_string"] = query
-        if hit:
-            self.edits.append((section, "query_string", left, _PLACE, PASSWORD))
+        section["query_string"] = left = query
+        if not self._says_nothing(query):
+            left, hit = query_by_names(query, self.ruleset, self.encoded)
+            if hit:
+                self.edits.append((section, "query_string", left, _PLACE, PASSWORD))
+            self.came_with += of_query(raw, self.ruleset)
         self.texts.append(left)
-        self.came_with += of_query(raw, self.ruleset)
+
+    def _says_nothing(self, query: str) -> bool:
+        """Whether no name in a query says anything, and no value is more than a text.
+
+        What those stand for that are encoded is noted.
+        """
+        if self.ruleset.keys.find_stem(query.lower()) or _TELLING.search(query):
+            return False
+        if "%" in query or "+" in query:
+            values = [part.partition("=")[2] for part in query.split("&")]
+            self.encoded += [unquote_plus(value) for value in values if value]
+        return True

@@ -29,7 +29,7 @@ from asgi_sentry._scrubbing.tree.plain import SCALARS
 if TYPE_CHECKING:
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.sentry.schema import Schema
-    from asgi_sentry._scrubbing.taint import Taint
+    from asgi_sentry._scrubbing.taint import RawTaint, Taint
     from asgi_sentry._scrubbing.tree.notes import Place
 
 # Of an event that may be a usual one. Any other field is a matter for the walk.
@@ -44,7 +44,7 @@ USUAL_FIELDS = frozenset(
 def scrub_usual(
     ruleset: Ruleset,
     event: dict[str, Any],
-    taint: Taint | None,
+    taint: Taint | RawTaint | None,
     secrets: list[str] | None,
     look: EventGlance | None = None,
 ) -> Notes:

@@ -20,6 +20,11 @@ _RUN = re.compile(r"[A-Za-z0-9]+")
 _SHORTEST, _LENGTH = 4, 8  # characters of a core
 _FEW = 48  # cores that are searched for one by one
 _URLSAFE = str.maketrans("+/", "-_")
+_URLSAFE_BYTES = bytes.maketrans(b"+/", b"-_")
+# Of a run whose first characters in base64 are those of the run alone, however it lies in it.
+_SHORTEST_ENCODED = 7
+# By which a line may be broken within a piece of base64, or a text be cut off.
+_BREAKS = re.compile(r"[\n\r\\]|%(?:25){0,20}0[ADad]|&#|\.\.\.|\u2026")
 # What stands in front of a value in base64, by its length modulo three, and how many characters
 # hold bits of it.
 _ALIGNMENTS = ((b"", 0), (b"\0", 2), (b"\0\0", 3))
@@ -109,6 +114,39 @@ class Gate:
     def places_of_base64(self, text: str) -> list[int]:
         """Where in a text a value may stand in base64."""
         return self._base64.places(text)
+
+
+def may_hold(joined: str, values: Iterable[str]) -> bool:
+    """Whether any of a few values may stand in texts, in whatever form.
+
+    It says so more often than a `Gate`, and never where the gate does not: for texts of which most
+    hold none, such as those of a usual transaction, at a tenth of its cost.
+
+    Args:
+        joined: the texts in one.
+        values: each of six characters or more.
+    """
+    if _BREAKS.search(joined):
+        return True
+    data = joined.encode("utf-8", "surrogatepass")
+    encode = binascii.b2a_base64
+    for value in values:
+        run = _longest_run(value)
+        if len(run) < _SHORTEST_ENCODED:
+            return True
+        raw = run.encode()
+        pieces = (
+            raw[:_LENGTH],
+            encode(raw)[:_LENGTH],
+            encode(b"\0" + raw)[2 : 2 + _LENGTH],
+            encode(b"\0\0" + raw)[3 : 3 + _LENGTH],
+        )
+        for piece in pieces:
+            if piece in data:
+                return True
+            if not piece.isalnum() and piece.translate(_URLSAFE_BYTES) in data:
+                return True
+    return False
 
 
 def _is_escaped(text: str) -> bool:

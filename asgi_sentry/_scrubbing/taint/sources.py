@@ -38,7 +38,7 @@ AUTHORIZATION = frozenset({"authorization", "proxy-authorization"})
 SUBPROTOCOL = "sec-websocket-protocol"
 _READ = AUTHORIZATION | {SUBPROTOCOL, "cookie"}  # whatever a name means otherwise
 # RFC 6749: a code can be exchanged for a token, and the state ties it to a session.
-_OAUTH = frozenset({"code", "state", "nonce", "samlresponse", "relaystate"})
+TOLD_BY_LOOK = frozenset({"code", "state", "nonce", "samlresponse", "relaystate"})
 _SHORTEST_OAUTH = 16
 # Of GraphQL: a variable.
 _ARGUMENT = re.compile(r"([A-Za-z_]\w{0,100})\s{0,10}:\s{0,10}\$([A-Za-z_]\w{0,100})")
@@ -180,7 +180,10 @@ def of_authorization(text: str) -> Iterator[str]:
 def basic_users(headers: Iterable[tuple[bytes, bytes]]) -> set[str]:
     """The names in Basic credentials."""
     found: set[str] = set()
-    for name, raw in headers:
+    given = list(headers)
+    if b"basic " not in b"\0".join([raw for _, raw in given]).lower():  # mostly there are none
+        return found
+    for name, raw in given:
         if len(name) == len("authorization") and (
             name.lower() == b"authorization" and raw[:6].lower() == b"basic "
         ):
@@ -267,7 +270,7 @@ def _is_secret(name: str, text: str, keys: Ruleset) -> bool:
         return True
     if meaning in (LOOKED, MAYBE):
         return strength(text) == STRONG
-    return name.lower() in _OAUTH and len(text) >= _SHORTEST_OAUTH and strength(text) != WEAK
+    return name.lower() in TOLD_BY_LOOK and len(text) >= _SHORTEST_OAUTH and strength(text) != WEAK
 
 
 def _of_path(params: Mapping[str, Any], keys: Ruleset) -> Iterator[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
+    from asgi_sentry._scrubbing.taint import RawTaint
     from asgi_sentry._scrubbing.tree.notes import Place
 
 _LONGEST = 65_536  # characters of all texts together; more is not usual
@@ -215,7 +216,7 @@ class Glance:
         self.edits.append((holder, key, left, place, rule))
         return True
 
-    def credentials(self, taint: Taint | None) -> list[str]:
+    def credentials(self, taint: Taint | RawTaint | None) -> list[str]:
         """The credentials that are redacted, but for those that the taint knows.
 
         Raises:
