@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.lane import DirectTransaction
+from asgi_sentry._sdk.direct_transaction import DirectTransaction
 from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
 from asgi_sentry._sdk.profiles import thread_of
