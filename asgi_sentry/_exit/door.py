@@ -113,8 +113,8 @@ class Door:
             return
         name, sampling = event.get("transaction"), _take_sampling(event)
         try:
-            tag.settled = tag.report.settle(event, self.scrubber, tag.section)
-            tag.section = None
+            tag.settled = tag.report.settle(event, self.scrubber, tag.owed)
+            tag.owed = None
             event["event_id"] = tag  # scrubbed, it is plain
         except faults.SIGNALS:
             raise
@@ -203,7 +203,7 @@ class Door:
                 settled,
                 scrubber=self.scrubber,
                 owned=settled is None,
-                section=event_id.section,
+                owed=event_id.owed,
             )
             return
         record = current()

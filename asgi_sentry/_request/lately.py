@@ -156,12 +156,12 @@ class Bystander:
         *,
         scrubber: Scrubber | None = None,
         owned: bool = False,
-        section: object = None,  # no event of a request's that is known lacks its own
+        owed: object = None,  # no event of a request's that is known lacks its own
     ) -> None:
         """Scrub an event in place, by the secrets of all requests that it may be about."""
         (scrubber or _SCRUBBER).scrub_event(event, taint=self._taint(), owned=owned)
 
-    def settle(self, event: dict[str, Any], scrubber: Scrubber, section: object = None) -> None:
+    def settle(self, event: dict[str, Any], scrubber: Scrubber, owed: object = None) -> None:
         """Scrub an event in place.
 
         At the door it is looked at once more, since others may have failed meanwhile.

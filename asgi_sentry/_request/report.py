@@ -34,7 +34,7 @@ from asgi_sentry._request.routes import (
     unrouted_name,
 )
 from asgi_sentry._request.scrubbing import Scrubbing
-from asgi_sentry._request.tag import Tag
+from asgi_sentry._request.tag import Owed, Tag
 from asgi_sentry._scrubbing.headers_and_urls import LONGEST
 
 if TYPE_CHECKING:
@@ -79,15 +79,16 @@ class Report(Scrubbing):
         tag = Tag(event["event_id"], self)
         try:
             if direct and self._is_usual(event, view):
-                tag.section = partial(self._request, view.collection, error=False)
-            self._describe(event, kind, view, owed=tag.section is not None)
+                section = partial(self._request, view.collection, error=False)
+                tag.owed = Owed(section, getattr(event, "same", None))
+            self._describe(event, kind, view, owed=tag.owed is not None)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
             # Whatever stands there was put there by others, and is not yet cut down to what the
             # layers let pass.
             event.pop("request", None)
             event.pop("user", None)
-            tag.section = None
+            tag.owed = None
         place = place_of(hint) if kind is None and self._facts.plan.errors else None
         if view.door is not None:
             tag.place = place

@@ -13,9 +13,9 @@ from asgi_sentry._request.secrets import Secrets
 from asgi_sentry._request.tag import Settled, image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from asgi_sentry import _sdk as sdk
     from asgi_sentry._request.facts import Facts
+    from asgi_sentry._request.tag import Owed
     from asgi_sentry._scrubbing import Scrubber
 
 _CUT = ["!limit", "x"]  # the remark of a value that was cut off
@@ -38,7 +38,7 @@ class Scrubbing:
         *,
         scrubber: Scrubber | None = None,
         owned: bool = False,
-        section: Callable[[], dict[str, Any]] | None = None,
+        owed: Owed | None = None,
     ) -> None:
         """Scrub an event or a transaction of this request in place, by key, by value and by taint.
 
@@ -48,7 +48,7 @@ class Scrubbing:
             scrubber: of the door that it leaves by; the default is that of the request's own
                 client.
             owned: whether nobody else has it, or anything in it.
-            section: makes its `request`, where that is left to be put in.
+            owed: what it lacks, and is put in.
         """
         scrubber = self.secrets.scrubber if scrubber is None else scrubber
         if (
@@ -66,9 +66,11 @@ class Scrubbing:
             return
         decided, doubted = self._identity.take_out_decided(event)
         secrets: list[str] = []
-        if section is None or not self._scrub_with_head(event, scrubber, secrets):
-            if section is not None:
-                event["request"] = section()
+        if owed is None or not self._scrub_with_head(event, scrubber, secrets, owed.same):
+            if owed is not None:
+                event["request"] = owed.section()
+                if owed.same is not None:
+                    owed.same.add_to(event)
             sections = self.secrets.sections(scrubber)
             scrubber.scrub_event(
                 event, taint=self.secrets.taint(), sections=sections, secrets=secrets, owned=owned
@@ -84,30 +86,35 @@ class Scrubbing:
         self._mark_cut(event)
 
     def _scrub_with_head(
-        self, event: dict[str, Any], scrubber: Scrubber, secrets: list[str]
+        self,
+        event: dict[str, Any],
+        scrubber: Scrubber,
+        secrets: list[str],
+        same: sdk.ConstantParts | None,
     ) -> bool:
-        """Scrub a usual event in place and put in its `request`, both in one pass.
+        """Scrub a usual event in place and put in what it lacks, all in one pass.
 
         False: it is not usual, and was not changed.
         """
         if self.secrets.sections(scrubber):
             return False
         look = scrubber.look_at(raw_head(self._facts.scope))
-        if look is None:
+        if look is None or (same is not None and not _is_harmless(same, scrubber)):
             return False
-        taint = self.secrets.raw_taint(look.came_with)
-        if taint is not None:
+        taint = self.secrets.raw_taint(look.came_with) or self.secrets.taint(look.came_with)
+        if same is None:
             return scrubber.scrub_with_head(event, look, taint, secrets)
-        return scrubber.scrub_with_head(event, look, self.secrets.taint(look.came_with), secrets)
+        look.ids += same.arguments
+        is_done = scrubber.scrub_with_head(event, look, taint, secrets, is_composed=True)
+        if is_done:
+            same.add_to(event)
+        return is_done
 
     def settle(
-        self,
-        event: dict[str, Any],
-        scrubber: Scrubber,
-        section: Callable[[], dict[str, Any]] | None = None,
+        self, event: dict[str, Any], scrubber: Scrubber, owed: Owed | None = None
     ) -> Settled:
         """Scrub an event in place, and remember what it looks like then."""
-        self.scrub_event(event, scrubber=scrubber, owned=True, section=section)
+        self.scrub_event(event, scrubber=scrubber, owned=True, owed=owed)
         return Settled(image(event), self.secrets.taint(), scrubber)
 
     def scrub_telemetry(
@@ -163,6 +170,19 @@ class Scrubbing:
         meta.setdefault("len", self.secrets.body_length())
         if _CUT not in (remarks := meta.get("rem") or ()):
             meta["rem"] = [*remarks, _CUT]
+
+
+def _is_harmless(same: sdk.ConstantParts, scrubber: Scrubber) -> bool:
+    """Whether nothing is to be redacted in what is the same in each transaction of a client."""
+    if same.checked_by is not scrubber:
+        before: dict[str, Any] = {"contexts": {}}
+        same.add_to(before)
+        after: dict[str, Any] = {"contexts": {}}
+        same.add_to(after)
+        scrubber.scrub_event(after)
+        same.harmless = before == after
+        same.checked_by = scrubber
+    return same.harmless
 
 
 def _merge(part: dict[str, Any], event: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from asgi_sentry._scrubbing.memory import bytes_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asgi_sentry import _sdk as sdk
     from asgi_sentry._scrubbing import Scrubber, Taint
 
 
@@ -25,15 +26,12 @@ class Reporter(Protocol):
         *,
         scrubber: Scrubber | None = None,
         owned: bool = False,
-        section: Callable[[], dict[str, Any]] | None = None,
+        owed: Owed | None = None,
     ) -> None:
         """Scrub an event in place, but for what was scrubbed before and left alone since."""
 
     def settle(
-        self,
-        event: dict[str, Any],
-        scrubber: Scrubber,
-        section: Callable[[], dict[str, Any]] | None = None,
+        self, event: dict[str, Any], scrubber: Scrubber, owed: Owed | None = None
     ) -> Settled | None:
         """Scrub an event in place, and remember what it looks like then."""
 
@@ -41,6 +39,15 @@ class Reporter(Protocol):
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None
     ) -> list[dict[str, Any]]:
         """Logs, metrics or streamed spans, scrubbed."""
+
+
+class Owed(NamedTuple):
+    """What a transaction lacks until it is scrubbed: before, nobody looks at it."""
+
+    section: Callable[[], dict[str, Any]]  # makes its `request`
+    # What it has in common with all others of its client. Then the rest is plain, and nobody else
+    # has it.
+    same: sdk.ConstantParts | None
 
 
 class Settled(NamedTuple):
@@ -91,12 +98,11 @@ class Tag(str):
     waits in a batch keeps its request's report alive for just as long as it waits.
     """
 
-    __slots__ = ("place", "report", "sampling", "section", "settled")
+    __slots__ = ("owed", "place", "report", "sampling", "settled")
     report: Reporter
     settled: Settled | None  # before a hook of the user's saw the event
     place: str | None  # where a message comes from (`kinds.place_of`)
-    # Makes the event's `request`, where the door is to put it in: before, nobody looks at it.
-    section: Callable[[], dict[str, Any]] | None
+    owed: Owed | None  # what the door is to put in
     sampling: dict[str, Any] | None  # the dynamic sampling context, as a hook was shown it
 
     def __new__(  # noqa: PYI034 - typing.Self is newer than 3.10
@@ -107,7 +113,7 @@ class Tag(str):
         tag.report = report
         tag.settled = None
         tag.place = place
-        tag.section = tag.sampling = None
+        tag.owed = tag.sampling = None
         return tag
 
     def plain(self) -> str:

@@ -10,7 +10,12 @@ from asgi_sentry._scrubbing.ruleset import Ruleset
 from asgi_sentry._scrubbing.sentry.events import scrub_fields, scrub_part
 from asgi_sentry._scrubbing.sentry.fields import EVENT
 from asgi_sentry._scrubbing.sentry.items import scrub_item
-from asgi_sentry._scrubbing.sentry.shortcut import USUAL_FIELDS, EventGlance, scrub_usual
+from asgi_sentry._scrubbing.sentry.shortcut import (
+    USUAL_FIELDS,
+    EventGlance,
+    scrub_composed,
+    scrub_usual,
+)
 from asgi_sentry._scrubbing.sentry.telemetry import scrub_attributes
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.text.rules import BY_ID, DEFAULT_RULES, Rule
@@ -149,7 +154,13 @@ class Scrubber:
         return look
 
     def scrub_with_head(
-        self, event: dict[str, Any], look: EventGlance, taint: Taint | RawTaint, secrets: list[str]
+        self,
+        event: dict[str, Any],
+        look: EventGlance,
+        taint: Taint | RawTaint,
+        secrets: list[str],
+        *,
+        is_composed: bool = False,
     ) -> bool:
         """Scrub a usual event in place, and put in the head that was looked at.
 
@@ -158,17 +169,20 @@ class Scrubber:
             look: at the head.
             taint: what else is secret.
             secrets: takes the credentials that were redacted.
+            is_composed: whether it is a transaction as the direct lane composes it.
 
         Returns:
             False: it is not usual, and was not changed.
         """
-        if not USUAL_FIELDS.issuperset(event):
-            return False
         try:
-            notes = scrub_usual(self.ruleset, event, taint, secrets, look)
+            if is_composed:
+                scrub_composed(self.ruleset, event, taint, secrets, look)
+            elif USUAL_FIELDS.issuperset(event):
+                scrub_usual(self.ruleset, event, taint, secrets, look).remark(event)
+            else:
+                return False
         except Exception:  # it is unusual, or a fault of ours: the walk has it
             return False
-        notes.remark(event)
         return True
 
     def scrub_part(

@@ -59,6 +59,8 @@ class ClientView:
     collection: Collection  # what the options let be collected of a request
     # The roots of what is not sampled, by reason.
     unsampled: dict[str, Root] = field(default_factory=dict)
+    # What is made once for a client, by name.
+    made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sampler_failed(self) -> str:

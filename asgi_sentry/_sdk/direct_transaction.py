@@ -9,6 +9,7 @@ import sentry_sdk
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_lane
 from asgi_sentry._sdk.by_hand import capture_event
+from asgi_sentry._sdk.constant_parts import DirectEvent, constant_parts
 from asgi_sentry._sdk.fork import is_blank
 from asgi_sentry._sdk.lane import Merged, sent
 from asgi_sentry._sdk.names import (
@@ -22,7 +23,7 @@ from asgi_sentry._sdk.names import (
     disable_capture_event,
     sdk_scope,
 )
-from asgi_sentry._sdk.serializer import DirectEvent
+from asgi_sentry._sdk.serializer import SEPARATES, is_flat, written
 
 if TYPE_CHECKING:
     from asgi_sentry._sdk.client_view import ClientView
@@ -90,14 +91,14 @@ class DirectTransaction(Transaction):
         # As the SDK does it: spans know their transaction, and it is part of a circle.
         self._span_recorder = None
         try:
-            return sent(self.view.client, *way)
+            return sent(self.view, *way)
         except Exception as exc:
             faults.note("the direct lane", exc, "a transaction is lost")
             self.view.lose("internal_sdk_error", "transaction")
             self.view.lose("internal_sdk_error", "span", len(way[0].get("spans") or ()) + 1)
             return None
 
-    def _prepared(self, given: Any, end_timestamp: Any) -> tuple[dict[str, Any], Merged] | None:
+    def _prepared(self, given: Any, end_timestamp: Any) -> tuple[DirectEvent, Merged] | None:
         """The event and the scopes that it is of; None where the general way is the right one.
 
         Changes nothing else.
@@ -142,8 +143,19 @@ class DirectTransaction(Transaction):
         ):
             return None
         Span.finish(self, scope, end_timestamp)
-        finished = [span.to_json() for span in spans if span.timestamp is not None]
-        event: dict[str, Any] = DirectEvent(
+        finished = [span for span in spans if span.timestamp is not None]
+        event = None
+        dropped = len(spans) - len(finished) + recorder.dropped_spans
+        if not dropped and self._is_alone(here, around, everywhere):
+            event = self._composed(finished, merged)
+        if event is None:
+            event = self._as_the_sdk_has_it(finished)
+        if dropped > 0:
+            event["_dropped_spans"] = dropped
+        return event, merged
+
+    def _as_the_sdk_has_it(self, finished: list[Span]) -> DirectEvent:
+        event = DirectEvent(
             type="transaction",
             transaction=self.name,
             transaction_info={"source": self.source},
@@ -151,13 +163,142 @@ class DirectTransaction(Transaction):
             tags=self._tags,
             timestamp=self.timestamp,
             start_timestamp=self.start_timestamp,
-            spans=finished,
+            spans=[span.to_json() for span in finished],
             measurements=self._measurements,
         )
-        dropped = len(spans) - len(finished) + recorder.dropped_spans
-        if dropped > 0:
-            event["_dropped_spans"] = dropped
+        event.same = None
         profile = self.get_profile_context()
         if profile is not None:
             event["contexts"]["profile"] = profile
-        return event, merged
+        return event
+
+    @staticmethod
+    def _is_alone(here: Any, around: Any, everywhere: Any) -> bool:
+        """Whether no scope has a processor but ours."""
+        return (
+            len(here._event_processors) == 1
+            and not around._event_processors
+            and (everywhere is None or not everywhere._event_processors)
+        )
+
+    def _composed(self, finished: list[Span], merged: Merged) -> DirectEvent | None:
+        """The event in its plain form, without what is the same in each of a client's.
+
+        None where any part of it may be more than plain, or somebody has a say in it.
+        """
+        tags, data, contexts = self._tags, self._data, self._contexts
+        options = self.view.client.options
+        hook = options["before_send_transaction"]
+        same = constant_parts(self.view)
+        if merged.with_data:
+            if any(map(_has_more, merged.with_data)):
+                return None
+            tags = {**tags, **merged.all("_tags")}
+        if (
+            same is None
+            or (hook is not None and not getattr(hook, SEPARATES, False))
+            or options.get("max_value_length") is not None
+            or self._measurements
+            or self._flags
+            or "profiler_id" in data
+            or not is_flat(tags)
+            or not is_flat(data)
+            or contexts.keys() - _RESPONSE
+            or not all(map(_is_plain_span, finished))
+        ):
+            return None
+        trace: dict[str, Any] = {
+            "trace_id": self._trace_id,
+            "span_id": self.span_id,
+            "parent_span_id": self.parent_span_id,
+            "op": self.op,
+            "description": self.description,
+            "origin": self.origin,
+        }
+        if self.status:
+            trace["status"] = self.status
+        trace["dynamic_sampling_context"] = self._sampling()
+        if data:
+            trace["data"] = data.copy()
+        event = DirectEvent(
+            type="transaction",
+            transaction=self.name,
+            transaction_info={"source": self.source},
+            contexts={**contexts, "trace": trace},
+            tags=tags,
+            timestamp=written(self.timestamp),  # type: ignore[arg-type]  # it has ended
+            start_timestamp=written(self.start_timestamp),
+            spans=[_plain_span(span) for span in finished],
+            measurements={},
+        )
+        event.same = same
+        user = merged.last("_user")
+        if user is not None:
+            event["user"] = user
+        return event
+
+    def _sampling(self) -> dict[str, Any]:
+        """The dynamic sampling context.
+
+        What the SDK makes of the trace if it began here, and nobody has asked for its baggage yet.
+        https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/.
+        """
+        baggage = self._baggage
+        if baggage is not None and (not baggage.mutable or baggage.sentry_items.keys() - _DICE):
+            return dict(self.get_baggage().dynamic_sampling_context())
+        options, dsn = self.view.client.options, self.view.client.parsed_dsn
+        items = OwnSampling(trace_id=self._trace_id, sample_rand=f"{self._sample_rand:.6f}")
+        if options["environment"]:
+            items["environment"] = options["environment"]
+        if options["release"]:
+            items["release"] = options["release"]
+        if dsn:
+            items["public_key"] = dsn.public_key
+            if dsn.org_id:
+                items["org_id"] = dsn.org_id
+        if self.source != "url":
+            items["transaction"] = self.name
+        if self.sample_rate is not None:
+            items["sample_rate"] = str(self.sample_rate)
+        items["sampled"] = "true"
+        return items
+
+
+class OwnSampling(dict[str, Any]):
+    """A dynamic sampling context of which nothing came in with the request."""
+
+    __slots__ = ()
+
+
+_RESPONSE = frozenset({"response"})  # the context that a status makes
+_DICE = frozenset({"sample_rand"})
+
+
+def _has_more(scope: Any) -> bool:
+    """Whether more than tags and a user was set on a scope."""
+    return bool(
+        scope._contexts
+        or scope._extras
+        or scope._level is not None
+        or scope._fingerprint is not None
+        or not (scope._user is None or is_flat(scope._user))
+    )
+
+
+def _is_plain_span(span: Span) -> bool:
+    return (
+        span.__class__ is Span
+        and not span._measurements
+        and not span._flags
+        and is_flat(span._data)
+        and is_flat(span._tags)
+        and span.op.__class__ is str
+        and (span.description is None or span.description.__class__ is str)
+    )
+
+
+def _plain_span(span: Span) -> dict[str, Any]:
+    made = span.to_json()
+    made["start_timestamp"] = written(span.start_timestamp)
+    made["timestamp"] = written(span.timestamp)  # type: ignore[arg-type]  # it has ended
+    return made

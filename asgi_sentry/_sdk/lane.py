@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sentry_sdk.envelope import Envelope
 
 from asgi_sentry import _faults as faults
+from asgi_sentry._sdk.constant_parts import complete
 from asgi_sentry._sdk.names import (
-    SDK_INFO,
     AnnotatedValue,
     _current_scope,
     _isolation_scope,
@@ -31,9 +31,11 @@ from asgi_sentry._sdk.serializer import serialized, written
 from asgi_sentry._sdk.sessions import RequestSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-_OPTIONS = ("release", "environment", "server_name", "dist")
+    from asgi_sentry._sdk.client_view import ClientView
+    from asgi_sentry._sdk.constant_parts import ConstantParts, DirectEvent
+
 _WITH_STACKS = ("stacktrace", "threads", "exception")
 
 
@@ -59,33 +61,33 @@ class Merged(NamedTuple):
         return joined
 
 
-def sent(client: Any, event: dict[str, Any], merged: Merged) -> str | None:
+def sent(view: ClientView, event: DirectEvent, merged: Merged) -> str | None:
     """Apply, process, serialize and send an event: `Scope.capture_event`, from there on."""
-    lose = client.transport.record_lost_event
+    client = view.client
     made = os.urandom(16).hex()
     # A random UUID (RFC 9562, 5.4), which costs a fifth of what `uuid4` does.
     event["event_id"] = event_id = f"{made[:12]}4{made[13:16]}8{made[17:]}"
     hint: dict[str, Any] = {"attachments": []}
     spans_before = len(event["spans"])
-    _apply(event, merged)
-    processed = _processed(event, hint)
-    if processed is None:
-        lose("event_processor", data_category="transaction")
-        lose("event_processor", data_category="span", quantity=spans_before + 1)
+    if event.same is None:
+        _apply(event, merged)
+        plain = _processed(event, hint, _processors())
+    else:  # what all others would do is known, and nothing is left to apply
+        plain = _processed(event, hint, merged.scopes[-1]._event_processors)
+    if plain is None:
+        _lose(client, "event_processor", spans_before)
         return None
-    event = processed
-    _count_spans(client, event, spans_before)
-    _complete(client, event)
-    plain = serialized(event, client)
+    _count_spans(client, plain, spans_before)
+    if plain is not event or event.same is None or getattr(event["event_id"], "owed", None) is None:
+        plain = _whole(client, plain, event.same)
     session = next(
         (each._session for each in reversed(merged.scopes) if each._session is not None), None
     )
     hook = client.options["before_send_transaction"]
     if hook is not None and plain.get("type") == "transaction":
-        hooked = _hooked(hook, plain, hint, lose)
-        if hooked is None:
+        plain = _hooked(client, hook, plain, hint)
+        if plain is None:
             return None
-        plain = hooked
     if session is not None and type(session) is not RequestSession:
         client._update_session_from_event(session, event)
     trace_context = plain.get("contexts", {}).get("trace") or {}
@@ -102,6 +104,18 @@ def sent(client: Any, event: dict[str, Any], merged: Merged) -> str | None:
         envelope.add_item(attachment.to_envelope_item())
     client.transport.capture_envelope(envelope)
     return event_id
+
+
+def _whole(client: Any, event: dict[str, Any], same: ConstantParts | None) -> dict[str, Any]:
+    """An event with all that belongs to it, in its plain form."""
+    if same is not None:
+        same.add_to(event)
+    complete(client, event)
+    if any(part in event for part in _WITH_STACKS):  # of a processor's
+        options = client.options
+        exclude, include = options["in_app_exclude"], options["in_app_include"]
+        handle_in_app(event, exclude, include, options["project_root"])  # type: ignore[arg-type]
+    return serialized(event, client)
 
 
 def _apply(event: dict[str, Any], merged: Merged) -> None:
@@ -139,12 +153,14 @@ def _processors() -> Iterator[Any]:
             yield from scope._event_processors
 
 
-def _processed(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
-    """What the event processors leave of an event.
+def _processed(
+    event: dict[str, Any], hint: dict[str, Any], processors: Iterable[Any]
+) -> dict[str, Any] | None:
+    """What event processors leave of an event.
 
     One that raises is passed over, as the SDK does it.
     """
-    for processor in _processors():
+    for processor in processors:
         made: dict[str, Any] | None = event
         try:
             made = processor(event, hint)
@@ -172,23 +188,15 @@ def _count_spans(client: Any, event: dict[str, Any], before: int) -> None:
         event["spans"] = AnnotatedValue(event.get("spans", []), {"len": before + dropped + left})
 
 
-def _complete(client: Any, event: dict[str, Any]) -> None:
-    """Put in what is the same for all events of a client."""
-    options = client.options
-    for key in _OPTIONS:
-        if event.get(key) is None and options[key] is not None:
-            event[key] = str(options[key]).strip()
-    if event.get("sdk") is None:
-        event["sdk"] = {**SDK_INFO, "integrations": sorted(client.integrations)}
-    if event.get("platform") is None:
-        event["platform"] = "python"
-    if any(part in event for part in _WITH_STACKS):  # of a processor's
-        exclude, include = options["in_app_exclude"], options["in_app_include"]
-        handle_in_app(event, exclude, include, options["project_root"])  # type: ignore[arg-type]
+def _lose(client: Any, reason: str, spans: int) -> None:
+    """Count a transaction that is not sent, with its spans."""
+    lose = client.transport.record_lost_event
+    lose(reason, data_category="transaction")
+    lose(reason, data_category="span", quantity=spans + 1)
 
 
 def _hooked(
-    hook: Any, event: dict[str, Any], hint: dict[str, Any], lose: Any
+    client: Any, hook: Any, event: dict[str, Any], hint: dict[str, Any]
 ) -> dict[str, Any] | None:
     """What `before_send_transaction` leaves of an event. It fails closed, as with the SDK."""
     before, reason = len(event.get("spans") or ()), "before_send"
@@ -199,10 +207,9 @@ def _hooked(
         reason = "callback_error"
         faults.note("before_send_transaction", exc, "the transaction is not sent")
     if made is None:
-        lose(reason=reason, data_category="transaction")
-        lose(reason=reason, data_category="span", quantity=before + 1)
+        _lose(client, reason, before)
         return None
     left = before - len(made.get("spans") or ())
     if left > 0:
-        lose(reason="before_send", data_category="span", quantity=left)
+        client.transport.record_lost_event("before_send", data_category="span", quantity=left)
     return made  # type: ignore[no-any-return]

@@ -68,12 +68,6 @@ if not has("serializer"):
     PlainEvent = _GeneralEvent  # type: ignore[assignment,misc]
 
 
-class DirectEvent(PlainEvent):
-    """An event that takes the direct lane: nobody but the processors has seen it."""
-
-    __slots__ = ()
-
-
 def serialized(event: Mapping[str, Any], client: Any = None) -> dict[str, Any]:
     """What the SDK's serializer makes of an event, at a tenth of its cost where values are plain.
 
@@ -304,6 +298,11 @@ def written(at: datetime) -> str:
         return at.isoformat(timespec="microseconds")[:-6] + "Z"
     made: str = format_timestamp(at)
     return made
+
+
+def is_flat(value: Mapping[Any, Any]) -> bool:
+    """Whether a dict holds nothing but texts, whole numbers and booleans, by names."""
+    return _STRINGS.issuperset(map(type, value)) and _FLAT.issuperset(map(type, value.values()))
 
 
 def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:

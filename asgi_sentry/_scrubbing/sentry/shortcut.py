@@ -83,6 +83,51 @@ def scrub_usual(
     return notes
 
 
+def scrub_composed(
+    ruleset: Ruleset,
+    event: dict[str, Any],
+    taint: Taint | RawTaint,
+    secrets: list[str],
+    look: EventGlance,
+) -> None:
+    """The same for a transaction as the direct lane composes it, which is remarked as well.
+
+    Args:
+        ruleset: which decides.
+        event: of which the fields and contexts are known: it has an id, a name, a trace, tags,
+            spans, times, and perhaps a user.
+        taint: what else is secret.
+        secrets: takes the credentials that were redacted.
+        look: at the head of its request.
+
+    Raises:
+        UnusualError: there is something to redact in it. It was not changed.
+    """
+    if ruleset.places or taint.unknown:
+        raise UnusualError
+    of_head = len(look.edits)
+    look.composed(event)
+    if len(look.edits) != of_head:
+        raise UnusualError
+    secrets.extend(look.credentials(taint))
+    event["request"] = look.section
+    said: dict[int, tuple[Any, dict[str, Any]]] = {}
+    for holder, key, left, place, rule in look.edits:
+        holder[key] = left
+        known = said.get(id(place))
+        if known is None:
+            known = said[id(place)] = place, {}
+        known[1][key] = {"": {"rem": [[rule, "x"]]}}
+    if said:
+        remarks: dict[str, Any] = {}
+        for place, named in said.values():
+            if place[0] is None:  # of the section itself
+                remarks.update(named)
+            else:
+                remarks[place[1]] = named
+        event["_meta"] = {"request": remarks}
+
+
 # The program's own, and the protocol's.
 _SAME = frozenset(
     {
@@ -92,6 +137,14 @@ _SAME = frozenset(
 )
 _SAME_WITH_ARGUMENTS = _SAME | {"extra"}
 _NONE: frozenset[str] = frozenset()
+# What the direct lane puts into the tags and the data of each transaction.
+_OWN_TAGS = frozenset({"http.status_code", "asgi.type"})
+_OWN_DATA = frozenset(
+    {
+        *("thread.id", "thread.name", "http.request.method", "http.route"),
+        "http.response.status_code",
+    }
+)
 # A number by which the operating system knows a thread. Those of no card begin so.
 _THREAD = re.compile(r"[0179][0-9]{0,18}\Z")
 
@@ -126,6 +179,37 @@ class EventGlance(HeadGlance):
                 self._spans(value)
             else:
                 raise UnusualError
+
+    def composed(self, event: dict[str, Any]) -> None:
+        """All that may be anything in a transaction as the direct lane composes it."""
+        self._name(event["transaction"], event)
+        tags = event["tags"]
+        if _OWN_TAGS.issuperset(tags):
+            self.firm += tags.values()
+        else:
+            self._tags(tags, (None, "tags"))
+        trace = event["contexts"]["trace"]
+        lines = self.ruleset.lines
+        if trace["op"] not in lines or trace["origin"] not in lines:
+            raise UnusualError
+        if trace["description"] is not None:
+            self.texts.append(trace["description"])
+        data = trace.get("data")
+        if data:
+            self._data_of_root(data)
+        if event["spans"]:
+            self._spans(event["spans"])
+        user = event.get("user")
+        if user:
+            self.data(user, (None, "user"))
+
+    def _data_of_root(self, data: dict[str, Any]) -> None:
+        if not _OWN_DATA.issuperset(data):
+            self.data(data, (((None, "contexts"), "trace"), "data"))
+            return
+        for field, value in data.items():
+            if value.__class__ is str and (field != "thread.id" or _THREAD.match(value) is None):
+                self.texts.append(value)
 
     def _are_the_same(self, event: dict[str, Any]) -> frozenset[str]:
         """Fields that are the same in each event of a client, and were found harmless before."""

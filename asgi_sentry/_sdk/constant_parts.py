@@ -1,0 +1,129 @@
+"""What is the same in each transaction of a client: made once.
+
+Release and environment, the SDK's name and its integrations, and what the SDK's own event
+processors put in: the program's arguments and the interpreter. It is so as long as no processor but
+the SDK's own stands in the process.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from asgi_sentry._scrubbing.memory import bytes_of
+from asgi_sentry._sdk.names import SDK_INFO, global_event_processors
+from asgi_sentry._sdk.repr_processors import pass_over_plain
+from asgi_sentry._sdk.serializer import PlainEvent, serialized
+
+if TYPE_CHECKING:
+    from asgi_sentry._sdk.client_view import ClientView
+
+OPTIONS = ("release", "environment", "server_name", "dist")
+# By module, and ours. They put the same into each transaction, or leave it as it is: most are about
+# exceptions.
+_OWN = frozenset(
+    f"sentry_sdk.integrations.{name}"
+    for name in (
+        *("argv", "dedupe", "django", "executing"),
+        *("gnu_backtrace", "modules", "pure_eval", "stdlib"),
+    )
+)
+
+
+class ConstantParts:
+    """Fields and contexts that each transaction of a client has.
+
+    Attributes:
+        arguments: of the program, in which a secret of a request may stand.
+        checked_by: the scrubber that was asked about these parts last.
+        harmless: whether it found nothing in them.
+    """
+
+    __slots__ = ("_contexts", "_fields", "_met", "arguments", "checked_by", "harmless")
+
+    def __init__(self, client: Any) -> None:
+        self._met = _met(client)
+        event: dict[str, Any] = {"type": "transaction", "contexts": {}}
+        for processor in global_event_processors:
+            event = processor(event, {"attachments": []})  # type: ignore[assignment,arg-type]
+        complete(client, event)
+        del event["type"]
+        made = serialized(event, client)
+        self.arguments: list[str] = list(sys.argv)
+        self._contexts = bytes_of(made.pop("contexts"))
+        self._fields = bytes_of(made)
+        self.checked_by: Any = None
+        self.harmless = False
+
+    def are_of(self, client: Any) -> bool:
+        """Whether they are still what a client's transactions have."""
+        return self._met == _met(client) and self.arguments == sys.argv
+
+    def fields(self) -> dict[str, Any]:
+        """All but the contexts; the caller's own."""
+        made: dict[str, Any] = marshal.loads(self._fields)  # noqa: S302 - made above
+        return made
+
+    def contexts(self) -> dict[str, Any]:
+        """The same for the contexts."""
+        made: dict[str, Any] = marshal.loads(self._contexts)  # noqa: S302 - made above
+        return made
+
+    def add_to(self, event: dict[str, Any]) -> None:
+        """Put them into a transaction that lacks them all."""
+        event.update(self.fields())
+        event["contexts"].update(self.contexts())
+
+
+class DirectEvent(PlainEvent):
+    """An event that takes the direct lane: nobody but the processors has seen it.
+
+    Attributes:
+        same: what it has in common with each other one of its client, and lacks yet. Then nobody at
+            all has seen it, and it is plain. None: it is whole.
+    """
+
+    __slots__ = ("same",)
+    same: ConstantParts | None
+
+
+def constant_parts(view: ClientView) -> ConstantParts | None:
+    """What is the same in each transaction of a client; None where it can't be told."""
+    client = view.client
+    known: ConstantParts | None = view.made.get(_NAME)
+    if known is None or not known.are_of(client):
+        known = None
+        if all(map(_is_the_sdks_own, global_event_processors)) and pass_over_plain():
+            known = view.made[_NAME] = ConstantParts(client)
+    return known
+
+
+_NAME = "constant parts"  # in the view of a client
+
+
+def _is_the_sdks_own(processor: Any) -> bool:
+    module = getattr(processor, "__module__", None) or ""
+    return module in _OWN or module.startswith("asgi_sentry.")
+
+
+def _met(client: Any) -> tuple[Any, ...]:
+    """What they were made of."""
+    options = client.options
+    return (
+        *global_event_processors,
+        *(options[key] for key in OPTIONS),
+        len(client.integrations),
+    )
+
+
+def complete(client: Any, event: dict[str, Any]) -> None:
+    """Put in what is the same for all events of a client."""
+    options = client.options
+    for key in OPTIONS:
+        if event.get(key) is None and options[key] is not None:
+            event[key] = str(options[key]).strip()
+    if event.get("sdk") is None:
+        event["sdk"] = {**SDK_INFO, "integrations": sorted(client.integrations)}
+    if event.get("platform") is None:
+        event["platform"] = "python"
