@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._sdk.direct_transaction import DirectTransaction
+from asgi_sentry._sdk.begin_transaction import transaction_of
 from asgi_sentry._sdk.names import Baggage
 from asgi_sentry._sdk.options import ORIGIN
 from asgi_sentry._sdk.profiles import thread_of
@@ -42,31 +42,22 @@ class TransactionRoot(SpanOfRoot):
         asgi_scope: Mapping[str, Any],
     ) -> None:
         self._ended: float | None = None
-        baggage = context.baggage_for_root()
-        transaction = DirectTransaction(
-            op=op,
-            name=name,
-            # Of low quality until the route is known: keeps the name out of the baggage.
-            source="url",
-            origin=ORIGIN,
-            baggage=baggage,
-            parent_sampled=context.parent_sampled,
-            trace_id=context.trace_id,
-            parent_span_id=context.parent_span_id,
-            same_process_as_parent=False,
-            sampled=sampled,
-        )
-        transaction.view = view
-        self.threads = transaction.threads = Threads()
-        self._span, self._view, self._reason = transaction, view, reason
-        if not sampled or not view.profiled:
-            # All that `start_transaction` would do yet, at a quarter of its cost. One that is not
-            # sampled, but may be kept at its end, goes on as `-0` to whom it calls, and yet its
-            # spans are recorded.
-            transaction.init_span_recorder(maxlen=view.max_spans)
-            transaction.sample_rate = context.rate
-            transaction.__enter__()
-            return
+        self._view, self._reason = view, reason
+        self.threads = Threads()
+        self._span = transaction_of(view, context, self.threads, op=op, name=name, sampled=sampled)
+        # One that is not sampled, but may be kept at its end, goes on as `-0` to whom it calls, and
+        # yet its spans are recorded.
+        if sampled and view.profiled:
+            self._start_profiled(scopes, context, asgi_scope)
+        else:  # all that `start_transaction` would do yet
+            self._span.stand_in(scopes.current)
+
+    def _start_profiled(
+        self, scopes: Scopes, context: TraceContext, asgi_scope: Mapping[str, Any]
+    ) -> None:
+        """Have the SDK start the transaction, for the sake of its profilers."""
+        transaction = self._span
+        baggage = transaction._baggage
         incoming = baggage.sentry_items.get("sample_rate") if baggage is not None else None
         scopes.current.start_transaction(
             transaction, custom_sampling_context={"asgi_scope": asgi_scope}

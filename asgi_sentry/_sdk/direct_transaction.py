@@ -42,7 +42,7 @@ _KNOWN = tuple(
 )
 
 
-class _Recorder(_SpanRecorder):
+class Recorder(_SpanRecorder):
     """The spans of a transaction. Each is added in the thread that starts it."""
 
     __slots__ = ("_threads",)
@@ -69,7 +69,17 @@ class DirectTransaction(Transaction):
     def init_span_recorder(self, maxlen: int) -> None:
         """Record its spans, and where they are started."""
         if self._span_recorder is None:
-            self._span_recorder = _Recorder(maxlen, self.threads)
+            self._span_recorder = Recorder(maxlen, self.threads)
+
+    def stand_in(self, scope: Scope) -> None:
+        """Stand in a scope of a request, until the end.
+
+        As `__enter__` has it, for a scope in which no span stands yet.
+        """
+        scope._span = self
+        scope._transaction = self.name
+        scope._transaction_info = {"source": self.source}
+        self._context_manager_state = (scope, None)
 
     def finish(
         self, scope: Any = None, end_timestamp: Any = None, *, hub: Any = None, **further: Any
