@@ -29,7 +29,7 @@ from asgi_sentry._request.record import current
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
 from asgi_sentry._scrubbing.memory import bytes_of
-from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace
+from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace, scrubbed_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,14 @@ class _Passed(NamedTuple):
 _AS_IT_IS = _Passed(None)
 
 
+class Sealed(Envelope):
+    """An envelope that a door has made itself."""
+
+
+_KIND = "transaction"
+_HEADERS = {"type": _KIND, "content_type": "application/json"}
+
+
 class Door:
     """Scrubs envelopes.
 
@@ -80,6 +88,8 @@ class Door:
             envelope: on its way to the transport.
             lose: the transport's `record_lost_event`.
         """
+        if envelope.__class__ is Sealed:
+            return envelope
         try:
             passed = [self._pass(item, lose) for item in envelope.items]
             items = [each.item for each in passed if each.item is not None]
@@ -98,6 +108,41 @@ class Door:
             raise
         except BaseException as exc:
             _lost(envelope.items, exc, lose)
+            return None
+
+    def sealed(
+        self, transaction: dict[str, Any], sampling: dict[str, Any], lose: Callable[..., None]
+    ) -> Envelope | None:
+        """The envelope of a transaction that takes the direct lane, scrubbed; None if it is lost.
+
+        Never raises.
+
+        Args:
+            transaction: which nobody else has.
+            sampling: its dynamic sampling context.
+            lose: the transport's `record_lost_event`.
+        """
+        try:
+            tag, name = transaction["event_id"], transaction.get("transaction")
+            if unscrubbed(transaction):
+                lose("internal_sdk_error", item=Item(PayloadRef(json=transaction), type=_KIND))
+                return None
+            self._scrub_event(transaction)
+            headers = {"event_id": transaction["event_id"], "sent_at": sdk.now()}
+            if sampling:
+                if not isinstance(tag, Tag) or sampling != tag.sampling:
+                    known = {}
+                    if isinstance(name, str):
+                        known[name] = str(transaction.get("transaction"))
+                    sampling = self._scrub_trace(sampling, known)
+                headers["trace"] = sampling
+            item = Item(payload(transaction), headers=_HEADERS)
+            setattr(item, _PASSED, _AS_IT_IS)
+            return Sealed(headers=headers, items=[item])
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
+            _lost([Item(PayloadRef(json=transaction), type=_KIND)], exc, lose)
             return None
 
     def settle(self, event: dict[str, Any]) -> None:
@@ -265,6 +310,10 @@ class Door:
         """The dynamic sampling context; of the names in it what became of them is known."""
         if not isinstance(trace, dict):
             return {}
+        if trace.__class__ is sdk.OwnSampling:
+            own = scrubbed_own(trace, known, self.scrubber.ruleset.lines)
+            if own is not None:
+                return own
         # Release and environment are the same in each event, and mostly known to be harmless from
         # there.
         harmless = self.scrubber.ruleset.lines

@@ -236,7 +236,7 @@ class Keys:
         booleans, which stay by themselves, and schemas, which describe a value.
         """
         if value.__class__ is str:
-            return _is_no_secret(key, value)
+            return is_no_secret(key, value)
         if value.__class__ is bytes or value is None:
             return False
         if is_unset(value) or is_schema(value):
@@ -346,7 +346,7 @@ MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "t
 _PERMISSIONS = frozenset({"read", "write", "admin", "none"})
 
 
-def _is_no_secret(key: object, value: str) -> bool:
+def is_no_secret(key: object, value: str) -> bool:
     """Whether a text under a denied key says nothing.
 
     A mask, a directory, a permission, a public signature.

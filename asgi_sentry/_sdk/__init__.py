@@ -10,6 +10,7 @@ from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.collection import Collection
 from asgi_sentry._sdk.constant_parts import ConstantParts, DirectEvent
+from asgi_sentry._sdk.direct_transaction import OwnSampling
 from asgi_sentry._sdk.error_events import attach_stack, capture_error, capture_response
 from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.inner import trace_being_served
@@ -19,7 +20,7 @@ from asgi_sentry._sdk.root_span import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
 from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
 from asgi_sentry._sdk.senders import guard, guard_by, sender, sending_client, warn_of, watch_events
-from asgi_sentry._sdk.serializer import SEPARATES, PlainEvent, serialized
+from asgi_sentry._sdk.serializer import SEPARATES, PlainEvent, now, serialized
 from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
 from asgi_sentry._sdk.templates import offer_trace_meta
@@ -33,6 +34,7 @@ __all__ = [
     "Collection",
     "ConstantParts",
     "DirectEvent",
+    "OwnSampling",
     "PlainEvent",
     "Root",
     "Scopes",
@@ -49,6 +51,7 @@ __all__ = [
     "guard_spotlight",
     "is_last_processor",
     "mark_sent",
+    "now",
     "offer_trace_meta",
     "on_capture",
     "packing",

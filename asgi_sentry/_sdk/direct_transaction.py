@@ -31,15 +31,18 @@ if TYPE_CHECKING:
 
 # What the lane stands for. One that was replaced, by a test or by another tool, is to be called;
 # ours passes on what comes with a scope.
-_KNOWN = tuple(
-    (cls, name, (getattr(cls, name, None), capture_event))
-    for cls, name in (
-        (Scope, "capture_event"),
-        (Scope, "apply_to_event"),
-        (Client, "capture_event"),
-        (Client, "_prepare_event"),
+_CAPTURE, _APPLY = getattr(Scope, "capture_event", None), getattr(Scope, "apply_to_event", None)
+_PREPARE = getattr(Client, "_prepare_event", None)
+_CLIENTS = frozenset({getattr(Client, "capture_event", None), capture_event})
+
+
+def _are_the_sdks_own() -> bool:
+    return (
+        Scope.capture_event is _CAPTURE
+        and Scope.apply_to_event is _APPLY
+        and Client._prepare_event is _PREPARE
+        and Client.capture_event in _CLIENTS
     )
-)
 
 
 class Recorder(_SpanRecorder):
@@ -132,7 +135,7 @@ class DirectTransaction(Transaction):
             or disable_capture_event.get(False)
             or self._data.get("http.response.status_code")
             in client.options["trace_ignore_status_codes"]
-            or any(getattr(cls, name) not in known for cls, name, known in _KNOWN)
+            or not _are_the_sdks_own()
         ):
             return None
         scopes = (here,) if around is here else (around, here)

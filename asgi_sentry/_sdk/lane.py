@@ -12,7 +12,6 @@ called, goes the general way; `counters()` says how many took which.
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentry_sdk.envelope import Envelope
@@ -27,7 +26,7 @@ from asgi_sentry._sdk.names import (
     handle_in_app,
     sdk_scope,
 )
-from asgi_sentry._sdk.serializer import serialized, written
+from asgi_sentry._sdk.serializer import now, serialized
 from asgi_sentry._sdk.sessions import RequestSession
 
 if TYPE_CHECKING:
@@ -91,19 +90,28 @@ def sent(view: ClientView, event: DirectEvent, merged: Merged) -> str | None:
     if session is not None and type(session) is not RequestSession:
         client._update_session_from_event(session, event)
     trace_context = plain.get("contexts", {}).get("trace") or {}
-    headers: dict[str, Any] = {
-        "event_id": plain["event_id"],
-        "sent_at": written(datetime.now(timezone.utc)),
-    }
-    sampling = trace_context.pop("dynamic_sampling_context", {})
+    sampling = trace_context.pop("dynamic_sampling_context", None) or {}
+    attachments = hint.get("attachments") or ()
+    transport, envelope = client.transport, None
+    if attachments or plain.get("type") != "transaction":
+        envelope = _unsealed(plain, sampling, attachments)
+    else:
+        envelope = view.door.sealed(plain, sampling, transport.record_lost_event)
+    if envelope is not None:
+        transport.capture_envelope(envelope)
+    return event_id
+
+
+def _unsealed(event: dict[str, Any], sampling: dict[str, Any], attachments: Any) -> Envelope:
+    """An envelope for the door to look at, as the SDK makes one."""
+    headers: dict[str, Any] = {"event_id": event["event_id"], "sent_at": now()}
     if sampling:
         headers["trace"] = sampling
     envelope = Envelope(headers=headers)
-    envelope.add_transaction(plain)  # type: ignore[arg-type]  # its events are TypedDicts
-    for attachment in hint.get("attachments") or ():
+    envelope.add_transaction(event)  # type: ignore[arg-type]  # its events are TypedDicts
+    for attachment in attachments:
         envelope.add_item(attachment.to_envelope_item())
-    client.transport.capture_envelope(envelope)
-    return event_id
+    return envelope
 
 
 def _whole(client: Any, event: dict[str, Any], same: ConstantParts | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from asgi_sentry._scrubbing.headers_and_urls import (
     query_by_names,
     url_scrubbed,
 )
-from asgi_sentry._scrubbing.keys import COOKIES, DENIED, PLAIN
+from asgi_sentry._scrubbing.keys import COOKIES, DENIED, PLAIN, is_no_secret
 from asgi_sentry._scrubbing.sentry.request import URLS
 from asgi_sentry._scrubbing.sentry.trace import VERSIONED
 from asgi_sentry._scrubbing.taint.sources import (
@@ -35,13 +35,14 @@ from asgi_sentry._scrubbing.taint.sources import (
 from asgi_sentry._scrubbing.taint.strength import STRONG, strength
 from asgi_sentry._scrubbing.taint.taint import MIN_LENGTH
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
-from asgi_sentry._scrubbing.tree.decisions import COOKIE
+from asgi_sentry._scrubbing.tree.decisions import COOKIE, LONGEST_COOKIE
 from asgi_sentry._scrubbing.tree.glance import Glance, UnusualError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
+    from asgi_sentry._scrubbing.tree.notes import Place
 
 # What a header holds, beside what its name means as a key.
 _TEXT, _URL, _CREDENTIALS, _COOKIE, _ID, _BAGGAGE = range(6)
@@ -162,33 +163,46 @@ class HeadGlance(Glance):
         self, headers: dict[str, str], name: str, value: str, verdict: int, kind: int
     ) -> bool:
         """Read a header that is more than a text; whether nothing is left in it to look at."""
+        if verdict == DENIED:
+            if kind == _CREDENTIALS:
+                self.came_with += of_authorization(value)
+            elif kind == _TEXT:
+                self.came_with.append(value)
+                if " " in value:
+                    self.came_with += of_authorization(value)
+            return self._denies(headers, name, value, _HEADERS)
         if kind == _ID and _RANDOM.match(value):
             self.ids.append(value)
             return True
         if kind == _BAGGAGE:
-            for member in value.split(","):
-                if _IN_BAGGAGE.match(member) is None:
-                    named = _TEXT_IN_BAGGAGE.match(member)
-                    if named is None:
-                        self.texts.append(member)
-                    elif VERSIONED.match(member, named.end()) is None:
-                        self.texts.append(member[named.end() :])
-            self.ids.append(value)
+            self._read_baggage(value)
             return True
-        if kind == _URL and ("?" in value or "#" in value):
-            if url_scrubbed(value, self.ruleset)[1]:
-                raise UnusualError
-        elif kind == _CREDENTIALS:
-            self.came_with += of_authorization(value)
-        elif kind == _TEXT and verdict == DENIED:
-            self.came_with.append(value)
-            if " " in value:
-                self.came_with += of_authorization(value)
+        if kind == _URL and ("?" in value or "#" in value) and url_scrubbed(value, self.ruleset)[1]:
+            raise UnusualError
         return (
             bool(verdict)
             and value != FILTERED
             and self._redacts(verdict, name, value, headers, _HEADERS)
         )
+
+    def _denies(self, holder: dict[str, str], name: str, value: str, place: Place) -> bool:
+        """Redact what stands under a denied name, or say that it stays."""
+        if value == FILTERED or is_no_secret(name, value):
+            return False
+        self._secrets.append(value)
+        self._gone.add(value)
+        self.edits.append((holder, name, FILTERED, place, PASSWORD))
+        return True
+
+    def _read_baggage(self, value: str) -> None:
+        for member in value.split(","):
+            if _IN_BAGGAGE.match(member) is None:
+                named = _TEXT_IN_BAGGAGE.match(member)
+                if named is None:
+                    self.texts.append(member)
+                elif VERSIONED.match(member, named.end()) is None:
+                    self.texts.append(member[named.end() :])
+        self.ids.append(value)
 
     def _told(self, name: bytes) -> tuple[str, int, int]:
         """What a header's name says, of those whose names were met as keys."""
@@ -222,17 +236,25 @@ class HeadGlance(Glance):
         append = self.texts.append
         cookies: dict[str, str] = {}
         for part in text.split(";"):
-            name, _, value = part.strip().partition("=")
+            name, _, value = part.partition("=")
             name, value = name.strip(), value.strip()
             if not (name or value):
                 continue
-            verdict = COOKIE if name in plain else special.get(name, PLAIN)
+            verdict = special.get(name)
+            if verdict is None and name in plain:
+                verdict = COOKIE
             if not verdict or name in cookies or len(name) > LONGEST_NAME:
                 raise UnusualError
             cookies[name] = value
             if len(value) >= MIN_LENGTH:
                 self._read_cookie(value, verdict)
-            if value == FILTERED or not self._redacts(verdict, name, value, cookies, _COOKIES):
+            if verdict == DENIED:
+                gone = self._denies(cookies, name, value, _COOKIES)
+            elif value == FILTERED or (verdict == COOKIE and len(value) < LONGEST_COOKIE):
+                gone = False
+            else:
+                gone = self._redacts(verdict, name, value, cookies, _COOKIES)
+            if not gone:
                 append(value)
         if cookies:
             section["cookies"] = cookies

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _NAME = re.compile(r"[\w.@+/ -]{1,200}\Z")
@@ -54,6 +54,30 @@ def scrub_trace(trace: Mapping[str, Any], scrub_text: Callable[[str], str]) -> d
         elif field == "transaction" and isinstance(value, str):
             left[field] = scrub_text(value)
     return left
+
+
+def scrubbed_own(
+    trace: Mapping[str, Any], known: Mapping[str, str], harmless: Container[str]
+) -> dict[str, Any] | None:
+    """The same for a trace header of which nothing came in; None where more is to be looked at.
+
+    Args:
+        trace: as it was made here, of the client's options.
+        known: what became of the transaction's name.
+        harmless: texts of the program's own in which nothing is to be redacted.
+    """
+    for field in ("release", "environment"):
+        text = trace.get(field)
+        if text is not None and not (
+            (text in harmless or VERSIONED.match(text)) and _NAME.match(text)
+        ):
+            return None
+    name = trace.get("transaction")
+    if name is None:
+        return dict(trace)
+    if name not in known:
+        return None
+    return {**trace, "transaction": known[name]}
 
 
 def _is_rate(text: str) -> bool:

@@ -135,17 +135,15 @@ def may_hold(joined: str, values: Iterable[str]) -> bool:
         if len(run) < _SHORTEST_ENCODED:
             return True
         raw = run.encode()
-        pieces = (
-            raw[:_LENGTH],
-            encode(raw)[:_LENGTH],
-            encode(b"\0" + raw)[2 : 2 + _LENGTH],
-            encode(b"\0\0" + raw)[3 : 3 + _LENGTH],
-        )
-        for piece in pieces:
-            if piece in data:
-                return True
-            if not piece.isalnum() and piece.translate(_URLSAFE_BYTES) in data:
-                return True
+        first = encode(raw)[:_LENGTH]
+        second = encode(b"\0" + raw)[2 : 2 + _LENGTH]
+        third = encode(b"\0\0" + raw)[3 : 3 + _LENGTH]
+        if raw[:_LENGTH] in data or first in data or second in data or third in data:
+            return True
+        if not (first + second + third).isalnum() and any(
+            piece.translate(_URLSAFE_BYTES) in data for piece in (first, second, third)
+        ):
+            return True
     return False
 
 
