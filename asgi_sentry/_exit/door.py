@@ -3,8 +3,8 @@
 Everything that leaves goes through here, and is scrubbed here last. By now every event processor
 and every hook of the user's has run, so nothing can be added behind our back. An item that can't be
 scrubbed is not sent, and counted as lost. What belongs to a request says so by a tag (`tag.Tag`):
-in an event the event id, in a log, a metric or a streamed span one attribute, put there by the
-hooks of this module.
+in an event the event id, in a log, a metric or a streamed span one attribute, put there by
+`users_hooks`.
 
 An item passes once. The SDK hands the same one to Spotlight and to the transport, and a transport
 of the user's may hand it on again: then it is what it became the first time, and spends of no
@@ -13,7 +13,6 @@ limit.
 
 from __future__ import annotations
 
-import functools
 import marshal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,10 +22,8 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.encoding import payload
 from asgi_sentry._exit.users_scrubber import unscrubbed
-from asgi_sentry._request.finding import reporter_of
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
-from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
 from asgi_sentry._scrubbing.memory import bytes_of
 from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace, scrubbed_own
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
 
     from asgi_sentry._request.tag import Reporter, Settled
     from asgi_sentry._scrubbing import Scrubber, Taint
-
-    Hook = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 
 ATTRIBUTE = "asgi_sentry.record"  # of telemetry on its way to the door; never sent
 _EVENTS = frozenset({"event", "transaction"})
@@ -389,49 +384,3 @@ def _taint_around() -> Taint | None:
     if record is not None:
         return record.report().secrets.taint()
     return lately.taint()
-
-
-def event_hook(user_hook: Hook, door: Door) -> Hook:
-    """A `before_send` or `before_send_transaction` of the user's, which sees scrubbed events."""
-
-    @functools.wraps(user_hook, updated=())
-    def hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
-        door.settle(event)
-        return user_hook(event, hint)
-
-    setattr(hook, sdk.SEPARATES, True)
-    return hook
-
-
-def telemetry_hook(user_hook: Hook | None) -> Hook:
-    """A `before_send_log`, `_metric` or `_span`: the user's own, then the request's tag and user.
-
-    It runs where the item is made, in the context of its request; the door runs later, in the
-    thread that flushes.
-    """
-
-    def hook(item: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
-        sent = item if user_hook is None else user_hook(item, hint)
-        if not isinstance(sent, dict):
-            return sent
-        try:
-            report = reporter_of(sent, hint)
-            if report is None:
-                return sent
-            attributes = sent.setdefault("attributes", {})
-            attributes[ATTRIBUTE] = Tag("", report)
-        except Exception as exc:
-            faults.note(
-                "telling whose request it is",
-                exc,
-                "an item is not sent, since its secrets are not known",
-            )
-            return None
-        try:
-            if isinstance(report, Report):
-                report.enrich(attributes)
-        except Exception as exc:
-            faults.note("describing the request", exc, "an item goes without it")
-        return sent
-
-    return hook

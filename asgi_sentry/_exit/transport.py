@@ -11,9 +11,10 @@ from sentry_sdk.transport import Transport, make_transport
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.courier import Courier
-from asgi_sentry._exit.door import Door, event_hook, telemetry_hook
+from asgi_sentry._exit.door import Door
 from asgi_sentry._exit.encoding import packed
 from asgi_sentry._exit.lean import LeanPool
+from asgi_sentry._exit.users_hooks import event_hook, telemetry_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,8 @@ import anyio
 import pytest
 
 import asgi_sentry
-from asgi_sentry._exit.door import Door, event_hook
+from asgi_sentry._exit.door import Door
+from asgi_sentry._exit.users_hooks import event_hook
 from asgi_sentry._request.tag import Tag
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import DSN

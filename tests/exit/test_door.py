@@ -14,7 +14,8 @@ from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 import asgi_sentry
 from asgi_sentry import Scrubber, wrap
-from asgi_sentry._exit.door import ATTRIBUTE, Door, telemetry_hook
+from asgi_sentry._exit.door import ATTRIBUTE, Door
+from asgi_sentry._exit.users_hooks import telemetry_hook
 from asgi_sentry._request.tag import Tag
 from asgi_sentry.testing import request
 from tests.conftest import Start
