@@ -16,6 +16,7 @@ from asgi_sentry._scrubbing.keys import DENIED
 from asgi_sentry._scrubbing.look import is_mixed
 from asgi_sentry._scrubbing.text.dense import is_dense
 from asgi_sentry._scrubbing.text.programs import BY_NAME, Program
+from asgi_sentry._scrubbing.words import trie
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,11 +39,13 @@ _ARGUMENT = re.compile(
 )
 # One of these stands in every command with a secret.
 _WORDS = sorted({word for program in BY_NAME.values() for word, _, _ in program.behind})
-_OPTION = re.compile(
-    rf"(?:^|[ \"'])(?:[-/]{{1,2}}[A-Za-z]|(?:set|user|{'|'.join(map(re.escape, _WORDS))}))|"
-    + "|".join(
-        name for name, program in BY_NAME.items() if "" in (option for option, _ in program.user)
-    )
+_WORDS += ["set", "user"]
+_FIRSTS = re.escape("".join(sorted({"-", "/", *(word[0] for word in _WORDS)})))
+_OPTION = re.compile(rf"(?=[{_FIRSTS}])(?:[-/]{{1,2}}[A-Za-z]|{trie(sorted(_WORDS))})")
+# What stands in front is told first, which skips all else.
+_LATER_OPTION = re.compile(rf"[ \"'](?:{_OPTION.pattern})")
+_WITHOUT_OPTION = tuple(
+    name for name, program in BY_NAME.items() if "" in (option for option, _ in program.user)
 )
 _LISTED = re.compile(r"[\"'],\s?")
 _NO_SECRET = frozenset("$<{%[*")  # what placeholders begin with
@@ -57,7 +60,11 @@ def command_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]
         text: may hold several commands, as a shell or the repr of a list of arguments has them.
         keys: what the names of settings mean.
     """
-    if _OPTION.search(text) is None:
+    if (
+        _LATER_OPTION.search(text) is None
+        and _OPTION.match(text) is None
+        and not any(name in text for name in _WITHOUT_OPTION)
+    ):
         return
     stop = 0
     for number, match in enumerate(_COMMAND.finditer(text)):

@@ -14,7 +14,7 @@ from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans, lowered
 from asgi_sentry._scrubbing.text.rule import holds
 from asgi_sentry._scrubbing.text.tokens import TOKENS
-from asgi_sentry._scrubbing.text.validators import is_credential, is_url_password
+from asgi_sentry._scrubbing.text.validators import is_credential, is_iban, is_url_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -192,6 +192,27 @@ def after(inner: str, first: str = "") -> str:
     """
     ends = (rf"(?<![%{inner}]{first})", rf"(?<=\\[nrt]{first})", rf"(?<=%[0-9A-Fa-f]{{2}}{first})")
     return f"(?:{'|'.join(ends)})"
+
+
+IBAN = re.compile(
+    "[A-Za-z]"
+    + after("A-Za-z0-9", "[A-Za-z]")
+    + r"(?:(?<=[A-Z])[A-Z]\d{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-Z0-9]{1,3})?"
+    r"|(?<=[a-z])[a-z]\d{2}[a-z0-9]{11,27})(?![A-Za-z0-9])"
+)
+_IBAN_HEAD = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)")
+
+
+def iban_spans(text: str, _: Keys) -> Iterable[Span]:
+    """Account numbers. Two digits behind two letters are found first: eight times as fast."""
+    stop = 0
+    for head in _IBAN_HEAD.finditer(text):
+        start = head.start() - 2
+        match = IBAN.match(text, start) if start >= stop else None
+        if match is not None:
+            stop = match.end()
+            if holds(is_iban, match[0]):
+                yield start, stop, "@iban"
 
 
 def ip_spans(text: str, _: Keys) -> Iterable[Span]:

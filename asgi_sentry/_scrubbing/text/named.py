@@ -37,10 +37,22 @@ _PART_END = re.compile(rf"{_BREAK}--")
 # <name>password</name><value>x</value>, <key>password</key><string>x</string>.
 _NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k|parameterkey"
 _VALUE_WORDS = "value|val|content|v|parametervalue"
+
+
+def _words(alternatives: str) -> str:
+    """Words in either case, at the head of a run.
+
+    A search is ten times as fast for a pattern whose first characters are known.
+    """
+    each = alternatives.split("|")
+    first = "".join(sorted({word[0] for word in each}))
+    rest = "|".join(f"(?<={word[0]}){word[1:]}" for word in each)
+    return rf"[{first}{first.upper()}](?<![\w-].)(?i:{rest})"
+
+
 _NAME = re.compile(
-    rf"(?<![\w-])(?:{_NAME_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
-    rf"(?:b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))",
-    re.IGNORECASE,
+    rf"{_words(_NAME_WORDS)}(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
+    rf"(?:[bB]?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))"
 )
 _ITS_VALUE = re.compile(
     rf"[^<>{{}}]{{0,150}}?(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,8}}"
@@ -53,12 +65,11 @@ _NAMED_ELEMENT = re.compile(
     re.IGNORECASE,
 )
 _VALUE_FIRST = re.compile(
-    rf"(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}"
+    rf"{_words(_VALUE_WORDS)}(?i:(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}"
     rf"([^\"'\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
     rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}})(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})"
     rf"(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
-    rf"b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})",
-    re.IGNORECASE,
+    rf"b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}}))"
 )
 
 _IDENTIFIED = re.compile(

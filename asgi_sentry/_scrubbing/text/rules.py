@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.finders import (
     BEARER,
+    IBAN,
     LINK,
     PEM_BEGIN,
     TOKEN,
@@ -21,6 +22,7 @@ from asgi_sentry._scrubbing.text.finders import (
     after,
     bearer_spans,
     email_spans,
+    iban_spans,
     ip_spans,
     link_spans,
     pem_spans,
@@ -88,15 +90,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         DIGIT_GATES,
         is_card,
     ),
-    built_in(
-        "@iban",
-        "[A-Za-z]"
-        + after("A-Za-z0-9", "[A-Za-z]")
-        + r"(?:(?<=[A-Z])[A-Z]\d{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-Z0-9]{1,3})?"
-        r"|(?<=[a-z])[a-z]\d{2}[a-z0-9]{11,27})(?![A-Za-z0-9])",
-        IBAN_GATES,
-        is_iban,
-    ),
+    built_in("@iban", IBAN.pattern, IBAN_GATES, is_iban, iban_spans),
     built_in(
         "@usssn",
         r"\d" + after("A-Za-z0-9_.-", r"\d") + r"\d{2}[- \xa0]\d{2}[- \xa0]\d{4}"

@@ -247,7 +247,7 @@ def test_options_of_a_command_line_are_read_where_there_are_some() -> None:
 
 def test_a_program_is_one_in_a_list_of_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Any] = []
-    monkeypatch.setattr(Decisions, "read_options", read.append)
+    monkeypatch.setattr(Decisions, "read_options", lambda decisions: read.append(decisions))
     walked({"x-forwarded-proto": "https", "mixed": ["https", 1], "pair": ["x-forwarded-proto", "b'https'"]})
     assert not read
     walked({"argv": ["https", "example.com"]})
