@@ -57,6 +57,7 @@ _PARAMETERS = (
         "custom_repr",
     ),
 )
+_TEXTS = frozenset({str, bytes})
 _LONG = 64  # characters; the repr of a longer text is worth remembering
 
 
@@ -205,7 +206,10 @@ class Shown:
         some = list(islice(value, MAX_DATABAG_BREADTH + 1))
         if len(some) > MAX_DATABAG_BREADTH:
             len(value)
-        return [self._show(each, depth - 1) for each in some[:MAX_DATABAG_BREADTH]]
+            some.pop()
+        if self._custom is None and _TEXTS.issuperset(map(type, some)):  # as headers are
+            return [*map(repr, some)]
+        return [self._show(each, depth - 1) for each in some]
 
 
 _ways: WeakKeyDictionary[type, tuple[Any, int]] = WeakKeyDictionary()
