@@ -185,7 +185,7 @@ _PARTS: Memory[bytes, bool] = Memory(16, longest=8192)
 def _plain_exception(value: Any, limit: int) -> Any:
     """The exceptions of an event.
 
-    A variable that is one object in several frames stays one, to be scrubbed once.
+    What is one object in several frames' variables stays one, to be scrubbed once.
     """
     if type(value) is not dict or type(value.get("values")) is not list:
         return _plain(value, limit)
@@ -212,18 +212,49 @@ def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
     if type(variables) is not dict:
         return _plain(frame, limit)
     made = _plain_place(frame, limit)
-    made["vars"] = plain = {}
+    if not _STRINGS.issuperset(map(type, variables)):
+        variables = {str(name): value for name, value in variables.items()}
+    made["vars"] = plain = variables.copy()
     for name, value in variables.items():
-        kind = type(value)
-        if kind is str and len(value) <= limit:
-            known = value
-        elif kind is dict or kind is list:
-            known = shared.get(id(value))
-            if known is None:
-                known = shared[id(value)] = _plain(value, limit)
-        else:
-            known = _plain(value, limit)
-        plain[name if type(name) is str else str(name)] = known
+        if type(value) is str and len(value) <= limit:
+            continue
+        plain[name] = _plain_variable(value, limit, shared)
+    return made
+
+
+def _plain_variable(value: Any, limit: int, shared: dict[int, Any]) -> Any:
+    """What a variable is shown as.
+
+    What is one object in several places stays one.
+
+    Args:
+        value: the variable, or what stands in it.
+        limit: of characters of a text.
+        shared: by the ids of containers, what was made of each.
+    """
+    made = shared.get(id(value))
+    if made is not None:
+        return made
+    kind = type(value)
+    if kind is dict and not _FLAT.issuperset(map(type, value.values())):
+        made = {
+            str(key): each
+            if type(each) is str and len(each) <= limit
+            else _plain_variable(each, limit, shared)
+            for key, each in value.items()
+        }
+    elif kind is list and not _STRINGS.issuperset(map(type, value)):
+        made = [
+            each
+            if type(each) is str and len(each) <= limit
+            else _plain_variable(each, limit, shared)
+            for each in value
+        ]
+    else:
+        made = _plain(value, limit)
+        if kind is not dict and kind is not list:
+            return made
+    shared[id(value)] = made
     return made
 
 

@@ -124,6 +124,42 @@ def test_frames_are_serialized_as_the_sdk_does(frames: list[Any], limit: int | N
     assert repr(event) == repr(before)
 
 
+jsonlike = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(st.lists(jsonlike, min_size=1, max_size=3), st.data())
+def test_what_frames_share_stays_one_at_any_depth(pool: list[Any], data: st.DataObject) -> None:
+    options = {"max_value_length": None, "max_request_body_size": None, "custom_repr": None}
+    sentry_sdk.init(max_value_length=None)
+    for _ in range(data.draw(st.integers(0, 3))):
+        pool.append({"a": data.draw(st.sampled_from(pool)), "b": [data.draw(st.sampled_from(pool)), "text"]})
+    frames = [
+        {"function": "f", "vars": {name: data.draw(st.sampled_from(pool)) for name in ("x", "y")}} for _ in range(3)
+    ]
+    event = {"exception": {"values": [{"stacktrace": {"frames": frames}}]}}
+    expected = serialize(event, **options)
+    made = serialize(sdk.PlainEvent(event), **options)
+    assert made == expected
+    before, after = [[id(each) for frame in stack_of(one) for each in containers(frame)] for one in (event, made)]
+    assert set(after).isdisjoint(before)
+    assert len(set(after)) == len(set(before)) == len(set(zip(before, after, strict=True)))
+
+
+def containers(value: Any) -> list[Any]:
+    """All that are in a value, once for each place."""
+    found, pending = [], [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, (dict, list)):
+            found.append(one)
+            pending += one.values() if isinstance(one, dict) else one
+    return found
+
+
 def stack_of(event: Any) -> list[Any]:
     frames: list[Any] = event["exception"]["values"][0]["stacktrace"]["frames"]
     return frames

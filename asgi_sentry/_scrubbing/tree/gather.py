@@ -7,6 +7,7 @@ in several places is met once.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, NotPlainError, Rebuilt
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MEMBERS = object()  # in place of a root's key: the value is some members of the holder
 TEXTS = frozenset({str, bytes})
+_OUTSIDE = -1  # in the place of a container's number: what a root lies in
 _STRINGS = frozenset({str})
 _MAX_COPIES = 10_000  # of shared containers, when they are written out in each of their places
 
@@ -154,7 +156,7 @@ class Tree:
                 elif cls not in SCALARS:
                     size = self._rarer(cls, value, number, key, size)
             ends.append(len(texts))
-        if shared and not self._is_shallow() and not self._is_finite():
+        if shared and not self._is_finite():
             raise NotPlainError
 
     def lists_any(self, words: frozenset[str]) -> bool:
@@ -184,56 +186,44 @@ class Tree:
             raise NotPlainError
         return size
 
-    def _is_shallow(self) -> bool:
-        """Whether in no shared container there stands one that stands in other places, too.
-
-        And all can be written out in each place. So it is with what several frames of a stack show,
-        and it is told by a quarter of what `_is_finite` takes, which tells it of any containers.
-        """
-        above = self.above
-        twice = {number for _, _, number in self.shared}
-        outside: set[int] = set()
-        for number, _, _ in self.shared:
-            parent = number
-            while parent >= 0 and parent not in outside:
-                if parent in twice:
-                    return False
-                outside.add(parent)
-                parent = above[parent][0]
-        sizes = [1] * len(above)
-        for number in range(len(above) - 1, -1, -1):  # what lies in a container was met later
-            parent = above[number][0]
-            if parent >= 0:
-                sizes[parent] += sizes[number]
-        return sum([sizes[number] for _, _, number in self.shared]) <= _MAX_COPIES
-
     def _is_finite(self) -> bool:
-        """Whether no container lies in itself, and all can be written out in each place."""
-        count = len(self.containers)
-        inner: list[list[int]] = [[] for _ in range(count)]
-        # For how many of the places of a container it is not known how often they are written.
-        waits = [0] * count
-        copies = [0] * count
-        edges = [(parent, child) for child, (parent, _) in enumerate(self.above)]
-        edges += [(parent, child) for parent, _, child in self.shared]
-        for parent, child in edges:
-            if parent < 0:
-                copies[child] += 1
+        """Whether no container lies in itself, and all can be written out in each place.
+
+        What stands in one place alone is written as often as what it lies in, so that only those in
+        several places are put in order, of which there are few.
+        """
+        above, shared = self.above, {number for _, _, number in self.shared}
+        # Of each container itself or what is shared and nearest around it.
+        owners = {_OUTSIDE: _OUTSIDE}
+        for number, (parent, _) in enumerate(above):
+            if number in shared:
+                owners[number] = number
             else:
-                inner[parent].append(child)
-                waits[child] += 1
-        ready = [number for number in range(count) if not waits[number]]
-        done = 0
-        for number in ready:  # which grows meanwhile
-            done += copies[number]
-            if done > count + _MAX_COPIES:
+                owners[number] = owners[parent]
+        sizes = Counter(owners.values())
+        inner: dict[int, list[int]] = {owner: [] for owner in (_OUTSIDE, *shared)}
+        # For how many of the places of a container it is not known how often they are written.
+        waits = dict.fromkeys(shared, 1)
+        for number in shared:
+            inner[owners[above[number][0]]].append(number)
+        for parent, _, number in self.shared:
+            inner[owners[parent]].append(number)
+            waits[number] += 1
+        copies = dict.fromkeys(inner, 0)
+        copies[_OUTSIDE] = 1
+        written, most = 0, len(owners) + _MAX_COPIES
+        ready = [_OUTSIDE]
+        for owner in ready:  # which grows meanwhile
+            often = copies[owner]
+            written += often * sizes[owner]
+            if written > most:
                 return False
-            for child in inner[number]:
-                copies[child] += copies[number]
-                waits[child] -= 1
-                if not waits[child]:
-                    ready.append(child)
-        return len(ready) == count
+            for number in inner[owner]:
+                copies[number] += often
+                waits[number] -= 1
+                if not waits[number]:
+                    ready.append(number)
+        return len(ready) == len(inner)
 
 
 def is_pair(value: Sequence[Any]) -> bool:
