@@ -340,6 +340,9 @@ _CONTAINERS = frozenset({"card", "cards", "principal", "identity", "cc"})
 _IDS = frozenset({"sid", "Sid"})
 _TWILIO_ID = re.compile(r"(?!SK)[A-Z]{2}[0-9a-f]{32}\Z")  # of a resource; SK is an API key
 _CARDS = frozenset({"card", "cards"})
+# What language models mark places with, and parsers find: `<|endoftext|>`, `[SEP]`, `}`.
+_MARK = re.compile(r"<[|/]?[A-Za-z_ ]+[|]?>|\[[A-Z_]+\]|[^\w\s]{1,3}")
+_LONGEST_MARK = 40
 _RESOURCE = re.compile(r"(?:card|ic|pm|src|ba)_[A-Za-z0-9]{8,40}\Z")  # an id at Stripe
 # Of these, what is secret.
 MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})
@@ -352,6 +355,8 @@ def is_no_secret(key: object, value: str) -> bool:
     A mask, a directory, a permission, a public signature.
     """
     if value and not value.strip("*\u2022\u25cf"):
+        return True
+    if len(value) < _LONGEST_MARK and _MARK.fullmatch(value) is not None:
         return True
     if key in _DIRECTORIES:
         return is_path(value)

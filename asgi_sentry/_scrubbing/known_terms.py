@@ -35,7 +35,8 @@ def is_about(named: list[str], whole: str) -> bool:
     if len(named) < 2:
         return False
     if (
-        "per" in named
+        (named[0] in terms.QUESTIONS and whole not in DEFAULT)
+        or "per" in named
         or "since" in named
         or "numof" in whole
         or "numberof" in whole

@@ -22,6 +22,7 @@ __all__ = [
     "LOOKED_AT_WHOLE",
     "MARKERS",
     "NUMBERED",
+    "QUESTIONS",
     "SINGULAR",
     "STEMS",
     "STEM_ENDS",
@@ -47,8 +48,10 @@ jelszo jelsz\u00f3 heslo
     \u30d1\u30b9\u30ef\u30fc\u30c9
 \ube44\ubc00\ubc88\ud638 \u0643\u0644\u0645\u0629\u0627\u0644\u0645\u0631\u0648\u0631
 dbpass userpass smtppass ftppass sshpass rpcpass storepass keypass trustpass requirepass masterauth
-    user_pw root_pw bind_pw admin_pw db_pw
-secret secrets token tkn bearer jwt jwe
+    user_pw root_pw bind_pw admin_pw db_pw master_pw login_pw sudo_pw mail_pw smtp_pw pw_hash
+masterpass loginpass adminpass rootpass mailpass srcstorepass deststorepass srckeypass destkeypass
+passord contrasenya
+secret secrets token tkn bearer jwt jwe jws
 credential credentials cred creds
 auth oauth authn authz authorization authentication x_auth
 api_key api_token private_key secret_key access_key signing_key encryption_key decryption_key
@@ -73,22 +76,27 @@ connect_sid symfony
 cookie set_cookie http_cookie cookie_id
 mysql_pwd my_sql_pwd pgpassword
 signature hmac otp totp mfa_code pin pin_code pepper
-credit_card debit_card card_number card_num card_no cc_number cc_num cvv cvc cvn cvv2 cvc2
+credit_card debit_card card_pan pan_number card_number card_num card_no cc_number cc_num cvv
+    cvc cvn cvv2 cvc2
     card_verification
-security_code verification_code confirmation_code auth_code authorization_code one_time_code
+security_code verification_code verify_code confirmation_code tan_code itan mtan auth_code
+    authorization_code one_time_code
     reset_code backup_code
 backup_codes recovery_code device_code code_verifier access_code activation_code unlock_code
     login_code sms_code
 2fa_code two_factor_code otp_code invite_code invitation_code magic_code magic_link magic_url
     login_link reset_link
-security_answer secret_answer
-mnemonic seed_phrase recovery_phrase secret_phrase backup_phrase recovery_seed wallet_seed
-ssn social_security social_security_number iban national_id national_insurance medicare_number
+security_answer secret_answer security_question_answer maiden_name
+mnemonic seed_words seed_phrase recovery_phrase secret_phrase backup_phrase recovery_seed
+    wallet_seed
+ssn social_security social_security_number social_insurance_number identity_number iban bban
+    national_id national_insurance medicare_number
     medicare_id
 nhs_number passport passport_number passport_no drivers_license drivers_licence driver_license
     driver_licence
 driving_licence driving_license tax_id tax_number taxpayer_id aadhaar aadhar bank_account
-bank_account_number account_number date_of_birth birth_date birthdate dob
+bank_account_number account_number account_no acct_number acct_no date_of_birth birth_date
+    birthdate dob
 client_cert client_certificate client_principal replay_nonce wp_nonce
 """
 
@@ -97,17 +105,20 @@ WHOLE = "pw sid sig card cards cc principal identity csc tan"
 
 # A key that ends with one of these is a secret if its value looks like one: `twilio_key`,
 # `asana_pat`, ...
-LOOKED_AT = "key keys pat pats nonce"
+LOOKED_AT = "key keys skey pat pats nonce"
 # ... and these are so as a whole key.
 LOOKED_AT_WHOLE = (
     "access refresh remember_me remember remember_token google_application_credentials"
+    " salt sas pat tok kek dek keytab"
 )
 
 # A word that ends like this is one, as in `accesstoken` or `dbpassword`; or one that begins with
 # `password`.
 ENDINGS = (
     "password",
+    "passwort",
     "passwd",
+    "pwd",
     "passphrase",
     "secret",
     "token",
@@ -155,13 +166,23 @@ ABOUT = frozenset(
     quality pool store table tables column columns schema quota window windows per budgeting
     offset offsets distribution ratio percent percentage average avg mean max min total sum
     number sequence order orders layout layer layers legs direction mapping currency currencies
-    exemption exemptions owner owners collection exempt exempted insight insights"""
+    exemption exemptions owner owners collection exempt exempted insight insights
+    brand country network funding exp month year bin complexity lockout dialog modal button icon
+    visible hidden color theme fixture parser encoder decoder serializer interface adapter wrapper
+    decorator interceptor listener observer cleanup panel tab view menu counter gauge histogram
+    timer health subtype variant hits misses median approved approver location description title
+    summary tooltip docs digits characters info driver desktop sock socket idle revenue period
+    audit by"""
     )
 )
 # Of these the last words do not make harmless what they stand behind: a pin's number is the pin, a
 # card's, too.
 NUMBERED = frozenset({"number"})
 
+# What begins like this asks a question or counts: `has_password`, `max_tokens`.
+QUESTIONS = frozenset(
+    _split("has is needs requires supports should can show hide num total max min avg average mean")
+)
 # Words in front of a term that make it another thing.
 INNOCENT_PAIRS = frozenset(
     _split(
@@ -176,13 +197,16 @@ INNOCENT_PAIRS = frozenset(
     last_token each_token output_tokens page_token next_token previous_token continuation_token
     pagination_token sync_token cursor_token token_str token_ids design_token gas_token
     erc20_token training_session input_pin output_pin data_pin clock_pin power_pin ground_pin
-    interrupt_pin rail_card sim_card business_card credit_card_type public_key_credential"""
+    interrupt_pin rail_card sim_card business_card credit_card_type public_key_credential
+    predicted_token unexpected_token lookahead_token delimiter_token separator_token token_text
+    token_piece eot_token think_token"""
     )
 )
 INNOCENT = frozenset(
     _split(
         """accesscontrolallowcredentials withcredentials functionsignature methodsignature
     allowcredentials excludecredentials pubkeycredparams secwebsocketkey
+    desktopsession dbussessionbusaddress
     passthrough passrate proxyauthenticationinfo authenticationinfo requirepassauthenticated"""
     )
 )
@@ -256,7 +280,8 @@ STEMS = """pass pw psw secr tok tkn bear jw cred auth key sso saml srf crumb ses
     sig hmac otp pin
     card cc cvv cvc cvn csc code answer assert iban psk ssn soci princ ident ip addr client peer
     forward remotehost
-    priv kennw contrase senha wachtw parola salasana haslo senord adgangsk jelsz heslo pepper
+    priv acct maiden kek dek keytab salt pan_n pan-n pann kennw contrase senha wachtw parola
+    salasana haslo senord adgangsk jelsz heslo pepper
     mnemonic phrase seed
     remember magic oidc nonce national medicare nhs licen tax aad bank account birth dob link
     has\u0142o \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6 \u53e3\u4ee4 \u30d1\u30b9\u30ef
@@ -264,4 +289,4 @@ STEMS = """pass pw psw secr tok tkn bear jw cred auth key sso saml srf crumb ses
     \u0643\u0644\u0645\u0629"""
 # These are in so many other words (`path`, `distance`, `accessible`) that they count at the end of
 # one.
-STEM_ENDS = "pat pats tan access refresh"
+STEM_ENDS = "pat pats tan access refresh itan mtan sas tok"

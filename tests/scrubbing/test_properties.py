@@ -64,7 +64,8 @@ def test_a_secret_is_gone_however_it_is_written(form, key, secret, around):
     assert SCRUBBER.scrub_text(cleaned) == cleaned
 
 
-@pytest.mark.parametrize("form", FORMS)
+# `SecretStr` says itself what it holds.
+@pytest.mark.parametrize("form", [form for form in FORMS if "SecretStr" not in form])
 @given(key=st.sampled_from(PLAIN_KEYS), value=secret_values())
 @settings(max_examples=examples(8))
 def test_what_is_written_under_a_plain_key_stays(form, key, value):

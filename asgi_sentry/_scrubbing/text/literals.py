@@ -21,18 +21,18 @@ BEHIND = (
     rb"|(?<=\\)u002[27])?"
     rb"(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
     rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><{}]|%3[ad])|[\s\xa0]"
-    rb"|\\[rnt])"
+    rb"|\\[rnt]|\([bru]{0,2}[\"'])"
 )
 _KV_STEMS = _split(
-    """pass pw pswd secr jwt cred auth sso saml assertion srf sess sid cfid symf cook sig hmac otp
-    pin card cvv cvc
+    """pass pw pswd secr jwt jwe jws cred auth sso saml assertion srf sess sid cfid symf cook sig
+    hmac otp pin card cvv cvc
     cvn psk ssn social iban"""
 )
 # A code is a secret by what it is for: the last letters of the words that stand in front of it.
 _CODE_KINDS = "|".join(
     f"(?<={kind})|(?<={kind}[_. -])"
     for kind in _split(
-        "mfa 2fa sms rity tion time eset ckup very vice cess lock ogin ctor ss vite agic otp"
+        "mfa 2fa sms rity rify tion time eset ckup very vice cess lock ogin ctor ss vite agic otp"
     )
 )
 # These stand in so many texts that a separator has to follow.
@@ -44,20 +44,28 @@ _STRICTLY_BEHIND = (
 )
 _RARER = {
     b"pat": rb"pats?(?![a-z])",
-    b"tan": rb"(?<![a-z])tan(?![a-z])",
+    b"tan": rb"(?:(?<![a-z])|(?<=m)(?<![a-z]m)|(?<=i)(?<![a-z]i))tan(?![a-z])",
     **{
         stem.encode(): stem.encode()
         for stem in _split(
             """pepper mnemonic crumb phrase remember magic nonce national medicare nhs licen tax aad
             account
-            birth dob oidc access refresh kennw contrase senha wachtw parola salasana haslo losenord
+            birth dob oidc access refresh kennw contrase senha wachtw parola salasana haslo senord
             adgangsk
             jelsz heslo psw tkn identity birthdate client"""
         )
     },
+    b"has?o": rb"has\?o",
+    b"link": rb"(?:(?<=reset)|(?<=reset[_. -])|(?<=login)|(?<=login[_. -]))link",
+    b"seed": rb"seed(?=[_. -]?word)|(?:(?<=wallet)|(?<=wallet[_. -])|(?<=very[_. -]))seed",
+    b"pan": rb"(?<![a-z])pan[_. -]?num",
+    b"acct": rb"acct[_. -]?n",
+    b"csc": rb"(?<![a-z])csc(?![a-z])",
+    b"maiden": rb"maiden",
+    b"salt": rb"(?<![a-z])salt(?![a-z])",
     b"access": rb"access(?![a-z])",
     b"refresh": rb"refresh(?![a-z])",
-    b"client": rb"client[_. -]?cert",
+    b"client": rb"client[_. -]?(?:cert|principal)",
     b"identity": rb"(?<![a-z])identity(?![a-z])",
     b"account": rb"account(?:[_. -]?(?:number|no|num))?",
 }
@@ -66,7 +74,7 @@ _KV_GATES = (
     (b"key", rb"(?<!public[_-])key"),  # the public key of a DSN is in the baggage of every trace
     (b"cc", rb"cc[_. -]?n"),
     (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
-    (b"answer", rb"(?:(?<=y)|(?<=y[_. -]))answer"),
+    (b"answer", rb"(?:(?<=[yn])|(?<=[yn][_. -]))answer"),
 )
 # On the text itself, once for each run. Digits alone are no token, lower case and words in
 # camelCase are names of the program's, and hexadecimal digits an id, unless they stand where tokens
@@ -89,7 +97,7 @@ _SAID = (
     b"PRAGMA ", b"pragma ", b"ATTACH ", b"attach ", b":oracle:",
     b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
     b"change_password", b"net use", b"/user:", b"vault ",
-    b"<<<", b"params=", b"params: ", b"OTP is",
+    b"<<<", b"login(", b"params=", b"params: ", b"OTP is",
     b"PIN is", b"passcode",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.

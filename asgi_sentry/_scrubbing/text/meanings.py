@@ -6,12 +6,12 @@ remembered beyond the text (see `keys.py`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from asgi_sentry._scrubbing.keys import Keys
 
-__all__ = ["Meanings"]
+__all__ = ["Meanings", "Name"]
 
 
 class Meanings:
@@ -37,3 +37,16 @@ class Meanings:
         if known is None:
             known = self._met[name] = self._keys.meaning(name)
         return known
+
+
+class Name(NamedTuple):
+    """A name in a text that says something, and what follows it."""
+
+    verdict: int
+    start: int
+    name: str
+    dashes: str
+    closing: str
+    spaces: str
+    separator: str
+    end: int  # behind the separator

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from asgi_sentry._scrubbing.keys import DENIED
-from asgi_sentry._scrubbing.look import is_mixed
+from asgi_sentry._scrubbing.keys import DENIED, LOOKED
+from asgi_sentry._scrubbing.look import is_mixed, looks_random
 from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.sql import cipher_spans, redis_spans, sql_spans
@@ -120,6 +120,9 @@ _HERE = re.compile(r"(?<!<)<<<\s?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([^\s
 _CONVERTED = re.compile(
     r"-SecureString\s{1,4}(?:-String\s{1,4})?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')"
 )
+_CALLED = re.compile(
+    r"\blogin\(\s?[bru]?[\"'][^\"'\n]{1,100}[\"'],\s{0,4}[bru]?[\"']([^\"'\n]{1,200})[\"']"
+)
 _ORACLE = re.compile(r":oracle:\w{2,8}:[\w.-]{1,60}/([^@\s\"'/]{1,100})@")
 # `Your Acme code is 453550`, `453550 is your verification code`.
 _CODE_LAST = re.compile(r"(?:code|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)")
@@ -178,7 +181,8 @@ def _named(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     stop = 0
     for match in _NAME.finditer(text):
         name = match[1] or match[2]
-        if match.start() < stop or keys.meaning(name) != DENIED:
+        verdict = keys.meaning(name)
+        if match.start() < stop or verdict not in _SECRET:
             continue
         following = _ITS_VALUE.match(text, match.end())
         if following is None:
@@ -189,20 +193,30 @@ def _named(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
             span: tuple[int, int] | None = (start, closed if closed >= 0 else len(text))
         else:
             span = literal(text, start)
-        if span is not None and not is_harmless(text[span[0] : span[1]]):
+        if span is not None and _is_secret(verdict, text[span[0] : span[1]]):
             stop = span[1]
             yield span
 
 
+_SECRET = frozenset({DENIED, LOOKED})
+
+
+def _is_secret(verdict: int, value: str) -> bool:
+    """Whether a value is one, by what its name means and by its look."""
+    if verdict == LOOKED:
+        return looks_random(value)
+    return verdict == DENIED and not is_harmless(value)
+
+
 def _elements(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     for match in _NAMED_ELEMENT.finditer(text):
-        if keys.meaning(match[1].strip()) == DENIED and not is_harmless(match[2]):
+        if _is_secret(keys.meaning(match[1].strip()), match[2]):
             yield match.span(2)
 
 
 def _values_first(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     for match in _VALUE_FIRST.finditer(text):
-        if keys.meaning(match[3]) == DENIED and not is_harmless(match[2]):
+        if _is_secret(keys.meaning(match[3]), match[2]):
             yield match.span(2)
 
 
@@ -223,17 +237,17 @@ def _inserted(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     """The values of sensitive columns in each row of an INSERT."""
     for match in _INSERT.finditer(text):
         columns = [column.strip(' \t\r\n"`[]') for column in match[1].split(",")]
-        secret = [keys.meaning(column) == DENIED for column in columns]
-        if not any(secret):
+        verdicts = [keys.meaning(column) for column in columns]
+        if _SECRET.isdisjoint(verdicts):
             continue
         row = _SQL_ROW.match(text, match.end())
         while row is not None:
             position = row.end()
-            for is_secret in secret:
+            for verdict in verdicts:
                 value = _SQL_VALUE.match(text, position)
                 if value is None:
                     break
-                if is_secret and value[1] is not None and not is_harmless(value[1]):
+                if value[1] is not None and _is_secret(verdict, value[1]):
                     yield value.span(1)
                 position = value.end()
                 if value[2] == ")":
@@ -271,13 +285,20 @@ def _located(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
 def _said(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     """What sentences say of secrets."""
     for match in _IN_FIELD.finditer(text):
-        if keys.meaning(match[2].rstrip(".")) == DENIED and not is_harmless(match[1]):
+        if _is_secret(keys.meaning(match[2].rstrip(".")), match[1]):
             yield match.span(1)
 
 
 def _logins(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     if "password" in text:
         yield from (match.span(1) for match in _NETRC.finditer(text))
+
+
+def _logged_in(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
+    """`smtp.login("ann", "...")`."""
+    for match in _CALLED.finditer(text):
+        if is_mixed(match[1]):
+            yield match.span(1)
 
 
 def _typed(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
@@ -334,7 +355,9 @@ def _set_for(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
 
 def _duplicates(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     yield from (
-        match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED
+        match.span(1)
+        for match in _DUPLICATE.finditer(text)
+        if _is_secret(keys.meaning(match[2]), match[1])
     )
 
 
@@ -368,6 +391,7 @@ _FINDERS: tuple[
     (("field", "column", "key", "parameter", "argument", "setting"), _said),
     (("login", "user"), _logins),
     (("send",), _typed),
+    (("login(",), _logged_in),
     (("code is ", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), _codes),
     ((" is your ", " is the "), _codes_first),
     (("kty",), _members),

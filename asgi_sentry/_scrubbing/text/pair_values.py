@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED, PLAIN
 from asgi_sentry._scrubbing.look import is_mixed, is_path, looks_random
+from asgi_sentry._scrubbing.text.beside import ALPHABETIC, FAMILY, ID, beside
 from asgi_sentry._scrubbing.text.contained import is_left
 from asgi_sentry._scrubbing.text.values import (
     BARE,
@@ -21,7 +22,7 @@ from asgi_sentry._scrubbing.text.values import (
 )
 
 if TYPE_CHECKING:
-    from asgi_sentry._scrubbing.text.meanings import Meanings
+    from asgi_sentry._scrubbing.text.meanings import Meanings, Name
 
     Span = tuple[int, int, str]  # start, end, rule id
 
@@ -33,6 +34,7 @@ _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
 _DOTTED = re.compile(r"[a-z]+(?:_[a-z]+)*(?:[.:][a-z]+(?:_[a-z]+)*){2,12}")
 # A pair has two items; what has more is a list, such as one of permissions.
 _IN_LIST = re.compile(r"\[\s?b?\\{0,7}[\"']\Z")
+_KEYWORD = re.compile(r"default\s?=\s?(?=[bru]?[\"'])")  # config("SECRET_KEY", default="...")
 _NEXT_ITEM = re.compile(r"\\{0,7}[\"']\s{0,20},\s{0,20}b?\\{0,7}[\"']")
 # Where a validator says that a value stood.
 _LOCATION = re.compile(r"\bloc['\"]?\s?[:=]\s?[(\[]['\"]\Z")
@@ -44,10 +46,11 @@ _SCHEME = re.compile(
     r"|[a-z][\w-]{1,30} (?=[^\s\"']{0,40}\d)[^\s\"']{8}"
 )
 _COOKIE = re.compile(r"[^\s=;,|]{1,200}=")
-_FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|iban|card)")
 _XML_CLOSE = "</"
 _LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
-_CONSTRUCTED = re.compile(r"(?:[A-Z]\w{0,60}|bytearray|bytes|str)\((?=b?[\"'])")
+_CONSTRUCTED = re.compile(
+    r"(?:(?:new\s)?[A-Z]\w{0,60}(?:::from)?|bytearray|bytes|str)\((?=b?[\"'])"
+)
 # `os.environ.get("DB_PASSWORD", "...")`: what stands there if nothing is set.
 _DEFAULT = re.compile(
     r"[\w.:>-]{0,40}\b(?:get|getenv|env|config|setting|option)\(\s?[\"'][\w.-]{1,80}[\"'],\s{0,4}"
@@ -57,10 +60,9 @@ _YAML_TAG = re.compile(r"!!\w{2,20}[ \t]{1,4}")
 _ARGUMENT = r"(?:\w{1,60}=)?(?:b?'[^']*'|b?\"[^\"]*\"|[\w.]{1,60})"
 _ARGUMENTS = re.compile(rf"({_ARGUMENT}((?:,\s?{_ARGUMENT})*),?)\)")  # literals alone
 _LONGEST_ARGUMENTS = 300
-_ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")
 # In an annotation; any other capitalised word may be a password.
 _TYPE = re.compile(
-    r"[A-Z]\w*\[|[a-z_]+\.[A-Z][A-Za-z]+\Z"
+    r"[A-Z]\w*\[|[a-z_]+\.(?:[A-Z][a-z]+){1,8}\Z"
     r"|(?:Any|String|Str|SecretStr|SecretBytes|Token|Credentials?|Password|Session|Cookie|Auth"
     r"|None)\Z"
 )
@@ -68,6 +70,8 @@ _TYPE = re.compile(
 _BRACED = re.compile(r"\{([^{}\s]{1,200})\};")
 _VARIABLE = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*\Z")
 _LOGGER = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\Z")
+_CLASS = re.compile(r"[a-z]\w*(?:\.[a-z]\w*){1,12}\.[A-Z]\w*\Z")  # of Java's, which logs
+_PAM = re.compile(r"\bpam_\w{1,20}\(\Z")
 _FULL_TERMS = (
     "Password",
     "Secret",
@@ -82,28 +86,8 @@ _FULL_TERMS = (
     "Auth",
 )
 _ARN = re.compile(r"\barn:[\w:-]{1,90}:\Z")
-# Of a session, as ZooKeeper and Windows count them; of an object of Java's.
-_ID = re.compile(
-    r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}|(?:[\w$]{1,60}\.){0,10}[\w$]{1,60}@[0-9a-f]{5,8}"
-)
-_METAVAR = frozenset({"TEXT", "STRING", "STR", "VALUE", "FILE", "PATH", "KEY"})
 BEGINNING = 120  # characters of a value that show whether it is code
 _SHORTEST_PADDED = 16  # characters of a value that may end with the padding of base64
-# What stands in front of SQL's PASSWORD 'value', if it is not in capitals.
-_SQL_BEFORE = re.compile(r"(?i)(?:\bwith|\bencrypted|\b(?:role|user)\s{1,4}\S{1,80}|,)\s{1,4}\Z")
-
-
-class Name(NamedTuple):
-    """A name in a text that says something, and what follows it."""
-
-    verdict: int
-    start: int
-    name: str
-    dashes: str
-    closing: str
-    spaces: str
-    separator: str
-    end: int  # behind the separator
 
 
 DIRECTORIES = frozenset({"PWD", "OLDPWD"})
@@ -121,8 +105,8 @@ def value_of(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
         return None
     if separator == ",":
         return _paired(text, named, before)
-    if separator == "":
-        return _spaced(text, named, keys)
+    if separator in {"", "("}:
+        return beside(text, named, keys)
     if separator.startswith("%"):
         bare = _BARE_ENCODED.match(text, end)
         return checked(text, bare.span() if bare else None)
@@ -157,6 +141,8 @@ def _paired(text: str, named: Name, before: str) -> tuple[int, int] | None:
     if _LOCATION.search(text, max(0, start - 24), start):
         return None
     end += len(text[end : end + 40]) - len(text[end : end + 40].lstrip())
+    keyword = _KEYWORD.match(text, end)
+    end = keyword.end() if keyword else end
     literal = quoted(text, end)
     if literal is not None and not named.dashes and _IN_LIST.search(before):
         closed = _NEXT_ITEM.match(text, literal[1])
@@ -226,7 +212,7 @@ def _bare(text: str, gap: int, named: Name, keys: Meanings) -> tuple[int, int] |
     value, end = bare[0], bare.end()
     if is_harmless(value):
         return None
-    if _ID.fullmatch(value) is not None and not _FAMILY.search(named.name):
+    if ID.fullmatch(value) is not None and not FAMILY.search(named.name):
         return None
     if (
         text[end : end + 1] in {"'", '"', "`"}
@@ -277,75 +263,17 @@ def _is_prose(text: str, start: int, end: int, named: Name) -> bool:
         return True  # a style sheet, the name of a secret at AWS
     if named.name == "PASS" and value[:4].lower() == "test":
         return True
-    if _TYPE.match(value) and not any(char.isdigit() for char in value):
+    if "-" not in named.name and _TYPE.match(value) and not any(map(str.isdigit, value)):
+        return True
+    if _CLASS.match(named.name) or _PAM.search(text, max(0, before - 26), before):
         return True
     # These have words and numbers for values: "Password: swordfish", but "must be ...".
-    if _FAMILY.search(named.name):
+    if FAMILY.search(named.name):
         following = text[end : end + 2]
         goes_on = following[:1] == " " and following[1:].isalpha() and text[start - 1].isspace()
-        return goes_on and _ALPHABETIC.match(value) is not None
-    return value.isdigit() or _ALPHABETIC.match(value) is not None  # "Session: 12"
-
-
-def _spaced(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
-    """`--password value`, SQL's `PASSWORD 'value'`, and others that need no separator."""
-    start, name, dashes, end = named.start, named.name, named.dashes, named.end
-    literal = quoted(text, end)
-    if literal is not None:
-        is_sql = name.lower() == "password" and text[end] == "'"
-        sure = bool(dashes) or (
-            is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start))
-        )
-        may_be = _FAMILY.search(name) is not None or (name.isupper() and "_" in name)
-        sure = sure or (may_be and is_mixed(text[literal[0] : literal[1]]))
-        return checked(text, literal) if sure else None
-    if not dashes:
-        return _beside(text, named)
-    if text[end : end + 1] in {"-", "|", "<", "[", "\\", ""}:
-        return None
-    bare = BARE.match(text, end)
-    if bare is None or (
-        _ALPHABETIC.match(bare[0])
-        and text[bare.end() : bare.end() + 2][1:].isalpha()
-        and text[bare.end()] == " "
-    ):
-        return None  # a help text
-    if bare[0].isupper() and (bare[0] in _METAVAR or keys.meaning(bare[0]) == DENIED):
-        return None  # --token TOKEN: how it is used
-    if len(dashes) == 1 and not (is_mixed(bare[0]) or _FAMILY.search(name)):
-        return None
-    return checked(text, bare.span())
-
-
-def _is_line(text: str, start: int, end: int) -> bool:
-    """Whether a name and a value are all of their line."""
-    before, behind = text[max(0, start - 1) : start], text[end : end + 1]
-    return before in {"", "\n"} and behind in {"", "\n", "\r"}
-
-
-_COPULA = re.compile(r"(?:(?:is|was|equals|of|to)[ \t]{1,4}|[|\u2502]\s{0,40})?[\"'`]?")
-
-
-def _beside(text: str, named: Name) -> tuple[int, int] | None:
-    """`BILLING_TOKEN 4baf140b...`, `smtp_pass x7...`, `| token | ... |`, `the token is ...`.
-
-    By the value's look.
-    """
-    if named.closing or "\n" in named.spaces:
-        return None
-    copula = _COPULA.match(text, named.end)
-    first = copula.end() if copula else named.end
-    bare = BARE.match(text, first)
-    if bare is None:
-        return None
-    value = bare[0].rstrip(".,;:")
-    if "_" in named.name and _is_line(text, named.start, bare.end()) and not is_harmless(value):
-        return (first, bare.end()) if not value.isalpha() else None  # of a file of settings
-    if not is_mixed(value) or is_code(value) or is_harmless(value) or _ID.fullmatch(value):
-        return None
-    if "." in value and "_" not in named.name and not looks_random(value):
-        return None  # prose, and the name of a file or a module
-    return first, first + len(value)
+        return goes_on and ALPHABETIC.match(value) is not None
+    # "Session: 12", and words; letters that are none may well be a token.
+    return value.isdigit() or (ALPHABETIC.match(value) is not None and not is_mixed(value))
 
 
 def _element(text: str, named: Name) -> tuple[int, int] | None:

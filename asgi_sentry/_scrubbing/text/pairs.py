@@ -15,9 +15,9 @@ from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, MAYBE,
 from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.dense import is_dense
-from asgi_sentry._scrubbing.text.meanings import Meanings
+from asgi_sentry._scrubbing.text.meanings import Meanings, Name
 from asgi_sentry._scrubbing.text.named import named_spans
-from asgi_sentry._scrubbing.text.pair_values import BEGINNING, Name, value_of
+from asgi_sentry._scrubbing.text.pair_values import BEGINNING, value_of
 from asgi_sentry._scrubbing.text.values import (
     COLOURS,
     FILTERED,
@@ -45,7 +45,8 @@ _RUN = re.compile(r"[\w.\-]*")  # what names are made of
 # The end of an escape looks like the first letters of the name behind it: `\n`, `%5B`, `\u0026`,
 # `\x1b[36m`.
 _HEAD = re.compile(
-    r"((?<=\\)(?:u[0-9A-Fa-f]{4}|[nrtfv])|(?<=%)[0-9A-Fa-f]{2}|(?<=[\[;])\d{1,3}m)?([.\-]*)"
+    r"((?<=\\)(?:u[0-9A-Fa-f]{4}|[nrtfv])|(?<=%)[0-9A-Fa-f]{2}|(?<=[\[;])\d{1,3}m"
+    r"|(?<![\w.\-])-D(?=[a-z]))?([.\-]*)"
 )
 _ESCAPES = frozenset("\\%[;")  # in front of the letters that end one
 _QUOTES = frozenset("\"'`\\bBrRuUfF&$")  # what a literal can begin with
@@ -63,7 +64,7 @@ _TYPE_NAMES = (
     r"[\[<][\w\s|.,\[\]()<>&']{1,60}[\]>])"
 )
 _TYPED = (
-    rf"(?i:(?::\s{{0,4}}|(?<=\s)(?:as\s)?){_TYPE_NAMES}"
+    rf"(?i:(?:[!?]?:\s{{0,4}}|(?<=\s)(?:as\s)?){_TYPE_NAMES}"
     rf"(?:\s?[\[(|?!][\w\s|.,]{{0,30}}[\])]?)?[?!]?\s{{0,4}}:?=(?!=))"
 )
 # What may stand between a name and its value: quotes and brackets that close, an index, colours,
@@ -73,7 +74,7 @@ _TAIL = re.compile(
     rf"|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
     rf"{COLOURS}?(?:\s?\{{ get; [a-z ]{{0,20}}; \}})?(\s{{0,40}})"
     rf"(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|"
-    r"\{(?=\")|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
+    r"\{(?=\")|\((?=[bru]{0,2}[\"'])|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
 )
 _NEXT_WORD = re.compile(r" (?:id|key|code|number|no|value)\b", re.IGNORECASE)
 _HEX_OR_COLON = frozenset("0123456789abcdefABCDEF:")
@@ -146,10 +147,12 @@ def _may_be_second(text: str, start: int, end: int, verdict: int) -> bool:
     before = text[start - 1 : start]
     if before != " ":
         return before in _ESCAPES
+    if text.startswith("-D", start):
+        return True  # a property of Java's: -Ddbpass=...
     if not text[start - 2 : start - 1].isalpha():
         return False  # no word stands in front
     if text[end : end + 1] == " " and text[end + 1 : end + 2].isalnum():
-        return False  # no separator follows
+        return verdict == MAYBE  # no separator follows, or the value itself: "api key x7..."
     return verdict == MAYBE or text[start:end].lower().endswith("code")
 
 
@@ -186,7 +189,16 @@ def _named(text: str, start: int, end: int, verdict: int, keys: Meanings) -> Nam
     begin, dashes = head.end(), head[2][len(head[2].rstrip("-")) :]
     if head[1]:  # what looks like an escape may be part of the name
         verdict = keys.meaning(text[begin:end]) or (PLAIN if verdict == LOOKED else verdict)
-    if (tail is None or not tail[3]) and not dashes:  # names of two words: "session id: ...", ...
+    is_bare = (tail is None or not tail[3]) and not dashes
+    # Names of two words: "api key: ...", "api key x7...", ...
+    if verdict == MAYBE or (verdict == PLAIN and not is_bare):
+        first = _word_before(text, begin)
+        if not text[first : begin - 1].isalpha():
+            return None
+        begin, verdict = first, keys.meaning(text[first:end])
+        if is_bare and verdict != DENIED:
+            return None
+    elif is_bare:  # ... "session id: ..."
         if tail is not None and (
             text[end : end + 2].strip()[:1] in _QUOTES or text[start - 1 : start] in _ELEMENTS
         ):
@@ -196,20 +208,23 @@ def _named(text: str, start: int, end: int, verdict: int, keys: Meanings) -> Nam
         ):
             tail, end = behind, second.end()
             verdict = keys.meaning(text[begin:end])
-        elif tail is None or verdict != DENIED:
+        elif tail is None or verdict not in _SECRET:
             return None
-    elif verdict in (PLAIN, MAYBE):  # ... "api key: ..."
-        if text[begin - 1 : begin] == " ":
-            before = text.rfind(" ", max(0, begin - 22), begin - 1) + 1
-        else:
-            before = begin
-        if not text[before : begin - 1].isalpha():
-            return None
-        begin = before
-        verdict = keys.meaning(text[begin:end])
     if tail is None or (verdict not in _SECRET and tail[3] not in _ALSO.get(verdict, ())):
         return None
     return Name(verdict, begin, text[begin:end], dashes, tail[1], tail[2], tail[3], tail.end())
+
+
+_LONGEST_WORD = 22  # characters, with the space behind it
+
+
+def _word_before(text: str, place: int) -> int:
+    """Where the word begins in front of another; the same place where there is none."""
+    if text[place - 1 : place] != " ":
+        return place
+    nearest = max(0, place - _LONGEST_WORD)
+    first = text.rfind(" ", nearest, place - 1) + 1
+    return first if first or not nearest else place
 
 
 def _end_of_addresses(text: str, position: int) -> int:

@@ -228,7 +228,8 @@ def cipher_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
 
 def redis_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Where values of secret fields stand in commands of Redis."""
-    for command in _HASH.finditer(text):
+    has_hash = "HSET" in text or "HMSET" in text
+    for command in _HASH.finditer(text) if has_hash else ():
         name = ""
         for number, word in enumerate(_WORD.finditer(text, command.start(1), command.end(1))):
             if number >= _MOST:  # the rest goes as a whole

@@ -35,7 +35,7 @@ COLOURS = r"(?:(?:\x1b|\\x1b|\\u001b)\[[\d;]{0,8}m)"  # of a terminal, as they a
 QUOTE = r"(?:[\"'`]|&(?:quot|apos|#0?3[49]|#[xX]2[27]);|(?<=\\)u002[27])"
 _GAP = re.compile(rf"(?:\s|{COLOURS}){{0,40}}")
 _LITERAL_PREFIX = re.compile(
-    rf"(?:[bBrRuUfFnNeE]{{1,2}}(?=\\{{0,7}}[\"'])|\$(?=[\"']))?(\\{{0,7}})({QUOTE})"
+    rf"(?:[bBrRuUfFnNeE]{{1,2}}(?=\\{{0,7}}[\"'])|[$@](?=[\"']))?(\\{{0,7}})({QUOTE})"
 )
 # Delimiters end a bare value only where something follows that a value would not go on with.
 BARE = re.compile(
@@ -51,7 +51,8 @@ _WORDS = frozenset(
     expired unknown
     ok yes no not is was has failed denied granted revoked str int bool bytes float any dict list
     tuple object string
-    number boolean secretstr type self cls include same-origin omit bearer basic token digest"""
+    number boolean secretstr type self cls include inherit same-origin omit bearer basic token
+    digest"""
     )
 )
 _PLACEHOLDER = re.compile(

@@ -22,7 +22,10 @@ oauth_token_secret consumer_secret consumer_key hmac_secret signature magic_link
 activation_token unsubscribe_token device_token push_token fcm_token twilio_auth_token slack_webhook_token
 github_token gitlab_token npm_token pypi_token openai_api_key anthropic_api_key db_pass dbPwd passwd_hash
 hashed_password password_digest encrypted_password password_salt shared_secret sas_token connection_password
-vault_token kube_token kubeconfig_token master_password root_password admin_pw
+vault_token kube_token kubeconfig_token master_password root_password admin_pw master_pw login_pw pw_hash
+masterpass adminpass passord contrasenya srcstorepass security_question_answer mothers_maiden_name seed_words
+verify_code tan_code itan mtan pan_number card_pan account_no acct_number social_insurance_number
+identity_number dbpwd adminpwd jws hasło
 """)
 """Whatever is under these is redacted."""
 
@@ -43,6 +46,10 @@ refresh_interval account_id account_name account_type bank_name bank_code tax_ra
 license license_type phrase_count code status_code error_code zip_code country_code currency_code postal_code
 promo_code language_code csrf_enabled csrf_exempt hmac_algorithm jwt_algorithm jwt_expiry oauth_provider
 sso_enabled sso_provider otp_enabled mfa_enabled two_factor_enabled access_level access_count access_log
-access_time
+access_time has_password is_token needs_auth requires_api_key supports_otp max_token total_pin min_password
+avg_session credit_card_brand credit_card_country credit_card_exp_month session_driver session_theme
+password_complexity token_encoder auth_listener session_timer token_description secret_title password_dialog
+XDG_SESSION_DESKTOP DESKTOP_SESSION DBUS_SESSION_BUS_ADDRESS SSH_AUTH_SOCK session_idle otp_digits
+session_revenue auth_period token_created_by span_id japan span company
 """)
 """Words under these stay."""
