@@ -64,11 +64,12 @@ class Gate(NamedTuple):
     def core(self) -> bytes:
         """The longest word of a literal that is looked for in the words of texts.
 
-        Nothing if it is not.
+        Nothing if it is not. In the words that letters are looked for in there are no digits.
         """
-        if self.mask not in {"pair", "lower"}:
+        if self.mask not in {"pair", "lower", "text"}:
             return b""
-        core = max(self.literal.translate(_WORDS).split(), key=len, default=b"")
+        digits = _DIGITS if self.mask == "text" else b""
+        core = max(self.literal.translate(_WORDS, digits).split(), key=len, default=b"")
         return core if self.mask == "pair" or len(core) > 1 else b""
 
     @property
@@ -95,7 +96,7 @@ class Gates:
         gates: each with the rules that it belongs to, as bits.
     """
 
-    __slots__ = ("_by_mask", "_cores", "all")
+    __slots__ = ("_by_mask", "_cores", "_exact", "all")
 
     def __init__(self, gates: Mapping[Gate, int]) -> None:
         self.all = dict(gates)
@@ -106,11 +107,15 @@ class Gates:
             "shape": {},
             "run": {},
         }
+        # In both cases, where a separator stands; and, by their rarest character, as they are.
         self._cores: dict[bytes, list[tuple[Entry, bool]]] = {}
+        self._exact: dict[bytes, list[tuple[bytes, Entry]]] = {}
         for gate, bits in gates.items():
             mask, literal, verify = gate
             entry = (literal, verify, bits)
-            if gate.core:
+            if gate.core and mask == "text":
+                self._exact.setdefault(_first(mask, literal), []).append((gate.core, entry))
+            elif gate.core:
                 self._cores.setdefault(gate.core, []).append((entry, mask == "pair"))
             else:
                 self._by_mask["lower" if mask == "pair" else mask].setdefault(
@@ -126,8 +131,16 @@ class Gates:
         """
         found: dict[int, int] = {}
         places = Places(texts)
-        if self._cores:
-            self._look_for_words(texts, data, found)
+        if self._cores or self._exact:
+            # Most texts have the same words: a tenth of all characters is looked at for each gate.
+            words = b" ".join(set(data.translate(_WORDS, _DIGITS).split()))
+            cores = [core for core in self._cores if core in words]
+            if cores:
+                self._look_for_words(cores, texts, data, found)
+            for first, exact in self._exact.items():
+                if first in data:
+                    entries = [entry for core, entry in exact if core in words]
+                    _look(data, data, places, entries, found)
         for mask, gates in self._by_mask.items():
             if not gates:
                 continue
@@ -136,16 +149,23 @@ class Gates:
                 plane = data.lower()
             elif mask != "text":
                 plane = data.translate(SHAPE if mask == "shape" else RUN)
+            look = _look_at_runs if mask == "run" else _look
+            checked = data if mask == "run" else plane
             for first, entries in gates.items():
                 if first in plane:
-                    look = _look_at_runs if mask == "run" else _look
-                    look(plane, data if mask == "run" else plane, places, entries, found)
+                    look(plane, checked, places, entries, found)
         return found
 
-    def _look_for_words(self, texts: Sequence[str], data: bytes, found: dict[int, int]) -> None:
-        """The gates made of letters.
+    def _look_for_words(
+        self, cores: Iterable[bytes], texts: Sequence[str], data: bytes, found: dict[int, int]
+    ) -> None:
+        """The gates made of letters, in texts with a separator.
 
-        Only those are looked for that are in some word, of texts with a separator.
+        Args:
+            cores: of these gates; they are in some word.
+            texts: as in `suspects`.
+            data: the same.
+            found: takes what is found.
         """
         separators = data.translate(None, _NO_SEPARATORS).split(b"\0")
         if len(separators) != len(texts):  # a text has this character itself
@@ -156,10 +176,6 @@ class Gates:
         if len(chosen) < len(texts):
             texts = [texts[index] for index in chosen]
             data = "\0".join(texts).encode("latin-1", "replace")
-        words = b" ".join(set(data.translate(_WORDS, _DIGITS).split()))
-        cores = [core for core in self._cores if core in words]
-        if not cores:
-            return
         lower, places = data.lower(), Places(texts)
         for core in cores:
             for entry, is_pair in self._cores[core]:
