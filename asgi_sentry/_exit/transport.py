@@ -42,12 +42,13 @@ def guarded(
             raise ValueError(
                 f'transport must be "lean", or as sentry_sdk.init takes it, got {transport!r}'
             )
-        return _subclass(sdk.packing(sdk.transport_by(LeanPool, Courier), packed), door)
+        lean = sdk.transport_by(LeanPool)
+        return _subclass(sdk.quickened(lean, pack=packed, worker=Courier), door)
     if transport is None:
         usual = sdk.default_transport(options)
         if usual is None:
             return _behind_the_sdks_own(door)
-        return _subclass(sdk.packing(usual, packed), door)
+        return _subclass(sdk.quickened(usual, pack=packed, worker=Courier), door)
     if inspect.isclass(transport):
         return _subclass(transport, door)
     return GuardedInstance(transport, door)

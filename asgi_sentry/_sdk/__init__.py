@@ -25,7 +25,7 @@ from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
 from asgi_sentry._sdk.templates import offer_trace_meta
 from asgi_sentry._sdk.trace_context import TraceContext
-from asgi_sentry._sdk.transports import default_transport, packing, transport_by
+from asgi_sentry._sdk.transports import default_transport, quickened, transport_by
 
 __all__ = [
     "OWNER",
@@ -54,8 +54,8 @@ __all__ = [
     "now",
     "offer_trace_meta",
     "on_capture",
-    "packing",
     "processors",
+    "quickened",
     "renew_in_child",
     "sender",
     "sending_client",

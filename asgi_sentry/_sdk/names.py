@@ -49,6 +49,7 @@ LOST: dict[str, str] = {
     "clients": "a second client is told by the scopes alone, or not noticed",
     "packing": "what is sent is encoded and compressed by the SDK, which takes longer",
     "pools": "the lean transport is not to be had",
+    "workers": "what is sent is sent by the SDK's own thread, which takes longer",
     "transports": "the transport is made by the SDK and set behind the door afterwards",
 }
 """What is lost with each group."""
@@ -146,6 +147,7 @@ if TYPE_CHECKING:
         handle_in_app,
         safe_repr,
     )
+    from sentry_sdk.worker import Worker
 else:
     _asgi_middleware_applied = _find(
         "owner",
@@ -231,20 +233,27 @@ else:
     transport = _find("transports", "sentry_sdk", "transport", None)
     _find("transports", _TRANSPORT, "HttpTransport", None)
     _find("transports", _TRANSPORT, "Http2Transport", None)
-    for _group, _method in (
-        ("packing", "_serialize_envelope"),
-        ("pools", "_create_worker"),
-        ("pools", "_fetch_pending_client_report"),
-        ("pools", "_get_pool_options"),
-        ("pools", "_is_rate_limited"),
-        ("pools", "_make_pool"),
-        ("pools", "_request"),
-        ("pools", "_send_envelope"),
-        ("pools", "_send_request"),
-        ("pools", "_serialize_envelope"),
+    for _group, _methods in (
+        ("packing", ("_serialize_envelope",)),
+        (
+            "pools",
+            (
+                "_fetch_pending_client_report",
+                "_get_pool_options",
+                "_is_rate_limited",
+                "_make_pool",
+                "_request",
+                "_send_envelope",
+                "_send_request",
+                "_serialize_envelope",
+            ),
+        ),
+        ("workers", ("_create_worker",)),
     ):
-        if not hasattr(getattr(transport, "HttpTransport", None), _method):
-            missing.setdefault(_group, []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
+        for _method in _methods:
+            if not hasattr(getattr(transport, "HttpTransport", None), _method):
+                missing.setdefault(_group, []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
+    Worker = _find("workers", "sentry_sdk.worker", "Worker")
 
 # By its code the frame of a client that sends an event is recognised. Without it, the client of the
 # scopes is taken.
@@ -289,6 +298,7 @@ __all__ = [
     "Span",
     "StreamedSpan",
     "Transaction",
+    "Worker",
     "_SpanRecorder",
     "_asgi_middleware_applied",
     "_current_scope",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from sentry_sdk.envelope import Envelope
 
-from asgi_sentry._sdk.names import EndpointType, has, transport
+from asgi_sentry._sdk.names import EndpointType, Worker, has, transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,38 +33,48 @@ def default_transport(options: Mapping[str, Any]) -> type[Any] | None:
     return transport.HttpTransport
 
 
-def packing(base: type[Any], pack: Callable[[Envelope, int], bytes]) -> type[Any]:
-    """A transport of the SDK's, with a function in the place of its encoder.
+def quickened(
+    base: type[Any],
+    *,
+    pack: Callable[[Envelope, int], bytes],
+    worker: type[Any],
+) -> type[Any]:
+    """A transport of the SDK's, with an encoder and a thread of ours in the place of its own.
 
     Args:
-        base: the transport's class.
+        base: the transport's class. One that has no thread keeps what it has.
         pack: makes of an envelope, and of a level of compression, what is sent in gzip.
+        worker: of the size of a queue. One that has not all that the SDK's has is not taken.
     """
-    if not has("packing"):
-        return base
+    packs = has("packing")
+    works = has("workers") and issubclass(base, transport.HttpTransport) and _fits(worker)
 
-    class PackingTransport(base):  # type: ignore[misc]
+    class QuickTransport(base):  # type: ignore[misc]
         """Packs by a function of ours, whatever that can't pack as the SDK does."""
 
+        def _create_worker(self, options: Mapping[str, Any]) -> Any:
+            if works:
+                return worker(options["transport_queue_size"])
+            return super()._create_worker(options)
+
         def _serialize_envelope(self, envelope: Envelope) -> tuple[str | None, io.BytesIO]:
-            if self._compression_algo == "gzip" and self._compression_level:
+            if packs and self._compression_algo == "gzip" and self._compression_level:
                 with suppress(Exception):
                     return "gzip", io.BytesIO(pack(envelope, self._compression_level))
             packed: tuple[str | None, io.BytesIO] = super()._serialize_envelope(envelope)
             return packed
 
-    PackingTransport.__name__ = PackingTransport.__qualname__ = base.__name__
-    return PackingTransport
+    QuickTransport.__name__ = QuickTransport.__qualname__ = base.__name__
+    return QuickTransport
 
 
-def transport_by(make_pool: Callable[..., Any], make_worker: Callable[[int], Any]) -> type[Any]:
-    """The SDK's transport in all but the HTTP and the thread. With a proxy the HTTP is the SDK's.
+def transport_by(make_pool: Callable[..., Any]) -> type[Any]:
+    """The SDK's transport in all but the HTTP. With a proxy it is the SDK's own in that too.
 
     Args:
         make_pool: is called with the pool that the SDK would send by, and as keywords with
             `ca_certs`, `cert_file`, `key_file` and `socket_options`; what it returns has a method
             `request`, as that pool.
-        make_worker: is called with the size of the queue; what it returns is as the SDK's worker.
 
     Raises:
         ValueError: the installed SDK has no such transport.
@@ -75,10 +85,7 @@ def transport_by(make_pool: Callable[..., Any], make_worker: Callable[[int], Any
         )
 
     class LeanHttpTransport(transport.HttpTransport):
-        """Sends by a pool and a thread of ours."""
-
-        def _create_worker(self, options: Mapping[str, Any]) -> Any:
-            return make_worker(options["transport_queue_size"])
+        """Sends by a pool of ours."""
 
         def _make_pool(self) -> Any:
             usual = super()._make_pool()
@@ -108,6 +115,10 @@ def transport_by(make_pool: Callable[..., Any], make_worker: Callable[[int], Any
             )
 
     return LeanHttpTransport
+
+
+def _fits(worker: type[Any]) -> bool:
+    return all(hasattr(worker, name) for name in vars(Worker) if not name.startswith("_"))
 
 
 def _can_send_async(options: Mapping[str, Any]) -> bool:

@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sentry_sdk.worker import BackgroundWorker
+import sentry_sdk
+from sentry_sdk.transport import HttpTransport
+from sentry_sdk.worker import BackgroundWorker, Worker
 
+import asgi_sentry
 from asgi_sentry._exit import courier
 from asgi_sentry._exit.courier import Courier
+from tests.conftest import DSN
 from tests.sdk.test_after_fork import in_child
 
 LONG = 20.0  # seconds: a test that needs them has failed
@@ -224,6 +228,26 @@ def test_what_the_garbage_collector_ends_may_send(ours: Courier) -> None:
     Ends()
     ours.flush(LONG)
     assert ran == [1, 1]
+
+
+def test_it_has_all_that_the_sdks_has() -> None:
+    """Otherwise it is not taken: see what a release of the SDK has added."""
+    assert [name for name in vars(Worker) if not name.startswith("_") and not hasattr(Courier, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("transport", "kind"),
+    [("lean", Courier), (None, Courier), (HttpTransport, BackgroundWorker)],
+    ids=["lean", "default", "the user's own"],
+)
+def test_who_has_it(transport: Any, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def worker() -> Any:
+        asgi_sentry.init(asgi_sentry.Settings(dsn=DSN), transport=transport, default_integrations=False)
+        return sentry_sdk.get_client().transport._worker  # type: ignore[union-attr]
+
+    assert type(worker()) is kind
+    monkeypatch.setattr(Worker, "pause", lambda self: None, raising=False)  # of a release to come
+    assert type(worker()) is BackgroundWorker
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import sentry_sdk
 import urllib3
+from sentry_sdk.transport import HttpTransport
 
 import asgi_sentry
 from asgi_sentry._exit import lean
@@ -194,7 +195,7 @@ def test_requests_are_sent_over_one_connection(host: Any) -> None:
 
 def test_the_two_transports_send_the_same(host: Any) -> None:
     seen = []
-    for transport in ("lean", None):
+    for transport in ("lean", None, HttpTransport):
         there = host()
         start(there, transport)
         send(3)
@@ -207,7 +208,7 @@ def test_the_two_transports_send_the_same(host: Any) -> None:
             for head, _ in there.requests
         ]
         seen.append((heads, [sorted(event) for event in there.events()]))
-    assert seen[0] == seen[1]
+    assert seen[0] == seen[1] == seen[2]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_the_two_transports_send_the_same(host: Any) -> None:
     ],
     ids=["413", "413 before the body", "500", "400 with a long body", "reset", "garbage", "closes", "429"],
 )
-@pytest.mark.parametrize("transport", ["lean", None])
+@pytest.mark.parametrize("transport", ["lean", None, HttpTransport])
 def test_a_fault_costs_and_counts_what_it_does_with_the_sdks(
     host: Any, behaviour: Behaviour, reason: str | None, transport: Any
 ) -> None:
@@ -264,7 +265,7 @@ def test_limits_of_the_hosts_hold(host: Any) -> None:
     assert transport.is_healthy() is False
 
 
-@pytest.mark.parametrize("transport", ["lean", None])
+@pytest.mark.parametrize("transport", ["lean", None, HttpTransport])
 @pytest.mark.parametrize("debug", [False, True])
 def test_what_was_lost_is_told_along_with_what_is_sent(
     host: Any, transport: Any, debug: bool, monkeypatch: pytest.MonkeyPatch
@@ -357,7 +358,7 @@ def test_a_proxy_is_the_sdks_own_affair(host: Any) -> None:
 
 def test_nothing_is_lost_under_load_that_the_sdks_own_would_not_lose(host: Any) -> None:
     sent = {}
-    for transport in ("lean", None):
+    for transport in ("lean", None, HttpTransport):
         there = host()
         start(there, transport, transport_queue_size=1_000)
         threads = [threading.Thread(target=send, args=(50, f"thread {each}")) for each in range(8)]
@@ -368,7 +369,7 @@ def test_nothing_is_lost_under_load_that_the_sdks_own_would_not_lose(host: Any) 
         sentry_sdk.flush(timeout=20)
         sent[transport] = len(there.events())
         assert there.reports() == {}
-    assert sent == {"lean": 400, None: 400}
+    assert sent == {"lean": 400, None: 400, HttpTransport: 400}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -390,12 +391,14 @@ os.waitpid(child, 0)
     assert there.connections == 2
 
 
-@pytest.mark.parametrize("transport", ["lean", None])
-def test_what_is_pending_when_the_program_ends_is_sent(host: Any, transport: str | None) -> None:
+@pytest.mark.parametrize("transport", ["lean", None, HttpTransport])
+def test_what_is_pending_when_the_program_ends_is_sent(host: Any, transport: Any) -> None:
     there = host()
+    name = "HttpTransport" if transport is HttpTransport else repr(transport)
     script = f"""
 import asgi_sentry, sentry_sdk
-asgi_sentry.init(asgi_sentry.Settings(dsn="http://key@127.0.0.1:{there.port}/1"), transport={transport!r})
+from sentry_sdk.transport import HttpTransport
+asgi_sentry.init(asgi_sentry.Settings(dsn="http://key@127.0.0.1:{there.port}/1"), transport={name})
 for number in range(30):
     sentry_sdk.capture_message(f"last {{number}}")
 """

@@ -105,8 +105,8 @@ NAMES = ("sessions, thread", "sessions, counts", "worker", "queue", "backpressur
 
 @pytest.mark.skipif(not has("sessions"), reason="this SDK has its sessions elsewhere")
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("transport", [None, "lean"])
-def test_no_lock_that_was_held_hangs_a_child(name: str, transport: str | None) -> None:
+@pytest.mark.parametrize("transport", [HttpTransport, None, "lean"])
+def test_no_lock_that_was_held_hangs_a_child(name: str, transport: Any) -> None:
     # Version 3 has no such option: logs are always on.
     options = {} if sentry_sdk.VERSION.startswith("3") else {"enable_logs": True}
     asgi_sentry.init(
