@@ -26,6 +26,8 @@ CASE = CASES["sampled"]
 SAME_JOB = {"ours_plain": "sdk_same", "ours_plain_lean": "sdk_same", "ours": "sdk", "ours_lean": "sdk"}
 ALL = (*SAME_JOB, "sdk_same", "sdk", "sdk_plain")
 QUICK = ("ours_plain_lean", "sdk_same")
+RUSHED = ("ours_plain", "ours_plain_lean", "sdk_same")
+PACES = (100, 200, 500, 1_000)  # requests a second
 _METHOD = (
     "Sampled requests, raw ASGI, each contender in a process of its own with the transport that it has in production, "
     "its DSN on a sink in another process, which answers at once and keeps connections. In turn, round by round, "
@@ -34,14 +36,17 @@ _METHOD = (
     "process with all its threads, over the bare app's, by request. A round counts only if the sink got as many "
     "transactions as there were requests. asgi-sentry {extra}. Medians of the rounds, in parentheses their 10th and "
     "90th percentile; ratios taken within each round. Targets: what is to hold, in parentheses what is aimed at; they "
-    "are of the SDK doing the same job."
+    "are of the SDK doing the same job. What arrives: sampled requests at a steady pace for {seconds} seconds, on a "
+    "loop that computes in between and is never idle, so that the thread that sends has to wait for its turn; what "
+    "finds the queue full is lost, and counted as lost."
 )
+SECONDS = 4  # of a pace
 
 
-def method() -> str:
+def method(seconds: float) -> str:
     """How it is measured here: what the extra `fast` brings makes a difference."""
     brought = [f"{'with' if find_spec(name) else 'without'} {name}" for name in ("orjson", "hyperscan")]
-    return _METHOD.format(batch=BATCH, extra=" and ".join(brought))
+    return _METHOD.format(batch=BATCH, seconds=seconds, extra=" and ".join(brought))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,12 @@ class Sender:
         if came != requests:
             raise BenchmarkError(f"{self.name}: {came} transactions at the sink, of {requests} requests")
         return bare, spent
+
+    def rush(self, requests: int, per_second: int) -> float:
+        """Which part of the requests arrives."""
+        before = self.counts()["transactions"]
+        self.process.tell("rush", requests=requests, per_second=per_second)
+        return float(self.counts()["transactions"] - before) / requests
 
     def check(self) -> None:
         """Look at a transaction as it came; BenchmarkError where it is not what it should be."""
@@ -141,8 +152,16 @@ def measure(names: Sequence[str], rounds: int, requests: int, log: Log) -> dict[
     return found
 
 
-def report(found: dict[str, Measured]) -> Result:
-    """A row for each contender."""
+def arrived(names: Sequence[str], seconds: float, log: Log) -> dict[str, dict[int, float]]:
+    """By contender and by pace, which part of the requests arrived."""
+    with senders(names, log) as running:
+        for sender in running:
+            sender.process.tell("warm_up")
+        return {sender.name: {pace: sender.rush(round(pace * seconds), pace) for pace in PACES} for sender in running}
+
+
+def report(found: dict[str, Measured], rushed: dict[str, dict[int, float]], seconds: float) -> Result:
+    """A row for each contender, in both tables."""
     rows, data = [], {}
     for name, measured in found.items():
         same = found.get(SAME_JOB.get(name, ""))
@@ -176,11 +195,21 @@ def report(found: dict[str, Measured]) -> Result:
     columns = ["", "µs a request", "sentry-sdk, same job ÷ this", "sentry-sdk, default ÷ this", "target"]
     columns += ["KB a transaction, as sent", "encoding", "connections"]
     title = "All processor time to a loopback sink, µs a sampled request over the bare app: raw ASGI"
-    return Result(method=method(), tables=[table(title, columns, rows)], data=data)
+    tables = [table(title, columns, rows)]
+    for name, parts in rushed.items():
+        data.setdefault(name, {})["arrived"] = parts
+    tables.append(
+        table(
+            "What arrives beside a loop that is never idle, percent of the sampled requests: raw ASGI",
+            ["", *(f"{pace} a second" for pace in PACES)],
+            [[TITLES[name], *(f"{parts[pace]:.1%}" for pace in PACES)] for name, parts in rushed.items()],
+        )
+    )
+    return Result(method=method(seconds), tables=tables, data=data)
 
 
 def run(log: Log, *, quick: bool) -> Result:
     """With real HTTP."""
     if quick:
-        return report(measure(QUICK, 2, 2 * BATCH, log))
-    return report(measure(ALL, 6, 4 * BATCH, log))
+        return report(measure(QUICK, 2, 2 * BATCH, log), arrived(QUICK, 0.5, log), 0.5)
+    return report(measure(ALL, 6, 4 * BATCH, log), arrived(RUSHED, SECONDS, log), SECONDS)

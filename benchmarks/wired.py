@@ -48,6 +48,16 @@ class Wired:
         spent = await self._drive(self.app, requests)
         return await self._drive(self.bare, requests) * 1e6, spent * 1e6
 
+    async def rush(self, requests: int, per_second: int) -> None:
+        """Requests at a steady rate, on a loop that computes in between: what came of them is asked of the sink."""
+        began = time.perf_counter()
+        for number, scope in enumerate(several(_CASE, requests, trace=False), start=1):
+            await self.app(scope, receive, send)
+            await asyncio.sleep(0)
+            while time.perf_counter() < began + number / per_second:
+                pass
+        sentry_sdk.flush(TIMEOUT)
+
     async def _drive(self, app: Any, requests: int) -> float:
         scopes = several(_CASE, requests, trace=False)
         sends = app is self.app

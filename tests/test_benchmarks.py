@@ -458,6 +458,10 @@ def test_a_round_ends_the_run_of_which_the_sink_got_something_else(after):
         a_sender(5, after).block(10)
 
 
+def test_what_arrives_is_what_the_sink_got():
+    assert a_sender(5, 12, rush=[None]).rush(10, 500) == 0.7
+
+
 def test_a_transaction_is_looked_at_as_it_came_to_the_sink():
     a_sender(5, 6).check()
     with pytest.raises(BenchmarkError, match="with the secret"):
@@ -477,7 +481,9 @@ def test_the_table_of_the_wire_sets_each_beside_the_sdk_that_does_the_same_job()
         "sdk": over(50.0, "br"),
         "sdk_plain": over(30.0, "br"),
     }
-    made = wire.report(found)
+    made = wire.report(found, {"sdk_same": dict.fromkeys(wire.PACES, 0.7)}, 4)
+    assert made.tables[1].count("70.0%") == len(wire.PACES)
+    assert made.data["sdk_same"]["arrived"][500] == 0.7
     assert [made.data[name]["same job / this"].median for name in ("ours_plain", "ours")] == [4.0, 2.5]
     assert [made.data[name]["default / this"].median for name in ("ours_plain", "ours")] == [3.0, 1.5]
     assert made.data["sdk"]["same job / this"] is None
@@ -489,6 +495,8 @@ def test_the_wire_is_measured():
     found = wire.measure(("ours_plain_lean", "sdk_same"), 1, 60, Log())
     assert [len(measured.over) for measured in found.values()] == [1, 1]
     assert {measured.connections for measured in found.values()} == {1}
+    parts = wire.arrived(("ours_plain_lean",), 0.1, Log())
+    assert parts["ours_plain_lean"].keys() == {*wire.PACES}
 
 
 # -- traffic ---------------------------------------------------------------------------------------------------------
