@@ -149,6 +149,8 @@ class Keys:
             text = _text(name)
             if (shown := REPR.match(text)) is not None:
                 text = shown[2]
+            if text in self.plain:
+                return PLAIN
             known = self[text] if len(text) <= _LONGEST_NAME else PLAIN
             if known == MAYBE:
                 known = PLAIN
@@ -164,6 +166,8 @@ class Keys:
         """
         known = self._met.get(name)
         if known is None:
+            if name in self.plain:
+                return PLAIN
             known = self[name]
             if len(self._met) < _NAMES and is_of_words(name):
                 self._met[name] = known

@@ -59,3 +59,14 @@ def runs(parts: list[str]) -> set[str]:
         for start in range(len(parts))
         for end in range(start + 1, min(len(parts), start + MAX_RUN) + 1)
     }
+
+
+def heads(alternatives: str) -> str:
+    """A pattern of words in either case, at the head of a run.
+
+    A search is ten times as fast for a pattern whose first characters are known.
+    """
+    each = alternatives.split("|")
+    first = "".join(sorted({word[0] for word in each}))
+    rest = "|".join(f"(?<={word[0]}){word[1:]}" for word in each)
+    return rf"[{first}{first.upper()}](?<![\w-].)(?i:{rest})"

@@ -171,15 +171,26 @@ class Taint:
         if not self.unknown and self._strongest != WEAK and ("..." in joined or "\u2026" in joined):
             chosen += [text for text in each if text.endswith(_CUT_ENDS)]
         found = {}
+        judged: dict[str, bool] = {}
         for text in chosen:
-            left, hit = self.replace(text, least=least)
+            left, hit = self.replace(text, least=least, judged=judged)
             if hit:
                 found[text] = left
         return found
 
-    def replace(self, text: str, *, least: int = WEAK) -> tuple[str, bool]:
-        """The text with every value replaced in whatever form, and whether there was one."""
+    def replace(
+        self, text: str, *, least: int = WEAK, judged: dict[str, bool] | None = None
+    ) -> tuple[str, bool]:
+        """The text with every value replaced in whatever form, and whether there was one.
+
+        Args:
+            text: which.
+            least: as in `found_in`.
+            judged: which words may be secrets, as far as they were met in other texts; it takes
+                those of this one, and is not kept.
+        """
         before = text
+        judged = {} if judged is None else judged
         finder = self._finder
         if finder is None:
             finder = self._finder = Finder(self._raw, self._its_gate())
@@ -188,7 +199,7 @@ class Taint:
                 break
             spans = finder.spans(text, least)
             if self.unknown and least < STRONG:
-                spans += _opaque(text)
+                spans += _opaque(text, judged)
             if not spans:
                 break
             text = _replaced(text, spans)
@@ -211,19 +222,23 @@ class Taint:
 _CUT_ENDS = ("...", "...'", '..."', "\u2026", "\u2026'", '\u2026"')
 
 
-def _opaque(text: str) -> list[Span]:
+def _opaque(text: str, judged: dict[str, bool]) -> list[Span]:
     """Words that may be secrets, for all that is known."""
     spans = []
     for match in _OPAQUE.finditer(text):
-        word = match[0].strip(".:!?*#-")
-        if (
-            word
-            and word != FILTERED.strip("[]")
-            and not _ADDRESS.match(word)
-            and strength(word) != WEAK
-        ):
+        word = match[0]
+        may_be = judged.get(word)
+        if may_be is None:
+            may_be = judged[word] = _may_be_secret(word.strip(".:!?*#-"))
+        if may_be:
             spans.append(match.span())
     return spans
+
+
+def _may_be_secret(word: str) -> bool:
+    if not word or word == FILTERED.strip("[]") or _ADDRESS.match(word):
+        return False
+    return strength(word) != WEAK
 
 
 def _replaced(text: str, spans: list[Span]) -> str:

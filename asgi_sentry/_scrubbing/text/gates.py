@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Entry = tuple[bytes, re.Pattern[bytes] | None, int]  # a literal, its check, rules as bits
 
-__all__ = ["SEPARATOR", "Gate", "Gates"]
+__all__ = ["SEPARATOR", "Gate", "Gates", "core_of", "words_of"]
 
 _UPPER, _LOWER, _DIGITS = (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -68,8 +68,9 @@ class Gate(NamedTuple):
         """
         if self.mask not in {"pair", "lower", "text"}:
             return b""
-        digits = _DIGITS if self.mask == "text" else b""
-        core = max(self.literal.translate(_WORDS, digits).split(), key=len, default=b"")
+        if self.mask == "text":
+            return core_of(self.literal)
+        core = max(self.literal.translate(_WORDS).split(), key=len, default=b"")
         return core if self.mask == "pair" or len(core) > 1 else b""
 
     @property
@@ -82,6 +83,17 @@ class Gate(NamedTuple):
         if self.literal.count(self.literal[:1]) == length:
             return length
         return 1
+
+
+def words_of(data: bytes) -> bytes:
+    """The words of some text, each once, in lower case and without digits."""
+    return b" ".join(set(data.translate(_WORDS, _DIGITS).split()))
+
+
+def core_of(literal: bytes) -> bytes:
+    """The longest word of a literal: it is in the words of each text that the literal is in."""
+    core = max(literal.translate(_WORDS, _DIGITS).split(), key=len, default=b"")
+    return core if len(core) > 1 else b""
 
 
 def has_behind(data: bytes) -> bool:
@@ -133,7 +145,7 @@ class Gates:
         places = Places(texts)
         if self._cores or self._exact:
             # Most texts have the same words: a tenth of all characters is looked at for each gate.
-            words = b" ".join(set(data.translate(_WORDS, _DIGITS).split()))
+            words = words_of(data)
             cores = [core for core in self._cores if core in words]
             if cores:
                 self._look_for_words(cores, texts, data, found)

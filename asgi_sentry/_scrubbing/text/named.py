@@ -13,8 +13,10 @@ from asgi_sentry._scrubbing.keys import DENIED, LOOKED
 from asgi_sentry._scrubbing.look import is_mixed, looks_random
 from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
+from asgi_sentry._scrubbing.text.gates import core_of, words_of
 from asgi_sentry._scrubbing.text.sql import cipher_spans, redis_spans, sql_spans
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
+from asgi_sentry._scrubbing.words import heads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,21 +39,8 @@ _PART_END = re.compile(rf"{_BREAK}--")
 # <name>password</name><value>x</value>, <key>password</key><string>x</string>.
 _NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k|parameterkey"
 _VALUE_WORDS = "value|val|content|v|parametervalue"
-
-
-def _words(alternatives: str) -> str:
-    """Words in either case, at the head of a run.
-
-    A search is ten times as fast for a pattern whose first characters are known.
-    """
-    each = alternatives.split("|")
-    first = "".join(sorted({word[0] for word in each}))
-    rest = "|".join(f"(?<={word[0]}){word[1:]}" for word in each)
-    return rf"[{first}{first.upper()}](?<![\w-].)(?i:{rest})"
-
-
 _NAME = re.compile(
-    rf"{_words(_NAME_WORDS)}(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
+    rf"{heads(_NAME_WORDS)}(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
     rf"(?:[bB]?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))"
 )
 _ITS_VALUE = re.compile(
@@ -65,7 +54,7 @@ _NAMED_ELEMENT = re.compile(
     re.IGNORECASE,
 )
 _VALUE_FIRST = re.compile(
-    rf"{_words(_VALUE_WORDS)}(?i:(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}"
+    rf"{heads(_VALUE_WORDS)}(?i:(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}"
     rf"([^\"'\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
     rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}})(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})"
     rf"(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
@@ -151,9 +140,11 @@ def named_spans(text: str, lower: str, keys: Meanings) -> Iterator[tuple[int, in
         lower: the same in lower case, of the same length.
         keys: what the names mean.
     """
-    for signs, find in _FINDERS:
-        for sign in signs:  # `any` would take four times as long
-            if sign in lower:
+    # Most words of a long text stand in it many times: a sign is looked for among them first.
+    words = words_of(lower.encode("latin-1", "replace")) if len(lower) > _LONG else None
+    for signs, find in _BY_SIGN:
+        for sign, core in signs:  # `any` would take four times as long
+            if (words is None or core in words) and sign in lower:
                 yield from until_dense(find(text, keys), text)
                 break
 
@@ -395,4 +386,9 @@ _FINDERS: tuple[
     (("code is ", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), _codes),
     ((" is your ", " is the "), _codes_first),
     (("kty",), _members),
+)
+
+_LONG = 500  # characters of a text that is long
+_BY_SIGN = tuple(
+    (tuple((sign, core_of(sign.encode())) for sign in signs), find) for signs, find in _FINDERS
 )
