@@ -21,13 +21,15 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._middleware.shutdown import flush, flushing
 from asgi_sentry._request.facts import trouble_of
 from asgi_sentry._request.failures import note_cancelled
+from asgi_sentry._request.messages import tapped, watched
 from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
 from asgi_sentry._request.reported import LIFESPAN, Lifespan, reported, watch_lifespan
 
 if TYPE_CHECKING:
     from asgi_sentry._request.plan import Plan
-    from asgi_sentry.types import ASGIApp, Scope
+    from asgi_sentry.types import ASGIApp, Receive, Scope, Send
 
+OWNER = sdk.OWNER  # one look less
 _layers: WeakSet[Layer] = WeakSet()
 _DEEPEST = 64  # middlewares looked through; a stack is a dozen
 
@@ -57,25 +59,20 @@ class Layer:
                 return await self._live(scope, receive, send)
             return await self.app(scope, receive, send)
         record = scope.get(KEY)
-        if type(record) is not RequestRecord:
-            record = hidden_record(scope) if type(sdk.OWNER.get(False)) is RequestRecord else None
+        if record.__class__ is not RequestRecord:
+            record = None
+            if OWNER.get(False) is not False:
+                record = hidden_record(scope)
         if record is not None and not record.closed:  # a copy of the scope may outlive its request
-            try:
-                if record.meet(self._own, scope):
-                    receive = record.tap(receive)
-                send = record.overhear(send)
-                if self._has_say_at_the_end:
-                    say_at_start(self._plan)
-            except faults.SIGNALS:
-                raise
-            except BaseException as exc:
-                faults.note("joining a request", exc, "the layer has no effect on it")
+            receive, send = self._joined(record, scope, receive, send)
             return await self.app(scope, receive, send)
         record = self._opened(scope)
         if record is None:
             return await self._target(scope, receive, send)
+        if record.plan.bodies:
+            receive = tapped(record, receive)
         try:
-            return await self._target(scope, record.tap(receive), record.watch(send))
+            return await self._target(scope, receive, watched(record, send))
         except Exception as exc:
             trouble_of(record).failure = exc
             raise
@@ -84,6 +81,22 @@ class Layer:
             raise
         finally:
             record.close()
+
+    def _joined(
+        self, record: RequestRecord, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Receive, Send]:
+        """What the app gets by a layer further in."""
+        try:
+            if record.meet(self._own, scope):
+                receive = tapped(record, receive)
+            send = record.overhear(send)
+            if self._has_say_at_the_end:
+                say_at_start(self._plan)
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
+            faults.note("joining a request", exc, "the layer has no effect on it")
+        return receive, send
 
     async def _live(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the lifespan, and report once what it fails with."""

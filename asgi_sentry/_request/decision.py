@@ -36,6 +36,7 @@ class Decision(NamedTuple):
         return self.by == "excluded"
 
 
+OPS = ("http.server", "websocket.server")  # of the root span, by whether it is a websocket's
 EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", by="excluded")
 
 
@@ -44,8 +45,6 @@ def decide(
     view: sdk.ClientView,
     context: sdk.TraceContext,
     scope: Mapping[str, Any],
-    *,
-    op: str,
 ) -> Decision:
     """Ask the filters, then the rates by path, then the SDK's own sampler or rate.
 
@@ -54,14 +53,13 @@ def decide(
         view: of the SDK's client.
         context: the trace, with the parent's decision and the dice.
         scope: of the request.
-        op: such as `http.server`.
     """
     for policy in plan.filters:
         if policy.excludes(scope):
             return EXCLUDED
     decided = _decide_by_rules(plan, view, context, scope)
     if decided is None:
-        decided = _decide_like_the_sdk(view, context, scope, op=op)
+        decided = _decide_like_the_sdk(view, context, scope)
     if plan.budgets:
         return _within(plan.budgets, decided, context)
     return decided
@@ -176,7 +174,7 @@ def _decided(state: RuleState, choice: Choice) -> Decision:
 
 
 def _decide_like_the_sdk(
-    view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
+    view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any]
 ) -> Decision:
     """The SDK's precedence: `traces_sampler`, else the parent, else `traces_sample_rate`.
 
@@ -185,7 +183,7 @@ def _decide_like_the_sdk(
     inherited = False
     if view.sampler is not None:
         try:
-            rate = view.sampler(_sampling_context(context, scope, op=op))
+            rate = view.sampler(_sampling_context(context, scope))
         except faults.SIGNALS:
             raise
         except BaseException as exc:
@@ -243,9 +241,7 @@ def _answers(rate: float | None) -> tuple[Decision, Decision]:
 state.register("_request.decision: the answers of the SDK's own rates", _answers.cache_clear)
 
 
-def _sampling_context(
-    context: sdk.TraceContext, scope: Mapping[str, Any], *, op: str
-) -> dict[str, Any]:
+def _sampling_context(context: sdk.TraceContext, scope: Mapping[str, Any]) -> dict[str, Any]:
     """What the SDK's own middleware gives a `traces_sampler`.
 
     Here too the route is not known yet, the path is.
@@ -254,7 +250,7 @@ def _sampling_context(
         "transaction_context": {
             "trace_id": context.trace_id,
             "parent_span_id": context.parent_span_id,
-            "op": op,
+            "op": OPS[scope.get("type") == "websocket"],
             "name": scope.get("path"),
             "description": scope.get("path"),
             "source": "url",

@@ -59,6 +59,14 @@ def end_root(facts: Facts, failure: BaseException | None, report: Callable[[], R
     count_transaction(became)
 
 
+def count_root(facts: Facts) -> None:
+    """The same for most of the traffic: of this root nothing is sent, and nothing is learned."""
+    root, decided = facts.root, facts.decision
+    if root is not None and decided is not None:
+        root.finish(None)
+        count_transaction(decided.by)
+
+
 def _end_recorded(
     facts: Facts,
     root: sdk.Root,

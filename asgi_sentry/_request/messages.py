@@ -18,11 +18,10 @@ from asgi_sentry._request.body_copy import BodyCopy
 from asgi_sentry._request.facts import Handled, trouble_of
 from asgi_sentry._request.head import header
 from asgi_sentry._request.logged import is_answer
-from asgi_sentry._request.plan import DEFAULT_ROOT
 from asgi_sentry._scrubbing.bodies.multipart import boundary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from asgi_sentry._request.facts import Facts
     from asgi_sentry.types import Message, Receive, Send
@@ -64,8 +63,7 @@ _MARK, _MARKED = _coroutine_mark()
 
 def _end(facts: Facts) -> None:
     facts.ended = monotonic()
-    if facts.root is not None and facts.root.recording:
-        facts.afterwards = Afterwards()
+    facts.afterwards = Afterwards()
 
 
 def tapped(facts: Facts, receive: Receive) -> Receive:
@@ -94,37 +92,36 @@ def _boundary(headers: Any) -> bytes | None:
     return boundary_of(header({"headers": headers}, b"content-type") or "")
 
 
-def watched(facts: Facts, send: Send, shaken: Callable[[], None] | None) -> Send:
-    """The same messages; the status and the exception behind a failure are noted as they pass.
-
-    Args:
-        facts: of the request.
-        send: the server's.
-        shaken: called when a websocket has been accepted or refused; None: nothing is done then.
-    """
+def watched(facts: Facts, send: Send) -> Send:
+    """The same messages; the status and the exception behind a failure are noted as they pass."""
 
     def watch(message: Message) -> Awaitable[None]:
         try:
             kind = message["type"]
-            if kind == "http.response.start":
+            if kind == "http.response.body":
+                if facts.recorded and not message.get("more_body"):
+                    _end(facts)
+            elif kind == "http.response.start":
                 status = message.get("status")
-                facts.answered = status = status if status.__class__ is int else _number(status)
-                if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
+                if status.__class__ is not int:
+                    status = _number(status)
+                facts.answered = status
+                if status in facts.plan.failures:
                     trouble_of(facts).failed = True
                     note_handled(facts, status)
-            elif kind == "http.response.body":
-                if not message.get("more_body"):
-                    _end(facts)
             elif kind in _OTHER_ENDS:
-                if not message.get(_OTHER_ENDS[kind]):
+                if facts.recorded and not message.get(_OTHER_ENDS[kind]):
                     _end(facts)
-            elif _see(facts, message) and shaken is not None:
-                shaken()
+            elif _see(facts, message):
+                facts.shaken()
         except Exception as exc:
             faults.note("looking at a response", exc, "its status may be missing")
         return send(message)  # for the app to await, without a frame of ours in between
 
     setattr(watch, _MARK, _MARKED)
+    # Not as a method of the facts: they may outlive the request, and would keep what is the
+    # server's.
+    facts.watched = watch
     return watch
 
 
@@ -182,7 +179,7 @@ def note_handled(facts: Facts, status: int | None) -> None:
     own = faults.asked(exc, "status_code")
     if facts.websocket and meant and isinstance(own, int):  # Litestar closes alike for each
         status = own
-    if status in (facts.plan.root or DEFAULT_ROOT).failed_request_status_codes:
+    if status in facts.plan.failures:
         # A bare 500 is what a framework answers when nobody handles an exception that is not an
         # answer itself, nor says so of the app's own.
         by_intent = status != 500 or meant or own == status

@@ -98,6 +98,12 @@ class Plan:
     bodies: tuple[BodyPolicy, ...] = ()
     # Ids of the layers' plans joined here; none: a layer's own.
     members: frozenset[int] = field(default=frozenset())
+    # Of the root: the statuses of failed responses, which each response is compared with.
+    failures: Container[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        policy = self.root or DEFAULT_ROOT
+        object.__setattr__(self, "failures", policy.failed_request_status_codes)
 
     def joined(self, inner: Plan) -> Plan:
         """This plan and that of a layer further in.

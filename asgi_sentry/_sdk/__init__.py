@@ -12,7 +12,6 @@ from asgi_sentry._sdk.collection import Collection
 from asgi_sentry._sdk.constant_parts import ConstantParts, DirectEvent
 from asgi_sentry._sdk.direct_transaction import OwnSampling
 from asgi_sentry._sdk.error_events import attach_stack, capture_error, capture_response
-from asgi_sentry._sdk.fork import fork_scope
 from asgi_sentry._sdk.inner import trace_being_served
 from asgi_sentry._sdk.options import framework_integrations, streams, supports
 from asgi_sentry._sdk.repeated import mark_sent
@@ -44,7 +43,6 @@ __all__ = [
     "capture_response",
     "default_transport",
     "django_request",
-    "fork_scope",
     "framework_integrations",
     "guard",
     "guard_by",

@@ -11,6 +11,7 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
 from asgi_sentry._sdk import after_fork, by_hand, stack_frames
 from asgi_sentry._sdk.collection import Collection, collection_of
+from asgi_sentry._sdk.fork import Still
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
@@ -96,22 +97,18 @@ _last_view: ClientView | None = None
 def view() -> ClientView | None:
     """The client's view, or None where nothing could be sent: no client, no DSN, or closed."""
     global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
-    here = around = everywhere = None
+    client = None
     if _LOOKS_ITSELF:
-        here, around, everywhere = (
-            _current_scope.get(),
-            _isolation_scope.get(),
-            sdk_scope._global_scope,
-        )
-    if (
-        here is None
-        or around is None
-        or everywhere is None
-        or not type(here.client) is type(around.client) is NonRecordingClient
-    ):
+        here, around = _current_scope.get(), _isolation_scope.get()
+        # Of the scopes, only the one of the process has a client; one of their own is rare.
+        if here.__class__ is around.__class__ is Still or (
+            here is not None
+            and around is not None
+            and type(here.client) is type(around.client) is NonRecordingClient
+        ):
+            client = getattr(sdk_scope._global_scope, "client", None)
+    if client is None:
         client = sentry_sdk.get_client()
-    else:  # what it would find: a client of a scope's own is rare
-        client = everywhere.client
     if client.transport is None:
         return None
     last = _last_view

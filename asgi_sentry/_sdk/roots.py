@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._sdk.classic import TransactionRoot, UnsampledRoot
+from asgi_sentry._sdk.fork import CurrentScope
 from asgi_sentry._sdk.streamed import StreamedRoot
 from asgi_sentry._sdk.unsent import UnsampledSpan
 
@@ -76,8 +77,12 @@ def start_unsampled(
     context.sampled, context.rate = False, rate
     if context._known is not None:
         context.note_rate()
-    scopes.current._propagation_context = scopes.isolation._propagation_context = context
-    scopes.current._span = UnsampledSpan(context)
+    current = scopes.current
+    current._propagation_context = scopes.isolation._propagation_context = context
+    if current.__class__ is CurrentScope:  # which makes it when it is asked for
+        current.unsampled = context
+    else:
+        current._span = UnsampledSpan(context)
     root = view.unsampled.get(reason)
     if root is None:
         root = view.unsampled[reason] = UnsampledRoot(view, reason)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
 from asgi_sentry import _state as state
-from asgi_sentry._sdk.fork import fork_scope
+from asgi_sentry._sdk.fork import CurrentScope, IsolationScope, forks
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
     Scope,
@@ -20,7 +19,7 @@ from asgi_sentry._sdk.names import (
     _isolation_scope,
     has,
 )
-from asgi_sentry._sdk.sessions import RequestSession, count_session
+from asgi_sentry._sdk.sessions import RequestSession, count_session, count_well
 from asgi_sentry._sdk.trace_context import TraceContext
 from asgi_sentry._sdk.unsent import UnsampledSpan, silence
 
@@ -65,16 +64,11 @@ state.register("_sdk.scopes: the variable of the WSGI middleware", _forget_wsgi)
 class Scopes:
     """The isolation and current scope of one request, and the way back to those around it."""
 
-    __slots__ = (
-        "_around",
-        "_entered",
-        "_outer_current",
-        "_outer_isolation",
-        "current",
-        "displaced",
-        "isolation",
-    )
-    _around: tuple[Scope, Scope]
+    __slots__ = ("_around", "_back", "_entered", "_here", "current", "displaced", "isolation")
+    _around: Any
+    _here: Any
+    current: Any
+    isolation: Any
 
     def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
         """Fork the scopes around.
@@ -87,29 +81,23 @@ class Scopes:
                 say. Then it is the surroundings of that one that are forked: what it put on its
                 scopes is its own.
         """
-        self._outer_current = here = _current_scope.get() or Scope.get_current_scope()
-        self._outer_isolation = around = _isolation_scope.get() or Scope.get_isolation_scope()
+        here = _current_scope.get() or Scope.get_current_scope()
+        around = _isolation_scope.get() or Scope.get_isolation_scope()
         self._entered = entered = OWNER.get(False)
         self.displaced: TraceContext | None = None
+        self._back: tuple[Scope, Scope] | None = None  # None: to the surroundings
         if outer is not None:
-            self._around = here, around = outer._around
-        else:
-            self._around = here, around
-            if entered and has("traces", "transactions", "spans"):
-                self.displaced = _displace_sdk_middleware()
-        self.current = current = fork_scope(here)
-        self.isolation = isolation = fork_scope(around)
-        if around._breadcrumbs:  # what was noted outside of every request is of none
-            isolation._breadcrumbs = deque()
-        isolation._n_breadcrumbs_truncated = 0
+            self._back = here, around
+            here, around = outer._here, outer._around
+        elif entered and has("traces", "transactions", "spans"):
+            self.displaced = _displace_sdk_middleware()
+        self._here, self._around = here, around
+        self.current, self.isolation = current, isolation = forks(here, around)
         if outer is not None:
             isolation._session = None
-        # A span of the surroundings (a server's, a test's) is not the parent of a request's.
-        current._span = isolation._span = None
         # Not by `add_event_processor`, which throws all processors away where there are more than
         # twenty.
-        # Its events are TypedDicts.
-        current._event_processors = [*here._event_processors, processor]  # type: ignore[list-item]
+        current._event_processors = [*here._event_processors, processor]
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         OWNER.set(owner)
@@ -117,12 +105,16 @@ class Scopes:
             _wsgi_owned.set(True)
 
     def leave(self) -> None:
-        """Restore the surroundings' scopes.
+        """Restore the scopes of before.
 
         By value, not by token: the context may not be the one of the start.
         """
-        _current_scope.set(self._outer_current)
-        _isolation_scope.set(self._outer_isolation)
+        if self._back is None:
+            _current_scope.set(self._here)
+            _isolation_scope.set(self._around)
+        else:
+            _current_scope.set(self._back[0])
+            _isolation_scope.set(self._back[1])
         OWNER.set(self._entered)
         if _wsgi_owned is not None:
             _wsgi_owned.set(self._entered.__class__ is not bool)
@@ -132,8 +124,7 @@ class Scopes:
 
         Call nothing else afterwards.
         """
-        self.current = self.isolation = None  # type: ignore[assignment]
-        self._outer_current = self._outer_isolation = self._entered = None
+        self.current = self.isolation = self._back = self._entered = None
 
     def propagate(self, context: TraceContext) -> None:
         """Let everything within the request, spans or not, continue this trace."""
@@ -143,6 +134,13 @@ class Scopes:
         # Set on both: streaming looks at the current scope first, classic mode at the isolation
         # scope.
         self.current._propagation_context = self.isolation._propagation_context = context
+
+    def forget_span(self) -> None:
+        """Have no span on the current scope, as at the beginning; a root has been discarded."""
+        if isinstance(self.current, CurrentScope):
+            vars(self.current).pop("_span", None)
+        else:
+            self.current._span = None
 
     def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
         """After the root span's end, let what still runs for the request continue its trace."""
@@ -158,19 +156,26 @@ class Scopes:
         elif root.recording:
             self.current._span = UnsampledSpan(context)
 
-    def start_session(self, view: ClientView) -> None:
-        """Start a release-health session, unless the SDK's own middleware around us did so."""
-        if (
-            self.isolation._session is None
-            and self.isolation._force_auto_session_tracking is not False
-        ):
-            self.isolation._session = RequestSession(view)
+    def start_session(self, view: ClientView, began: float) -> None:
+        """Start a release-health session, unless the SDK's own middleware around us did so.
+
+        Args:
+            view: the client's.
+            began: when the request did, by the monotonic clock.
+        """
+        isolation = self.isolation
+        if isolation._session is None and isolation._force_auto_session_tracking is not False:
+            if isinstance(isolation, IsolationScope):
+                isolation.tracked = view, began
+            else:
+                isolation._session = RequestSession(view, began)
 
     def drop_session(self) -> None:
         """Forget the session of this request, whoever started it: it is not counted."""
-        self.isolation._session = None
+        if self.isolation._session is not None:
+            self.isolation._session = None
         if self.displaced is not None:
-            self._around[1]._session = None
+            self._around._session = None
 
     def crash_session(self) -> None:
         """Count the session as crashed, where no error says so."""
@@ -184,10 +189,16 @@ class Scopes:
 
         One that the surroundings began is theirs to end.
         """
-        session = self.isolation._session
-        if session is None or session is self._around[1]._session:
+        isolation = self.isolation
+        tracked = getattr(isolation, "tracked", None)
+        if tracked is not None:
+            isolation.tracked = None
+            count_well(*tracked)
             return
-        self.isolation._session = None
+        session = isolation._session
+        if session is None or session is self._around._session:
+            return
+        isolation._session = None
         count_session(view, session)
 
 
@@ -209,8 +220,7 @@ class PublicScopes(Scopes):
         self._entered = OWNER.get(False)
         self._way_back = sentry_sdk.isolation_scope()
         self.isolation = self._way_back.__enter__()
-        # Its events are TypedDicts.
-        self.isolation.add_event_processor(processor)  # type: ignore[arg-type]
+        self.isolation.add_event_processor(processor)
         self.current = sentry_sdk.get_current_scope()
         OWNER.set(owner)
         if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
@@ -225,7 +235,7 @@ class PublicScopes(Scopes):
 
     def release(self) -> None:
         """Let go of the scopes."""
-        self.current = self.isolation = None  # type: ignore[assignment]
+        self.current = self.isolation = None
         self._way_back = self._entered = None  # type: ignore[assignment]
 
     def propagate(self, context: TraceContext) -> None:
@@ -235,7 +245,7 @@ class PublicScopes(Scopes):
     def go_on(self, view: ClientView, context: TraceContext, root: Root) -> None:
         """Nothing: there was no root."""
 
-    def start_session(self, view: ClientView) -> None:
+    def start_session(self, view: ClientView, began: float) -> None:
         """Nothing: there are no sessions."""
 
     def drop_session(self) -> None:

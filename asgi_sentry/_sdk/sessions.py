@@ -30,8 +30,16 @@ class RequestSession(Session):
     errors = 0
     did = duration = user_agent = ip_address = None
 
-    def __init__(self, view: ClientView) -> None:
+    def __init__(self, view: ClientView, began: float | None = None) -> None:
+        """Begin one.
+
+        Args:
+            view: the client's.
+            began: by the monotonic clock; None: now.
+        """
         self.began = time.time()
+        if began is not None:
+            self.began -= time.monotonic() - began
         options = view.client.options
         self.release, self.environment = options["release"], options["environment"]
 
@@ -49,6 +57,8 @@ class _Bucket(NamedTuple):
 
     pending: dict[Any, Any]  # all buckets since the last flush, which makes a new dictionary
     minute: float
+    since: float  # that minute by the monotonic clock
+    until: float
     counts: dict[str, Any]
 
 
@@ -78,7 +88,26 @@ def count_session(view: ClientView, session: Any) -> None:
         counts = same.get(session.truncated_started)
         _bucket = None
         if counts is not None:
-            _bucket = _Bucket(pending, session.began // 60, counts)
+            minute = session.began // 60
+            since = minute * 60 - time.time() + time.monotonic()
+            _bucket = _Bucket(pending, minute, since, since + 60, counts)
+
+
+def count_well(view: ClientView, began: float) -> None:
+    """Count a session that nobody asked for, so that it ended well, as most do.
+
+    Args:
+        view: the client's.
+        began: by the monotonic clock.
+    """
+    bucket = _bucket
+    if bucket is not None and bucket.since <= began < bucket.until:
+        flusher = view.client.session_flusher
+        with flusher._aggregate_lock:
+            if flusher.pending_aggregates is bucket.pending:
+                bucket.counts["exited"] = bucket.counts.get("exited", 0) + 1
+                return
+    count_session(view, RequestSession(view, began))
 
 
 def forget_bucket() -> None:

@@ -51,29 +51,25 @@ class TraceContext(PropagationContext):
         headers: of the request, as ASGI has them.
     """
 
-    __slots__ = (
-        *("_header", "_headers", "_known", "_parent_sampled", "_parent_span_id", "_rand", "_view"),
-        *("incoming", "rate", "sampled"),
-    )
+    # What a request has of these only where something asks is on the class until then.
+    _trace_id = _span_id = None
+    _parent_span_id: str | None = None
+    _parent_sampled: bool | None = None
+    custom_sampling_context = None
+    incoming = False  # whether the trace began elsewhere, once the headers have been read
+    sampled: bool | None = None  # None: not decided, since tracing is off
+    rate: float | None = None  # the effective one; None: the incoming one stays
+    _headers: tuple[tuple[bytes, bytes], ...] | None = None  # None: they have been read
+    _header: str | None = None  # the incoming baggage, until something asks for it
+    _known: Baggage | None = None
+    _rand: float | None = None
 
     def __init__(
         self, view: ClientView | None = None, headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
         self._view = view
-        # None: they have been read.
-        self._headers: tuple[tuple[bytes, bytes], ...] | None = (
-            tuple(headers) if _CAN_READ else None
-        )
-        self._trace_id = self._span_id = None
-        self._parent_span_id: str | None = None
-        self._parent_sampled: bool | None = None
-        self.custom_sampling_context = None
-        self.incoming = False  # whether the trace began elsewhere, once the headers have been read
-        self.sampled: bool | None = None  # None: not decided, since tracing is off
-        self.rate: float | None = None  # the effective one; None: the incoming one stays
-        self._header: str | None = None  # the incoming baggage, until something asks for it
-        self._known: Baggage | None = None
-        self._rand: float | None = None
+        if _CAN_READ:
+            self._headers = tuple(headers)
 
     def _read(self) -> None:
         """Find the trace that came in, in one pass over the headers.

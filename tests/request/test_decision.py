@@ -37,7 +37,7 @@ def trace(rand: float, parent: bool | None = None) -> TraceContext:
 
 
 def decided(plan: Plan, view: View, context: TraceContext) -> Decision:
-    return decide(plan, view, context, SCOPE, op="http.server")  # type: ignore[arg-type]
+    return decide(plan, view, context, SCOPE)  # type: ignore[arg-type]
 
 
 rands = st.floats(0, 1, exclude_max=True)

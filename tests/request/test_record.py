@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 import sentry_sdk
 
 from asgi_sentry import (
+    BodyScrubbingMiddleware,
     PathSamplingMiddleware,
     Rate,
     SentryMiddleware,
     TransactionFilterMiddleware,
     UserContextMiddleware,
     compose,
+    set_user_context,
+    trace_function,
 )
 from asgi_sentry._request.facts import trouble_of
 from asgi_sentry._request.plan import Plan
@@ -178,3 +182,82 @@ async def test_the_trace_is_one_throughout_a_request_and_new_for_the_next(start:
     for _ in range(2):
         await request(SentryMiddleware(asking))
     assert seen[0] == seen[1] != seen[2] == seen[3]
+
+
+async def raises(scope: Any, receive: Any, send: Any) -> None:
+    raise ValueError("boom")
+
+
+async def answers_500(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 500, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def captures(scope: Any, receive: Any, send: Any) -> None:
+    sentry_sdk.capture_message("hello")
+
+
+async def reads(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    set_user_context("7", email="a@example.com")
+    await trace_function("db")(app)(scope, receive, send)
+
+
+async def calls_itself(scope: Any, receive: Any, send: Any) -> None:
+    await request(SentryMiddleware(app), path="/inner")
+
+
+async def shakes(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close"})
+
+
+APPS = [app, raises, answers_500, captures, reads, calls_itself, shakes, SentryMiddleware(hide(SentryMiddleware(app)))]
+PATHS = ["/excluded", "/unsampled", "/adaptive", "/sampled"]
+
+
+@pytest.mark.parametrize("served", APPS)
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("around", ["nothing", "an exception", "a request"])
+async def test_a_closed_record_holds_nothing_of_what_was_noted(
+    start: Start, served: Any, path: str, around: str
+) -> None:
+    """Whether it closed by the short way of a request of which nothing is noted, or by the long one."""
+    start()
+    seen: list[RequestRecord] = []
+
+    async def looking(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope[KEY])
+        await served(scope, receive, send)
+
+    rates = {"/adaptive": Rate.adaptive("1/second"), "/unsampled": 1e-9}
+    stack = compose(
+        looking,
+        partial(TransactionFilterMiddleware, exclude=["/excluded"]),
+        partial(PathSamplingMiddleware, rates=rates),
+        BodyScrubbingMiddleware,
+    )
+    kind = {"type": "websocket", "method": None} if served is shakes else {}
+
+    async def go(*_: Any) -> None:
+        await request(stack, path=path, scope=kind)
+
+    with contextlib.suppress(ValueError):
+        if around == "a request":
+            await request(SentryMiddleware(go), path="/around")
+        elif around == "an exception":
+            try:
+                raise KeyError
+            except KeyError:
+                await go()
+        else:
+            await go()
+    (record,) = seen
+    assert record.closed
+    held = {
+        name: vars(record).get(name) for name in ("trouble", "entered_with", "_report", "_outer", "watched", "root")
+    }
+    if not getattr(held["root"], "recording", True):
+        del held["root"]  # that of all requests which are not sampled
+    assert {name for name, value in held.items() if value is not None} == set()
+    assert record.scopes.current is record.scopes.isolation is None

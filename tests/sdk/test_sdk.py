@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 import warnings
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatch
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -19,14 +21,14 @@ from hypothesis import strategies as st
 from sentry_sdk import transport as sdk_transport
 from sentry_sdk.integrations import asgi as sdk_asgi
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
-from sentry_sdk.scope import Scope
 from sentry_sdk.serializer import serialize
 from sentry_sdk.session import Session
 from sentry_sdk.tracing_utils import Baggage, PropagationContext, _generate_sample_rand
 
 from asgi_sentry import PathSamplingMiddleware, SentryMiddleware, compose
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._sdk import fork, names, scopes, sessions, unsent
+from asgi_sentry._request import record
+from asgi_sentry._sdk import names, scopes, sessions, unsent
 from asgi_sentry._sdk.baggage import parsed_baggage
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import DSN, Start, mode_options, transactions
@@ -168,44 +170,6 @@ def test_our_log_lines_are_no_events_breadcrumbs_or_logs() -> None:
 # --- scopes -------------------------------------------------------------------------------------------------------
 
 
-def filled() -> Scope:
-    scope = Scope()
-    scope.set_tag("a", "b")
-    scope.set_user({"id": "1"})
-    scope.set_context("c", {"d": 1})
-    scope.set_extra("e", [1])
-    scope.add_breadcrumb({"message": "m"})
-    scope.add_attachment(bytes=b"x", filename="f")
-    scope.add_event_processor(lambda event, _: event)
-    scope.fingerprint = ["x"]
-    scope.set_level("error")
-    scope.set_attribute("g", 1)
-    return scope
-
-
-@pytest.mark.parametrize("make", [Scope, filled])
-@pytest.mark.parametrize("again", [False, True])
-def test_our_fork_is_the_sdks(start: Start, make: Any, again: bool) -> None:
-    start()
-    source = sdk.fork_scope(make()) if again else make()
-    ours, theirs = sdk.fork_scope(source), source.__copy__()
-    for name in Scope.__slots__:
-        mine, its = getattr(ours, name, "missing"), getattr(theirs, name, "missing")
-        assert type(mine) is type(its), name
-        if name == "_flags":  # a buffer, which has no equality
-            continue
-        assert mine == its, name
-        shared = mine is getattr(source, name, "missing")
-        assert shared == (its is getattr(source, name, "missing")), name
-
-
-def test_the_fast_fork_is_in_use_or_a_slot_has_moved() -> None:
-    if {*fork._BY_REFERENCE, *fork._COPIED} == {*Scope.__slots__}:
-        assert sdk.fork_scope is fork._fork
-    else:
-        assert sdk.fork_scope is fork._whole_fork
-
-
 def noting(name: str, order: list[str] | None = None) -> Any:
     def process(event: Any, hint: Any) -> Any:
         if order is not None:
@@ -265,11 +229,51 @@ def test_a_session_of_ours_has_what_the_sdks_has(start: Start) -> None:
     assert (ours.did, ours.errors, ours.started) == ("1", 1, before)
 
 
+def test_a_session_that_is_made_late_began_with_its_request(start: Start) -> None:
+    start()
+    view = sdk.view()
+    assert view is not None
+    made = scopes.Scopes(object(), noting("ours"))
+    try:
+        made.start_session(view, time.monotonic() - 120)
+        session: Any = sentry_sdk.get_isolation_scope()._session
+        assert session is sentry_sdk.get_isolation_scope()._session
+        assert 119 < (datetime.now(timezone.utc) - session.started).total_seconds() < 121
+        made.drop_session()
+        assert sentry_sdk.get_isolation_scope()._session is None
+    finally:
+        made.leave()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("touch", ["nothing", "reads", "ends", "clears", "forks"])
+async def test_a_session_is_counted_once_whatever_the_app_does_with_it(start: Start, touch: str) -> None:
+    transport = start()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        isolation = sentry_sdk.get_isolation_scope()
+        if touch == "reads":
+            assert isolation._session is not None
+        elif touch == "ends":
+            isolation.end_session()
+        elif touch == "clears":
+            isolation.clear()
+        elif touch == "forks":
+            with sentry_sdk.isolation_scope() as inner:
+                assert inner._session is isolation._session
+
+    await request(SentryMiddleware(app))
+    sentry_sdk.get_client().session_flusher.flush()
+    sent = [part for item in transport.items("sessions") for part in item.get("aggregates", [item])]
+    assert len(sent) == (touch != "clears")
+
+
 @pytest.mark.anyio
 async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever ends well, with an error, or crashing, in one minute or several, before a flush or after it."""
     now = [1_000_020.0]
-    monkeypatch.setattr(sessions.time, "time", lambda: now[0])
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(time=lambda: now[0], monotonic=lambda: now[0] - 5_000))
+    monkeypatch.setattr(record, "monotonic", lambda: now[0] - 5_000)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/error":
@@ -286,8 +290,13 @@ async def test_sessions_are_counted_as_the_sdk_counts_them(start: Start, monkeyp
     for ours in (True, False):
         transport = start()
         if not ours:
+
+            def add(view: Any, session: Any) -> None:
+                view.client.session_flusher.add_session(session)
+
+            monkeypatch.setattr(scopes, "count_session", add)
             monkeypatch.setattr(
-                scopes, "count_session", lambda view, session: view.client.session_flusher.add_session(session)
+                scopes, "count_well", lambda view, began: add(view, sessions.RequestSession(view, began))
             )
         for step in (0, 20, 61, 61.5):
             now[0] = 1_000_020.0 + step

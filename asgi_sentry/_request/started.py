@@ -1,0 +1,127 @@
+"""How a request is decided on and started, at its head and anew for each layer that it meets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asgi_sentry import _faults as faults
+from asgi_sentry import _sdk as sdk
+from asgi_sentry._request.decision import EXCLUDED, OPS, decide, revise
+from asgi_sentry._request.facts import Facts
+from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
+from asgi_sentry._request.routes import unrouted_name
+
+if TYPE_CHECKING:
+    from asgi_sentry._request.decision import Decision
+    from asgi_sentry.types import Scope
+
+
+class Started(Facts):
+    """A request with what was decided about it."""
+
+    def _decide(self) -> Decision | None:
+        if self.websocket and self._websockets() == "off":
+            return EXCLUDED
+        if self.view.tracing:
+            return decide(self.plan, self.view, self.context, self.scope)
+        if self.plan.samplers:
+            faults.once(
+                "PathSamplingMiddleware has no effect: the SDK's tracing is off. "
+                "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
+            )
+        if self.plan.excludes(self.scope):
+            return EXCLUDED
+        return None
+
+    def _websockets(self) -> str | None:
+        """When a websocket's transaction is sent; None for another request."""
+        if self.websocket:
+            return (self.plan.root or DEFAULT_ROOT).websockets
+        return None
+
+    def _start(self) -> None:
+        decided, view, scopes = self.decision, self.view, self.scopes
+        excluded = decided is EXCLUDED
+        if excluded:
+            scopes.drop_session()
+        elif view.sessions:
+            scopes.start_session(view, self.began)
+        if decided is None or not view.tracing:
+            scopes.propagate(self.context)
+            return
+        undecided = not excluded and self.plan.late is not None
+        if not (decided.sampled or undecided) and view.unsampled_has_no_span:
+            self.root = sdk.start_unsampled(
+                view, scopes, self.context, decided.rate, decided.reason
+            )
+            if decided.rule is not None and decided.rule.adaptive is not None:
+                self.thin = False  # its rule learns
+            self.recorded = False
+            return
+        self.root = sdk.start_root(
+            view,
+            scopes,
+            self.context,
+            sampled=decided.sampled,
+            rate=decided.rate,
+            reason=decided.reason,
+            op=OPS[self.websocket],
+            name=unrouted_name(self.opened_in),
+            asgi_scope=self.scope,
+            undecided=undecided,
+        )
+        self.thin = False
+        self.recorded = self.root.recording
+
+    def meet(self, layer: Plan, scope: Scope) -> bool:
+        """Note that the request has come to a layer further in.
+
+        The outermost layer knows the layers below it as far as it can see (`layer.survey`). One
+        that stands behind something it could not see through, such as a router, joins here, and the
+        decision is taken anew if it has a say in it.
+
+        Returns:
+            Whether the `receive` of this layer is to be tapped, since no layer further out wanted
+            bodies.
+        """
+        self.scope = scope
+        if self.plan.covers(layer):
+            return False
+        if layer.errors:
+            self.error_paths = self.error_paths or {}
+            root_path = scope.get("root_path") or ""
+            self.error_paths.update((id(rules), root_path) for rules in layer.errors)
+        untapped = bool(layer.bodies) and not self.plan.bodies
+        self.plan = self.plan.joined(layer)
+        if not self.finished:
+            self._revise(layer)
+        return untapped
+
+    def _revise(self, layer: Plan) -> None:
+        decided, root = self.decision, self.root
+        if decided is not None and decided.excluded:
+            return
+        if layer.excludes(self.scope) or self._websockets() == "off":
+            anew: Decision | None = EXCLUDED
+        elif decided is None:
+            anew = self._decide()
+        elif layer.samplers or layer.budgets:
+            anew = revise(decided, layer, self.plan, self.view, self.context, self.scope)
+            if anew.rule is not decided.rule:
+                self.ruled_below = self.scope.get("root_path") or ""
+        else:
+            anew = decided
+        unrecorded = (
+            layer.late is not None
+            and root is not None
+            and root.may_be_decided_late
+            and not root.recording
+        )
+        if anew == decided and not unrecorded:
+            return
+        if root is not None:
+            root.discard()
+            self.scopes.forget_span()
+            self.root = None
+        self.decision = anew
+        self._start()

@@ -1,0 +1,162 @@
+"""The scopes that a request starts with: what the SDK forks, less what is of no request."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import pytest
+import sentry_sdk
+from sentry_sdk.feature_flags import FlagBuffer
+from sentry_sdk.scope import Scope
+
+from asgi_sentry._sdk import fork
+from tests.conftest import Start
+
+
+def filled() -> Scope:
+    scope = Scope()
+    scope.set_tag("a", "b")
+    scope.set_user({"id": "1"})
+    scope.set_context("c", {"d": 1})
+    scope.set_extra("e", [1])
+    scope.add_breadcrumb({"message": "m"})
+    scope.add_attachment(bytes=b"x", filename="f")
+    scope.add_event_processor(lambda event, _: event)
+    scope.fingerprint = ["x"]
+    scope.set_level("error")
+    scope.set_attribute("g", 1)
+    return scope
+
+
+quick_forks = pytest.mark.skipif(
+    fork.forks is fork._whole_forks, reason="a slot has moved: the SDK's own forks are in use"
+)
+SURROUNDINGS = [Scope, filled, lambda: collecting(Scope())]
+
+
+def collecting(scope: Scope) -> Scope:
+    """What apps set for the whole process as they start."""
+    scope.set_tag("a", "b")
+    scope.add_breadcrumb({"message": "m"})
+    scope._last_event_id = "0" * 32
+    return scope
+
+
+def same_scope(ours: Scope, theirs: Scope, source: Scope, *, but: frozenset[str] = frozenset()) -> None:
+    for name in {*Scope.__slots__} - but:
+        mine, its = getattr(ours, name, "missing"), getattr(theirs, name, "missing")
+        assert type(mine) is type(its), name
+        if name in {"_flags", "client"} and mine is not its:  # which have no equality
+            continue
+        assert mine == its, name
+        shared = mine is getattr(source, name, "missing")
+        assert shared == (its is getattr(source, name, "missing")), name
+
+
+@quick_forks
+@pytest.mark.parametrize("make", SURROUNDINGS)
+@pytest.mark.parametrize("again", [False, True])
+def test_our_fork_is_the_sdks(start: Start, make: Any, again: bool) -> None:
+    start()
+    source = fork._fork(make()) if again else make()
+    same_scope(fork._fork(source), source.__copy__(), source)
+
+
+@quick_forks
+@pytest.mark.parametrize("here", SURROUNDINGS)
+@pytest.mark.parametrize("around", SURROUNDINGS)
+def test_a_request_starts_with_the_sdks_forks_less_spans_and_breadcrumbs(start: Start, here: Any, around: Any) -> None:
+    start()
+    sources = here(), around()
+    theirs = tuple(source.__copy__() for source in sources)
+    theirs[1].clear_breadcrumbs()
+    ours = fork.forks(*sources)
+    replaced = frozenset({"_type", "_propagation_context"})
+    # Nobody asks a current scope for the last event.
+    same_scope(ours[0], theirs[0], sources[0], but=replaced | {"_event_processors", "_last_event_id"})
+    same_scope(ours[1], theirs[1], sources[1], but=replaced)
+
+
+@quick_forks
+def test_they_are_of_the_kinds_that_the_sdk_has(start: Start) -> None:
+    start()
+    sources = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
+    assert [scope._type for scope in fork.forks(*sources)] == [source._type for source in sources]
+
+
+@quick_forks
+@pytest.mark.parametrize("name", sorted(Scope.__slots__))
+def test_whatever_is_set_around_a_request_is_on_its_forks(start: Start, name: str) -> None:
+    """Also where the surroundings were looked at before, and nothing was set on them then."""
+    start()
+    if name in {"_span", "_type", "_propagation_context"}:
+        pytest.skip("a request has its own")
+    sources = Scope(), Scope()
+    fork.forks(*sources)
+    values = {
+        "client": sentry_sdk.Client(),
+        "_n_breadcrumbs_truncated": 3,
+        "_breadcrumbs": deque([{"message": "m"}]),
+        "_flags": FlagBuffer(capacity=2),
+    }
+    like = getattr(sources[0], name)
+    value = values.get(name, type(like)("x") if like == [] else {"x": "y"} if like == {} else "x")
+    of_both = name not in {"_breadcrumbs", "_n_breadcrumbs_truncated", "_last_event_id", "_event_processors"}
+    of_one = name in {"_last_event_id", "_event_processors"}
+    for source in sources:
+        setattr(source, name, value)
+    for _ in range(2):
+        current, isolation = fork.forks(*sources)
+        if name == "_flags":
+            assert type(current._flags) is type(isolation._flags) is FlagBuffer
+            continue
+        assert (getattr(isolation, name) == value) == (of_both or of_one)
+        assert (getattr(current, name) == value) == (not of_one)
+
+
+@quick_forks
+def test_surroundings_that_are_filled_meanwhile_are_seen_by_the_next_request(start: Start) -> None:
+    start()
+    sources = Scope(), Scope()
+    first = fork.forks(*sources)
+    sources[0].set_extra("e", 1)
+    sources[1].set_tag("t", "1")
+    sources[1].set_user({"id": "7"})
+    second = fork.forks(*sources)
+    assert (first[0]._extras, first[1]._tags, first[1]._user) == ({}, {}, None)
+    assert (second[0]._extras, second[1]._tags, second[1]._user) == ({"e": 1}, {"t": "1"}, {"id": "7"})
+
+
+@quick_forks
+def test_the_scopes_around_stay_what_they_are(start: Start) -> None:
+    """They are watched by a class of ours, as long as nothing is set on them."""
+    start()
+    sources = Scope(), Scope()
+    fork.forks(*sources)
+    assert [type(source) for source in sources] == [fork.Still] * 2
+    assert fork.is_blank(sources[0])
+    for source in sources:
+        source.level = "error"
+        assert type(source) is Scope
+        assert source._level == "error"
+        source.clear()
+    copied = sources[0].__copy__()
+    assert copied._level is None
+    fork.forks(*sources)
+    assert [type(source) for source in sources] == [fork.Still] * 2
+
+
+def test_the_quick_forks_are_in_use_or_a_slot_has_moved() -> None:
+    known = {*fork._REFERENCES, *fork._COLLECTED}
+    assert (fork.forks is fork._whole_forks) == (known != {*Scope.__slots__})
+
+
+def test_the_sdks_own_forks_are_watched_too(start: Start) -> None:
+    start()
+    around = filled()
+    current, isolation = fork._whole_forks(filled(), around)
+    assert [type(scope) for scope in (current, isolation)] == [fork._Watched] * 2
+    assert isolation._tags == {"a": "b"}
+    assert not isolation._breadcrumbs
+    assert around._breadcrumbs
