@@ -41,22 +41,19 @@ class Started(Facts):
 
     def _start(self) -> None:
         decided, view, scopes = self.decision, self.view, self.scopes
-        excluded = decided is EXCLUDED
-        if excluded:
+        if decided is EXCLUDED:
             scopes.drop_session()
         elif view.sessions:
             scopes.start_session(view, self.began)
         if decided is None or not view.tracing:
             scopes.propagate(self.context)
             return
-        undecided = not excluded and self.plan.late is not None
-        if not (decided.sampled or undecided) and view.unsampled_has_no_span:
-            self.root = sdk.start_unsampled(
-                view, scopes, self.context, decided.rate, decided.reason
-            )
+        undecided = self.plan.late is not None and decided is not EXCLUDED
+        if view.unsampled_has_no_span and not decided.sampled and not undecided:
+            root = sdk.start_unsampled(view, scopes, self.context, decided.rate, decided.reason)
             if decided.rule is not None and decided.rule.adaptive is not None:
                 self.thin = False  # its rule learns
-            self.recorded = False
+            self.root, self.recorded = root, False
             return
         self.root = sdk.start_root(
             view,

@@ -41,7 +41,8 @@ class ClientView:
 
     client: Any
     streaming: bool
-    unsampled_has_no_span: bool  # an unsampled request needs none
+    # There are transactions, and an unsampled request needs none.
+    unsampled_has_no_span: bool
     may_decide_late: bool  # how a request ends may yet decide whether it is sent
     tracing: bool  # False: trace headers go on, but there are no transactions
     sampler: Callable[[dict[str, Any]], Any] | None
@@ -101,12 +102,16 @@ def view() -> ClientView | None:
     if _LOOKS_ITSELF:
         here, around = _current_scope.get(), _isolation_scope.get()
         # Of the scopes, only the one of the process has a client; one of their own is rare.
-        if here.__class__ is around.__class__ is Still or (
-            here is not None
-            and around is not None
-            and type(here.client) is type(around.client) is NonRecordingClient
+        everywhere = sdk_scope._global_scope
+        if everywhere is not None and (
+            here.__class__ is around.__class__ is Still
+            or (
+                here is not None
+                and around is not None
+                and type(here.client) is type(around.client) is NonRecordingClient
+            )
         ):
-            client = getattr(sdk_scope._global_scope, "client", None)
+            client = everywhere.client
     if client is None:
         client = sentry_sdk.get_client()
     if client.transport is None:
@@ -139,12 +144,13 @@ def view_of(client: Any) -> ClientView:
     streaming = has_span_streaming_enabled(options)
     door = getattr(client.transport, "asgi_sentry_door", None)
     whole = has("scopes", "traces", "spans" if streaming else "transactions")
+    tracing = whole and has_tracing_enabled(options)
     return ClientView(
         client=client,
         streaming=streaming,
-        unsampled_has_no_span=not streaming,
+        unsampled_has_no_span=tracing and not streaming,
         may_decide_late=not streaming,
-        tracing=whole and has_tracing_enabled(options),
+        tracing=tracing,
         sampler=options["traces_sampler"] if callable(options.get("traces_sampler")) else None,
         rate=options.get("traces_sample_rate"),
         sessions=bool(

@@ -255,6 +255,9 @@ else:
                 missing.setdefault(_group, []).append(f"{_TRANSPORT}.HttpTransport.{_method}")
     Worker = _find("workers", "sentry_sdk.worker", "Worker")
 
+# The transport's own, which adds to a dictionary. Without it, it is called for each loss.
+records_lost: Any = getattr(getattr(transport, "HttpTransport", None), "record_lost_event", None)
+
 # By its code the frame of a client that sends an event is recognised. Without it, the client of the
 # scopes is taken.
 if not TYPE_CHECKING:
@@ -319,6 +322,7 @@ __all__ = [
     "losses",
     "missing",
     "prepares_event",
+    "records_lost",
     "safe_repr",
     "sdk_scope",
     "sdk_utils",

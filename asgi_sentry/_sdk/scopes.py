@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from asgi_sentry import _state as state
-from asgi_sentry._sdk.fork import CurrentScope, IsolationScope, forks
+from asgi_sentry._sdk.fork import CurrentScope, IsolationScope, Still, forks
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
     Scope,
@@ -64,7 +64,16 @@ state.register("_sdk.scopes: the variable of the WSGI middleware", _forget_wsgi)
 class Scopes:
     """The isolation and current scope of one request, and the way back to those around it."""
 
-    __slots__ = ("_around", "_back", "_entered", "_here", "current", "displaced", "isolation")
+    __slots__ = (
+        "_around",
+        "_back",
+        "_entered",
+        "_here",
+        "_may_have_session",
+        "current",
+        "displaced",
+        "isolation",
+    )
     _around: Any
     _here: Any
     current: Any
@@ -92,6 +101,7 @@ class Scopes:
         elif entered and has("traces", "transactions", "spans"):
             self.displaced = _displace_sdk_middleware()
         self._here, self._around = here, around
+        self._may_have_session = around.__class__ is not Still
         self.current, self.isolation = current, isolation = forks(here, around)
         if outer is not None:
             isolation._session = None
@@ -109,12 +119,9 @@ class Scopes:
 
         By value, not by token: the context may not be the one of the start.
         """
-        if self._back is None:
-            _current_scope.set(self._here)
-            _isolation_scope.set(self._around)
-        else:
-            _current_scope.set(self._back[0])
-            _isolation_scope.set(self._back[1])
+        here, around = self._back or (self._here, self._around)
+        _current_scope.set(here)
+        _isolation_scope.set(around)
         OWNER.set(self._entered)
         if _wsgi_owned is not None:
             _wsgi_owned.set(self._entered.__class__ is not bool)
@@ -163,7 +170,7 @@ class Scopes:
             view: the client's.
             began: when the request did, by the monotonic clock.
         """
-        isolation = self.isolation
+        isolation, self._may_have_session = self.isolation, True
         if isolation._session is None and isolation._force_auto_session_tracking is not False:
             if isinstance(isolation, IsolationScope):
                 isolation.tracked = view, began
@@ -172,8 +179,9 @@ class Scopes:
 
     def drop_session(self) -> None:
         """Forget the session of this request, whoever started it: it is not counted."""
-        if self.isolation._session is not None:
-            self.isolation._session = None
+        if not self._may_have_session:
+            return
+        self.isolation._session = None
         if self.displaced is not None:
             self._around._session = None
 

@@ -224,7 +224,7 @@ class TestCallbacks:
         (event,) = transport.items("event")
         assert event["user"] == {"id": "u2"}
 
-    @pytest.mark.parametrize("method", ["_decide", "_start", "_shaken", "_finish", "process", "report", "meet"])
+    @pytest.mark.parametrize("method", ["_decide", "_start", "shaken", "_finish", "process", "report", "meet"])
     async def test_a_fault_in_any_part_of_ours(
         self, start: Start, error: Exception, method: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

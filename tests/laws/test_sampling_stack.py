@@ -24,7 +24,7 @@ from starlette.routing import Mount, Route
 import asgi_sentry
 from asgi_sentry import PathSamplingMiddleware, Rate, Settings, TransactionFilterMiddleware
 from asgi_sentry._middleware.layer import Layer
-from asgi_sentry._request import ending, facts, messages, record
+from asgi_sentry._request import ending, messages, record
 from asgi_sentry._request.plan import Allowance, Plan
 from asgi_sentry._sampling.budgets import Budget
 from asgi_sentry._sampling.ledger import SPREAD
@@ -376,8 +376,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time that requests are measured by."""
     made = Clock()
     made.now = 1_000_000.0
-    for module in (facts, ending):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=made))
+    monkeypatch.setattr(ending, "time", SimpleNamespace(monotonic=made))
     for module in (messages, record):
         monkeypatch.setattr(module, "monotonic", made)
     return made
