@@ -53,7 +53,7 @@ CORE = (
     "tests/sdk/test_names.py::test_no_name_is_missing",
     "tests/sdk/test_after_fork.py",
     "tests/sdk/test_collection.py",
-    "tests/sdk/test_fork.py",
+    "tests/sdk/test_request_scopes.py",
     "tests/sdk/test_stack_frames.py",
     "tests/sdk/test_sdk.py",
     "tests/sdk/test_serialized.py",

@@ -1,4 +1,4 @@
-"""Forks of the SDK's scopes, made at a sixth of the SDK's own cost."""
+"""Forks of scopes that hold what somebody sets on them, and the scopes around requests."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ from asgi_sentry._sdk.names import (
     NonRecordingClient,
     Scope,
     _asgi_middleware_applied,
-    sdk_scope,
 )
-from asgi_sentry._sdk.sessions import RequestSession
-from asgi_sentry._sdk.unsent import UnsampledSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from asgi_sentry._sdk.client_view import ClientView
-    from asgi_sentry._sdk.trace_context import TraceContext
 
 # Called with each client that is set on a scope of a request.
 on_client: list[Callable[[Any], None]] = []
@@ -57,7 +51,7 @@ class _Container:
         return vars(scope).setdefault(self._name, self._kind())
 
 
-class _Watched(Scope):
+class Watched(Scope):
     """A scope of a request: what is set or started on it is looked at."""
 
     __slots__ = ()
@@ -109,10 +103,10 @@ def watch_clients() -> None:
     if hasattr(Scope, "get_global_scope"):
         scope = Scope.get_global_scope()
     if type(scope) is Scope:
-        scope.__class__ = _Watched
+        scope.__class__ = Watched
 
 
-class RequestScope(_Watched):
+class RequestScope(Watched):
     """A scope of a request, whose attributes hide the slots of the SDK's.
 
     What nobody has set is on the class, and what it would collect in is made when it is asked for:
@@ -140,52 +134,6 @@ class RequestScope(_Watched):
     _attributes = _Container(dict)
 
 
-_ScopeType: Any = getattr(sdk_scope, "ScopeType", None)
-
-
-class _SpanOfUnsampled:
-    """The span of a request that is not sampled, made once something asks for it."""
-
-    __slots__ = ()
-
-    def __get__(self, scope: Any, owner: type) -> Any:
-        if scope is None or scope.unsampled is None:
-            return None
-        return vars(scope).setdefault("_span", UnsampledSpan(scope.unsampled))
-
-
-class CurrentScope(RequestScope):
-    """A request's current scope."""
-
-    _type = getattr(_ScopeType, "CURRENT", None)
-    _span = _SpanOfUnsampled()
-    unsampled: TraceContext | None = None
-    """The trace of a request that is not sampled."""
-
-
-class IsolationScope(RequestScope):
-    """A request's isolation scope."""
-
-    _type = getattr(_ScopeType, "ISOLATION", None)
-    tracked: tuple[ClientView, float] | None = None
-    """Of what the request's session is made once something asks for it; None: it was, or is not."""
-    _own_session: Any = None
-
-    @property  # it can be set, too
-    def _session(self) -> Any:
-        tracked = self.tracked
-        if tracked is None:
-            return self._own_session
-        # By `setdefault`, since threads of the app's may ask for it at the same time.
-        session = vars(self).setdefault("_own_session", RequestSession(*tracked))
-        self.tracked = None
-        return session
-
-    @_session.setter
-    def _session(self, session: Any) -> None:
-        self.tracked, self._own_session = None, session
-
-
 _COLLECTED = tuple(
     name for name, value in vars(RequestScope).items() if isinstance(value, _Container)
 )
@@ -203,7 +151,7 @@ _UNSET = {
 }
 _may_be_set = attrgetter(*_UNSET)
 _NOTHING = tuple(_UNSET.values())
-_new = object.__new__
+new = object.__new__
 _set = object.__setattr__
 
 
@@ -223,7 +171,7 @@ class Still(Scope):
             _set(self, "__class__", Scope)
 
 
-def _settled(scope: Any) -> bool:
+def settled(scope: Any) -> bool:
     """Whether nothing is set on a scope, which is then watched."""
     if type(scope) is Scope:
         _set(scope, "__class__", Still)  # first watched, then looked at
@@ -232,89 +180,28 @@ def _settled(scope: Any) -> bool:
     return type(scope) is Still
 
 
-def forks(here: Any, around: Any) -> tuple[Any, Any]:
-    """What a request starts with: forks of the scopes around it, at a sixth of the SDK's cost.
-
-    Without what is of none: what was noted outside of every request, and a span of the
-    surroundings (a server's, a test's), which is not the parent of a request's.
-
-    Args:
-        here: the current scope; the event processors of its fork are the caller's to set.
-        around: the isolation scope.
-    """
-    if not (here.__class__ is around.__class__ is Still or (_settled(here) and _settled(around))):
-        return _detached(_fork(here, CurrentScope), _fork(around, IsolationScope))
-    current, isolation = _new(CurrentScope), _new(IsolationScope)
-    if (
-        here._tags
-        or here._contexts
-        or here._extras
-        or here._attributes
-        or here._breadcrumbs
-        or here._error_processors
-        or here._attachments
-        or here._transaction_info
-        or here._gen_ai_original_message_count
-    ):
-        _collect(current, here)
-    if (
-        around._tags
-        or around._contexts
-        or around._extras
-        or around._attributes
-        or around._event_processors
-        or around._error_processors
-        or around._attachments
-        or around._transaction_info
-        or around._gen_ai_original_message_count
-        or around._last_event_id
-    ):
-        _collect(isolation, around)
-        isolation._last_event_id = around._last_event_id
-        isolation._breadcrumbs = deque()
-    return current, isolation
-
-
-def _detached(current: Any, isolation: Any) -> tuple[Any, Any]:
-    current._span = isolation._span = None
-    isolation._breadcrumbs = deque()
-    isolation._n_breadcrumbs_truncated = 0
-    return current, isolation
-
-
-def _collect(fork: Any, source: Any) -> None:
+def collect(into: Any, source: Any) -> None:
     """Copy what a scope has collected."""
     for name in _COLLECTED:
         collected = getattr(source, name)
         if collected:
-            setattr(fork, name, collected.copy())
+            setattr(into, name, collected.copy())
 
 
-def _fork(scope: Any, kind: type[RequestScope] = RequestScope) -> Any:
+def fork(scope: Any, kind: type[RequestScope] = RequestScope) -> Any:
     """What `Scope.fork` makes, whatever is set on the scope."""
-    fork = _new(kind)
+    made = new(kind)
     for (name, default), value in zip(_REFERENCES.items(), _references(scope), strict=True):
         if value is not default:
-            setattr(fork, name, value)
-    if fork._flags is not None:
-        fork._flags = deepcopy(fork._flags)
-    _collect(fork, scope)
-    return fork
+            setattr(made, name, value)
+    if made._flags is not None:
+        made._flags = deepcopy(made._flags)
+    collect(made, scope)
+    return made
 
 
-def _whole_forks(here: Any, around: Any) -> tuple[Any, Any]:
-    """The same by the SDK's own forks."""
-    pair = here.__copy__(), around.__copy__()
-    for fork in pair:
-        if type(fork) is Scope:
-            fork.__class__ = _Watched
-    return _detached(*pair)
-
-
-# A release of the SDK whose scopes hold anything else gets its own, slower forks.
+# Otherwise a release of the SDK has scopes that hold anything else.
 has_known_slots = {*_REFERENCES, *_COLLECTED} == {*getattr(Scope, "__slots__", ())}
-if not has_known_slots:
-    forks = _whole_forks
 
 # What an event takes from a scope.
 _DATA = frozenset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._sdk.classic import TransactionRoot, UnsampledRoot
-from asgi_sentry._sdk.fork import CurrentScope
+from asgi_sentry._sdk.request_scopes import CurrentScope
 from asgi_sentry._sdk.streamed import StreamedRoot
 from asgi_sentry._sdk.unsent import UnsampledSpan
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from asgi_sentry import _state as state
-from asgi_sentry._sdk.fork import CurrentScope, IsolationScope, Still, forks
+from asgi_sentry._sdk.fork import Still
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
     Scope,
@@ -19,6 +19,7 @@ from asgi_sentry._sdk.names import (
     _isolation_scope,
     has,
 )
+from asgi_sentry._sdk.request_scopes import CurrentScope, IsolationScope, forks
 from asgi_sentry._sdk.sessions import RequestSession, count_session, count_well
 from asgi_sentry._sdk.trace_context import TraceContext
 from asgi_sentry._sdk.unsent import UnsampledSpan, silence

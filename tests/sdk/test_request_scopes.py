@@ -10,7 +10,7 @@ import sentry_sdk
 from sentry_sdk.feature_flags import FlagBuffer
 from sentry_sdk.scope import Scope
 
-from asgi_sentry._sdk import fork
+from asgi_sentry._sdk import fork, request_scopes
 from tests.conftest import Start
 
 
@@ -30,7 +30,7 @@ def filled() -> Scope:
 
 
 quick_forks = pytest.mark.skipif(
-    fork.forks is fork._whole_forks, reason="a slot has moved: the SDK's own forks are in use"
+    request_scopes.forks is request_scopes._whole_forks, reason="a slot has moved: the SDK's own forks are in use"
 )
 SURROUNDINGS = [Scope, filled, lambda: collecting(Scope())]
 
@@ -59,8 +59,8 @@ def same_scope(ours: Scope, theirs: Scope, source: Scope, *, but: frozenset[str]
 @pytest.mark.parametrize("again", [False, True])
 def test_our_fork_is_the_sdks(start: Start, make: Any, again: bool) -> None:
     start()
-    source = fork._fork(make()) if again else make()
-    same_scope(fork._fork(source), source.__copy__(), source)
+    source = fork.fork(make()) if again else make()
+    same_scope(fork.fork(source), source.__copy__(), source)
 
 
 @quick_forks
@@ -71,7 +71,7 @@ def test_a_request_starts_with_the_sdks_forks_less_spans_and_breadcrumbs(start: 
     sources = here(), around()
     theirs = tuple(source.__copy__() for source in sources)
     theirs[1].clear_breadcrumbs()
-    ours = fork.forks(*sources)
+    ours = request_scopes.forks(*sources)
     replaced = frozenset({"_type", "_propagation_context"})
     # Nobody asks a current scope for the last event.
     same_scope(ours[0], theirs[0], sources[0], but=replaced | {"_event_processors", "_last_event_id"})
@@ -82,7 +82,7 @@ def test_a_request_starts_with_the_sdks_forks_less_spans_and_breadcrumbs(start: 
 def test_they_are_of_the_kinds_that_the_sdk_has(start: Start) -> None:
     start()
     sources = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
-    assert [scope._type for scope in fork.forks(*sources)] == [source._type for source in sources]
+    assert [scope._type for scope in request_scopes.forks(*sources)] == [source._type for source in sources]
 
 
 @quick_forks
@@ -93,7 +93,7 @@ def test_whatever_is_set_around_a_request_is_on_its_forks(start: Start, name: st
     if name in {"_span", "_type", "_propagation_context"}:
         pytest.skip("a request has its own")
     sources = Scope(), Scope()
-    fork.forks(*sources)
+    request_scopes.forks(*sources)
     values = {
         "client": sentry_sdk.Client(),
         "_n_breadcrumbs_truncated": 3,
@@ -107,7 +107,7 @@ def test_whatever_is_set_around_a_request_is_on_its_forks(start: Start, name: st
     for source in sources:
         setattr(source, name, value)
     for _ in range(2):
-        current, isolation = fork.forks(*sources)
+        current, isolation = request_scopes.forks(*sources)
         if name == "_flags":
             assert type(current._flags) is type(isolation._flags) is FlagBuffer
             continue
@@ -119,11 +119,11 @@ def test_whatever_is_set_around_a_request_is_on_its_forks(start: Start, name: st
 def test_surroundings_that_are_filled_meanwhile_are_seen_by_the_next_request(start: Start) -> None:
     start()
     sources = Scope(), Scope()
-    first = fork.forks(*sources)
+    first = request_scopes.forks(*sources)
     sources[0].set_extra("e", 1)
     sources[1].set_tag("t", "1")
     sources[1].set_user({"id": "7"})
-    second = fork.forks(*sources)
+    second = request_scopes.forks(*sources)
     assert (first[0]._extras, first[1]._tags, first[1]._user) == ({}, {}, None)
     assert (second[0]._extras, second[1]._tags, second[1]._user) == ({"e": 1}, {"t": "1"}, {"id": "7"})
 
@@ -133,7 +133,7 @@ def test_the_scopes_around_stay_what_they_are(start: Start) -> None:
     """They are watched by a class of ours, as long as nothing is set on them."""
     start()
     sources = Scope(), Scope()
-    fork.forks(*sources)
+    request_scopes.forks(*sources)
     assert [type(source) for source in sources] == [fork.Still] * 2
     assert fork.is_blank(sources[0])
     for source in sources:
@@ -143,20 +143,20 @@ def test_the_scopes_around_stay_what_they_are(start: Start) -> None:
         source.clear()
     copied = sources[0].__copy__()
     assert copied._level is None
-    fork.forks(*sources)
+    request_scopes.forks(*sources)
     assert [type(source) for source in sources] == [fork.Still] * 2
 
 
 def test_the_quick_forks_are_in_use_or_a_slot_has_moved() -> None:
     known = {*fork._REFERENCES, *fork._COLLECTED}
-    assert (fork.forks is fork._whole_forks) == (known != {*Scope.__slots__})
+    assert (request_scopes.forks is request_scopes._whole_forks) == (known != {*Scope.__slots__})
 
 
 def test_the_sdks_own_forks_are_watched_too(start: Start) -> None:
     start()
     around = filled()
-    current, isolation = fork._whole_forks(filled(), around)
-    assert [type(scope) for scope in (current, isolation)] == [fork._Watched] * 2
+    current, isolation = request_scopes._whole_forks(filled(), around)
+    assert [type(scope) for scope in (current, isolation)] == [fork.Watched] * 2
     assert isolation._tags == {"a": "b"}
     assert not isolation._breadcrumbs
     assert around._breadcrumbs
