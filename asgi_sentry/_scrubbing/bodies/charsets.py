@@ -10,7 +10,9 @@ from codecs import lookup
 
 SNIFFED = 512
 
-_ALLOWED_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b\x08\x1e")
+_ALLOWED_CONTROLS = b"\t\n\r\x0b\x0c\x1b\x08\x1e"
+_ASCII = bytes(range(0x80))
+_OF_TEXT = _ALLOWED_CONTROLS + bytes(range(0x20, 0x100))  # all but the other control characters
 
 # https://encoding.spec.whatwg.org/#bom-sniff, with the longer ones first.
 _MARKS = (
@@ -35,15 +37,14 @@ def is_text(raw: bytes) -> bool:
     head = raw[:SNIFFED]
     if b"\0" in head:
         return False
-    controls = sum(1 for byte in head if byte < 0x20 and byte not in _ALLOWED_CONTROLS)
-    if controls:
+    if head.translate(None, _OF_TEXT):  # what is left without them
         return False
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as exc:
         # A character that is cut by the end of what was looked at is no mistake; many bad bytes are
         # no UTF-8.
-        bad = sum(1 for byte in head if byte >= 0x80)
+        bad = len(head.translate(None, _ASCII))
         return exc.start >= len(head) - 3 or bad * 4 < len(head)
     return True
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import Scrubber, parse_body
+from asgi_sentry._scrubbing.bodies.charsets import SNIFFED, is_text
 from tests.strategies import secret_values
 
 SCRUBBER = Scrubber()
@@ -212,3 +213,17 @@ def test_any_depth_is_safe(depth):
 
 def test_nothing_is_empty():
     assert parse_body(b"", content_type="application/json").kind == "empty"
+
+
+@pytest.mark.parametrize("byte", range(0x20))
+def test_control_characters_that_no_text_has_make_bytes_binary(byte: int) -> None:
+    assert is_text(b"a" + bytes([byte]) + b"b") == (byte in b"\t\n\r\x0b\x0c\x1b\x08\x1e")
+    assert is_text(b"a" * SNIFFED + bytes([byte]))
+
+
+@given(st.text(max_size=20), st.integers(0, 10))
+def test_few_bytes_that_are_no_utf8_leave_a_text_one(text: str, bad: int) -> None:
+    plain = "".join(char for char in text if char.isprintable()).encode()
+    raw = b"\xff" * bad + plain
+    least = sum(byte >= 0x80 for byte in raw) * 4 < len(raw)
+    assert is_text(raw) == (least or not bad or len(raw) <= 3)
