@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LISTED = (
     *("fastapi", "starlette", "litestar", "django", "quart", "uvicorn", "granian", "hypercorn"),
-    *("daphne", "redis", "orjson", "hyperscan"),
+    *("daphne", "redis", "orjson", "hyperscan", "isal"),
 )
 _ANSWER_SECONDS = 5.0
 _Rows = list[tuple[str, str]]

@@ -89,17 +89,23 @@ def test_an_envelope_is_packed_as_the_sdk_packs_it(envelope: Envelope, level: in
     assert said(gzip.decompress(encoding.packed(envelope, level))) == said(envelope.serialize())
 
 
-@given(st.binary(max_size=300), st.integers(0, 70_000), st.integers(1, 9))
-def test_what_is_deflated_is_gzip_whatever_its_size(data: bytes, size: int, level: int) -> None:
-    data = (data * (size // max(len(data), 1) + 1))[:size]
-    assert gzip.decompress(encoding.deflated(data, level)) == data
-
-
-def test_a_window_as_large_as_the_data_loses_nothing() -> None:
+@pytest.mark.parametrize("level", [1, 6])
+def test_a_window_as_large_as_the_data_loses_nothing(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "isal", None)
     event = {f"key {number}": f"a value of {number * 7919}" for number in range(2_000)}
     for size in (500, 2_000, 4_095, 8_000, 16_000, 60_000):
         data = json.dumps(event).encode()[:size]
-        assert len(encoding.deflated(data, 1)) <= len(gzip.compress(data, 1)) * 1.01
+        assert len(encoding.deflated(data, level)) <= len(gzip.compress(data, level)) * 1.01
+
+
+@pytest.mark.parametrize("library", [True, False], ids=["as installed", "zlib"])
+@given(data=st.binary(max_size=300), size=st.integers(0, 70_000), level=st.integers(1, 9))
+def test_what_is_deflated_is_gzip_whatever_its_size(library: bool, data: bytes, size: int, level: int) -> None:
+    data = (data * (size // max(len(data), 1) + 1))[:size]
+    with pytest.MonkeyPatch.context() as patch:
+        if not library:
+            patch.setattr(encoding, "isal", None)
+        assert gzip.decompress(encoding.deflated(data, level)) == data
 
 
 class Odd(Item):
