@@ -264,8 +264,13 @@ def _plain_place(frame: dict[Any, Any], limit: int) -> dict[str, Any]:
         place = _of_place(frame)
     except KeyError:
         place = ()
-    # As all are, so that it is told by less than to look at each.
-    if tuple(map(type, place)) == _KINDS_OF_PLACE and len(frame) == len(place) + 1:
+    # As nearly all are, so that it is told by less than to look at each field. Whether a frame is
+    # the app's is not said of the standard library's.
+    if (
+        tuple(map(type, place)) == _KINDS_OF_PLACE
+        and type(frame.get("in_app", True)) is bool
+        and len(frame) == len(_PLACE) + 1 + ("in_app" in frame)
+    ):
         before, after = place[-2:]
         texts = [*place[:5], *before, *after]
         if (
@@ -279,9 +284,9 @@ def _plain_place(frame: dict[Any, Any], limit: int) -> dict[str, Any]:
 
 _PLACE = (
     *("filename", "abs_path", "function", "module", "context_line"),
-    *("lineno", "in_app", "pre_context", "post_context"),
+    *("lineno", "pre_context", "post_context"),
 )
-_KINDS_OF_PLACE = (str, str, str, str, str, int, bool, list, list)
+_KINDS_OF_PLACE = (str, str, str, str, str, int, list, list)
 _of_place = itemgetter(*_PLACE)
 
 

@@ -101,10 +101,10 @@ usual = st.fixed_dictionaries(
     {
         **dict.fromkeys(("filename", "abs_path", "function", "module", "context_line"), st.text(max_size=60)),
         "lineno": st.integers(),
-        "in_app": st.booleans(),
         **dict.fromkeys(("pre_context", "post_context"), st.lists(st.text(max_size=60), max_size=5)),
         "vars": st.dictionaries(st.text(max_size=60), bags, max_size=4),
-    }
+    },
+    optional={"in_app": st.booleans()},
 )
 
 
@@ -122,6 +122,19 @@ def test_frames_are_serialized_as_the_sdk_does(frames: list[Any], limit: int | N
         assert one is not frame
         assert all(one[lines] is not frame[lines] for lines in ("pre_context", "post_context") if one.get(lines))
     assert repr(event) == repr(before)
+
+
+@pytest.mark.parametrize("more", [{}, {"in_app": True}, {"in_app": False}])
+def test_what_a_usual_frame_shows_of_the_program_is_checked_at_once(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(serializer, "_plain_dict", lambda value, limit: seen.append(value) or {**value})
+    texts = dict.fromkeys(("filename", "abs_path", "function", "module", "context_line"), "a")
+    frame = {**texts, "lineno": 1, "pre_context": [], "post_context": ["a"], "vars": {"x": "1"}, **more}
+    event = {"exception": {"values": [{"stacktrace": {"frames": [frame]}}]}}
+    assert stack_of(sdk.serialized(event)) == [frame]
+    assert not any("lineno" in value for value in seen)
 
 
 jsonlike = st.recursive(
