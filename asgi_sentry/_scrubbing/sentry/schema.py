@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Keys decide; taint and rules; the same, but no word of a client's touches what the app says;
 # rules; nothing.
 DATA, TEXT, WORDS, FIXED, ID = range(5)
-_LONGEST_ID = 64
+LONGEST_ID = 64
 _DEEPEST = 16
 
 
@@ -43,7 +43,7 @@ def add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, place: An
 def is_id(value: Any) -> bool:
     """Whether a value is as short as ids are, or a number."""
     if isinstance(value, str):
-        return len(value) <= _LONGEST_ID
+        return len(value) <= LONGEST_ID
     return not isinstance(value, (bytes, dict, list))
 
 

@@ -19,7 +19,7 @@ from asgi_sentry._scrubbing.memory import bytes_of
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
 from asgi_sentry._scrubbing.sentry.raw_head import HeadGlance
 from asgi_sentry._scrubbing.sentry.request import URLS
-from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, is_id, is_known
+from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, LONGEST_ID, TEXT, is_id, is_known
 from asgi_sentry._scrubbing.text.pairs import PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import COOKIE
 from asgi_sentry._scrubbing.tree.glance import UnusualError
@@ -239,17 +239,22 @@ class EventGlance(HeadGlance):
     ) -> dict[Any, Any]:
         """The fields of an object that are not of the protocol's simple ones."""
         others = {}
+        find, lines = schema.get, self.ruleset.lines
         for field, value in source.items():
-            way = schema.get(field)
+            way = find(field)
+            cls = value.__class__
             if value is None:
                 continue
             if way == ID:
-                if value.__class__ not in SCALARS and not is_id(value):
+                if cls is str:
+                    if len(value) > LONGEST_ID:
+                        raise UnusualError
+                elif cls not in SCALARS and not is_id(value):
                     raise UnusualError
             elif way == FIXED:
-                if value.__class__ is not str or value not in self.ruleset.lines:
+                if cls is not str or value not in lines:
                     self._part(value)
-            elif way == TEXT and value.__class__ is str:
+            elif way == TEXT and cls is str:
                 self.texts.append(value)
             elif way == DATA:
                 self.data(value, (place, field))

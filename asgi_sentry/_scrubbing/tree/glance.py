@@ -87,11 +87,15 @@ class Glance:
         if cls is str:
             self.texts.append(value)
             return
-        if cls is not dict and cls is not list:
-            if cls in SCALARS:
-                return
+        if cls is dict:
+            self.meet(value)
+            inner = self.members(value, value, place)
+            if inner:
+                self.containers(inner)
+        elif cls is list:
+            self.containers([(value, place)])
+        elif cls not in SCALARS:
             raise UnusualError
-        self.containers([(value, place)])
 
     def containers(self, given: Iterable[tuple[Any, Place]]) -> None:
         """Containers, each with its place, and all that lies in them."""
@@ -227,6 +231,8 @@ class Glance:
             raise UnusualError
         known = self.ruleset.keys
         for arguments in self._lists:
+            if len(arguments) == 1:  # of a program that is given nothing
+                continue
             if any(option_values(arguments, known)):
                 raise UnusualError
             if _STRINGS.issuperset(map(type, arguments)) and any(argument_spans(arguments, known)):
