@@ -66,11 +66,7 @@ def scrub_fields(
     """
     if not sections and USUAL_FIELDS.issuperset(payload):
         try:
-            fields = (
-                payload if owned else {field: quick_copy(value) for field, value in payload.items()}
-            )
-            notes = scrub_usual(ruleset, fields, taint, secrets)
-            payload.update(fields)
+            notes = scrub_usual(ruleset, payload, taint, secrets, owned=owned)
         except Exception:  # noqa: S110 - it is unusual, or a fault of ours: the walk has it
             pass
         else:

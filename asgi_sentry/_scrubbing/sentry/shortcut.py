@@ -47,15 +47,19 @@ def scrub_usual(
     taint: Taint | RawTaint | None,
     secrets: list[str] | None,
     look: EventGlance | None = None,
+    *,
+    owned: bool = True,
 ) -> Notes:
     """Scrub an event in place, if it is a usual one.
 
     Args:
         ruleset: which decides.
-        event: or a part of one, in its wire form; nobody else has it, or anything in it.
+        event: or a part of one, in its wire form.
         taint: what else is secret.
         secrets: takes the credentials that were redacted.
         look: at the head of its request, which stands for the `request` that it lacks.
+        owned: whether what is in it may be changed, since nobody else has it. Otherwise what has
+            to be changed is copied, with what it stands in, and nothing else is.
 
     Returns:
         What was redacted.
@@ -70,6 +74,8 @@ def scrub_usual(
     of_head = len(look.edits)
     look.event(event)
     found = look.credentials(taint)
+    if not owned:
+        look.copy_what_changes(event)
     if len(look.edits) == of_head:
         ruleset.parts.keep_all(look.new_parts, value=True)
     if secrets is not None:

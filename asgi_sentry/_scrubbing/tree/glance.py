@@ -18,6 +18,7 @@ from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import COOKIE, LONGEST_COOKIE, is_random, without_spans
 from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import is_pair
+from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.taint import RawTaint
     from asgi_sentry._scrubbing.tree.notes import Place
 
+_MOST_STEPS = 10_000  # to what is redacted, all in all, where a walk has no product of two sizes
 _LONGEST = 65_536  # characters of all texts together; more is not usual
 _STRINGS = frozenset({str})
 _NUMBERS = frozenset({int, float})
@@ -256,3 +258,30 @@ class Glance:
 
     def _and_keys(self, texts: list[str]) -> list[str]:
         return [*texts, *chain.from_iterable(self.keys)]
+
+    def copy_what_changes(self, top: dict[Any, Any]) -> None:
+        """Have the containers in which something is redacted be copies, and those around them.
+
+        Args:
+            top: what the places are in, which is changed itself.
+
+        Raises:
+            UnusualError: the ways to these containers are far longer than anybody's.
+        """
+        paths: list[tuple[Any, ...]] = []
+        steps = 0
+        for _, _, _, place, _ in self.edits:
+            paths.append(path_of(place))
+            steps += len(paths[-1])
+            if steps > _MOST_STEPS:
+                raise UnusualError
+        copies: set[int] = set()
+        for number, (path, edit) in enumerate(zip(paths, self.edits, strict=True)):
+            holder: Any = top
+            for step in path:
+                held = holder[step]
+                if id(held) not in copies:
+                    held = holder[step] = held.copy()
+                    copies.add(id(held))
+                holder = held
+            self.edits[number] = (holder, *edit[1:])

@@ -59,7 +59,7 @@ def secrets_of(scope: dict[str, Any], read: list[str] | None = None) -> Taint:
     )
 
 
-def walk(*_: Any) -> Any:
+def walk(*_: Any, **__: Any) -> Any:
     raise UnusualError
 
 

@@ -66,7 +66,7 @@ def by(
         return event, sorted(secret for secret in secrets if not (taint and taint.knows(secret))), set(found)
 
 
-def walk(*_: Any) -> Any:
+def walk(*_: Any, **__: Any) -> Any:
     raise UnusualError
 
 
@@ -126,3 +126,27 @@ def test_what_stands_in_two_places_is_not_usual():
     shared["itself"] = shared
     with pytest.raises(UnusualError):
         scrub_usual(SCRUBBER.ruleset, {**USUAL, "extra": shared}, None, None)
+
+
+def test_what_is_not_redacted_is_not_copied_and_what_is_goes_into_copies():
+    taint = Taint([SECRET, "abcdef123456"])
+    by(walk, USUAL, taint)
+    event = dict(USUAL)
+    before = copy.deepcopy(USUAL)
+    SCRUBBER.scrub_event(event, taint=taint)
+    assert before == USUAL
+    assert event["request"]["data"] is USUAL["request"]["data"]
+    assert event["request"]["headers"] is not USUAL["request"]["headers"]
+    assert SECRET not in repr(event)
+
+
+def test_far_more_steps_to_what_is_redacted_than_anybody_has_are_a_matter_for_the_walk():
+    """Each redaction has its own way from the top, so that these would be a product of two sizes."""
+    deep: Any = {f"x_{number}": {"password": "hunter2"} for number in range(200)}
+    for _ in range(100):
+        deep = {"a": deep}
+    event = {**USUAL, "extra": deep}
+    walked = by(walk, event, None)
+    with pytest.raises(UnusualError):
+        scrub_usual(SCRUBBER.ruleset, copy.deepcopy(event), None, None, owned=False)
+    assert by(scrub_usual, event, None, owned=False) == walked
