@@ -14,16 +14,20 @@ limit.
 from __future__ import annotations
 
 import marshal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.encoding import payload
+from asgi_sentry._exit.later import Later
 from asgi_sentry._exit.users_scrubber import unscrubbed
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
+from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
 from asgi_sentry._scrubbing.memory import bytes_of
 from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace, scrubbed_own
@@ -59,6 +63,7 @@ class Sealed(Envelope):
     """An envelope that a door has made itself."""
 
 
+_OURS = frozenset({Sealed, Later})
 _KIND = "transaction"
 _HEADERS = {"type": _KIND, "content_type": "application/json"}
 
@@ -75,6 +80,9 @@ class Door:
     def __init__(self, scrubber: Scrubber, *, attachments: str = "text") -> None:
         self.scrubber = scrubber
         self.attachments = attachments
+        # Whether an event may be scrubbed when somebody looks at its envelope. Not where somebody
+        # else is given the same item, nor where a function of the user's is told of redactions.
+        self.waits = not scrubber.reports
 
     def scrub(self, envelope: Envelope, lose: Callable[..., None]) -> Envelope | None:
         """A new envelope with each item scrubbed; None if nothing is left of it. Never raises.
@@ -83,10 +91,40 @@ class Door:
             envelope: on its way to the transport.
             lose: the transport's `record_lost_event`.
         """
-        if envelope.__class__ is Sealed:
+        if envelope.__class__ in _OURS:
             return envelope
         try:
-            passed = [self._pass(item, lose) for item in envelope.items]
+            report = self._report_that_waits(envelope)
+            if report is None:
+                return self._scrubbed(envelope, lose)
+            if not self._admits(envelope.items[0]):
+                lose("event_processor", item=envelope.items[0])
+                return None
+            return _later(report, partial(self._scrubbed, envelope, lose, is_admitted=True))
+        except faults.SIGNALS:
+            raise
+        except BaseException as exc:
+            _lost(envelope.items, exc, lose)
+            return None
+
+    def _report_that_waits(self, envelope: Envelope) -> Report | None:
+        """Whose one event an envelope holds, that no hook has seen; None where it is another."""
+        if not self.waits or len(envelope.items) != 1:
+            return None
+        [item] = envelope.items
+        event: Any = item.payload.json
+        if item.type not in _EVENTS or not isinstance(event, dict) or hasattr(item, _PASSED):
+            return None
+        tag = event.get("event_id")
+        if not isinstance(tag, Tag) or tag.settled is not None or type(tag.report) is not Report:
+            return None
+        return tag.report
+
+    def _scrubbed(
+        self, envelope: Envelope, lose: Callable[..., None], *, is_admitted: bool = False
+    ) -> Envelope | None:
+        try:
+            passed = [self._pass(item, lose, is_admitted=is_admitted) for item in envelope.items]
             items = [each.item for each in passed if each.item is not None]
             if not items:
                 return None
@@ -117,11 +155,19 @@ class Door:
             sampling: its dynamic sampling context.
             lose: the transport's `record_lost_event`.
         """
+        tag, made = transaction.get("event_id"), partial(self._sealed, transaction, sampling, lose)
+        if not isinstance(tag, Tag) or type(tag.report) is not Report:
+            return made()
+        if self.waits and tag.settled is None:
+            return _later(tag.report, made)
+        _await_earlier(tag.report)
+        return made()
+
+    def _sealed(
+        self, transaction: dict[str, Any], sampling: dict[str, Any], lose: Callable[..., None]
+    ) -> Envelope | None:
         try:
             tag, name = transaction["event_id"], transaction.get("transaction")
-            if unscrubbed(transaction):
-                lose("internal_sdk_error", item=Item(PayloadRef(json=transaction), type=_KIND))
-                return None
             self._scrub_event(transaction)
             headers = {"event_id": transaction["event_id"], "sent_at": sdk.now()}
             if sampling:
@@ -151,6 +197,7 @@ class Door:
         tag = event.get("event_id")
         if not isinstance(tag, Tag):
             return
+        _await_earlier(tag.report)
         name, sampling = event.get("transaction"), _take_sampling(event)
         try:
             tag.settled = tag.report.settle(event, self.scrubber, tag.owed)
@@ -169,7 +216,7 @@ class Door:
             tag.sampling = self._scrub_trace(sampling, known)
             trace[_SAMPLING] = dict(tag.sampling)
 
-    def _pass(self, item: Item, lose: Callable[..., None]) -> _Passed:
+    def _pass(self, item: Item, lose: Callable[..., None], *, is_admitted: bool = False) -> _Passed:
         """Let an item pass, or say what became of it before."""
         before = getattr(item, _PASSED, None)
         if before is not None:
@@ -180,7 +227,7 @@ class Door:
                 passed = _Passed(item)
             elif item.type in _EVENTS and unscrubbed(item.payload.json):
                 lose("internal_sdk_error", item=item)
-            elif self._admits(item):
+            elif is_admitted or self._admits(item):
                 passed = self._scrub_item(item, lose)
             else:
                 # What its processor would have counted, had it known then what it knows after the
@@ -273,6 +320,7 @@ class Door:
                     "items"
                 ]
             else:
+                _await_earlier(report)
                 some = report.scrub_telemetry(kind, some, scrubber=self.scrubber)
             for number, scrubbed in zip(members, some, strict=True):
                 own[number] = scrubbed
@@ -329,6 +377,25 @@ class Door:
             return text if is_clean or text in harmless else self.scrubber.scrub_text(text)
 
         return scrub_trace(trace, scrub)
+
+
+def _later(report: Report, make: Callable[[], Envelope | None]) -> Later:
+    """An envelope of a request, which is made after those that were sent for it before."""
+    before = _earlier(report)
+    later = Later(make, None if before is None or before.is_made else before)
+    report.later = ref(later)
+    return later
+
+
+def _earlier(report: Report) -> Later | None:
+    return None if report.later is None else report.later()
+
+
+def _await_earlier(report: object) -> None:
+    """Have what was sent before for the same request be scrubbed before."""
+    earlier = _earlier(report) if type(report) is Report else None
+    if earlier is not None:
+        earlier.look_at()
 
 
 def _separate(event: dict[str, Any], settled: Settled | None) -> None:

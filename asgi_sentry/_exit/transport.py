@@ -97,18 +97,17 @@ def _send(
 
     What that raises, the SDK would pass on to the app at times.
     """
-    items = envelope.items
+    sent: Envelope | None = envelope  # not looked at: it may be one that waits to be scrubbed
     try:
-        scrubbed = door.scrub(envelope, lose)
-        if scrubbed is not None:
-            items = scrubbed.items
-            hand_on(scrubbed)
+        sent = door.scrub(envelope, lose)
+        if sent is not None:
+            hand_on(sent)
     except faults.SIGNALS:
         raise
     except BaseException as exc:
         faults.note("the transport", exc, "an envelope is lost")
         with suppress(Exception):
-            for item in items:
+            for item in (sent or envelope).items:
                 lose("internal_sdk_error", item=item)
 
 

@@ -52,11 +52,13 @@ _UNASKED = "?"  # in the place of a route's template: none is like this
 class Report(Scrubbing):
     """What is sent of one request. Caches what it made."""
 
-    __slots__ = ("_client", "_processor", "_reported", "_template")
+    __slots__ = ("_client", "_processor", "_reported", "_template", "later")
 
     def __init__(self, facts: Facts, processor: Any) -> None:
         super().__init__(facts)
         self._processor = processor  # by which events come here
+        # A weak reference to the envelope that was sent last for it, which may wait to be scrubbed.
+        self.later: Any = None
         self._reported: deque[tuple[BaseException, Any]] = deque(maxlen=_REMEMBERED)
         self._client: dict[str, Any] | None = None
         self._template: str | None = _UNASKED

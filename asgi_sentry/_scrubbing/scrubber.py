@@ -83,6 +83,11 @@ class Scrubber:
     def __repr__(self) -> str:
         return f"<Scrubber with {len(self.ruleset.rules)} rules>"
 
+    @property
+    def reports(self) -> bool:
+        """Whether somebody is told of redactions."""
+        return self._on_redact is not None
+
     def scrub(
         self,
         value: Any,

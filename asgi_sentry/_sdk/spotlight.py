@@ -34,4 +34,5 @@ class _GuardedSpotlight:
 def guard_spotlight(client: Any, door: Any) -> None:
     """Set the door before a client's Spotlight, where it is on."""
     if client.spotlight is not None and not isinstance(client.spotlight, _GuardedSpotlight):
+        door.waits = False  # the transport is given the same items
         client.spotlight = _GuardedSpotlight(client.spotlight, door, client)

@@ -1,0 +1,82 @@
+"""An envelope that is scrubbed when somebody looks at it.
+
+Mostly that is the transport's thread, just before it sends: then the event loop, which waits for
+nothing of it, has the next request meanwhile. Whoever looks sooner, such as a transport of the
+user's, has it scrubbed at once. So nobody can tell the difference, and nothing is ever seen as it
+was before.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from sentry_sdk.envelope import Envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentry_sdk.envelope import Item
+
+
+class Later(Envelope):
+    """An envelope that is made once, by whoever looks at it first.
+
+    Args:
+        make: makes it; None: nothing is left of it. Does not raise.
+        before: another one of the same request, which is made before this one: what is redacted in
+            an item is a secret in those that are sent later.
+    """
+
+    def __init__(self, make: Callable[[], Envelope | None], before: Later | None = None) -> None:
+        self._make: Callable[[], Envelope | None] | None = make
+        self._before = before
+        self._made: Envelope | None = None
+        self._lock = RLock()
+
+    def __reduce__(self) -> tuple[type[Envelope], tuple[dict[str, Any], list[Item]]]:
+        """A copy of it is a plain one."""
+        return Envelope, (self.headers, self.items)
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The envelope's headers."""
+        return self.look_at().headers
+
+    @headers.setter
+    def headers(self, headers: dict[str, Any]) -> None:
+        self.look_at().headers = headers
+
+    @property
+    def items(self) -> list[Item]:
+        """The envelope's items."""
+        return self.look_at().items
+
+    @items.setter
+    def items(self, items: list[Item]) -> None:
+        self.look_at().items = items
+
+    @property
+    def is_made(self) -> bool:
+        """Whether somebody has looked at it."""
+        return self._made is not None
+
+    def look_at(self) -> Envelope:
+        """What it is, made if it is not yet."""
+        if self._made is None:
+            with self._lock:
+                if self._made is None:
+                    self._make_it()
+        return self._made  # type: ignore[return-value]  # made by now
+
+    def _make_it(self) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            before.look_at()
+        make, self._make = self._make, None
+        made = None
+        try:
+            if make is not None:
+                made = make()
+        finally:  # whatever happens: what could not be scrubbed is not sent
+            self._made = Envelope() if made is None else made
