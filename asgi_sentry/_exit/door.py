@@ -24,13 +24,13 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.encoding import payload
 from asgi_sentry._exit.later import Later
+from asgi_sentry._exit.sampling_header import SAMPLING, header_of, take_sampling, trace_of
 from asgi_sentry._exit.users_scrubber import unscrubbed
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.tag import Tag
 from asgi_sentry._scrubbing.memory import bytes_of
-from asgi_sentry._scrubbing.sentry.trace import TEXTS, VERSIONED, scrub_trace, scrubbed_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,6 @@ ATTRIBUTE = "asgi_sentry.record"  # of telemetry on its way to the door; never s
 _EVENTS = frozenset({"event", "transaction"})
 _BATCHED = frozenset({"span", "log", "trace_metric"})
 _COUNTS = frozenset({"client_report"})  # numbers by reason and category, made by the SDK itself
-_SAMPLING = "dynamic_sampling_context"  # of a trace
 _PASSED = "_asgi_sentry_passed"  # an item's attribute: what became of it
 
 
@@ -135,7 +134,7 @@ class Door:
             # The dynamic sampling context: ids, rates, and a name that the user may have set.
             if "trace" in headers and (before is None or headers["trace"] != before):
                 known = {each.name: each.scrubbed_name for each in passed if each.name is not None}
-                headers["trace"] = self._scrub_trace(headers["trace"], known)
+                headers["trace"] = header_of(headers["trace"], known, self.scrubber)
             return Envelope(headers=headers, items=items)
         except faults.SIGNALS:
             raise
@@ -175,7 +174,7 @@ class Door:
                     known = {}
                     if isinstance(name, str):
                         known[name] = str(transaction.get("transaction"))
-                    sampling = self._scrub_trace(sampling, known)
+                    sampling = header_of(sampling, known, self.scrubber)
                 headers["trace"] = sampling
             item = Item(payload(transaction), headers=_HEADERS)
             setattr(item, _PASSED, _AS_IT_IS)
@@ -198,7 +197,7 @@ class Door:
         if not isinstance(tag, Tag):
             return
         _await_earlier(tag.report)
-        name, sampling = event.get("transaction"), _take_sampling(event)
+        name, sampling = event.get("transaction"), take_sampling(event)
         try:
             tag.settled = tag.report.settle(event, self.scrubber, tag.owed)
             tag.owed = None
@@ -210,11 +209,11 @@ class Door:
             event.pop("request", None)
             event.pop("user", None)
         _separate(event, tag.settled)
-        trace = _trace_of(event)  # which an event lacks that could not be scrubbed
+        trace = trace_of(event)  # which an event lacks that could not be scrubbed
         if sampling is not None and trace is not None:
             known = {name: str(event.get("transaction"))} if isinstance(name, str) else {}
-            tag.sampling = self._scrub_trace(sampling, known)
-            trace[_SAMPLING] = dict(tag.sampling)
+            tag.sampling = header_of(sampling, known, self.scrubber)
+            trace[SAMPLING] = dict(tag.sampling)
 
     def _pass(self, item: Item, lose: Callable[..., None], *, is_admitted: bool = False) -> _Passed:
         """Let an item pass, or say what became of it before."""
@@ -349,35 +348,6 @@ class Door:
             payload=PayloadRef(bytes=raw if scrubbed is None else scrubbed), headers=headers
         )
 
-    def _scrub_trace(self, trace: Any, known: dict[str, str]) -> dict[str, Any]:
-        """The dynamic sampling context; of the names in it what became of them is known."""
-        if not isinstance(trace, dict):
-            return {}
-        if trace.__class__ is sdk.OwnSampling:
-            own = scrubbed_own(trace, known, self.scrubber.ruleset.lines)
-            if own is not None:
-                return own
-        # Release and environment are the same in each event, and mostly known to be harmless from
-        # there.
-        harmless = self.scrubber.ruleset.lines
-        others = [
-            text
-            for text in map(trace.get, TEXTS)
-            if text.__class__ is str
-            and text not in known
-            and text not in harmless
-            and VERSIONED.match(text) is None
-        ]
-        # One look at all costs less than to scrub each.
-        is_clean = not others or not self.scrubber.ruleset.texts.finds_in(others)
-
-        def scrub(text: str) -> str:
-            if text in known:
-                return known[text]
-            return text if is_clean or text in harmless else self.scrubber.scrub_text(text)
-
-        return scrub_trace(trace, scrub)
-
 
 def _later(report: Report, make: Callable[[], Envelope | None]) -> Later:
     """An envelope of a request, which is made after those that were sent for it before."""
@@ -412,26 +382,6 @@ def _separate(event: dict[str, Any], settled: Settled | None) -> None:
         event["exception"] = marshal.loads(look)  # noqa: S302 - of the event itself
     except ValueError:  # not plain, so nothing of ours is shared in it
         pass
-
-
-def _take_sampling(event: dict[str, Any]) -> Any:
-    """The dynamic sampling context of an event, which is taken out of it.
-
-    It is for the envelope's header, where the SDK puts it once the hooks have run, and has a way of
-    its own through the door.
-    """
-    trace = _trace_of(event)
-    if trace is None:
-        return None
-    return trace.pop(_SAMPLING, None)
-
-
-def _trace_of(event: dict[str, Any]) -> dict[str, Any] | None:
-    contexts = event.get("contexts")
-    if not isinstance(contexts, dict):
-        return None
-    trace = contexts.get("trace")
-    return trace if isinstance(trace, dict) else None
 
 
 def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:
