@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asgi_sentry import _sdk as sdk
     from asgi_sentry._request.facts import Facts
     from asgi_sentry._request.tag import Owed
-    from asgi_sentry._scrubbing import Scrubber
+    from asgi_sentry._scrubbing import RawTaint, Scrubber, Taint
 
 _CUT = ["!limit", "x"]  # the remark of a value that was cut off
 
@@ -53,7 +53,7 @@ class Scrubbing:
         scrubber = self.secrets.scrubber if scrubber is None else scrubber
         if (
             settled is not None
-            and settled.taint is self.secrets.taint()
+            and settled.known is self.secrets.known
             and settled.scrubber is scrubber
         ):
             changed = settled.changed(event)
@@ -66,7 +66,11 @@ class Scrubbing:
             return
         decided, doubted = self._identity.take_out_decided(event)
         secrets: list[str] = []
-        if owed is None or not self._scrub_with_head(event, scrubber, secrets, owed.same):
+        if owed is None:
+            is_done = self._scrub_by_raw_taint(event, scrubber, secrets, owned=owned)
+        else:
+            is_done = self._scrub_with_head(event, scrubber, secrets, owed.same)
+        if not is_done:
             if owed is not None:
                 event["request"] = owed.section()
                 if owed.same is not None:
@@ -101,7 +105,9 @@ class Scrubbing:
         look = scrubber.look_at(raw_head(self._facts.scope))
         if look is None or (same is not None and not _is_harmless(same, scrubber)):
             return False
-        taint = self.secrets.raw_taint(look.came_with) or self.secrets.taint(look.came_with)
+        taint: RawTaint | Taint | None = self.secrets.raw_taint(look.came_with)
+        if taint is None:
+            taint = self.secrets.taint(look.came_with)
         if same is None:
             return scrubber.scrub_with_head(event, look, taint, secrets)
         look.ids += same.arguments
@@ -110,12 +116,24 @@ class Scrubbing:
             same.add_to(event)
         return is_done
 
+    def _scrub_by_raw_taint(
+        self, event: dict[str, Any], scrubber: Scrubber, secrets: list[str], *, owned: bool
+    ) -> bool:
+        """Scrub an event or a part of one that holds nothing of the request's, once that was read.
+
+        False: it may hold something, and was not changed.
+        """
+        raw = self.secrets.raw
+        if raw is None or self.secrets.sections(scrubber):
+            return False
+        return scrubber.scrub_if_usual(event, raw, secrets, owned=owned)
+
     def settle(
         self, event: dict[str, Any], scrubber: Scrubber, owed: Owed | None = None
     ) -> Settled:
         """Scrub an event in place, and remember what it looks like then."""
         self.scrub_event(event, scrubber=scrubber, owned=True, owed=owed)
-        return Settled(image(event), self.secrets.taint(), scrubber)
+        return Settled(image(event), self.secrets.known, scrubber)
 
     def scrub_telemetry(
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None

@@ -25,7 +25,7 @@ class Secrets:
     Read from its head and its body when they are asked for, and kept.
     """
 
-    __slots__ = ("_body_size", "_facts", "_learned", "_taint", "_taint_size", "parsed")
+    __slots__ = ("_body_size", "_facts", "_learned", "_raw", "_taint", "_taint_size", "parsed")
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -33,6 +33,7 @@ class Secrets:
         self.parsed: Body | None = None
         self._body_size = -1
         self._learned: dict[str, None] = {}  # secrets that were redacted in what was sent before
+        self._raw: RawTaint | None = None  # as long as there is no other
         self._taint: Taint | None = None
         self._taint_size = -1
 
@@ -69,6 +70,7 @@ class Secrets:
                 body_keys=(self._own_of_bodies() or self.scrubber).ruleset,
             )
             self._taint_size = size
+            self._raw = None
         return self._taint
 
     def raw_taint(self, read: list[str]) -> RawTaint | None:
@@ -83,7 +85,19 @@ class Secrets:
         params = facts.scope.get("path_params")
         if params and any(map((self._own_of_headers() or self.scrubber).ruleset.decides, params)):
             return None
-        return RawTaint(read)
+        self._raw = RawTaint(read)
+        return self._raw
+
+    @property
+    def raw(self) -> RawTaint | None:
+        """The same once it was read, as long as nothing else is known to be secret."""
+        return self._raw if self._facts.body is None else None
+
+    @property
+    def known(self) -> object:
+        """What is known to be secret by now: the same object, as long as it is."""
+        raw = self.raw
+        return self.taint() if raw is None else raw
 
     def learn(self, secrets: list[str]) -> None:
         """Know what was redacted in one item by its value in those that are sent later."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asgi_sentry import _sdk as sdk
-    from asgi_sentry._scrubbing import Scrubber, Taint
+    from asgi_sentry._scrubbing import Scrubber
 
 
 class Reporter(Protocol):
@@ -54,7 +54,7 @@ class Settled(NamedTuple):
     """What an event looked like when it had been scrubbed, and by what."""
 
     fields: dict[str, bytes | str]  # as `image` has them
-    taint: Taint
+    known: object  # what was known to be secret (`Secrets.known`)
     scrubber: Scrubber
 
     def changed(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -62,16 +62,23 @@ class Settled(NamedTuple):
 
         With these goes whatever tells how they are read.
         """
-        before, after = self.fields, image(event)
-        part = {
-            field: value
-            for field, value in event.items()
-            if field not in after or after[field] != before.get(field)
-        }
+        before = self.fields.get
+        part: dict[str, Any] = {}
+        for field, value in event.items():
+            look = before(field)
+            if look is None or look != (value if value.__class__ is str else _look_of(value)):
+                part[field] = value
         part.pop("event_id", None)
         if "transaction" in part and "transaction_info" in event:
             part["transaction_info"] = event["transaction_info"]
         return part
+
+
+def _look_of(value: Any) -> bytes | None:
+    try:
+        return bytes_of(value)
+    except ValueError:  # no plain value
+        return None
 
 
 def image(event: dict[str, Any]) -> dict[str, bytes | str]:

@@ -20,6 +20,7 @@ from asgi_sentry._scrubbing.sentry.telemetry import scrub_attributes
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.text.rules import BY_ID, DEFAULT_RULES, Rule
 from asgi_sentry._scrubbing.tree.notes import Redaction
+from asgi_sentry._scrubbing.tree.plain import quick_copy
 from asgi_sentry._scrubbing.tree.value import scrub_value
 
 if TYPE_CHECKING:
@@ -188,6 +189,31 @@ class Scrubber:
                 return False
         except Exception:  # it is unusual, or a fault of ours: the walk has it
             return False
+        return True
+
+    def scrub_if_usual(
+        self, event: dict[str, Any], taint: RawTaint, secrets: list[str], *, owned: bool
+    ) -> bool:
+        """Scrub an event or a part of one in place, if it is usual.
+
+        Args:
+            event: in its wire form.
+            taint: what else is secret.
+            secrets: takes the credentials that were redacted.
+            owned: whether nobody else has what is in it.
+
+        Returns:
+            False: it is not, and was not changed.
+        """
+        if self._on_redact is not None or not USUAL_FIELDS.issuperset(event):
+            return False
+        try:
+            fields = event if owned else quick_copy(event)
+            notes = scrub_usual(self.ruleset, fields, taint, secrets)
+        except Exception:  # it is unusual, or a fault of ours: the walk has it
+            return False
+        event.update(fields)
+        notes.remark(event)
         return True
 
     def scrub_part(

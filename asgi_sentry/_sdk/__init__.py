@@ -9,7 +9,8 @@ from asgi_sentry._sdk.after_fork import renew_in_child
 from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.collection import Collection
-from asgi_sentry._sdk.constant_parts import ConstantParts, DirectEvent
+from asgi_sentry._sdk.constant_parts import ConstantParts
+from asgi_sentry._sdk.direct_event import DirectEvent
 from asgi_sentry._sdk.direct_transaction import OwnSampling
 from asgi_sentry._sdk.error_events import attach_stack, capture_error, capture_response
 from asgi_sentry._sdk.inner import trace_being_served

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._scrubbing.memory import bytes_of
 from asgi_sentry._sdk.names import SDK_INFO, global_event_processors
 from asgi_sentry._sdk.repr_processors import pass_over_plain
-from asgi_sentry._sdk.serializer import PlainEvent, serialized
+from asgi_sentry._sdk.serializer import serialized
 
 if TYPE_CHECKING:
     from asgi_sentry._sdk.client_view import ClientView
@@ -35,18 +35,26 @@ class ConstantParts:
     """Fields and contexts that each transaction of a client has.
 
     Attributes:
+        alone: whether there is no event processor of the process but the SDK's own.
         arguments: of the program, in which a secret of a request may stand.
         checked_by: the scrubber that was asked about these parts last.
         harmless: whether it found nothing in them.
     """
 
-    __slots__ = ("_contexts", "_fields", "_met", "arguments", "checked_by", "harmless")
+    __slots__ = (
+        *("_contexts", "_fields", "_met", "alone", "arguments", "checked_by"),
+        *("extra", "harmless", "runtime"),
+    )
 
     def __init__(self, client: Any) -> None:
         self._met = _met(client)
         event: dict[str, Any] = {"type": "transaction", "contexts": {}}
-        for processor in global_event_processors:
+        own = list(filter(_is_the_sdks_own, global_event_processors))
+        self.alone = len(own) == len(global_event_processors)
+        for processor in own:
             event = processor(event, {"attachments": []})  # type: ignore[assignment,arg-type]
+        # What these put in, as an event has it that others see.
+        self.extra, self.runtime = event.get("extra"), event["contexts"].get("runtime")
         complete(client, event)
         del event["type"]
         made = serialized(event, client)
@@ -76,25 +84,13 @@ class ConstantParts:
         event["contexts"].update(self.contexts())
 
 
-class DirectEvent(PlainEvent):
-    """An event that takes the direct lane: nobody but the processors has seen it.
-
-    Attributes:
-        same: what it has in common with each other one of its client, and lacks yet. Then nobody at
-            all has seen it, and it is plain. None: it is whole.
-    """
-
-    __slots__ = ("same",)
-    same: ConstantParts | None
-
-
 def constant_parts(view: ClientView) -> ConstantParts | None:
     """What is the same in each transaction of a client; None where it can't be told."""
     client = view.client
     known: ConstantParts | None = view.made.get(_NAME)
     if known is None or not known.are_of(client):
         known = None
-        if all(map(_is_the_sdks_own, global_event_processors)) and pass_over_plain():
+        if pass_over_plain():
             known = view.made[_NAME] = ConstantParts(client)
     return known
 

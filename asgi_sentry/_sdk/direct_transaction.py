@@ -9,7 +9,8 @@ import sentry_sdk
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_lane
 from asgi_sentry._sdk.by_hand import capture_event
-from asgi_sentry._sdk.constant_parts import DirectEvent, constant_parts
+from asgi_sentry._sdk.constant_parts import constant_parts
+from asgi_sentry._sdk.direct_event import DirectEvent, shown
 from asgi_sentry._sdk.fork import is_blank
 from asgi_sentry._sdk.lane import Merged, sent
 from asgi_sentry._sdk.names import (
@@ -26,6 +27,8 @@ from asgi_sentry._sdk.names import (
 from asgi_sentry._sdk.serializer import SEPARATES, is_flat, written
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from asgi_sentry._sdk.client_view import ClientView
     from asgi_sentry._sdk.threads import Threads
 
@@ -159,10 +162,12 @@ class DirectTransaction(Transaction):
         finished = [span for span in spans if span.timestamp is not None]
         event = None
         dropped = len(spans) - len(finished) + recorder.dropped_spans
-        if not dropped and self._is_alone(here, around, everywhere):
+        if not dropped:
             event = self._composed(finished, merged)
         if event is None:
             event = self._as_the_sdk_has_it(finished)
+        elif not (event.is_seen_by_nobody and self._is_alone(here, around, everywhere)):
+            event = shown(event, [time for span in (self, *finished) for time in _times_of(span)])
         if dropped > 0:
             event["_dropped_spans"] = dropped
         return event, merged
@@ -179,7 +184,7 @@ class DirectTransaction(Transaction):
             spans=[span.to_json() for span in finished],
             measurements=self._measurements,
         )
-        event.same = None
+        event.same = event.composed = None
         profile = self.get_profile_context()
         if profile is not None:
             event["contexts"]["profile"] = profile
@@ -197,7 +202,7 @@ class DirectTransaction(Transaction):
     def _composed(self, finished: list[Span], merged: Merged) -> DirectEvent | None:
         """The event in its plain form, without what is the same in each of a client's.
 
-        None where any part of it may be more than plain, or somebody has a say in it.
+        None where any part of it may be more than plain.
         """
         tags, data, contexts = self._tags, self._data, self._contexts
         options = self.view.client.options
@@ -244,10 +249,10 @@ class DirectTransaction(Transaction):
             spans=[_plain_span(span) for span in finished],
             measurements={},
         )
-        event.same = same
+        event.same, event.composed = same, None
         user = merged.last("_user")
         if user is not None:
-            event["user"] = user
+            event["user"] = user.copy()
         return event
 
     def _sampling(self) -> dict[str, Any]:
@@ -285,6 +290,10 @@ class OwnSampling(dict[str, Any]):
 
 _RESPONSE = frozenset({"response"})  # the context that a status makes
 _DICE = frozenset({"sample_rand"})
+
+
+def _times_of(span: Span) -> tuple[datetime | None, datetime]:
+    return span.timestamp, span.start_timestamp
 
 
 def _has_more(scope: Any) -> bool:

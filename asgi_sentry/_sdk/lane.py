@@ -18,22 +18,23 @@ from sentry_sdk.envelope import Envelope
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._sdk.constant_parts import complete
+from asgi_sentry._sdk.direct_event import DirectEvent, after_processors
 from asgi_sentry._sdk.names import (
     AnnotatedValue,
-    _current_scope,
     _isolation_scope,
     global_event_processors,
     handle_in_app,
     sdk_scope,
 )
+from asgi_sentry._sdk.scopes import OWNER
 from asgi_sentry._sdk.serializer import now, serialized
 from asgi_sentry._sdk.sessions import RequestSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from asgi_sentry._sdk.client_view import ClientView
-    from asgi_sentry._sdk.constant_parts import ConstantParts, DirectEvent
+    from asgi_sentry._sdk.constant_parts import ConstantParts
 
 _WITH_STACKS = ("stacktrace", "threads", "exception")
 
@@ -68,17 +69,16 @@ def sent(view: ClientView, event: DirectEvent, merged: Merged) -> str | None:
     event["event_id"] = event_id = f"{made[:12]}4{made[13:16]}8{made[17:]}"
     hint: dict[str, Any] = {"attachments": []}
     spans_before = len(event["spans"])
-    if event.same is None:
+    if event.same is None and event.composed is None:
         _apply(event, merged)
-        plain = _processed(event, hint, _processors())
-    else:  # what all others would do is known, and nothing is left to apply
-        plain = _processed(event, hint, merged.scopes[-1]._event_processors)
+    plain = _through_processors(event, hint, merged.scopes[-1]._event_processors)
     if plain is None:
         _lose(client, "event_processor", spans_before)
         return None
     _count_spans(client, plain, spans_before)
-    if plain is not event or event.same is None or getattr(event["event_id"], "owed", None) is None:
-        plain = _whole(client, plain, event.same)
+    same = plain.same if type(plain) is DirectEvent else None
+    if same is None or getattr(plain["event_id"], "owed", None) is None:
+        plain = _whole(client, plain, same)
     session = next(
         (each._session for each in reversed(merged.scopes) if each._session is not None), None
     )
@@ -153,12 +153,33 @@ def _apply(event: dict[str, Any], merged: Merged) -> None:
         event["extra"] = extras
 
 
-def _processors() -> Iterator[Any]:
-    """All event processors, in the SDK's order."""
-    yield from global_event_processors
-    for scope in (sdk_scope._global_scope, _isolation_scope.get(), _current_scope.get()):
+def _through_processors(
+    event: DirectEvent, hint: dict[str, Any], own: list[Any]
+) -> dict[str, Any] | None:
+    """What all event processors leave of an event, in the SDK's order.
+
+    Args:
+        event: composed, where nobody but the SDK's own and ours has a say in it: what the SDK's own
+            would do is known.
+        hint: for the processors.
+        own: the processors of the current scope, which come last; and the last of these is the
+            request's, unless somebody has set another behind it.
+    """
+    if event.same is not None:
+        return _processed(event, hint, own)
+    others = [*global_event_processors]
+    for scope in (sdk_scope._global_scope, _isolation_scope.get()):
         if scope is not None:
-            yield from scope._event_processors
+            others += scope._event_processors
+    left = _processed(event, hint, [*others, *own[:-1]])
+    if left is event and getattr(own[-1], "__self__", None) is OWNER.get(None):
+        composed = after_processors(event)
+        if composed is not None:
+            composed["event_id"] = event["event_id"]
+            left = composed
+    if left is None:
+        return None
+    return _processed(left, hint, own[-1:])
 
 
 def _processed(

@@ -385,7 +385,7 @@ def test_a_fault_is_counted_and_never_the_apps(fault: str, monkeypatch: pytest.M
     monkeypatch.setattr(direct_transaction if fault == "Merged" else lane, fault, fail)
     transport = RecordingTransport()
     init(transport)
-    sentry_sdk.scope.add_global_event_processor(lambda event, hint: event)
+    sentry_sdk.scope.add_global_event_processor(lambda event, hint: {**event, "extra": {"a": 1}})
     assert anyio.run(lambda: request(asgi_sentry.wrap(fine))).status == 200
     if fault == "Merged":  # before anything was called
         assert len(transport.items("transaction")) == 1
