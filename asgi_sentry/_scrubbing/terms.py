@@ -49,6 +49,7 @@ jelszo jelsz\u00f3 heslo
 \ube44\ubc00\ubc88\ud638 \u0643\u0644\u0645\u0629\u0627\u0644\u0645\u0631\u0648\u0631
 dbpass userpass smtppass ftppass sshpass rpcpass storepass keypass trustpass requirepass masterauth
     user_pw root_pw bind_pw admin_pw db_pw master_pw login_pw sudo_pw mail_pw smtp_pw pw_hash
+hashpw checkpw
 masterpass loginpass adminpass rootpass mailpass srcstorepass deststorepass srckeypass destkeypass
 passord contrasenya
 secret secrets token tkn bearer jwt jwe jws
@@ -62,8 +63,8 @@ deploy_key license_key licence_key subscription_key functions_key webhook_key se
     signature_key hmac_key
 aes_key rsa_key app_key application_key instrumentation_key storage_account_key key_material
     priv_key fernet_key
-service_role_key cipher_key mac_key wallet_key data_key tls_key ssl_key dkim_key vapid_private_key
-    kms_key
+service_role_key cipher_key mac_key wallet_key stream_key data_key tls_key ssl_key dkim_key
+    vapid_private_key kms_key
 psk preshared_key
 access_tokens refresh_tokens api_tokens auth_tokens bearer_tokens session_tokens csrf_tokens
     id_tokens device_tokens
@@ -83,7 +84,7 @@ security_code verification_code verify_code confirmation_code tan_code itan mtan
     authorization_code one_time_code
     reset_code backup_code
 backup_codes recovery_code device_code code_verifier access_code activation_code unlock_code
-    login_code sms_code
+    oob_code login_code sms_code
 2fa_code two_factor_code otp_code invite_code invitation_code magic_code magic_link magic_url
     login_link reset_link
 security_answer secret_answer security_question_answer maiden_name

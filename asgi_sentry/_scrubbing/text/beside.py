@@ -71,17 +71,17 @@ def _is_line(text: str, start: int, end: int) -> bool:
 # "... is", "... has been changed to", "... for ann was reset to", "... provided: ".
 _COPULA = re.compile(
     r"(?:for[ \t]{1,4}\S{1,60}[ \t]{1,4}(?=(?:is|was|has|set|reset|changed|updated)\b))?"
-    r"((?:(?:is|was|has|been|now|set|reset|changed|updated|rotated|provided|given|equals|of|to"
-    r"|from)"
+    r"((?:(?:is|was|has|been|now|set|reset|changed|updated|rotated|provided|given|passed|sent"
+    r"|received|entered|equals|of|to|TO|from|FROM)"
     r"[ \t:]{1,4}){1,5}|[|\u2502]\s{0,40})?([\"'`]?)"
 )
-_SAYING = re.compile(r"(?:is|was|to)[ \t:]{1,4}\Z")
+_SAYING = re.compile(r"(?:is|was|(?i:to))[ \t:]{1,4}\Z")
 _HOP = re.compile(r"[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]")
 
 
 def _passed(text: str, position: int, keys: Meanings) -> tuple[int, int] | None:
     """What a function is given: `set_password("...")`, `BasicAuth("ann", "...")`."""
-    for _ in range(2):
+    for _ in range(3):
         given = quoted(text, position)
         if given is None:
             return None
@@ -96,6 +96,9 @@ def _passed(text: str, position: int, keys: Meanings) -> tuple[int, int] | None:
 
 
 _NEXT_GIVEN = re.compile(r"\\{0,7}[\"'],\s{0,4}(?=[bru]{0,2}\\{0,7}[\"'])")
+
+
+_SETTINGS = frozenset({"requirepass", "masterauth", "bindpw", "rootpw", "olcrootpw"})
 
 
 def _said(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
@@ -113,7 +116,9 @@ def _said(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
     value = bare[0].rstrip(".,;:")
     if copula is not None and copula[1] and _is_said(value, copula, named, keys):
         return first, first + len(value)
-    if "_" in named.name and _is_line(text, named.start, bare.end()) and not is_harmless(value):
+    is_setting = "_" in named.name or named.name.lower() in _SETTINGS
+    is_whole = named.name.lower() in _SETTINGS or _is_line(text, named.start, bare.end())
+    if is_setting and is_whole and not is_harmless(value):
         return (first, bare.end()) if not value.isalpha() else None  # of a file of settings
     if not is_mixed(value) or is_code(value) or is_harmless(value) or ID.fullmatch(value):
         return None
@@ -142,7 +147,7 @@ def _is_said(value: str, copula: re.Match[str], named: Name, keys: Meanings) -> 
         return _HOP.search(value) is not None
     if _SAYING.search(copula[1]) is None:
         return False
-    return _HOP.search(value) is not None or (copula[2] != "" and "to" in copula[1].split())
+    return _HOP.search(value) is not None or (copula[2] != "" and "to" in copula[1].lower().split())
 
 
 _SHORTEST_SAID = 6  # characters

@@ -34,6 +34,7 @@ _NAMES = "|".join(
 )
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
 _LONGEST = 20_000  # characters of a command
+_MOST = 300  # arguments of one
 _ARGUMENT = re.compile(
     r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])"
 )
@@ -177,6 +178,8 @@ def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]
         else:
             found.append((first, end, text[first:end]))
         at = last = match.end()
+        if len(found) > _MOST:
+            break
     return found, max(at, behind)
 
 

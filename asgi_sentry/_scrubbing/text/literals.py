@@ -20,7 +20,7 @@ BEHIND = (
     rb"[a-z0-9_.\-?\x80-\xff]{0,80}(?![a-z0-9_])[\])]?\\{0,7}(?:[\"'`]|&[a-z0-9#]{2,5};|%2[27]"
     rb"|(?<=\\)u002[27])?"
     rb"(?:[\])]|%5d)?(?:(?:\[|%5b)[0-9]{0,4}(?:\]|%5d))?"
-    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><{}]|%3[ad])|[\s\xa0]"
+    rb"(?:(?:\x1b|\\x1b|\\u001b)\[[0-9;]{0,8}m)?(?:[\s\xa0]{0,40}(?:[:=,><{}?\xbb]|%3[ad])|[\s\xa0]"
     rb"|\\[rnt]|\([bru]{0,2}[\"'])"
 )
 _KV_STEMS = _split(
@@ -32,7 +32,8 @@ _KV_STEMS = _split(
 _CODE_KINDS = "|".join(
     f"(?<={kind})|(?<={kind}[_. -])"
     for kind in _split(
-        "mfa 2fa sms rity rify tion time eset ckup very vice cess lock ogin ctor ss vite agic otp"
+        """mfa 2fa oob sms rity rify tion time eset ckup very vice cess lock ogin ctor ss vite agic
+    otp"""
     )
 )
 # These stand in so many texts that a separator has to follow.
@@ -97,8 +98,8 @@ _SAID = (
     b"PRAGMA ", b"pragma ", b"ATTACH ", b"attach ", b":oracle:",
     b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
     b"change_password", b"net use", b"/user:", b"vault ",
-    b"<<<", b"login(", b"params=", b"params: ", b"OTP is",
-    b"PIN is", b"passcode",
+    b"<<<", b"login(", b":5432:", b":*:", b"community ", b"LOGIN ", b"params=",
+    b"params: ", b"OTP is", b"PIN is", b"passcode",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.
 _ADDRESS_VERIFY = re.compile(rb"(?<!Aaaaaa/00)(?<!Aaa/00)(?<!AAA/00)0\.0{1,3}\.0{1,3}\.0{1,3}")

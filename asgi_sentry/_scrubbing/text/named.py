@@ -10,11 +10,20 @@ import re
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED
-from asgi_sentry._scrubbing.look import is_mixed, looks_random
+from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
+from asgi_sentry._scrubbing.text.configs import community_spans, pgpass_spans, router_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.gates import core_of, words_of
-from asgi_sentry._scrubbing.text.sql import cipher_spans, redis_spans, sql_spans
+from asgi_sentry._scrubbing.text.handed import (
+    called_spans,
+    converted_spans,
+    given_spans,
+    mail_spans,
+    piped_spans,
+    typed_spans,
+)
+from asgi_sentry._scrubbing.text.sql import cipher_spans, executed_spans, redis_spans, sql_spans
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
 from asgi_sentry._scrubbing.words import heads
 
@@ -96,22 +105,6 @@ _IN_FIELD = re.compile(
 _NETRC = re.compile(
     r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})"
 )
-_EXPECT = re.compile(
-    r"\bsend(?:_user)?\s{1,4}(?:--\s)?\"([^\"\r\n\\]{1,200})(?:\\[rn]|\r|\n){1,2}\""
-)
-_PIPED = re.compile(
-    r"\b(?:echo|printf)\s{1,4}(?:-[ne]{1,2}\s{1,4})?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'"
-    r"|([^\s|\"']{1,200}))\s{0,4}\|\s{0,4}(?:sudo\s{1,4}(?:-k\s{1,4})?-S\b"
-    r"|(?:sudo\s{1,4})?(?:chpasswd|passwd|kinit|su|cryptsetup)\b"
-    r"|[^|\n]{1,200}?--?(?:(?:password|passphrase|token)?-?stdin\b|passphrase-fd\b|with-token\b))"
-)
-_HERE = re.compile(r"(?<!<)<<<\s?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([^\s<\"']{1,200}))")
-_CONVERTED = re.compile(
-    r"-SecureString\s{1,4}(?:-String\s{1,4})?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')"
-)
-_CALLED = re.compile(
-    r"\blogin\(\s?[bru]?[\"'][^\"'\n]{1,100}[\"'],\s{0,4}[bru]?[\"']([^\"'\n]{1,200})[\"']"
-)
 _ORACLE = re.compile(r":oracle:\w{2,8}:[\w.-]{1,60}/([^@\s\"'/]{1,100})@")
 # `Your Acme code is 453550`, `453550 is your verification code`.
 _CODE_LAST = re.compile(r"(?:code|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)")
@@ -182,6 +175,8 @@ def _named(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
         if text[start - 1] == ">":
             closed = text.find("<", start, start + 4000)
             span: tuple[int, int] | None = (start, closed if closed >= 0 else len(text))
+        elif verdict == LOOKED and not _begins_randomly(text, start):
+            continue  # its end may be far
         else:
             span = literal(text, start)
         if span is not None and _is_secret(verdict, text[span[0] : span[1]]):
@@ -190,6 +185,12 @@ def _named(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
 
 
 _SECRET = frozenset({DENIED, LOOKED})
+_BEGINNING = re.compile(r"b?\\{0,7}[\"']?([^\s\"'<>{}()\[\],;&\\]{12,120})")
+
+
+def _begins_randomly(text: str, place: int) -> bool:
+    beginning = _BEGINNING.match(text, place, place + 140)
+    return beginning is not None and looks_random(beginning[1])
 
 
 def _is_secret(verdict: int, value: str) -> bool:
@@ -285,43 +286,6 @@ def _logins(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
         yield from (match.span(1) for match in _NETRC.finditer(text))
 
 
-def _logged_in(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
-    """`smtp.login("ann", "...")`."""
-    for match in _CALLED.finditer(text):
-        if is_mixed(match[1]):
-            yield match.span(1)
-
-
-def _typed(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
-    """What a script of Expect sends, where it waits for a password."""
-    if "assword" in text:
-        yield from (match.span(1) for match in _EXPECT.finditer(text))
-
-
-def _piped(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
-    """`echo hunter2 | docker login --password-stdin`."""
-    for match in _PIPED.finditer(text):
-        group = next(number for number in (1, 2, 3) if match[number] is not None)
-        if match[group][0] not in "$`":
-            yield match.span(group)
-
-
-def _given(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
-    """`kinit ann <<< hunter2X`."""
-    for match in _HERE.finditer(text):
-        group = next(number for number in (1, 2, 3) if match[number] is not None)
-        if is_mixed(match[group]) and match[group][0] not in "$`":
-            yield match.span(group)
-
-
-def _converted(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
-    """`ConvertTo-SecureString "hunter2" -AsPlainText`."""
-    for match in _CONVERTED.finditer(text):
-        span = match.span(1 if match[1] is not None else 2)
-        if text[span[0]] != "$":
-            yield span
-
-
 def _oracle(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from (match.span(1) for match in _ORACLE.finditer(text) if not is_harmless(match[1]))
 
@@ -346,9 +310,7 @@ def _set_for(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
 
 def _duplicates(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     yield from (
-        match.span(1)
-        for match in _DUPLICATE.finditer(text)
-        if _is_secret(keys.meaning(match[2]), match[1])
+        match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED
     )
 
 
@@ -373,16 +335,21 @@ _FINDERS: tuple[
     ((" ", "',", '",'), command_spans),
     (("-u", "-l", "-xu", "-au"), login_spans),
     (("parameter", "params", "args=", "failing row", "query arg"), sql_spans),
+    (("execut", "fetch", "query("), executed_spans),
     (("crypt(", "pragma", "attach"), cipher_spans),
-    (("|",), _piped),
-    (("<<<",), _given),
+    (("|",), piped_spans),
+    (("<<<",), given_spans),
+    (("auth ", "pass ", "login "), mail_spans),
+    ((":5432:", ":*:"), pgpass_spans),
+    (("community",), community_spans),
+    (("enable ", "username ", "chap ", "pap ", "isakmp", "ascii-text"), router_spans),
     ((":oracle:",), _oracle),
-    (("-securestring",), _converted),
-    (("hset", "hmset", "auth", ">"), redis_spans),
+    (("-securestring",), converted_spans),
+    (("set", "auth", ">"), redis_spans),
     (("field", "column", "key", "parameter", "argument", "setting"), _said),
     (("login", "user"), _logins),
-    (("send",), _typed),
-    (("login(",), _logged_in),
+    (("send",), typed_spans),
+    (("login(",), called_spans),
     (("code is ", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), _codes),
     ((" is your ", " is the "), _codes_first),
     (("kty",), _members),

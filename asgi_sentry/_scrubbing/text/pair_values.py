@@ -42,7 +42,8 @@ _BRACKETS = frozenset("{[(<")
 _HEADERS = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SCHEME = re.compile(
     r"(?i)(?:bearer|basic|digest|token|negotiate|apikey|aws4-hmac-sha256|hmac|signature|ntlm|hawk"
-    r"|key|dpop|ssws)\b"
+    r"|key|dpop|ssws|mac|oauth|bot|splunk|sapisidhash|eg1-hmac-sha256|vapid|escher[\w-]{0,20}"
+    r"|client-id)\b"
     r"|[a-z][\w-]{1,30} (?=[^\s\"']{0,40}\d)[^\s\"']{8}"
 )
 _COOKIE = re.compile(r"[^\s=;,|]{1,200}=")

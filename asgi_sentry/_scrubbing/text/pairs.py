@@ -73,7 +73,7 @@ _TAIL = re.compile(
     rf"((?:\]|%5[Dd]|\)(?==\())?(?:\\{{0,7}}{QUOTE}|%2[27])?(?:\]|%5[Dd])?(?:(?:\["
     rf"|%5[Bb])\d{{0,4}}(?:\]|%5[Dd]))?)"
     rf"{COLOURS}?(?:\s?\{{ get; [a-z ]{{0,20}}; \}})?(\s{{0,40}})"
-    rf"(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|:|,|>|%3[DdAa]|"
+    rf"(=>|:=|::=|[+.?]=(?!=)|(?:\|\||\?\?|//)=|==?|{_TYPED}|[:\uff1a\u2192\xbb]|,|>|%3[DdAa]|"
     r"\{(?=\")|\((?=[bru]{0,2}[\"'])|(?<=\s)(?:<>|I?LIKE\b|IN(?=\s?\())|(?<=\s))"
 )
 _NEXT_WORD = re.compile(r" (?:id|key|code|number|no|value)\b", re.IGNORECASE)
@@ -149,7 +149,7 @@ def _may_be_second(text: str, start: int, end: int, verdict: int) -> bool:
         return before in _ESCAPES
     if text.startswith("-D", start):
         return True  # a property of Java's: -Ddbpass=...
-    if not text[start - 2 : start - 1].isalpha():
+    if not text[_word_before(text, start) : start - 1].isalpha():
         return False  # no word stands in front
     if text[end : end + 1] == " " and text[end + 1 : end + 2].isalnum():
         return verdict == MAYBE  # no separator follows, or the value itself: "api key x7..."
@@ -182,13 +182,15 @@ _AUTH_KINDS = frozenset(
 
 def _named(text: str, start: int, end: int, verdict: int, keys: Meanings) -> Name | None:
     """The name at a place with what follows it; None if it says nothing of that."""
-    tail = _TAIL.match(text, end)
     head = _HEAD.match(text, start, end)
     if head is None:
         return None
     begin, dashes = head.end(), head[2][len(head[2].rstrip("-")) :]
     if head[1]:  # what looks like an escape may be part of the name
         verdict = keys.meaning(text[begin:end]) or (PLAIN if verdict == LOOKED else verdict)
+    elif verdict == PLAIN and text[start - 1 : start] in _ESCAPES:
+        return None  # an escape that is none
+    tail = _TAIL.match(text, end)
     is_bare = (tail is None or not tail[3]) and not dashes
     # Names of two words: "api key: ...", "api key x7...", ...
     if verdict == MAYBE or (verdict == PLAIN and not is_bare):

@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from asgi_sentry._scrubbing.keys import DENIED
-from asgi_sentry._scrubbing.look import looks_random
-from asgi_sentry._scrubbing.text.values import FILTERED, is_harmless
+from asgi_sentry._scrubbing.look import is_mixed, looks_random
+from asgi_sentry._scrubbing.text.values import FILTERED, bracketed, is_harmless, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.keys import Keys
     from asgi_sentry._scrubbing.text.meanings import Meanings
 
-__all__ = ["Parameters", "cipher_spans", "redis_spans", "secret_parameters", "sql_spans"]
+__all__ = [
+    "Parameters",
+    "cipher_spans",
+    "executed_spans",
+    "redis_spans",
+    "secret_parameters",
+    "sql_spans",
+]
 
 _LONGEST = 20_000  # characters of a statement that are looked at
 _MOST = 500  # placeholders of one, and words of a command of Redis
@@ -55,6 +62,7 @@ _HASH = re.compile(
 )
 # Keys of functions of PostgreSQL and MySQL, and of SQLCipher's databases.
 _CRYPT = re.compile(
+    r"\bcrypt\(\s?'([^'\n]{1,200})',|"
     r"\b\w{0,20}crypt\(\s?(?:'[^'\n]{0,500}'|[^,()'\n]{1,200}),\s{0,4}'([^'\n]{1,200})'",
     re.IGNORECASE,
 )
@@ -67,6 +75,10 @@ _WORD = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|(\S+)")
 _REDIS_USER = re.compile(
     r"(?:^|\b(?:ACL SETUSER|user)\s\S{1,100}(?=\s)[^\n>]{0,200}?\s)[>#]([^\s>~&+#]{1,200})",
     re.IGNORECASE,
+)
+_STORED = re.compile(
+    r"SET(?:NX|EX)?\s{1,4}[\"']?([^\s\"']{1,200})[\"']?\s{1,4}(?:\d{1,12}\s{1,4})?"
+    r"[\"']?([^\s\"']{1,500})"
 )
 _REDIS_AUTH = re.compile(
     r"\A(?:HELLO [23] )?"
@@ -157,6 +169,25 @@ _STEP = re.compile(
 
 def sql_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Where values stand in a text that are for columns that are secret."""
+    yield from _shown_alone(text, keys)
+    given = _GIVEN.search(text)
+    if given is None:
+        return
+    shown = _SHOWN.search(text)
+    sql = text[shown.end() if shown else 0 : given.start()]
+    secret = secret_parameters(sql, keys)
+    if text.startswith("$1 = ", given.end()):  # as PostgreSQL logs them, the statement maybe behind
+        if secret is _NONE:
+            secret = secret_parameters(text[given.end() :], keys)
+        for numbered in _NUMBERED.finditer(text, given.end()):
+            if int(numbered[1]) - 1 in secret.positions:
+                yield numbered.span(2)
+    elif secret is not _NONE:
+        yield from _given_spans(text, given.end(), secret, given.end() + _LONGEST)
+
+
+def _shown_alone(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
+    """Rows and arguments that are shown without their statement."""
     stop = 0
     for row in _ROW.finditer(text):
         if row.start() < stop:
@@ -172,19 +203,38 @@ def sql_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     for match in _BOUND.finditer(text):
         if keys.meaning(match[1]) == DENIED or looks_random(match[2]):
             yield match.span(2)
-    given = _GIVEN.search(text)
-    if given is None:
-        return
-    shown = _SHOWN.search(text)
-    sql = text[shown.end() if shown else 0 : given.start()]
-    secret = secret_parameters(sql, keys)
-    if secret is not _NONE:
-        yield from _given_spans(text, given.end(), secret)
 
 
-def _given_spans(text: str, position: int, secret: Parameters) -> Iterator[tuple[int, int]]:
+_NUMBERED = re.compile(r"\$(\d{1,4}) = '((?:[^'\n]|''){1,2000})'")
+# A call that gives a statement with its parameters: `execute("UPDATE ... SET token = ?", ["..."])`.
+_CALL = re.compile(
+    r"\b(?:execute(?:many|script)?|fetch\w{0,8}|query)(\()\s{0,20}(?:\w{1,10}\()?(?=[bru]?[\"'])"
+)
+_LONGEST_CALL = 4_000
+
+
+def executed_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
+    """Where values stand in calls that execute a statement."""
+    stop = 0
+    for call in _CALL.finditer(text):
+        if call.start() < stop:
+            continue
+        statement = quoted(text, call.end())
+        if statement is None or statement[1] - statement[0] > _LONGEST_CALL:
+            continue
+        secret = secret_parameters(text[statement[0] : statement[1]], keys)
+        if secret is not _NONE:
+            given = text[call.start(1) : statement[1] + _LONGEST_CALL]
+            whole = bracketed(given, 0)
+            stop = call.start(1) + (whole[1] if whole else len(given))
+            yield from _given_spans(text, statement[1] + 1, secret, stop)
+
+
+def _given_spans(
+    text: str, position: int, secret: Parameters, stop: int
+) -> Iterator[tuple[int, int]]:
     """The parameters in a list, a tuple, several of them, or a dict, as their repr shows them."""
-    stop = min(len(text), position + _LONGEST)
+    stop = min(len(text), stop)
     if secret.names:
         for named in _NAMED.finditer(text, position, stop):
             if named[1] in secret.names:
@@ -222,7 +272,10 @@ def _end_of_line(text: str, position: int) -> int:
 
 def cipher_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Where keys stand that a database is to encrypt by."""
-    yield from (match.span(1) for match in _CRYPT.finditer(text) if not is_harmless(match[1]))
+    for match in _CRYPT.finditer(text):
+        group = match.lastindex or 1
+        if not is_harmless(match[group]):
+            yield match.span(group)
     yield from (match.span(1 if match[1] else 2) for match in _CIPHER.finditer(text))
 
 
@@ -239,6 +292,10 @@ def redis_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
                 name = text[slice(*_inside(word))]
             elif keys.meaning(name) == DENIED and not is_harmless(text[slice(*_inside(word))]):
                 yield _inside(word)
+    for stored in _STORED.finditer(text):
+        is_secret = any(keys.meaning(part) == DENIED for part in stored[1].split(":"))
+        if is_secret and is_mixed(stored[2]):
+            yield stored.span(2)
     if "~" in text or "+@" in text or "setuser" in text.lower():
         yield from (user.span(1) for user in _REDIS_USER.finditer(text))
     auth = _REDIS_AUTH.match(text)

@@ -53,7 +53,7 @@ Linear          lin_(?:api|oauth)_[A-Za-z0-9]{32,64}
 Atlassian       AT[AC]TT3[\w=-]{60,300}|ATBB[A-Za-z0-9]{28,36}
 HashiCorp       hv[sbr]\.[\w-]{20,300}|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,70}
 Grafana         glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9]{32,400}|eyJrIjoi[A-Za-z0-9]{40,200}
-Postman, Figma  PMAK-[a-f0-9]{24}-[a-f0-9]{34}|figd_[\w-]{20,60}
+Postman, Figma  PMAK-[a-f0-9]{24}-[a-f0-9]{34}|fig[dur]_[\w-]{20,60}
 Notion          ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{43}
 New Relic       NR(?:AK|JS|II|IQ)-[\w-]{19,50}|[a-f0-9]{36}NRAL
 Datadog         dd[ap]_[A-Za-z0-9]{34,40}
@@ -63,7 +63,7 @@ Honeycomb       hcaik_[a-z0-9]{50,64}
 Axiom           xaat-UUID
 Mailgun         key-[a-f0-9]{32}|[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}(?![\w-])
 Mailchimp       [a-f0-9]{32}-us\d{1,2}
-Cursor          key_[a-f0-9]{64}
+Cursor, Runway  key_[a-f0-9]{64,128}
 Square          sq0[a-z]{3}-[\w-]{22,50}
 Square, Meta    EAA[A-Za-z0-9][\w-]{60,400}|IGQV[\w-]{60,300}
 PlanetScale     pscale_(?:tkn|pw|oauth)_[\w.-]{32,64}
@@ -78,20 +78,20 @@ Discord         [MNO][A-Za-z\d_-]{23,25}\.[\w-]{6}\.[\w-]{27,40}|mfa\.[\w-]{80,9
 Discord hooks   webhooks/\d{17,20}/[\w-]{60,80}
 Teams hooks     webhookb2/UUID@UUID/IncomingWebhook/[a-f0-9]{32}/UUID
 Heroku          HRKU-(?:AA[\w-]{50,70}|UUID)
-Netlify, Vercel nfp_[A-Za-z0-9]{36,44}|vc[pikar]_[A-Za-z0-9]{50,60}
+Netlify, Vercel nf[pcou]_[A-Za-z0-9]{36,44}|vc[pikar]_[A-Za-z0-9]{50,60}
 Cloudflare      v1\.0-[a-f0-9]{24}-[a-f0-9]{146}
 Airtable        pat[A-Za-z0-9]{14}\.[a-f0-9]{64}
 HubSpot         pat-(?:na|eu|ap)\d-UUID
 Asana           [12]/\d{15,18}(?:/\d{15,18})?:[a-f0-9]{32}
 Twitter         A{20,24}[A-Za-z0-9%]{60,120}(?![A-Za-z0-9%])
 Plaid           access-(?:production|development|sandbox)-UUID
-Razorpay        rzp_live_[A-Za-z0-9]{14}
+Razorpay        rzp_(?:live|test)_[A-Za-z0-9]{14}
 Flutterwave     FLWSECK(?:_TEST)?-[a-f0-9]{32}-X
 Paddle          pdl_(?:live|sdbx)_apikey_\w{40,70}
 Shippo          shippo_(?:live|test)_[a-f0-9]{40}
 EasyPost        EZ[AT]K[A-Za-z0-9]{54}
 Duffel          duffel_(?:live|test)_[\w-]{40,50}
-Brevo           xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}
+Brevo           x(?:keys|smtps)ib-[a-f0-9]{64}-[A-Za-z0-9]{16}
 MailerSend      mlsn\.[a-f0-9]{64}
 Resend          re_[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,30}
 Pulumi          pul-[a-f0-9]{40}
@@ -114,9 +114,9 @@ Yandex          AQVN[\w-]{35,40}|t1\.[\w-]{60,300}\.[\w-]{80,90}
 1Password       A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}
 Bitwarden       0\.UUID\.[A-Za-z0-9]{30}:[A-Za-z0-9+/=]{24}
 Polar           polar_oat_[A-Za-z0-9]{30,60}
-Stytch          secret-(?:live|test)-[\w-]{36}
+Stytch          secret-(?:live|test)-[\w-]{35}[\w=-]
 Svix            testsk_[A-Za-z0-9]{30,50}
-Sourcegraph     sgp_(?:[a-f0-9]{16}_)?[A-Za-z0-9]{40,64}
+Sourcegraph     sgp_(?:(?:[a-f0-9]{16}|local)_)?[A-Za-z0-9]{40,64}
 OpenShift       sha256~[\w-]{43}
 Defined         dnkey-[\w-]{20,30}-[\w-]{50,60}
 Octopus         API-[A-Z0-9]{26}(?![A-Za-z0-9])
@@ -170,6 +170,30 @@ Pushbullet      o\.[A-Za-z0-9]{32}(?!\w)
 Scaleway        SCW[A-Z0-9]{17}(?!\w)
 Sanity          sk[A-Za-z0-9]{80,200}
 Unkey, Resend   unkey_[A-Za-z0-9_]{20,60}
+Amazon          Atz[ar]\|[\w-]{40,2000}
+Brave           BSA[\w-]{28}(?![\w-])
+OpenAI sessions sess-[A-Za-z0-9]{40}(?![\w-])
+Klaviyo         pk_[a-f0-9]{34}(?!\w)
+Adafruit        aio_[A-Za-z]{4}\d{2}[A-Za-z0-9]{22}
+Anyscale, Apify esecret_[a-z0-9]{30}|apify_(?:api|proxy)_[A-Za-z0-9]{36}
+Deno            dd[pw]_[A-Za-z0-9]{36}
+Nylas, Rootly   nyk_v\d_[A-Za-z0-9]{60,70}|rootly_[a-f0-9]{64}
+Ubidots         BBFF-[A-Za-z0-9]{30,40}
+Voiceflow       VF\.(?:(?:DM|WS)\.)?[a-f0-9]{24}\.[A-Za-z0-9]{16}
+CockroachDB     CCDB1_[A-Za-z0-9]{22}_[A-Za-z0-9]{40}
+Aiven           AVNS_[\w-]{16,20}(?![\w-])
+LlamaIndex      llx-[A-Za-z0-9]{48}
+Voyage          pa-[\w-]{43}(?![\w-])
+Cartesia        sk_car_[A-Za-z0-9]{20,40}
+Browserbase     bb_live_[\w-]{27}
+Mem0, Turbopuf. m0-[A-Za-z0-9]{40}(?![\w-])|tpuf_[A-Za-z0-9]{32}
+Yandex          y[0-6]_[\w-]{50,90}|YC[AMNOPQ][\w-]{22,37}
+VK              vk1\.a\.[\w-]{80,400}
+Baidu           bce-v3/ALTAK-[A-Za-z0-9]{16,30}/[a-f0-9]{40}
+Volcengine      AKLT[A-Za-z0-9]{30,60}={0,2}
+Zhipu           [a-f0-9]{32}\.[A-Za-z0-9]{16}(?!\w)
+Tinybird        p\.eyJ1[\w-]{20,200}\.[\w-]{20,80}
+Docker          eyJhdXRocyI6ey[A-Za-z0-9]{8}[A-Za-z0-9+/=]{12,4000}
 PASETO          v[1-4]\.(?:local|public)\.[\w-]{40,4000}(?:\.[\w-]{1,400})?
 Wallets         [xyztuv]prv[A-Za-z0-9]{80,120}
 Keys in base64  LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,20000}

@@ -119,6 +119,16 @@ DESCRIPTIONS = (
 """Words behind or in front of a term that make it a description; code; logs."""
 
 OTHERS = (
+    "cursor.execute('SELECT id FROM users WHERE name = %s', ['ann'])",
+    "execute('UPDATE users SET password = %s')",
+    "a:5432:b",
+    "community edition of the server",
+    "enable password authentication",
+    "SETEX cache:7 60 hunter2X9",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION",
+    "PASS src/App2x.test.js",
+    "LOGIN failed for ann",
+    "crypt is 'used' here",
     "password reset to default settings",
     "the password was set to expire in 30 days",
     "session set to expire",

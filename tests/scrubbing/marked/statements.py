@@ -42,5 +42,17 @@ STATEMENTS = (
     "CONFIG SET requirepass «hunter2x»",
     "ACL SETUSER ann on >«hunter2x» ~* +@all",
     "HELLO 3 AUTH ann «hunter2x»",
+    "execute('UPDATE users SET token=%s WHERE id=%s', ['«hunter2x»', 7])",
+    'cursor.execute("INSERT INTO u (name, password) VALUES (%s, %s)", ("ann", "«hunter2x»"))',
+    "await conn.execute('UPDATE u SET api_key = $1 WHERE id = $2', '«hunter2x»', 7)",
+    'session.execute(text("SELECT 1 FROM u WHERE password = :p"), {"p": "«hunter2x»"})',
+    "cur.executemany('INSERT INTO u (name, secret) VALUES (?, ?)', [('a', '«hunter2x»'), ('b', '«hunter3x»')])",
+    "LOG:  execute <unnamed>: INSERT INTO u (name, password) VALUES ($1, $2)\nDETAIL:  parameters: $1 = 'ann', $2 = '«hunter2x»'",
+    "DETAIL:  parameters: $1 = 'ann', $2 = '«hunter2x»'\nSTATEMENT:  INSERT INTO u (name, password) VALUES ($1, $2)",
+    "SELECT crypt('«hunter2x»', gen_salt('bf'))",
+    "SET app.jwt_secret TO '«hunter2x»'",
+    "SETEX token:7 60 «hunter2X9»",
+    'SET user:7:api_key "«hunter2X9»"',
+    "CONFIG SET masterauth «hunter.Two2x»",
 )
 """Statements with secrets."""
