@@ -249,14 +249,14 @@ class EventGlance(HeadGlance):
         for field, value in source.items():
             way = find(field)
             cls = value.__class__
-            if value is None:
-                continue
             if way == ID:
                 if cls is str:
                     if len(value) > LONGEST_ID:
                         raise UnusualError
                 elif cls not in SCALARS and not is_id(value):
                     raise UnusualError
+            elif value is None:
+                continue
             elif way == FIXED:
                 if cls is not str or value not in lines:
                     self._part(value)

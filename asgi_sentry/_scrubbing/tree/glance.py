@@ -130,13 +130,17 @@ class Glance:
         if _STRINGS.issuperset(map(type, source.values())):
             self.texts += source.values()
             return ()
-        inner = []
+        inner: list[tuple[Any, Place]] = []
+        append = self.texts.append
         for key, value in source.items():
             cls = value.__class__
             if cls is str:
-                self.texts.append(value)
-            elif cls is dict or cls is list:
+                append(value)
+            elif cls is dict:
                 inner.append((value, (place, key)))
+            elif cls is list:
+                self.meet(value)
+                inner += self._listed(value, (place, key))
             elif cls not in SCALARS:
                 raise UnusualError
         return inner
