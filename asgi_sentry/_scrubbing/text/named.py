@@ -277,7 +277,7 @@ def _located(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
 def _said(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     """What sentences say of secrets."""
     for match in _IN_FIELD.finditer(text):
-        if _is_secret(keys.meaning(match[2].rstrip(".")), match[1]):
+        if _is_secret(keys.meaning(match[2].rstrip(".").rpartition(".")[2]), match[1]):
             yield match.span(1)
 
 
