@@ -133,6 +133,8 @@ def _decide_by_rules(
                 return EXCLUDED
             halvings = view.downsample()
             parent = context.parent_sampled
+            if parent is None and state.ledger is None and not halvings:
+                return _by_dice(state, sampled=context.rand() < state.fraction)
             follows = parent is False and sampler.inherits  # then nobody rolls the dice
             choice = sampler.choose(
                 state,
@@ -146,6 +148,19 @@ def _decide_by_rules(
                 return _decided(state, choice)
             return _under_pressure(state, choice, context)
     return None
+
+
+def _by_dice(state: RuleState, *, sampled: bool) -> Decision:
+    """What `PathSampler.choose` makes of the dice, where a fraction is all that there is.
+
+    The answer that most requests get: choosing it by a call more, and finding what it means, was a
+    tenth of what an unsampled request cost.
+    """
+    known: Decision | None = state.decisions.get(sampled)
+    if known is None:
+        known = _decided(state, state.yes if sampled else state.no)
+        state.decisions[sampled] = known
+    return known
 
 
 def _under_pressure(state: RuleState, choice: Choice, context: sdk.TraceContext) -> Decision:

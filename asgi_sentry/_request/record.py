@@ -214,7 +214,6 @@ class RequestRecord(Started):
             self.watched = None  # which knows it, too
             if not self.thin:
                 self._let_go()
-            self.scopes.release()
 
     def _end(self) -> None:
         if self.afterwards is not None:
@@ -281,6 +280,8 @@ class RequestRecord(Started):
             record = record._outer  # noqa: SLF001 - its own class
         if record is self:
             self.scopes.leave()
+        else:
+            self.scopes.release()
 
     # --- what is sent -----------------------------------------------------------------------------
 

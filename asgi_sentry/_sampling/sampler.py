@@ -112,8 +112,8 @@ class RuleState:
         self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
         self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
         self.capped = Choice(sampled=False, rate=rate.fraction, reason="at_most")
-        # What is made of these answers, by their ids.
-        self.decisions: dict[int, tuple[Choice, Any]] = {}
+        # What is made of these answers: by their ids, and of the dice alone by what they say.
+        self.decisions: dict[Any, Any] = {}
         self.bucket = bucket
         self.reservoir = reservoir
         self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None

@@ -83,7 +83,8 @@ def start_unsampled(
         current.unsampled = context
     else:
         current._span = UnsampledSpan(context)
-    root = view.unsampled.get(reason)
-    if root is None:
+    try:
+        return view.unsampled[reason]
+    except KeyError:
         root = view.unsampled[reason] = UnsampledRoot(view, reason)
-    return root
+        return root

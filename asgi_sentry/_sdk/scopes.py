@@ -116,16 +116,20 @@ class Scopes:
             _wsgi_owned.set(True)
 
     def leave(self) -> None:
-        """Restore the scopes of before.
+        """Restore the scopes of before, and let go of all others.
 
         By value, not by token: the context may not be the one of the start.
         """
-        here, around = self._back or (self._here, self._around)
-        _current_scope.set(here)
-        _isolation_scope.set(around)
+        if self._back is None:
+            _current_scope.set(self._here)
+            _isolation_scope.set(self._around)
+        else:
+            _current_scope.set(self._back[0])
+            _isolation_scope.set(self._back[1])
         OWNER.set(self._entered)
         if _wsgi_owned is not None:
             _wsgi_owned.set(self._entered.__class__ is not bool)
+        self.current = self.isolation = self._back = self._entered = None
 
     def release(self) -> None:
         """Let go of all scopes but those that surround every request.
@@ -171,12 +175,15 @@ class Scopes:
             view: the client's.
             began: when the request did, by the monotonic clock.
         """
-        isolation, self._may_have_session = self.isolation, True
-        if isolation._session is None and isolation._force_auto_session_tracking is not False:
-            if isinstance(isolation, IsolationScope):
-                isolation.tracked = view, began
-            else:
-                isolation._session = RequestSession(view, began)
+        isolation = self.isolation
+        inherited = self._may_have_session and isolation._session is not None
+        if inherited or isolation._force_auto_session_tracking is False:
+            return
+        self._may_have_session = True
+        if isolation.__class__ is IsolationScope:  # which makes it when it is asked for
+            isolation.tracked = view, began
+        else:
+            isolation._session = RequestSession(view, began)
 
     def drop_session(self) -> None:
         """Forget the session of this request, whoever started it: it is not counted."""
@@ -241,6 +248,7 @@ class PublicScopes(Scopes):
         if _wsgi_owned is not None:
             _wsgi_owned.set(self._entered.__class__ is not bool)
         self._way_back.__exit__(None, None, None)
+        self.release()
 
     def release(self) -> None:
         """Let go of the scopes."""

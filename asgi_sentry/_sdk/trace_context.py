@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import re
+from operator import itemgetter
+from random import random
 from typing import TYPE_CHECKING
 
 from asgi_sentry import _faults as faults
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _CAN_READ = has("traces")
+_name = itemgetter(0)
 _TRACE_HEADERS = frozenset({b"sentry-trace", b"baggage"})
 _RAND = re.compile(r"(?:^|,)[ \t]*sentry-sample_rand=([0-9.]+)[ \t]*(?:,|$)")
 
@@ -77,18 +79,21 @@ class TraceContext(PropagationContext):
         As `PropagationContext.from_incoming_data` reads them, less the cost: the baggage is parsed
         when it is asked for. https://develop.sentry.dev/sdk/telemetry/traces/#propagation
         """
-        trace = baggage = None
-        for name, value in self._headers or ():
-            if name in _TRACE_HEADERS:  # one look at each of the others, not two
-                text = value.decode("latin-1")
-                if name == b"baggage":
-                    if baggage is not None:
-                        text = f"{baggage},{text}"
-                    baggage = text
-                else:
-                    trace = trace or text
-        if trace is not None:
-            self._continue(trace, baggage)
+        headers = self._headers or ()
+        # Most requests have none: a look without a step of ours for each header.
+        if b"sentry-trace" in map(_name, headers):
+            trace = baggage = None
+            for name, value in headers:
+                if name in _TRACE_HEADERS:  # one look at each of the others, not two
+                    text = value.decode("latin-1")
+                    if name == b"baggage":
+                        if baggage is not None:
+                            text = f"{baggage},{text}"
+                        baggage = text
+                    else:
+                        trace = trace or text
+            if trace is not None:
+                self._continue(trace, baggage)
         # Last, since threads of the app's may ask at the same time: each finds the same.
         self._headers = None
 
@@ -217,28 +222,33 @@ class TraceContext(PropagationContext):
         Its baggage's, else as every SDK of the trace makes them from its id. A trace that begins
         here rolls them, and passes them on by its baggage.
         """
-        if self._rand is None:
+        rand = self._rand
+        if rand is None:
             if self._headers is not None:
                 self._read()
-            rand = None
-            if self._header is not None:
-                found = _RAND.search(self._header)
-                rand = None
-                if found is not None:
-                    rand = _within_one(found[1])
-            if (
-                rand is None
-                and (self._header is not None or self._known is not None)
-                and self.baggage is not None
-            ):
-                rand = self.baggage._sample_rand()
-            if rand is None and self.incoming:
-                rand = _generate_sample_rand(self.trace_id)
+            if self.incoming or self._header is not None or self._known is not None:
+                rand = self._rand_that_came_in()
             if rand is None:
                 # Six digits, as the SDK makes and prints them: what is passed on is what decided.
-                rand = int(random.random() * 1_000_000) / 1_000_000  # noqa: S311 - a sample
+                rand = int(random() * 1_000_000) / 1_000_000  # noqa: S311 - a sample
             self._rand = rand
-        return self._rand
+        return rand
+
+    def _rand_that_came_in(self) -> float | None:
+        rand = None
+        if self._header is not None:
+            found = _RAND.search(self._header)
+            if found is not None:
+                rand = _within_one(found[1])
+        if (
+            rand is None
+            and (self._header is not None or self._known is not None)
+            and self.baggage is not None
+        ):
+            rand = self.baggage._sample_rand()
+        if rand is None and self.incoming:
+            rand = _generate_sample_rand(self.trace_id)
+        return rand
 
     def parent_rate(self) -> float | None:
         """The sample rate that came in, within (0, 1], if one did."""
