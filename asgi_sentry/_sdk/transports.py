@@ -100,6 +100,8 @@ def transport_by(make_pool: Callable[..., Any]) -> type[Any]:
             if self.options["debug"] or self._is_rate_limited():
                 super()._send_envelope(envelope)
                 return
+            if not envelope.items:  # nothing is left of it
+                return
             report = self._fetch_pending_client_report(interval=_REPORTS)
             if report is not None:
                 envelope = Envelope(headers=envelope.headers, items=[*envelope.items, report])

@@ -20,10 +20,12 @@ from typing import Any
 import pytest
 import sentry_sdk
 import urllib3
+from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import HttpTransport
 
 import asgi_sentry
 from asgi_sentry._exit import lean
+from asgi_sentry._exit.door import Door
 
 Behaviour = Callable[["Host", socket.socket, bytes, bytes], bool]
 
@@ -283,6 +285,26 @@ def test_what_was_lost_is_told_along_with_what_is_sent(
     assert there.reports() == {("error", "sample_rate"): 7}
     told = any(line.startswith("Sending envelope") for line in lines)
     assert told or not debug  # who wants to hear of it does
+
+
+@pytest.mark.parametrize("transport", ["lean", None, HttpTransport])
+def test_an_envelope_of_which_nothing_is_left_is_not_sent(
+    host: Any, transport: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Any, *args: Any, **options: Any) -> Any:
+        raise ValueError
+
+    there = host()
+    transport = start(there, transport)
+    HttpTransport.capture_envelope(transport, Envelope())
+    with monkeypatch.context() as patch:
+        patch.setattr(Door, "_scrub_event", fail)
+        sentry_sdk.capture_message("can't be scrubbed")
+        transport._worker.flush(10)
+    assert there.requests == []
+    send(1)
+    assert [event["message"] for event in there.events()] == ["hello 0"]
+    assert there.reports() == {("error", "internal_sdk_error"): 1}
 
 
 def test_a_limit_that_is_over_is_over(host: Any) -> None:
