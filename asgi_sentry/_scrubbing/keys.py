@@ -96,6 +96,7 @@ class Keys:
         special: keys that are known to say something, and what; also those under which a named
             value may stand.
         find_stem: searches a text in lower case for what every key that says something has in it.
+        following_stem: tells for a text, which may be long, where the next stem begins.
         own_stems: the same for the terms that were given, beside the default ones.
     """
 
@@ -107,6 +108,7 @@ class Keys:
         "_shown",
         "_stems",
         "find_stem",
+        "following_stem",
         "own_stems",
         "plain",
         "special",
@@ -123,6 +125,7 @@ class Keys:
         self._find_term = _find_term(frozenset(own))
         self._stems = Stems.of(self.own_stems)
         self.find_stem: Callable[..., re.Match[str] | None] = self._stems.find
+        self.following_stem: Callable[[str], Callable[[int], int]] = self._stems.following
         self._met: dict[str, int] = {}
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()

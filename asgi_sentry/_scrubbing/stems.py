@@ -7,6 +7,7 @@ by one pattern; what either tells is at least every key that says something.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from asgi_sentry._scrubbing.text.scanner import Scanner, is_installed
 from asgi_sentry._scrubbing.words import alternatives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _STEMS = tuple(terms.STEMS.split())
 _ENDS = tuple(terms.STEM_ENDS.split())
@@ -25,6 +26,7 @@ _ANYTHING, _EVERYWHERE = re.compile(r"[^\W_]"), re.compile(b"")
 _LOWER = bytes(range(256)).lower()
 _has_digit = re.compile(r"\d").search
 _FEW = 12  # keys, of which the pattern tells sooner
+_LONG = 1000  # characters of a text, of which Hyperscan tells sooner
 
 
 class Stems:
@@ -37,7 +39,7 @@ class Stems:
         find: searches a text in lower case for what every key that says something has in it.
     """
 
-    __slots__ = ("_digits", "_find_in_bytes", "_scanner", "find")
+    __slots__ = ("_digits", "_find_in_bytes", "_literals", "_scanner", "_starts", "find")
 
     def __init__(self, own: tuple[str, ...]) -> None:
         # Letters beyond ASCII have cases that fold in surprising ways: a term with such letters
@@ -46,6 +48,8 @@ class Stems:
         # Without digits, of which there are many in generated keys.
         self._digits = b"" if everything or any(map(_has_digit, own)) else b"0123456789"
         self._scanner: Scanner | None = None
+        self._starts: Scanner | None = None
+        self._literals: list[bytes] = []
         if everything:
             self.find, self._find_in_bytes = _ANYTHING.search, _EVERYWHERE.search
             return
@@ -57,12 +61,9 @@ class Stems:
         pattern = "|".join((*alternatives(plain), "cc" + _END, *ends))
         self._find_in_bytes = re.compile(pattern.encode()).search
         if is_installed():
-            self._scanner = Scanner(
-                lambda: [
-                    *(Expression(re.escape(stem).encode(), ANY) for stem in plain),
-                    *(Expression(f"{stem}(?:[^a-z]|$)".encode(), ANY) for stem in ("cc", *_ENDS)),
-                ]
-            )
+            self._literals = [stem.encode() for stem in (*filter(str.isascii, stems), *_ENDS)]
+            self._scanner = Scanner(lambda: _expressions(plain, ("cc", *_ENDS)))
+            self._starts = Scanner(lambda: _expressions(filter(str.isascii, stems), _ENDS))
 
     # Four milliseconds each.
     @classmethod
@@ -73,7 +74,48 @@ class Stems:
 
     def ready(self) -> bool:
         """Wait until Hyperscan is ready, where it is installed; whether it is."""
-        return self._scanner is not None and self._scanner.ready()
+        return all(one is not None and one.ready() for one in (self._scanner, self._starts))
+
+    def following(self, text: str) -> Callable[[int], int]:
+        """What tells where the next stem begins, at some place of a text or behind; -1 for nowhere.
+
+        Args:
+            text: in lower case.
+        """
+        starts = self._found(text) if len(text) > _LONG and text.isascii() else None
+        if starts is None:
+            find = self.find
+
+            def searched(place: int) -> int:
+                match = find(text, place)
+                return -1 if match is None else match.start()
+
+            return searched
+        last = len(starts)
+
+        def known(place: int) -> int:
+            index = bisect_left(starts, place)
+            return starts[index] if index < last else -1
+
+        return known
+
+    def _found(self, text: str) -> list[int] | None:
+        """Where stems begin in a text, by Hyperscan; None where it does not tell."""
+        if self._starts is None:
+            return None
+        try:
+            data, literals = text.encode("ascii"), self._literals
+            ends = self._starts.ends(data)
+            if ends is None:
+                return None
+            found = set()
+            for end, which in ends:
+                literal = literals[which]
+                # What ends a word may be in the match.
+                found.add(data.rfind(literal, end - len(literal) - 1, end))
+            return sorted(found)
+        except Exception:  # a fault of ours: the pattern tells the same
+            return None
 
     def suspects(self, keys: list[str]) -> Iterable[int]:
         """The indices of keys that have a stem in them, by one search over all of them."""
@@ -117,3 +159,11 @@ class Stems:
                 break
             index, position = index + 1, end + 1
         return found
+
+
+def _expressions(stems: Iterable[str], ends: Iterable[str]) -> list[Expression]:
+    """What Hyperscan looks for: stems, and words that end so."""
+    return [
+        *(Expression(re.escape(stem).encode(), ANY) for stem in stems),
+        *(Expression(f"{stem}(?:[^a-z]|$)".encode(), ANY) for stem in ends),
+    ]

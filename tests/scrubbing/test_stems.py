@@ -41,6 +41,26 @@ def test_whatever_says_something_is_told_of(own):
         stems._scanner = scanner
 
 
+@pytest.mark.parametrize("own", OWN)
+def test_stems_stand_at_the_same_places_in_a_long_text(own):
+    stems, dice = Stems(own), Random(6)
+    stems.ready()
+    for _ in range(300):
+        some = [word for _ in range(5) for word in drawn(dice)]
+        text = "".join(word + dice.choice((" ", "", "=", "\0", "\n")) for word in some).lower()
+        if dice.random() < 0.8:
+            text = text.encode("ascii", "ignore").decode()
+        text += dice.choice(("", "pat", "access"))
+        known = stems.following(text)
+        stems._starts, scanner = None, stems._starts
+        searched = stems.following(text)
+        stems._starts = scanner
+        at = 0
+        while at >= 0:
+            assert known(at) == searched(at)
+            at = searched(at) + 1 or -1
+
+
 def test_few_keys_and_keys_with_a_nul_are_told_of():
     stems = Stems(())
     assert list(stems.suspects(["order", "api_key"])) == [1]
@@ -51,6 +71,7 @@ def test_a_fault_takes_the_other_way(monkeypatch):
     stems = Stems(())
     stems.ready()
     monkeypatch.setattr(Scanner, "ends", lambda *_: 1 / 0)
+    assert stems.following("a" * 2000 + "token")(0) == 2000
     some = drawn(Random(1))
     stems._scanner, scanner = None, stems._scanner
     expected = stems.suspects(some)

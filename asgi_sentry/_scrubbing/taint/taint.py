@@ -198,11 +198,12 @@ class Taint:
             if number and not self.unknown and not self._may_hold(text):
                 break
             spans = finder.spans(text, least)
-            if self.unknown and least < STRONG:
-                spans += _opaque(text, judged)
-            if not spans:
+            words = _opaque(text, judged) if self.unknown and least < STRONG else []
+            if not spans and not words:
                 break
-            text = _replaced(text, spans)
+            text = _replaced(text, [*spans, *words])
+            if not spans:  # whole words are gone, and nothing is left that may join
+                break
         return text, text != before
 
     def _may_hold(self, text: str) -> bool:
@@ -224,15 +225,15 @@ _CUT_ENDS = ("...", "...'", '..."', "\u2026", "\u2026'", '\u2026"')
 
 def _opaque(text: str, judged: dict[str, bool]) -> list[Span]:
     """Words that may be secrets, for all that is known."""
-    spans = []
-    for match in _OPAQUE.finditer(text):
-        word = match[0]
-        may_be = judged.get(word)
-        if may_be is None:
-            may_be = judged[word] = _may_be_secret(word.strip(".:!?*#-"))
-        if may_be:
-            spans.append(match.span())
-    return spans
+    may_be = False
+    for word in set(_OPAQUE.findall(text)):
+        known = judged.get(word)
+        if known is None:
+            known = judged[word] = _may_be_secret(word.strip(".:!?*#-"))
+        may_be = may_be or known
+    if not may_be:
+        return []
+    return [match.span() for match in _OPAQUE.finditer(text) if judged[match[0]]]
 
 
 def _may_be_secret(word: str) -> bool:

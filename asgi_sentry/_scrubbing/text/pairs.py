@@ -102,12 +102,11 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
     spans: list[Span] = []
     lower = lowered(text)
     names = Meanings(keys)
-    find, meaning = keys.find_stem, names.meaning
+    following, meaning = keys.following_stem(lower), names.meaning
     at = redacted = listed = met = 0
-    while (stem := find(lower, at)) is not None:
-        run = _RUN.match(text, stem.start())
-        at = run.end() if run and run.end() > at else stem.start() + 1
-        start = stem.start()
+    while (start := following(at)) >= 0:
+        run = _RUN.match(text, start)
+        at = run.end() if run and run.end() > at else start + 1
         while start > 0 and ((char := text[start - 1]).isalnum() or char in "_.-"):
             start -= 1
         if start < redacted:
