@@ -19,6 +19,8 @@ PIECES = (
     'name="pass"', "name=pass ", "name: pass\n", '"name": "password", "value": ', '"value":"x","name":"pass"', "key=pin ", 'value="', "value=x ", 'name="pin";', 'form-data; name="password"\r\n\r\n',
     "<name>pin</name>", "<key>pin</key><string>", "insert into a (pin) values (", "into t (pin)", "values ('a',", "identified by ", "identified by '", "set password for a=",
     "Duplicate entry 'a' for key '", "\\npin\\n  ", "\npin\n  a", "'loc': ('pin'), ", "'loc': ('pin'),'input': ", "[type=x, input_value=", "curl -u a:", "curl -u a:b ", "curl ", "mysql -p",
+    "net use \\\\a /user:b ", "vault kv put a=", "-u a -p ", "<<< a", "echo a | su ", "login('a', 'b", "pass('a', 'b', ", "pass for a is ", "pass from aB1 to ", "| pass | aB", "-Dpass=",
+    "execute('a=? token=?',(", ":5432:a:a:", "$1 = 'a', ", "SET token a ", "value=x`", "name=a_key value=`", "(name=a_key value=", "api key: --", 'LOGIN a "', "AUTH PLAIN ", "community a",
     # values
     "-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----", "-----END PRIVATE KEY-----a", "://a:", "://a:b@", "://:", "://a:1/", "://a:b/c", "://x@", "a@a.", "a@b.c,", "@a.", "\u4e2d@a.bc",
     "bob@example.com", "a%40", "eyJhbGciOi", "eyJhbGci.a", "eyJhbGciOiJub25lIn0.", "4111 1111 ", "4111-", "411111111111", "00 0000 ", "\\n4111", "%204111", "078-05-1120 ", "DE89 3704 ", "DE00 ",

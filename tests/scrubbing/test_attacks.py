@@ -86,6 +86,8 @@ def test_a_text_of_several_pieces(pieces, end):
         "{{\npin\n  aa key: ",  # brackets that nobody closes, behind a name that is looked at
         "\x1b[36mpintan=",  # the same name again and again, of no word that is remembered
         "mysql -ppin='''0\\u0026",  # one command without end
+        "name=a_key value=`",  # a value in quotes, each of which may end it
+        "(name=a_key value=",  # brackets that nobody closes, behind what is looked at by its look
     ],
 )
 def test_what_once_cost_more_than_its_share(unit):

@@ -50,7 +50,7 @@ _NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k|p
 _VALUE_WORDS = "value|val|content|v|parametervalue"
 _NAME = re.compile(
     rf"{heads(_NAME_WORDS)}(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
-    rf"(?:[bB]?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))"
+    rf"(?:[bB]?\\{{0,7}}{QUOTE}([^\"'`\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))"
 )
 _ITS_VALUE = re.compile(
     rf"[^<>{{}}]{{0,150}}?(?<![\w-])(?:{_VALUE_WORDS})(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,8}}"
@@ -64,10 +64,10 @@ _NAMED_ELEMENT = re.compile(
 )
 _VALUE_FIRST = re.compile(
     rf"{heads(_VALUE_WORDS)}(?i:(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}"
-    rf"([^\"'\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
+    rf"([^\"'`\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
     rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}})(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})"
     rf"(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
-    rf"b?\\{{0,7}}{QUOTE}([^\"'\\&]{{1,200}}))"
+    rf"b?\\{{0,7}}{QUOTE}([^\"'`\\&]{{1,200}}))"
 )
 
 _IDENTIFIED = re.compile(
