@@ -373,15 +373,12 @@ def _separate(event: dict[str, Any], settled: Settled | None) -> None:
 
     Until here it was one object, to be made plain and scrubbed once.
     """
-    if "exception" not in event:
-        return
-    look = None if settled is None else settled.fields.get("exception")
-    try:
-        if not isinstance(look, bytes):
-            look = bytes_of(event["exception"])
-        event["exception"] = marshal.loads(look)  # noqa: S302 - of the event itself
-    except ValueError:  # not plain, so nothing of ours is shared in it
-        pass
+    looks: dict[str, Any] = {} if settled is None else settled.fields
+    for field in event.keys() & sdk.STACKS:
+        try:  # both are of the event itself
+            event[field] = marshal.loads(looks.get(field) or bytes_of(event[field]))  # noqa: S302
+        except (ValueError, TypeError):  # not plain, so nothing of ours is shared in it
+            pass
 
 
 def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:

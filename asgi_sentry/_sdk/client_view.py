@@ -9,7 +9,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
-from asgi_sentry._sdk import after_fork, by_hand, stack_frames
+from asgi_sentry._sdk import after_fork, by_hand, message_stacks, stack_frames
 from asgi_sentry._sdk.collection import Collection, collection_of
 from asgi_sentry._sdk.fork import Still
 from asgi_sentry._sdk.names import (
@@ -140,6 +140,7 @@ def view_of(client: Any) -> ClientView:
         faults.once(text)
     after_fork.clients.add(client)
     stack_frames.install()
+    message_stacks.install()
     by_hand.listen()
     streaming = has_span_streaming_enabled(options)
     door = getattr(client.transport, "asgi_sentry_door", None)

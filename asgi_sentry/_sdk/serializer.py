@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SEPARATES = "asgi_sentry_separates"
 """An attribute of a hook that makes what several frames share each one's own."""
 
+STACKS = frozenset({"exception", "threads"})
+"""Fields of an event in which several frames may share what they show."""
+
 
 class PlainEvent(dict[str, Any]):
     """An event that we serialize, since most of what is in one is plain JSON already.
@@ -105,8 +108,8 @@ def serialized(event: Mapping[str, Any], client: Any = None) -> dict[str, Any]:
                 _add_general_part(made, meta, key, value)
             elif kind is dict and key in _OF_DICTS:
                 made[key] = _plain_dict(value, limit)
-            elif key == "exception" and shares:
-                made["exception"] = _plain_exception(value, limit)
+            elif key in STACKS and shares:
+                made[key] = _plain_stacks(value, limit)
             elif key == "sdk" or (key == "extra" and value == {"sys.argv": sys.argv}):
                 made[key] = _part_of_the_program(key, value, limit)
             else:
@@ -182,8 +185,8 @@ def _part_of_the_program(key: str, value: Any, limit: int) -> Any:
 _PARTS: Memory[bytes, bool] = Memory(16, longest=8192)
 
 
-def _plain_exception(value: Any, limit: int) -> Any:
-    """The exceptions of an event.
+def _plain_stacks(value: Any, limit: int) -> Any:
+    """The exceptions or the threads of an event.
 
     What is one object in several frames' variables stays one, to be scrubbed once.
     """

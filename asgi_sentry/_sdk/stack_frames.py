@@ -18,6 +18,7 @@ import os
 import types
 from abc import get_cache_token
 from collections.abc import Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from itertools import islice
@@ -43,19 +44,13 @@ from asgi_sentry._sdk.repr_processors import PLAIN, pass_over_plain, shown_by_pr
 from asgi_sentry._sdk.source import source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 
 _PARAMETERS = (
-    *(
-        "frame",
-        "tb_lineno",
-        "include_local_variables",
-        "include_source_context",
-        "max_value_length",
-        "custom_repr",
-    ),
+    *("frame", "tb_lineno", "include_local_variables", "include_source_context"),
+    *("max_value_length", "custom_repr"),
 )
 _TEXTS = frozenset({str, bytes})
 _LONG = 64  # characters; the repr of a longer text is worth remembering
@@ -323,6 +318,16 @@ def make_frame(
     return made
 
 
+@contextmanager
+def showing_once(custom_repr: Callable[..., str | None] | None) -> Iterator[None]:
+    """Frames that are made within are of one event."""
+    token = _event.set(Shown(custom_repr))
+    try:
+        yield
+    finally:
+        _event.reset(token)
+
+
 def install() -> None:
     """Let the SDK make its frames by this module.
 
@@ -373,11 +378,8 @@ def install() -> None:
         )
 
     def exceptions_from_error_tuple(*args: Any, **kwargs: Any) -> Any:
-        token = _event.set(Shown(sentry_sdk.get_client().options.get("custom_repr")))
-        try:
+        with showing_once(sentry_sdk.get_client().options.get("custom_repr")):
             return whole(*args, **kwargs)
-        finally:
-            _event.reset(token)
 
     sdk_utils.serialize_frame = serialize_frame
     sdk_utils.exceptions_from_error_tuple = exceptions_from_error_tuple
