@@ -99,7 +99,8 @@ class Door:
             if not self._admits(envelope.items[0]):
                 lose("event_processor", item=envelope.items[0])
                 return None
-            return _later(report, partial(self._scrubbed, envelope, lose, is_admitted=True))
+            made = partial(self._scrubbed, envelope, lose, is_admitted=True)
+            return _later(report, made, partial(_lost, envelope.items, lose=lose))
         except faults.SIGNALS:
             raise
         except BaseException as exc:
@@ -158,7 +159,8 @@ class Door:
         if not isinstance(tag, Tag) or type(tag.report) is not Report:
             return made()
         if self.waits and tag.settled is None:
-            return _later(tag.report, made)
+            item = Item(PayloadRef(json=transaction), type=_KIND)
+            return _later(tag.report, made, partial(_lost, [item], lose=lose))
         _await_earlier(tag.report)
         return made()
 
@@ -196,9 +198,9 @@ class Door:
         tag = event.get("event_id")
         if not isinstance(tag, Tag):
             return
-        _await_earlier(tag.report)
         name, sampling = event.get("transaction"), take_sampling(event)
         try:
+            _await_earlier(tag.report)
             tag.settled = tag.report.settle(event, self.scrubber, tag.owed)
             tag.owed = None
             event["event_id"] = tag  # scrubbed, it is plain
@@ -349,10 +351,12 @@ class Door:
         )
 
 
-def _later(report: Report, make: Callable[[], Envelope | None]) -> Later:
+def _later(
+    report: Report, make: Callable[[], Envelope | None], lost: Callable[[BaseException], None]
+) -> Later:
     """An envelope of a request, which is made after those that were sent for it before."""
     before = _earlier(report)
-    later = Later(make, None if before is None or before.is_made else before)
+    later = Later(make, lost, None if before is None or before.is_made else before)
     report.later = ref(later)
     return later
 
@@ -365,7 +369,7 @@ def _await_earlier(report: object) -> None:
     """Have what was sent before for the same request be scrubbed before."""
     earlier = _earlier(report) if type(report) is Report else None
     if earlier is not None:
-        earlier.look_at()
+        earlier.ensure()
 
 
 def _separate(event: dict[str, Any], settled: Settled | None) -> None:

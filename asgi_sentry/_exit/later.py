@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.envelope import Envelope
 
+from asgi_sentry import _faults as faults
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,13 +25,20 @@ class Later(Envelope):
     """An envelope that is made once, by whoever looks at it first.
 
     Args:
-        make: makes it; None: nothing is left of it. Does not raise.
+        make: makes it; None: nothing is left of it.
+        lost: counts what is in it as lost, since to make it failed with this fault.
         before: another one of the same request, which is made before this one: what is redacted in
             an item is a secret in those that are sent later.
     """
 
-    def __init__(self, make: Callable[[], Envelope | None], before: Later | None = None) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Envelope | None],
+        lost: Callable[[BaseException], None],
+        before: Later | None = None,
+    ) -> None:
         self._make: Callable[[], Envelope | None] | None = make
+        self._lost = lost
         self._before = before
         self._made: Envelope | None = None
         self._lock = RLock()
@@ -39,8 +48,28 @@ class Later(Envelope):
         return Envelope, (self.headers, self.items)
 
     @property
+    def items(self) -> list[Item]:
+        """The envelope's items."""
+        made = self._made
+        if made is None:
+            try:
+                made = self.look_at()
+            except faults.SIGNALS:
+                raise
+            except BaseException as exc:
+                made = self._made = Envelope()
+                self._lost(exc)
+        return made.items
+
+    @items.setter
+    def items(self, items: list[Item]) -> None:
+        self.look_at().items = items
+
+    @property
     def headers(self) -> dict[str, Any]:
         """The envelope's headers."""
+        if not self.items:
+            return {}
         return self.look_at().headers
 
     @headers.setter
@@ -48,18 +77,13 @@ class Later(Envelope):
         self.look_at().headers = headers
 
     @property
-    def items(self) -> list[Item]:
-        """The envelope's items."""
-        return self.look_at().items
-
-    @items.setter
-    def items(self, items: list[Item]) -> None:
-        self.look_at().items = items
-
-    @property
     def is_made(self) -> bool:
         """Whether somebody has looked at it."""
         return self._made is not None
+
+    def ensure(self) -> None:
+        """Have it made, whatever comes of it."""
+        _ = self.items
 
     def look_at(self) -> Envelope:
         """What it is, made if it is not yet."""
@@ -72,7 +96,7 @@ class Later(Envelope):
     def _make_it(self) -> None:
         before, self._before = self._before, None
         if before is not None:
-            before.look_at()
+            before.ensure()
         make, self._make = self._make, None
         made = None
         try:

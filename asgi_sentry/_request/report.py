@@ -80,9 +80,10 @@ class Report(Scrubbing):
             event = sdk.PlainEvent(event)
         tag = Tag(event["event_id"], self)
         try:
-            if direct and self._is_usual(event, view):
+            if type(event) is sdk.DirectEvent and self._is_usual(event, view):
                 section = partial(self._request, view.collection, error=False)
-                tag.owed = Owed(section, getattr(event, "same", None))
+                with_body = self._facts.body is not None and self._attaches_always()
+                tag.owed = Owed(section, with_body, event.same)
             self._describe(event, kind, view, owed=tag.owed is not None)
         except Exception as exc:
             faults.note("describing the request", exc, "the event goes without it")
@@ -183,19 +184,25 @@ class Report(Scrubbing):
         count_error("sent")
         return True
 
-    def _is_usual(self, event: dict[str, Any], view: sdk.ClientView) -> bool:
+    def _attaches_always(self) -> bool:
+        """Whether a body is attached to transactions, too."""
+        bodies = self._facts.plan.bodies
+        return bool(bodies) and bodies[0].attach == "always"
+
+    def _is_usual(self, event: sdk.DirectEvent, view: sdk.ClientView) -> bool:
         """Whether the `request` of a transaction can be left to the door to put in.
 
         Nobody looks at it before, and it is as the layers say.
         """
-        plan, body = self._facts.plan, self._facts.body
+        if event.same is not None:  # nobody but ours has seen it, which is sent through a door
+            return bool(self._facts.plan.headers) and view.collection.everything
         return (
             view.door is not None
             and not view.scrubs
             and not view.patched
-            and bool(plan.headers)
+            and bool(self._facts.plan.headers)
             and not event.get("request")
-            and (body is None or not plan.bodies or plan.bodies[0].attach != "always")
+            and (self._facts.body is None or not self._attaches_always())
             and view.collection.everything
             and sdk.is_last_processor(self._processor)
         )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry import _sdk as sdk
 from asgi_sentry._request.head import raw_head
 from asgi_sentry._request.identity import Identity
 from asgi_sentry._request.secrets import Secrets
 from asgi_sentry._request.tag import Settled, image
 
 if TYPE_CHECKING:
-    from asgi_sentry import _sdk as sdk
     from asgi_sentry._request.facts import Facts
     from asgi_sentry._request.tag import Owed
     from asgi_sentry._scrubbing import RawTaint, Scrubber, Taint
@@ -69,11 +69,14 @@ class Scrubbing:
         if owed is None:
             is_done = self._scrub_by_raw_taint(event, scrubber, secrets, owned=owned)
         else:
-            is_done = self._scrub_with_head(event, scrubber, secrets, owed.same)
+            is_done = self._scrub_with_head(event, scrubber, secrets, owed)
         if not is_done:
             if owed is not None:
-                event["request"] = owed.section()
-                if owed.same is not None:
+                if owed.same is None:
+                    event["request"] = owed.section()
+                else:
+                    whole = {"request": owed.section()}
+                    event.update(sdk.serialized(whole, self._facts.view.client))
                     owed.same.add_to(event)
             sections = self.secrets.sections(scrubber)
             scrubber.scrub_event(
@@ -94,7 +97,7 @@ class Scrubbing:
         event: dict[str, Any],
         scrubber: Scrubber,
         secrets: list[str],
-        same: sdk.ConstantParts | None,
+        owed: Owed,
     ) -> bool:
         """Scrub a usual event in place and put in what it lacks, all in one pass.
 
@@ -102,8 +105,16 @@ class Scrubbing:
         """
         if self.secrets.sections(scrubber):
             return False
-        look = scrubber.look_at(raw_head(self._facts.scope))
-        if look is None or (same is not None and not _is_harmless(same, scrubber)):
+        same, data, meta = owed.same, None, None
+        if same is not None and not _is_harmless(same, scrubber):
+            return False
+        if owed.with_body:
+            try:
+                data, meta = self._trimmed_body()
+            except ValueError:  # cut off, or not plain
+                return False
+        look = scrubber.look_at(raw_head(self._facts.scope), data)
+        if look is None:
             return False
         taint: RawTaint | Taint | None = self.secrets.raw_taint(look.came_with)
         if taint is None:
@@ -111,10 +122,26 @@ class Scrubbing:
         if same is None:
             return scrubber.scrub_with_head(event, look, taint, secrets)
         look.ids += same.arguments
-        is_done = scrubber.scrub_with_head(event, look, taint, secrets, is_composed=True)
-        if is_done:
-            same.add_to(event)
-        return is_done
+        if not scrubber.scrub_with_head(event, look, taint, secrets, is_composed=True):
+            return False
+        same.add_to(event)
+        if meta:
+            part = {"_meta": {"request": {"data": meta}}}
+            _merge(part, event)
+        return True
+
+    def _trimmed_body(self) -> tuple[Any, dict[str, Any] | None]:
+        """What was read of the body, as it is shown, and what `_meta` says of it.
+
+        Raises:
+            ValueError: it was cut off, or is not plain.
+        """
+        body = self.secrets.body()
+        if body is None or body.kind == "empty":
+            return None, None
+        if body.truncated:
+            raise ValueError("it is to be said how long it is")
+        return sdk.trimmed_body(body.value, self._facts.view.client.options)
 
     def _scrub_by_raw_taint(
         self, event: dict[str, Any], scrubber: Scrubber, secrets: list[str], *, owned: bool

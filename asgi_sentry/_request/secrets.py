@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._request.head import header
 from asgi_sentry._request.routes import route_template
-from asgi_sentry._scrubbing import RawTaint, Scrubber, Taint, collect_taint, parse_body
+from asgi_sentry._scrubbing import (
+    RawTaint,
+    Scrubber,
+    Taint,
+    collect_taint,
+    parse_body,
+    secrets_of_body,
+)
 
 if TYPE_CHECKING:
     from asgi_sentry._request.facts import Facts
@@ -25,7 +32,16 @@ class Secrets:
     Read from its head and its body when they are asked for, and kept.
     """
 
-    __slots__ = ("_body_size", "_facts", "_learned", "_raw", "_taint", "_taint_size", "parsed")
+    __slots__ = (
+        "_body_size",
+        "_facts",
+        "_learned",
+        "_raw",
+        "_raw_size",
+        "_taint",
+        "_taint_size",
+        "parsed",
+    )
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -34,6 +50,7 @@ class Secrets:
         self._body_size = -1
         self._learned: dict[str, None] = {}  # secrets that were redacted in what was sent before
         self._raw: RawTaint | None = None  # as long as there is no other
+        self._raw_size = 0
         self._taint: Taint | None = None
         self._taint_size = -1
 
@@ -74,24 +91,39 @@ class Secrets:
         return self._taint
 
     def raw_taint(self, read: list[str]) -> RawTaint | None:
-        """The secrets of headers and query, where nothing else of the request may be one.
+        """The secrets of a request, where they are those of headers, query and body alone.
+
+        None: there are others, or they are not known by value.
 
         Args:
-            read: what they are, by whoever has just read them.
+            read: those of headers and query, by whoever has just read them.
         """
         facts = self._facts
-        if self._taint is not None or facts.body is not None:
+        if self._taint is not None:
             return None
         params = facts.scope.get("path_params")
         if params and any(map((self._own_of_headers() or self.scrubber).ruleset.decides, params)):
             return None
-        self._raw = RawTaint(read)
+        size = facts.body.size if facts.body is not None else 0
+        body = self.body()
+        if body is not None:
+            if body.truncated:
+                return None
+            try:
+                rules = (self._own_of_bodies() or self.scrubber).ruleset
+                read = [*read, *secrets_of_body(body.value, rules)]
+            except Exception:  # too many members, or a fault of ours: the taint says so
+                return None
+        self._raw, self._raw_size = RawTaint(read), size
         return self._raw
 
     @property
     def raw(self) -> RawTaint | None:
         """The same once it was read, as long as nothing else is known to be secret."""
-        return self._raw if self._facts.body is None else None
+        body = self._facts.body
+        if body is not None and body.size != self._raw_size:
+            return None
+        return self._raw
 
     @property
     def known(self) -> object:

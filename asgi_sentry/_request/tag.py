@@ -45,6 +45,7 @@ class Owed(NamedTuple):
     """What a transaction lacks until it is scrubbed: before, nobody looks at it."""
 
     section: Callable[[], dict[str, Any]]  # makes its `request`
+    with_body: bool  # whether that has what was read of the body
     # What it has in common with all others of its client. Then the rest is plain, and nobody else
     # has it.
     same: sdk.ConstantParts | None

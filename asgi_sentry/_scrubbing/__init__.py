@@ -3,7 +3,13 @@
 from asgi_sentry._scrubbing.bodies.parse import parse_body
 from asgi_sentry._scrubbing.scrubber import Redaction, Scrubber
 from asgi_sentry._scrubbing.sentry.raw_head import RawHead
-from asgi_sentry._scrubbing.taint import RawTaint, Taint, basic_users, collect_taint
+from asgi_sentry._scrubbing.taint import (
+    RawTaint,
+    Taint,
+    basic_users,
+    collect_taint,
+    secrets_of_body,
+)
 from asgi_sentry._scrubbing.text.rules import DEFAULT_RULES, FILTERED, Rule
 
 __all__ = [
@@ -18,4 +24,5 @@ __all__ = [
     "basic_users",
     "collect_taint",
     "parse_body",
+    "secrets_of_body",
 ]

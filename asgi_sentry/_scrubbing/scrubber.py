@@ -148,13 +148,20 @@ class Scrubber:
         ).remark(event)
         self._report(wanted, found)
 
-    def look_at(self, head: RawHead) -> EventGlance | None:
-        """Read the head of a request, if it is a usual one and nobody asks where it is redacted."""
+    def look_at(self, head: RawHead, data: Any = None) -> EventGlance | None:
+        """Read the head of a request, if it is a usual one and nobody asks where it is redacted.
+
+        Args:
+            head: of the request.
+            data: of its body, as it is shown; nobody else has it. None: none is shown.
+        """
         if self._on_redact is not None:
             return None
         look = EventGlance(self.ruleset)
         try:
             look.head(head)
+            if data is not None:
+                look.body(data)
         except Exception:  # it is unusual, or a fault of ours: whoever describes it reads it
             return None
         return look

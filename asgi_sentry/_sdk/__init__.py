@@ -10,6 +10,7 @@ from asgi_sentry._sdk.by_hand import on_capture
 from asgi_sentry._sdk.client_view import ClientView, view
 from asgi_sentry._sdk.collection import Collection
 from asgi_sentry._sdk.constant_parts import ConstantParts
+from asgi_sentry._sdk.databag import trimmed_body
 from asgi_sentry._sdk.direct_event import DirectEvent
 from asgi_sentry._sdk.direct_transaction import OwnSampling
 from asgi_sentry._sdk.error_events import attach_stack, capture_error, capture_response
@@ -67,6 +68,7 @@ __all__ = [
     "supports",
     "trace_being_served",
     "transport_by",
+    "trimmed_body",
     "view",
     "warn_of",
     "watch_events",

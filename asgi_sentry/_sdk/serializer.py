@@ -52,12 +52,12 @@ class PlainEvent(dict[str, Any]):
         try:
             return serialized(self)
         except Exception:  # what the SDK makes of a fault in here would be an event of nothing
-            return serialize(dict(self), **_own_options())
+            return serialize(dict(self), **_own_options(sentry_sdk.get_client().options))
         finally:
             self._entered = False
 
 
-class _NotPlainError(Exception):
+class NotPlainError(ValueError):
     """A value that is not sent as it is."""
 
 
@@ -105,7 +105,7 @@ def serialized(event: Mapping[str, Any], client: Any = None) -> dict[str, Any]:
             if kind is datetime:
                 made[str(key)] = written(value)
             elif not plain:
-                _add_general_part(made, meta, key, value)
+                _add_general_part(made, meta, key, value, options)
             elif kind is dict and key in _OF_DICTS:
                 made[key] = _plain_dict(value, limit)
             elif key in STACKS and shares:
@@ -119,18 +119,24 @@ def serialized(event: Mapping[str, Any], client: Any = None) -> dict[str, Any]:
         except BaseException as exc:
             if isinstance(exc, faults.SIGNALS):
                 raise
-            _add_general_part(made, meta, key, value)
+            _add_general_part(made, meta, key, value, options)
     if meta:
         made["_meta"] = meta
     return made
 
 
-def _add_general_part(made: dict[str, Any], meta: dict[str, Any], key: Any, value: Any) -> None:
+def _add_general_part(
+    made: dict[str, Any],
+    meta: dict[str, Any],
+    key: Any,
+    value: Any,
+    options: Mapping[str, Any],
+) -> None:
     """Add what the SDK's own serializer makes of a part of an event.
 
     A key that can't be shown is left out.
     """
-    part: Any = serialize({key: value}, **_own_options())
+    part: Any = serialize({key: value}, **_own_options(options))
     if part is None:
         return
     meta.update(part.pop("_meta", None) or {})
@@ -168,7 +174,7 @@ def _plain_part(key: str, value: Any, limit: int, *, whole_bodies: bool) -> Any:
                 **_plain_dict(value, limit),
                 "data": _plain_bag(value["data"], limit, MAX_DATABAG_DEPTH),
             }
-    return _plain(value, limit)
+    return plain_copy(value, limit)
 
 
 def _part_of_the_program(key: str, value: Any, limit: int) -> Any:
@@ -191,7 +197,7 @@ def _plain_stacks(value: Any, limit: int) -> Any:
     What is one object in several frames' variables stays one, to be scrubbed once.
     """
     if type(value) is not dict or type(value.get("values")) is not list:
-        return _plain(value, limit)
+        return plain_copy(value, limit)
     shared: dict[int, Any] = {}
     exceptions = []
     for each in value["values"]:
@@ -199,7 +205,7 @@ def _plain_stacks(value: Any, limit: int) -> Any:
         if type(each) is dict:
             stack = each.get("stacktrace")
         if type(stack) is not dict or type(stack.get("frames")) is not list:
-            exceptions.append(_plain(each, limit))
+            exceptions.append(plain_copy(each, limit))
             continue
         frames = [_plain_frame(frame, limit, shared) for frame in stack["frames"]]
         made = _plain_dict({**each, "stacktrace": None}, limit)
@@ -213,7 +219,7 @@ def _plain_frame(frame: Any, limit: int, shared: dict[int, Any]) -> Any:
     if type(frame) is dict:
         variables = frame.get("vars")
     if type(variables) is not dict:
-        return _plain(frame, limit)
+        return plain_copy(frame, limit)
     made = _plain_place(frame, limit)
     if not _STRINGS.issuperset(map(type, variables)):
         variables = {str(name): value for name, value in variables.items()}
@@ -239,7 +245,7 @@ def _plain_variable(value: Any, limit: int, shared: dict[int, Any]) -> Any:
     if made is not None:
         return made
     kind = type(value)
-    if kind is dict and not _FLAT.issuperset(map(type, value.values())):
+    if kind is dict and not FLAT.issuperset(map(type, value.values())):
         made = {
             str(key): each
             if type(each) is str and len(each) <= limit
@@ -254,7 +260,7 @@ def _plain_variable(value: Any, limit: int, shared: dict[int, Any]) -> Any:
             for each in value
         ]
     else:
-        made = _plain(value, limit)
+        made = plain_copy(value, limit)
         if kind is not dict and kind is not list:
             return made
     shared[id(value)] = made
@@ -293,20 +299,24 @@ _KINDS_OF_PLACE = (str, str, str, str, str, int, list, list)
 _of_place = itemgetter(*_PLACE)
 
 
-def _own_options() -> dict[str, Any]:
+def _own_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The client's options that the SDK gives its serializer."""
-    options = sentry_sdk.get_client().options
     return {
         option: options.get(option)
         for option in ("max_request_body_size", "max_value_length", "custom_repr")
     }
 
 
-def _plain(value: Any, limit: int) -> Any:
+def plain_copy(value: Any, limit: int) -> Any:
+    """A copy of what is sent as it is.
+
+    Raises:
+        ValueError: it is not.
+    """
     kind = type(value)
     if kind is str:
         if len(value) > limit:
-            raise _NotPlainError
+            raise NotPlainError
         return value
     if value is None or kind is int or kind is bool:
         return value
@@ -318,7 +328,7 @@ def _plain(value: Any, limit: int) -> Any:
         return [
             each
             if each is None or (type(each) is str and len(each) <= limit)
-            else _plain(each, limit)
+            else plain_copy(each, limit)
             for each in value
         ]
     if kind is float and math.isfinite(value):
@@ -326,8 +336,8 @@ def _plain(value: Any, limit: int) -> Any:
     if kind is datetime:
         return written(value)
     if isinstance(value, str) and not hasattr(kind, "__sentry_repr__"):  # an enumeration's
-        return _plain(str.__str__(value), limit)
-    raise _NotPlainError
+        return plain_copy(str.__str__(value), limit)
+    raise NotPlainError
 
 
 def written(at: datetime) -> str:
@@ -346,30 +356,30 @@ def now() -> str:
 
 def is_flat(value: Mapping[Any, Any]) -> bool:
     """Whether a dict holds nothing but texts, whole numbers and booleans, by names."""
-    return _STRINGS.issuperset(map(type, value)) and _FLAT.issuperset(map(type, value.values()))
+    return _STRINGS.issuperset(map(type, value)) and FLAT.issuperset(map(type, value.values()))
 
 
 def _plain_dict(value: dict[Any, Any], limit: int) -> dict[str, Any]:
     # As headers, tags and most contexts are.
-    if _STRINGS.issuperset(map(type, value)) and _FLAT.issuperset(map(type, value.values())):
-        if limit < _UNLIMITED:
+    if _STRINGS.issuperset(map(type, value)) and FLAT.issuperset(map(type, value.values())):
+        if limit < UNLIMITED:
             for each in value.values():
                 if type(each) is str and len(each) > limit:
-                    raise _NotPlainError
+                    raise NotPlainError
         return value.copy()
     made = {}
     for key, each in value.items():
         kind = type(each)  # the commonest kinds are told apart here, which saves most of the calls
         if kind is str:
             if len(each) > limit:
-                raise _NotPlainError
+                raise NotPlainError
             plain = each
         elif each is None or kind is int:
             plain = each
         elif kind is dict:
             plain = _plain_dict(each, limit)
         else:
-            plain = _plain(each, limit)
+            plain = plain_copy(each, limit)
         made[key if type(key) is str else str(key)] = plain
     return made
 
@@ -378,16 +388,16 @@ def _plain_bag(value: Any, limit: int, depth: int) -> Any:
     """The same within a databag: nothing that the SDK would trim."""
     kind = type(value)
     if depth <= 0 or (kind in _CONTAINERS and len(value) > MAX_DATABAG_BREADTH):
-        raise _NotPlainError
+        raise NotPlainError
     if kind is dict:
         return {str(key): _plain_bag(each, limit, depth - 1) for key, each in value.items()}
     if kind is list or kind is tuple:
         return [_plain_bag(each, limit, depth - 1) for each in value]
-    return _plain(value, limit)
+    return plain_copy(value, limit)
 
 
 _CONTAINERS = frozenset({dict, list, tuple})
 _OF_DICTS = frozenset({"contexts", "tags", "transaction_info", "user", "measurements"})
 _STRINGS = frozenset({str})
-_FLAT = frozenset({str, int, bool, type(None)})
-_UNLIMITED = sys.maxsize // 4
+FLAT = frozenset({str, int, bool, type(None)})
+UNLIMITED = sys.maxsize // 4

@@ -60,6 +60,10 @@ async def failing(scope: Any, receive: Any, send: Any) -> None:
     raise LookupError(f"no {SECRET}")
 
 
+def lost(exc: BaseException) -> None:
+    raise exc
+
+
 def make(*items: Item) -> Any:
     return lambda: Envelope(headers={"a": 1}, items=list(items))
 
@@ -71,7 +75,7 @@ def test_it_is_made_once_by_whoever_looks_first() -> None:
         made.append(threading.get_ident())
         return Envelope(headers={"a": 1}, items=[Item(b"x")])
 
-    later = Later(make)
+    later = Later(make, lost)
     assert not later.is_made
     threads = [threading.Thread(target=lambda: later.items) for _ in range(4)]
     for thread in threads:
@@ -86,8 +90,8 @@ def test_it_is_made_once_by_whoever_looks_first() -> None:
 
 def test_what_was_sent_before_is_made_before() -> None:
     order: list[str] = []
-    first = Later(lambda: order.append("first"))  # type: ignore[func-returns-value]
-    second = Later(lambda: order.append("second"), first)  # type: ignore[func-returns-value]
+    first = Later(lambda: order.append("first"), lost)  # type: ignore[func-returns-value]
+    second = Later(lambda: order.append("second"), lost, first)  # type: ignore[func-returns-value]
     assert second.items == []
     assert order == ["first", "second"]
     assert first.items == []
@@ -98,22 +102,34 @@ def test_one_that_can_not_be_made_is_empty() -> None:
     def fail() -> Envelope:
         raise KeyboardInterrupt
 
-    later = Later(fail)
+    later = Later(fail, lost)
     with pytest.raises(KeyboardInterrupt):
         later.look_at()
     assert later.items == []
 
 
+def test_what_can_not_be_made_is_lost_once() -> None:
+    def fail() -> Envelope:
+        raise RuntimeError("a fault of ours")
+
+    counted: list[BaseException] = []
+    later = Later(fail, counted.append)
+    assert later.items == []
+    assert later.headers == {}
+    assert later.items == []
+    assert [str(fault) for fault in counted] == ["a fault of ours"]
+
+
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda later: pickle.loads(pickle.dumps(later))])
 def test_a_copy_is_a_plain_one(copied: Any) -> None:
-    found = copied(Later(make(Item(b"x"))))
+    found = copied(Later(make(Item(b"x")), lost))
     assert type(found) is Envelope
     assert found.headers == {"a": 1}
     assert [item.get_bytes() for item in found.items] == [b"x"]
 
 
 def test_it_can_be_changed_as_any() -> None:
-    later = Later(make(Item(b"x")))
+    later = Later(make(Item(b"x")), lost)
     later.headers = {"b": 2}
     later.items = []
     later.add_item(Item(b"y"))

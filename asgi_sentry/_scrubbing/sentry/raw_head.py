@@ -125,6 +125,16 @@ class HeadGlance(Glance):
         if raw.query:
             self._read_query(raw.query, section)
 
+    def body(self, data: Any) -> None:
+        """Look at what is shown of the body.
+
+        Raises:
+            UnusualError: it is a matter for the walk.
+        """
+        if self.section is not None:
+            self.section["data"] = data
+            self.data(data, (_PLACE, "data"))
+
     def _read_headers(self, given: Sequence[tuple[bytes, bytes]], section: dict[str, Any]) -> None:
         names = tuple(map(_NAME, given))
         layout = self.ruleset.layouts.get(names) or self._laid_out(names)

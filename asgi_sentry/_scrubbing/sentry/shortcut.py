@@ -124,14 +124,25 @@ def scrub_composed(
         if known is None:
             known = said[id(place)] = place, {}
         known[1][key] = {"": {"rem": [[rule, "x"]]}}
-    if said:
-        remarks: dict[str, Any] = {}
-        for place, named in said.values():
-            if place[0] is None:  # of the section itself
-                remarks.update(named)
-            else:
-                remarks[place[1]] = named
+    remarks: dict[str, Any] = {}
+    for place, named in said.values():
+        if place[0] is None:  # of the section itself
+            remarks.update(named)
+        elif place[1] in _OF_THE_HEAD and place[0][0] is None:
+            remarks[place[1]] = named
+        else:  # within a body
+            _remark(look, event)
+            return
+    if remarks:
         event["_meta"] = {"request": remarks}
+
+
+def _remark(look: EventGlance, event: dict[str, Any]) -> None:
+    """Say what was redacted, wherever it stood."""
+    notes = Notes()
+    for _, key, _, place, rule in look.edits:
+        notes.add(place, key, rule)
+    notes.remark(event)
 
 
 # The program's own, and the protocol's.
@@ -144,6 +155,7 @@ _SAME = frozenset(
 _SAME_WITH_ARGUMENTS = _SAME | {"extra"}
 _NONE: frozenset[str] = frozenset()
 # What the direct lane puts into the tags and the data of each transaction.
+_OF_THE_HEAD = frozenset({"headers", "cookies"})
 _OWN_TAGS = frozenset({"http.status_code", "asgi.type"})
 _OWN_DATA = frozenset(
     {

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
 
-_MOST_NODES = 50_000  # of a body
+MOST_NODES = 50_000  # of a body
 _MOST_FOUND = 2 * MAX_VALUES  # in one part of a request; some are found twice
 _FEW = 64  # of these nothing needs to be left out
 _MOST_FIELDS = 1024  # of a query
@@ -45,7 +45,7 @@ _ARGUMENT = re.compile(r"([A-Za-z_]\w{0,100})\s{0,10}:\s{0,10}\$([A-Za-z_]\w{0,1
 _DIGEST_SECRET = re.compile(
     r"(?:response|cnonce|nonce|opaque|signature|credential|key)=\"?([^\",\s]{6,})", re.IGNORECASE
 )
-_PAIRED = re.compile("[=:>]")  # in each text with a name and a value in it
+PAIRED = re.compile("[=:>]")  # in each text with a name and a value in it
 _NAME_FIELDS = ("name", "key", "field")
 
 
@@ -91,7 +91,7 @@ def collect_taint(
         (values, _of_headers(headers, keys) if read is None else read),
         (values, of_query(query, keys) if read is None else ()),
         (in_path, _of_path(path_params or {}, keys)),
-        (values, _of_body(body, keys if body_keys is None else body_keys)),
+        (values, of_body(body, keys if body_keys is None else body_keys)),
     )
     for found, part in parts:
         try:
@@ -260,7 +260,7 @@ def of_query(query: bytes, keys: Ruleset) -> Iterator[str]:
             elif text[:1] in {"{", "["}:
                 yield from _of_json(text, keys, _DEEPEST_JSON)
     if "query" in fields and "variables" in fields:
-        yield from _of_body({"query": fields["query"], "variables": fields["variables"]}, keys)
+        yield from of_body({"query": fields["query"], "variables": fields["variables"]}, keys)
 
 
 def _is_secret(name: str, text: str, keys: Ruleset) -> bool:
@@ -290,16 +290,16 @@ def _of_json(text: str, keys: Ruleset, depth: int) -> Iterator[str]:
             text[start:end] for start, end, rule in pair_spans(text, keys.keys) if rule == PASSWORD
         )
         return
-    yield from _of_body(value, keys, depth - 1)
+    yield from of_body(value, keys, depth - 1)
 
 
-def _of_body(body: object, keys: Ruleset, depth: int = _DEEPEST_JSON) -> Iterator[str]:
+def of_body(body: object, keys: Ruleset, depth: int = _DEEPEST_JSON) -> Iterator[str]:
     stack: list[tuple[Any, int]] = [(body, _PLAIN)]
     visited = 0
     while stack:
         value, how = stack.pop()
         visited += 1
-        if visited > _MOST_NODES:
+        if visited > MOST_NODES:
             raise TooManyError
         if isinstance(value, dict):
             stack += reversed(_of_members(value, how, keys))
@@ -351,7 +351,7 @@ def _of_text(value: str, how: int, keys: Ruleset, depth: int) -> Iterator[str]:
         yield value
     if value[:1] in {"{", "["}:
         yield from _of_json(value, keys, depth)
-    elif how == _PLAIN and _PAIRED.search(value):  # XML, GraphQL, or JSON that was cut off
+    elif how == _PLAIN and PAIRED.search(value):  # XML, GraphQL, or JSON that was cut off
         yield from (
             value[start:end]
             for start, end, rule in pair_spans(value, keys.keys)
