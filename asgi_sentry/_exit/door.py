@@ -14,6 +14,7 @@ limit.
 from __future__ import annotations
 
 import marshal
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
@@ -379,10 +380,9 @@ def _separate(event: dict[str, Any], settled: Settled | None) -> None:
     """
     looks: dict[str, Any] = {} if settled is None else settled.fields
     for field in event.keys() & sdk.STACKS:
-        try:  # both are of the event itself
+        with suppress(ValueError, TypeError):  # not plain, so nothing of ours is shared in it
+            # Both are of the event itself.
             event[field] = marshal.loads(looks.get(field) or bytes_of(event[field]))  # noqa: S302
-        except (ValueError, TypeError):  # not plain, so nothing of ours is shared in it
-            pass
 
 
 def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:
