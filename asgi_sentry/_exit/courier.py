@@ -69,7 +69,7 @@ class Courier:
         self._queue.put(job)
         if self._thread is None:
             self.start()
-        elif waiting + waiting >= self._size:
+        elif sdk.SOME * waiting >= self._size:
             self._ring()
         return True
 

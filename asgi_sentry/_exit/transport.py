@@ -13,6 +13,7 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.courier import Courier
 from asgi_sentry._exit.door import Door
 from asgi_sentry._exit.encoding import packed
+from asgi_sentry._exit.later import Later
 from asgi_sentry._exit.lean import LeanPool
 from asgi_sentry._exit.users_hooks import event_hook, telemetry_hook
 
@@ -68,7 +69,7 @@ def set_door(client: Any, made: Door) -> None:
     hand_on = transport.capture_envelope
 
     def capture_envelope(envelope: Envelope) -> None:
-        _send(envelope, door, hand_on, transport.record_lost_event)
+        _send(envelope, door, transport, hand_on)
 
     transport.capture_envelope = capture_envelope
     transport.asgi_sentry_door = door
@@ -91,16 +92,20 @@ def add_hooks(options: dict[str, Any], own: Mapping[str, Any], door: Door) -> No
 
 
 def _send(
-    envelope: Envelope, door: Door, hand_on: Callable[[Envelope], None], lose: Callable[..., None]
+    envelope: Envelope, door: Door, transport: Any, hand_on: Callable[[Envelope], None]
 ) -> None:
     """Through the door to a transport of the user's.
 
-    What that raises, the SDK would pass on to the app at times.
+    What that raises, the SDK would pass on to the app at times. What waits to be scrubbed is not
+    left to a thread that gets behind, which beside a busy loop waits long for each of its turns.
     """
+    lose = transport.record_lost_event
     sent: Envelope | None = envelope  # not looked at: it may be one that waits to be scrubbed
     try:
         sent = door.scrub(envelope, lose)
         if sent is not None:
+            if type(sent) is Later and sdk.is_behind(transport):
+                sent.look_at()
             hand_on(sent)
     except faults.SIGNALS:
         raise
@@ -118,7 +123,7 @@ def _subclass(base: type, door: Door) -> type:
         asgi_sentry_door = door
 
         def capture_envelope(self, envelope: Envelope) -> None:
-            _send(envelope, door, super().capture_envelope, self.record_lost_event)
+            _send(envelope, door, self, super().capture_envelope)
 
     GuardedTransport.__name__ = GuardedTransport.__qualname__ = f"Guarded{base.__name__}"
     return GuardedTransport
@@ -150,7 +155,7 @@ class GuardedInstance(Transport):
 
     def capture_envelope(self, envelope: Envelope) -> None:
         """Scrub the envelope and hand it on."""
-        _send(envelope, self.asgi_sentry_door, self._hand_on, self.record_lost_event)
+        _send(envelope, self.asgi_sentry_door, self, self._hand_on)
 
     def _hand_on(self, scrubbed: Envelope) -> None:
         if isinstance(self.inner, Transport):

@@ -26,11 +26,18 @@ from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
 from asgi_sentry._sdk.templates import offer_trace_meta
 from asgi_sentry._sdk.trace_context import TraceContext
-from asgi_sentry._sdk.transports import default_transport, quickened, transport_by
+from asgi_sentry._sdk.transports import (
+    SOME,
+    default_transport,
+    is_behind,
+    quickened,
+    transport_by,
+)
 
 __all__ = [
     "OWNER",
     "SEPARATES",
+    "SOME",
     "STACKS",
     "ClientView",
     "Collection",
@@ -50,6 +57,7 @@ __all__ = [
     "guard",
     "guard_by",
     "guard_spotlight",
+    "is_behind",
     "is_last_processor",
     "mark_sent",
     "now",

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
 _REPORTS = 30  # seconds after which what was lost is told along with an envelope, as by the SDK
 
+SOME = 4
+"""A thread is behind that has not got to one in so many of what may wait."""
+
+
+def is_behind(transport: Any) -> bool:
+    """Whether what is to be sent gathers before a transport's thread; False: it can't be told."""
+    queue = getattr(getattr(transport, "_worker", None), "_queue", None)
+    if queue is None:
+        return False
+    return bool(SOME * queue.qsize() >= transport.options["transport_queue_size"])
+
 
 def default_transport(options: Mapping[str, Any]) -> type[Any] | None:
     """The class of transport that the SDK would take for these options, with none given.

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import sentry_sdk
 import urllib3
@@ -305,6 +306,41 @@ def test_an_envelope_of_which_nothing_is_left_is_not_sent(
     send(1)
     assert [event["message"] for event in there.events()] == ["hello 0"]
     assert there.reports() == {("error", "internal_sdk_error"): 1}
+
+
+@pytest.mark.parametrize("transport", ["lean", None, HttpTransport])
+def test_a_thread_that_gets_behind_is_left_nothing_to_scrub(
+    host: Any, transport: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scrubbed_by: list[str] = []
+    scrub = Door._scrub_event
+
+    def scrub_event(self: Door, event: dict[str, Any]) -> None:
+        scrubbed_by.append(threading.current_thread().name)
+        scrub(self, event)
+
+    monkeypatch.setattr(Door, "_scrub_event", scrub_event)
+    there, here = host(), threading.current_thread().name
+    transport = start(there, transport, transport_queue_size=40)
+    began, go = threading.Event(), threading.Event()
+    transport._worker.submit(lambda: (began.set(), go.wait(10)))
+    assert began.wait(10)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asgi_sentry.capture_message("hello")
+
+    async def requests() -> None:
+        for _ in range(15):
+            await asgi_sentry.testing.request(asgi_sentry.SentryMiddleware(app))
+
+    anyio.run(requests)
+    at_once = len(scrubbed_by)
+    go.set()
+    sentry_sdk.flush(timeout=10)
+    assert set(scrubbed_by[:at_once]) == {here}
+    assert scrubbed_by[at_once:] == ["sentry-sdk.BackgroundWorker"] * 10  # of forty that may wait
+    assert len([event for event in there.events() if "message" in event]) == 15
+    assert there.reports() == {}
 
 
 def test_a_limit_that_is_over_is_over(host: Any) -> None:
