@@ -249,6 +249,20 @@ def test_what_a_rule_decides_at_most_requests_is_made_once() -> None:
     assert len(state.decisions) <= 5
 
 
+@given(rand=rands, rate=fractions.filter(bool), parent=st.sampled_from([None, True, False]))
+def test_a_rule_decides_by_the_dice_as_its_sampler_does(rand: float, rate: float, parent: bool | None) -> None:
+    """Where a fraction is all that there is to it, the sampler is not asked."""
+    plan = rated(rate)
+    (sampler,) = plan.samplers
+    state = sampler.match(SCOPE)
+    assert state is not None
+    choice = sampler.choose(state, sample_rand=rand, parent_sampled=parent)
+    for _ in range(2):
+        found = decided(plan, View(), trace(rand, parent))
+        assert (found.sampled, found.rate, found.by) == choice
+        assert (found.reason, found.rule, found.weight) == ("sample_rate", state, 1.0)
+
+
 @pytest.mark.parametrize("by", ["rule", "filter"])
 def test_an_exclusion_further_in_stands(by: str) -> None:
     sampled = decided(Plan(), View(rate=1.0), trace(0.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import sentry_sdk
 from sentry_sdk.feature_flags import FlagBuffer
 from sentry_sdk.scope import Scope
 
-from asgi_sentry._sdk import fork, request_scopes
-from tests.conftest import Start
+from asgi_sentry import PathSamplingMiddleware, SentryMiddleware, TransactionFilterMiddleware
+from asgi_sentry._sdk import fork, request_scopes, scopes
+from asgi_sentry.testing import request
+from tests.conftest import Start, transactions
 
 
 def filled() -> Scope:
@@ -160,3 +163,47 @@ def test_the_sdks_own_forks_are_watched_too(start: Start) -> None:
     assert isolation._tags == {"a": "b"}
     assert not isolation._breadcrumbs
     assert around._breadcrumbs
+
+
+@pytest.mark.anyio
+async def test_with_the_sdks_own_forks_the_same_comes_of_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a release of the SDK whose scopes hold more than is known."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        isolation, current = sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope()
+        decisions.append(sentry_sdk.get_traceparent()[-2:])  # type: ignore[index]
+        assert current.span is None or current.span.sampled in (False, True)
+        assert not isolation._breadcrumbs
+        sentry_sdk.add_breadcrumb(message=scope["path"])
+        if scope["path"].startswith("/error"):
+            raise ValueError("boom")
+
+    def hidden(scope: Any, receive: Any, send: Any) -> Any:
+        return within(scope, receive, send)
+
+    rules = {"/unsampled": 1e-9, "/error": 1e-9}
+    within = TransactionFilterMiddleware(app, exclude=["/excluded"])
+    stack = SentryMiddleware(PathSamplingMiddleware(hidden, rates=rules, default=1.0))
+    came = []
+    for forks in (request_scopes.forks, request_scopes._whole_forks):
+        monkeypatch.setattr(scopes, "forks", forks)
+        transport, decisions = start(), []
+        for path in ("/excluded", "/unsampled", "/sampled", "/error", "/unsampled"):
+            with suppress(ValueError):
+                await request(stack, path=path)
+        sentry_sdk.flush()
+        sessions = [part for item in transport.items("sessions") for part in item.get("aggregates", [item])]
+        for part in sessions:
+            part.pop("started")
+        (error,) = transport.items("event")
+        came.append(
+            (
+                decisions,
+                len(transactions(transport)),
+                sessions,
+                sorted(transport.lost),
+                [crumb["message"] for crumb in error["breadcrumbs"]["values"]],
+            )
+        )
+    assert came[0] == came[1]
+    assert came[0][0] == ["-0", "-0", "-1", "-0", "-0"]

@@ -28,8 +28,9 @@ from sentry_sdk.tracing_utils import Baggage, PropagationContext, _generate_samp
 from asgi_sentry import PathSamplingMiddleware, SentryMiddleware, compose
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._request import record
-from asgi_sentry._sdk import names, scopes, sessions, unsent
+from asgi_sentry._sdk import classic, names, scopes, sessions, unsent
 from asgi_sentry._sdk.baggage import parsed_baggage
+from asgi_sentry._sdk.client_view import view_of
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import DSN, Start, mode_options, transactions
 from tests.strategies import baggage_headers, trace_headers
@@ -209,6 +210,37 @@ def test_our_processor_is_the_last_one_however_many_there_are(start: Start) -> N
     assert len(transport.items("event")) == 1
     assert order[-1] == "ours"
     assert set(order) == {*map(str, range(30)), "global", "isolation", "ours"}
+
+
+@classic_only
+@pytest.mark.parametrize("reports", [True, False])
+@pytest.mark.parametrize("own", ["the SDK's", "a class's", "an object's"])
+def test_losses_are_counted_as_the_transport_counts_them(
+    monkeypatch: pytest.MonkeyPatch, reports: bool, own: str
+) -> None:
+    """Into its own dictionary where its own method would do no more; whoever has a method of his own is called."""
+    told: list[Any] = []
+
+    class Telling(sdk_transport.HttpTransport):
+        def record_lost_event(self, *given: Any, **named: Any) -> None:
+            told.append(given)
+
+    kind = Telling if own == "a class's" else sdk_transport.HttpTransport
+    client = sentry_sdk.Client(DSN, transport=kind, send_client_reports=reports, default_integrations=False)
+    if own == "an object's":
+        monkeypatch.setattr(client.transport, "record_lost_event", lambda *given, **named: told.append(given))
+    root = classic.UnsampledRoot(view_of(client), "sample_rate")
+    root.finish(None)
+    root.finish(None)
+    counted: Any = client.transport._discarded_events  # type: ignore[union-attr]
+    client.close(timeout=0)
+    if own == "the SDK's":
+        of_two = {("transaction", "sample_rate"): 2, ("span", "sample_rate"): 2}
+        assert dict(counted) == (of_two if reports else {})
+        assert told == []
+    else:
+        assert not counted
+        assert told == [("sample_rate", "transaction"), ("sample_rate", "span")] * 2
 
 
 def test_a_session_of_ours_has_what_the_sdks_has(start: Start) -> None:
