@@ -176,6 +176,10 @@ class Keys:
                 self._met[name] = known
         return known
 
+    def ready(self) -> bool:
+        """Wait until Hyperscan is ready, where it is installed; whether it is."""
+        return self._stems.ready()
+
     def told(self, keys: set[object]) -> dict[object, int]:
         """Which of these keys mean something, and what."""
         each = list(keys)

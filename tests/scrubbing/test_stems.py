@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from asgi_sentry._scrubbing import terms
+from asgi_sentry._scrubbing import Scrubber, terms
 from asgi_sentry._scrubbing.keys import PLAIN, Keys
 from asgi_sentry._scrubbing.stems import Stems
 from asgi_sentry._scrubbing.text.scanner import Scanner, is_installed
@@ -77,3 +77,12 @@ def test_a_fault_takes_the_other_way(monkeypatch):
     expected = stems.suspects(some)
     stems._scanner = scanner
     assert stems.suspects(some) == expected
+
+
+def test_who_waits_for_the_rules_waits_for_the_stems_too():
+    scrubber = Scrubber(deny=("a term of its own",))
+    assert scrubber.ruleset.texts.ready() == is_installed()
+    stems = scrubber.ruleset.keys._stems
+    assert all(
+        (one is not None and one._compiled is not None) == is_installed() for one in (stems._scanner, stems._starts)
+    )

@@ -101,6 +101,7 @@ class TextRules:
 
     def ready(self) -> bool:
         """Wait until Hyperscan is ready, where it is installed; whether it is."""
+        self._keys.ready()
         return isinstance(self._gates, FastGates) and self._gates.ready()
 
     def scrubbed(self, text: str) -> tuple[str, list[str]]:
