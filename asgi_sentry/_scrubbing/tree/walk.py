@@ -212,7 +212,7 @@ class Walk:
         else:
             met = set().union(*[work[number] for number in tree.odd])
         special = keys.special
-        hot = {name: special[name] for name in met if name in special}
+        hot = {name: special[name] for name in special.keys() & met}
         fresh = met - keys.plain - hot.keys()
         if fresh:
             if not _KEY_TYPES.issuperset(map(type, fresh)):
