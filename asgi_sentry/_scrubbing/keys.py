@@ -54,6 +54,7 @@ BESIDE = (
     "kty",
     "logprob",
     "parameters",
+    "params",
 )  # which say something about their neighbours: members of a JWK, a token of a model's
 JWK_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k", "oth")
 

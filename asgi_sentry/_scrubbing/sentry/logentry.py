@@ -62,6 +62,24 @@ def secret_parameters(template: str, ruleset: Ruleset) -> list[Parameter]:
     return found
 
 
+def named_parameters(template: str) -> list[tuple[int, int]]:
+    """Which parameters are what others are called: of `%s=%s` the second, by the first."""
+    found: list[tuple[int, int]] = []
+    count = stop = 0
+    for match in _PLACEHOLDER.finditer(template):
+        if match[2] == "%":
+            continue
+        if match[1] or match[3]:
+            return []  # these are not counted
+        if count and _BETWEEN.fullmatch(template, stop, match.start()):
+            found.append((count - 1, count))
+        count, stop = count + 1, match.end()
+    return found
+
+
+_BETWEEN = re.compile(r"[\"']?\s?[=:]\s?[\"']?")
+
+
 def is_secret(value: Any, parameter: Parameter) -> bool:
     """Whether what a parameter is given is to be redacted."""
     if value is None or isinstance(value, bool) or value == FILTERED:
@@ -89,6 +107,8 @@ def logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
                     walk.notes.add((here, "params"), which, PASSWORD)
             except (LookupError, TypeError):
                 continue
+        if isinstance(params, list):
+            _of_named(walk, message, params, (here, "params"))
     for field, inner in list(value.items()):
         way = DATA
         if field == "message":
@@ -96,3 +116,15 @@ def logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
         elif field == "formatted":
             way = TEXT
         add(walk, way, inner, value, field, here)
+
+
+def _of_named(walk: Walk, template: str, params: list[Any], place: Any) -> None:
+    """Parameters whose names are parameters, too."""
+    for name, which in named_parameters(template):
+        if which >= len(params) or not isinstance(params[name], str):
+            continue
+        is_denied = walk.ruleset.keys.meaning(params[name][:_LOOKED_AT]) == DENIED
+        if is_denied and is_secret(params[which], Parameter(which, surely=True)):
+            walk.secrets.append(params[which])
+            params[which] = FILTERED
+            walk.notes.add(place, which, PASSWORD)

@@ -20,7 +20,9 @@ __all__ = ["ALPHABETIC", "FAMILY", "ID", "beside"]
 # These have words and numbers for values.
 FAMILY = re.compile(r"(?i)(?:pass|pwd|secret|pin\b|otp|cvv|cvc|ssn|credential|iban|card)")
 # Of a session, as ZooKeeper and Windows count them; of an object of Java's.
+# And of a service, by its domain turned round: `com.apple.xpc.activity/4505`.
 ID = re.compile(
+    r"(?:com|org|net|io|dev)(?:\.[a-z][\w-]{0,40}){2,8}(?:/\d{1,9})?:?|"
     r"0x[0-9a-f]{1,16}|\d{1,12}_\d{1,12}|[a-z]\d{1,5}|v?\d{1,6}(?:\.\d{1,6}){2,3}|(?:[\w$]{1,60}\.){0,10}[\w$]{1,60}@[0-9a-f]{5,8}"
 )
 ALPHABETIC = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*[.!?]?\Z")

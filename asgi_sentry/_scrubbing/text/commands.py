@@ -12,8 +12,8 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.keys import DENIED
-from asgi_sentry._scrubbing.look import is_mixed
+from asgi_sentry._scrubbing.keys import DENIED, LOOKED
+from asgi_sentry._scrubbing.look import is_mixed, looks_random
 from asgi_sentry._scrubbing.text.dense import is_dense
 from asgi_sentry._scrubbing.text.programs import BY_NAME, Program
 from asgi_sentry._scrubbing.words import trie
@@ -117,7 +117,21 @@ def argument_spans(
                 yield first + index, start, end
             return
         if first > 3:
-            return
+            break
+    yield from _login_arguments(arguments)
+
+
+def _login_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """A password behind a user, of a program that is not known."""
+    has_user = False
+    for index, (option, given) in enumerate(pairwise(arguments), 1):
+        if _USER.fullmatch(option):
+            has_user = True
+        elif has_user and _PASSWORD.fullmatch(option) and is_mixed(given):
+            yield index, 0, len(given)
+
+
+_USER, _PASSWORD = re.compile(_USERS), re.compile(_PASSWORDS)
 
 
 def option_values(arguments: Sequence[Any], keys: Keys) -> Iterator[int]:
@@ -132,9 +146,10 @@ def option_values(arguments: Sequence[Any], keys: Keys) -> Iterator[int]:
             and "=" not in option
             and following.__class__ is str
             and following[:1] != "-"
-            and keys[option.lstrip("-")] == DENIED
         ):
-            yield index
+            verdict = keys[option.lstrip("-")]
+            if verdict == DENIED or (verdict == LOOKED and looks_random(following)):
+                yield index
 
 
 def _program(argument: str) -> Program | None:

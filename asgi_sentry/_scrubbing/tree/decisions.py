@@ -275,7 +275,7 @@ class Decisions:
         So does a validator's `{"loc": [...], "input": ...}`.
         """
         named: dict[str, int] = {}
-        if "parameters" in source:
+        if "parameters" in source or "params" in source:
             self._read_parameters(source)
         if "kty" in source:
             named.update(dict.fromkeys(JWK_MEMBERS, DENIED))
@@ -291,12 +291,12 @@ class Decisions:
         return named
 
     def _read_parameters(self, source: dict[Any, Any]) -> None:
-        """Redact a statement's parameters, as they stand beside it in a frame of SQLAlchemy's."""
-        statement = source.get("statement")
+        """Redact a statement's parameters, as they stand beside it in a frame of SQLAlchemy's or Django's."""
+        statement = source.get("statement", source.get("sql", source.get("query")))
         if statement.__class__ is not str:
             return
         secret = secret_parameters(statement, self._ruleset.keys)
-        rows = [source["parameters"]]
+        rows = [source.get("parameters", source.get("params"))]
         while rows and secret.width:
             row = rows.pop()
             if row.__class__ not in _CONTAINERS or id(row) not in self._tree.numbers:

@@ -153,6 +153,7 @@ OTHERS = (
     "pulled image x/auth:1.2.3",
     "org.apache.hadoop.security.token.Token: Kind: x, Service: ha-hdfs:x",
     "secrets: inherit",
+    "Could not get event name for stream/token: com.apple.xpc.activity/4505: 132: Request for stale data",
     "think_token='<think>' eot_token='<|endoftext|>'",
     "-Dapp.mode=fast2X9 -Dfile.encoding=UTF8",
     "signature = params.get('method', 'GET').upper()",

@@ -191,6 +191,14 @@ def test_parameters_of_log_messages():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("template", ["%s: %s", "set %s=%s", "{}={}", "%s = %r in %s"])
+def test_a_parameter_of_a_log_message_that_another_one_names(template):
+    for name, left in (("password", F), ("colour", "hunter2")):
+        event = {"logentry": {"message": template, "params": [name, "hunter2", "x"]}}
+        SCRUBBER.scrub_event(event)
+        assert event["logentry"]["params"] == [name, left, "x"]
+
+
 def test_an_event_that_the_sdk_has_yet_to_serialise():
     now = datetime.now(timezone.utc)
     event = {
