@@ -34,7 +34,7 @@ _NAMES = "|".join(
 )
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
 _LONGEST = 20_000  # characters of a command
-_MOST = 300  # arguments of one
+_MOST = 30  # programs that one runs, beyond which its rest is another one
 _ARGUMENT = re.compile(
     r"[bu]?\"((?:[^\"\\]|\\.)*)\"?|[bu]?'((?:[^'\\]|\\.)*)'?|([^\s\"'|;&`]+)|(\\?\n|[|;&`])"
 )
@@ -163,6 +163,7 @@ def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]
     """
     found: list[Argument] = [(start, behind, text[start:behind])]
     at = last = behind
+    programs = 0
     is_list = _LISTED.match(text, behind) is not None
     stop = min(len(text), start + _LONGEST)
     if is_list:
@@ -193,7 +194,8 @@ def _arguments(text: str, start: int, behind: int) -> tuple[list[Argument], int]
         else:
             found.append((first, end, text[first:end]))
         at = last = match.end()
-        if len(found) > _MOST:
+        programs += found[-1][2] in PROGRAMS
+        if programs > _MOST:
             break
     return found, max(at, behind)
 
@@ -220,6 +222,7 @@ def _secrets(arguments: Sequence[str], keys: Keys | Meanings) -> Iterator[tuple[
 
 
 _NET = BY_NAME["net"]
+_DASHES = frozenset("-/")  # what options begin with
 _FIRST = 5  # arguments among which a word has to be that says what a program is to do
 
 
@@ -270,6 +273,9 @@ def _of_option(
 ) -> tuple[int, int] | None:
     if index_of_set(before, keys):
         return 0, len(argument)
+    is_option = before[:1] in _DASHES or argument[:1] in _DASHES
+    if not is_option and not (program.user and not program.user[0][0]):
+        return None
     for option, parts in program.user:
         if before == option or (not option and not argument.startswith("-")):
             at = argument.find(parts)

@@ -291,7 +291,7 @@ class Decisions:
         return named
 
     def _read_parameters(self, source: dict[Any, Any]) -> None:
-        """Redact a statement's parameters, as they stand beside it in a frame of SQLAlchemy's or Django's."""
+        """Redact a statement's parameters, as frames of SQLAlchemy and Django have them."""
         statement = source.get("statement", source.get("sql", source.get("query")))
         if statement.__class__ is not str:
             return
