@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from benchmarks.harness import Log, Process
     from benchmarks.targets import Target
 
-    Found = dict[str, dict[str, list[float]]]  # by row and column: a value for each round
+    Found = dict[str, dict[str, dict[str, list[float]]]]  # by way, row and column: a value for each round
 
 METHOD = (
     "Measured as the costs of a request are, without a trace that comes in. In the rows without hooks nobody has any "
     "of the team's: the SDK doing the same job has but its sampler, its recursive scrubber and the hook that scrubs "
     "the query string. By default it has a rate alone, in every row, the rows with hooks included; the user is not "
-    "told to it. The body has a kilobyte; on a raw app the SDK attaches none. Targets: what is to hold, in "
+    "told to it. The body has a kilobyte; on a raw app the SDK attaches none. In the first table the worker's job runs "
+    "at once, up to serialising, so that nothing becomes cheap by being moved to its thread; in the second the worker "
+    "is the thread that it is in production, and serialises and compresses, and only the event loop's own thread "
+    "counts. Targets: what is to hold, in "
     "parentheses what is aimed at; they are of the SDK doing the same job."
 )
 SPANS = 10
@@ -91,44 +94,56 @@ def check(running: dict[str, Process], rows: Sequence[Row]) -> None:
             running[name].tell("look", case=row.case, trace=False, **row.shape)
 
 
+# What is told to the contenders, and what a table says of it.
+WAYS = {
+    "block": "What is sent, µs of processor time of all threads a request over the bare app",
+    "loop": "What is sent, µs of the event loop's thread a request over the bare app",
+}
+
+
 def measure(framework: str, rounds: int, log: Log, rows: Sequence[Row] = ROWS) -> Found:
     """Overhead over the bare app in microseconds."""
-    found: Found = {}
+    found: Found = {way: {} for way in WAYS}
     wanted = list(dict.fromkeys(name for row in rows for name in row.contenders().values()))
     with processes(wanted, framework, log) as running:
         check(running, rows)
         for _ in range(rounds):
             for row in rows:
-                columns = found.setdefault(row.title, {})
-                blocks = {
-                    column: running[name].tell("block", case=row.case, trace=False, **row.shape)
-                    for column, name in row.contenders().items()
-                }
-                base = blocks["ours"][0]  # where the SDK patched the framework, its process has no bare app
-                columns.setdefault("bare", []).append(base)
-                for column, (bare, spent) in blocks.items():
-                    columns.setdefault(column, []).append(spent - (base if bare is None else bare))
+                for way, by_row in found.items():
+                    columns = by_row.setdefault(row.title, {})
+                    blocks = {
+                        column: running[name].tell(way, case=row.case, trace=False, **row.shape)
+                        for column, name in row.contenders().items()
+                    }
+                    base = blocks["ours"][0]  # where the SDK patched the framework, its process has no bare app
+                    columns.setdefault("bare", []).append(base)
+                    for column, (bare, spent) in blocks.items():
+                        columns.setdefault(column, []).append(spent - (base if bare is None else bare))
         check(running, rows)
     return found
 
 
 def report(found: Found, framework: str, rows: Sequence[Row] = ROWS) -> Result:
-    """A row for each kind of request."""
-    lines, data = [], {}
-    for row in rows:
-        columns = found[row.title]
-        entry = {column: Spread.of(values) for column, values in columns.items()}
-        for column in ("same", "default"):
-            entry[f"{column} / ours"] = Spread.of(ratios(columns[column], columns["ours"]))
-        target = row.target.get(framework)
-        data[row.title] = {**entry, "target": target}
-        shown = [entry[column].show() for column in ("ours", "same", "default", "same / ours", "default / ours")]
-        lines.append([row.title, f"{entry['bare'].median:.1f}", *shown, "-" if target is None else target.show()])
-    names = ["request", "bare app", "asgi-sentry", "sentry-sdk, same job", CONTENDERS["sdk_plain"].title]
-    names += ["same job ÷ asgi-sentry", "default ÷ asgi-sentry", "target"]
-    on = {"raw": "raw ASGI"}.get(framework, framework)
-    title = f"What is sent, µs of processor time a request over the bare app: {on}"
-    return Result(method=METHOD, tables=[table(title, names, lines)], data=data)
+    """A table for all threads and one for the event loop's, with a row for each kind of request."""
+    tables, data = [], {}
+    for way, title in WAYS.items():
+        lines = []
+        data[way] = by_row = {}
+        for row in rows:
+            columns = found[way][row.title]
+            entry = {column: Spread.of(values) for column, values in columns.items()}
+            for column in ("same", "default"):
+                entry[f"{column} / ours"] = Spread.of(ratios(columns[column], columns["ours"]))
+            target = row.target.get(framework)
+            by_row[row.title] = {**entry, "target": target}
+            shown = [entry[column].show() for column in ("ours", "same", "default", "same / ours", "default / ours")]
+            goal = "-" if target is None else target.show()
+            lines.append([row.title, f"{entry['bare'].median:.1f}", *shown, goal])
+        names = ["request", "bare app", "asgi-sentry", "sentry-sdk, same job", CONTENDERS["sdk_plain"].title]
+        names += ["same job ÷ asgi-sentry", "default ÷ asgi-sentry", "target"]
+        on = {"raw": "raw ASGI"}.get(framework, framework)
+        tables.append(table(f"{title}: {on}", names, lines))
+    return Result(method=METHOD, tables=tables, data=data)
 
 
 def run(log: Log, *, quick: bool) -> Result:

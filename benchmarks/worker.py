@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 import tracemalloc
 from contextlib import suppress
 from typing import Any
@@ -37,6 +38,7 @@ _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
 _BLOCK_SECONDS = 0.004
 _SENT_SECONDS = 0.012  # of a block whose requests are sent: more than six of them, with warm caches
 _LEAST, _MOST = 4, 600  # requests
+_CHUNK, _CHUNKS = 40, 3  # requests at a time where the worker is a thread
 
 
 def made(
@@ -116,6 +118,27 @@ class Subject:
             return None, spent * 1e6
         bare = await driven(self.bare, max(150, requests), plain)
         return bare * 1e6, spent * 1e6
+
+    async def loop(self, case: str, *, trace: bool, **shape: Any) -> tuple[float | None, float]:
+        """The same of the event loop's thread alone, while the SDK's worker is a thread that serialises, too."""
+        kind = CASES[case]
+        plain = {key: value for key, value in shape.items() if key not in {"spans", "tag"}}
+        spent, tally = 0.0, Tally()
+        with Bench.last.in_thread() as settle:
+            for _ in range(_CHUNKS):  # each shorter than the worker's queue, which drops what comes then
+                spent += await self._looped(self.app, kind, trace, shape)
+                settle()
+        tally.check(kind, _CHUNKS * (COLD + _CHUNK))
+        if self.patched:
+            return None, spent / _CHUNKS * 1e6
+        bare = 0.0
+        for _ in range(_CHUNKS):
+            bare += await self._looped(self.bare, kind, trace, plain)
+        return bare / _CHUNKS * 1e6, spent / _CHUNKS * 1e6
+
+    async def _looped(self, app: Any, kind: Case, trace: bool, shape: dict[str, Any]) -> float:
+        scopes, bodies = made(kind, COLD + _CHUNK, trace=trace, **shape)
+        return await drive(app, scopes, [Document(body) for body in bodies], clock=time.thread_time)
 
     async def crowd(self, case: str, *, requests: int) -> tuple[float, float]:
         """The same with so many requests in flight at once."""

@@ -79,7 +79,7 @@ class UserPolicy:
         user: dict[str, Any] = {}
         found = self._resolve(scope)
         for field in self.fields:
-            value = _read(given, field)
+            value = _read(given, field) if given else None
             if value is None and found is not None:
                 value = _read(found, field)
             if value is not None:

@@ -7,35 +7,18 @@ for others who start one.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._sdk.direct_transaction import DirectTransaction, Recorder
-from asgi_sentry._sdk.names import Span, Transaction
 from asgi_sentry._sdk.options import ORIGIN
+from asgi_sentry._sdk.span_slots import are_known, thread_data
 
 if TYPE_CHECKING:
     from asgi_sentry._sdk.client_view import ClientView
     from asgi_sentry._sdk.threads import Threads
     from asgi_sentry._sdk.trace_context import TraceContext
-
-_SLOTS = frozenset(
-    {
-        *("_trace_id", "_span_id", "parent_span_id", "same_process_as_parent", "sampled", "op"),
-        *("description", "_measurements", "start_timestamp", "_start_timestamp_monotonic_ns"),
-        *("status", "timestamp", "_tags", "_data", "_span_recorder", "hub", "scope", "origin"),
-        *("_context_manager_state", "_containing_transaction", "name", "_flags"),
-        *("_flags_capacity", "source", "parent_sampled", "sample_rate", "_contexts", "_profile"),
-        *("_continuous_profile", "_baggage", "_sample_rand"),
-    }
-)
-# A release of the SDK whose spans hold anything else makes them itself.
-has_known_slots = {
-    *getattr(Span, "__slots__", ()),
-    *getattr(Transaction, "__slots__", ()),
-} == _SLOTS
 
 
 def transaction_of(
@@ -57,7 +40,7 @@ def transaction_of(
         name: until the route is known.
         sampled: whether it is to be sent.
     """
-    if view.profiled or not has_known_slots:
+    if view.profiled or not are_known:
         return _by_the_sdk(view, context, threads, op=op, name=name, sampled=sampled)
     made: Any = object.__new__(DirectTransaction)
     made.view, made.threads = view, threads
@@ -71,8 +54,7 @@ def transaction_of(
     made._profile = made._continuous_profile = made._containing_transaction = None
     made._tags, made._contexts, made._measurements, made._flags = {}, {}, {}, {}
     made._flags_capacity = 10
-    thread = threading.current_thread()
-    made._data = {"thread.id": str(thread.ident), "thread.name": thread.name}
+    made._data = thread_data()
     made._baggage = context.baggage
     made.start_timestamp = datetime.now(timezone.utc)
     made._start_timestamp_monotonic_ns = time.perf_counter_ns()

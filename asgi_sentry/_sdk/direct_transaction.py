@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
@@ -25,10 +28,9 @@ from asgi_sentry._sdk.names import (
     sdk_scope,
 )
 from asgi_sentry._sdk.serializer import SEPARATES, is_flat, written
+from asgi_sentry._sdk.span_slots import are_known, thread_data
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from asgi_sentry._sdk.client_view import ClientView
     from asgi_sentry._sdk.threads import Threads
 
@@ -49,7 +51,10 @@ def _are_the_sdks_own() -> bool:
 
 
 class Recorder(_SpanRecorder):
-    """The spans of a transaction. Each is added in the thread that starts it."""
+    """The spans of a transaction. Each is added in the thread that starts it.
+
+    It is given its id here, at a tenth of what the SDK's way to make one costs.
+    """
 
     __slots__ = ("_threads",)
 
@@ -58,6 +63,8 @@ class Recorder(_SpanRecorder):
         self._threads = threads
 
     def add(self, span: Span) -> None:
+        if span._span_id is None:
+            span._span_id = os.urandom(8).hex()
         super().add(span)
         self._threads.look()
 
@@ -76,6 +83,31 @@ class DirectTransaction(Transaction):
         """Record its spans, and where they are started."""
         if self._span_recorder is None:
             self._span_recorder = Recorder(maxlen, self.threads)
+
+    def start_child(self, instrumenter: str = "sentry", **kwargs: Any) -> Any:
+        """As the SDK's, which takes three times as long for a child as most are."""
+        recorder = self._span_recorder
+        if (
+            recorder is None
+            or not are_known
+            or self.view.profiled
+            or kwargs.keys() - _USUAL
+            or instrumenter != self.view.client.options["instrumenter"]
+        ):
+            return super().start_child(instrumenter, **kwargs)
+        made: Any = object.__new__(Span)
+        made._trace_id, made._span_id = self._trace_id, os.urandom(8).hex()
+        made.parent_span_id, made.same_process_as_parent = self.span_id, True
+        made.sampled, made.op = self.sampled, kwargs.get("op")
+        made.description, made.origin = kwargs.get("name") or None, kwargs.get("origin", "manual")
+        made.scope, made.hub, made.status, made.timestamp = kwargs.get("scope"), None, None, None
+        made._tags, made._measurements, made._flags, made._flags_capacity = {}, {}, {}, 10
+        made._containing_transaction, made._span_recorder = self, None
+        made._data = thread_data()
+        made.start_timestamp = datetime.now(timezone.utc)
+        made._start_timestamp_monotonic_ns = time.perf_counter_ns()
+        recorder.add(made)
+        return made
 
     def stand_in(self, scope: Scope) -> None:
         """Stand in a scope of a request, until the end.
@@ -288,6 +320,7 @@ class OwnSampling(dict[str, Any]):
     __slots__ = ()
 
 
+_USUAL = frozenset({"name", "op", "origin", "scope"})  # of what a child is given
 _RESPONSE = frozenset({"response"})  # the context that a status makes
 _DICE = frozenset({"sample_rand"})
 
@@ -320,7 +353,24 @@ def _is_plain_span(span: Span) -> bool:
 
 
 def _plain_span(span: Span) -> dict[str, Any]:
-    made = span.to_json()
-    made["start_timestamp"] = written(span.start_timestamp)
-    made["timestamp"] = written(span.timestamp)  # type: ignore[arg-type]  # it has ended
+    """What `to_json` makes of a span, in its plain form."""
+    made: dict[str, Any] = {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_span_id": span.parent_span_id,
+        "same_process_as_parent": span.same_process_as_parent,
+        "op": span.op,
+        "description": span.description,
+        "start_timestamp": written(span.start_timestamp),
+        "timestamp": written(span.timestamp),  # type: ignore[arg-type]  # it has ended
+        "origin": span.origin,
+    }
+    tags = span._tags
+    if span.status:
+        made["status"] = span.status
+        tags = {**tags, "status": span.status}
+    if tags:
+        made["tags"] = dict(tags)
+    if span._data:
+        made["data"] = span._data.copy()
     return made

@@ -11,6 +11,7 @@ from asgi_sentry._sdk.names import (
     VERSION_3,
     NonRecordingClient,
     Scope,
+    Span,
     _asgi_middleware_applied,
 )
 
@@ -93,8 +94,19 @@ class Watched(Scope):
         start: Any = super().start_span if VERSION_3 else super().start_streamed_span
         return start(name, attributes, parent_span, *args, **kwargs)
 
-    if VERSION_3:
-        start_span = start_streamed_span  # type: ignore[assignment]  # as it is called there
+    def start_child_span(self, instrumenter: str = "sentry", **kwargs: Any) -> Any:
+        """As the SDK's `start_span`, at half of its cost.
+
+        That makes a scope for just as long as a span is being made.
+        """
+        span = self._span
+        if not isinstance(span, Span) or kwargs.get("description") is not None:
+            return super().start_span(instrumenter, **kwargs)
+        kwargs.setdefault("scope", self)
+        return span.start_child(instrumenter, **kwargs)
+
+    # As it is called in version 3, and before.
+    start_span = start_streamed_span if VERSION_3 else start_child_span  # type: ignore[assignment]
 
 
 def watch_clients() -> None:

@@ -215,11 +215,25 @@ class EventGlance(HeadGlance):
         data = trace.get("data")
         if data:
             self._data_of_root(data)
-        if event["spans"]:
-            self._spans(event["spans"])
+        above = (None, "spans")
+        for index, span in enumerate(event["spans"]):
+            self._own_span(span, (above, index))
         user = event.get("user")
         if user:
             self.data(user, (None, "user"))
+
+    def _own_span(self, span: dict[str, Any], place: Place) -> None:
+        """A span, of which the direct lane knows that it is plain, and all of its fields."""
+        lines = self.ruleset.lines
+        if span["op"] not in lines or span["origin"] not in lines or not is_id(span.get("status")):
+            raise UnusualError
+        if span["description"] is not None:
+            self.texts.append(span["description"])
+        tags, data = span.get("tags"), span.get("data")
+        if tags:
+            self._tags(tags, (place, "tags"))
+        if data:
+            self.data(data, (place, "data"))
 
     def _data_of_root(self, data: dict[str, Any]) -> None:
         if not _OWN_DATA.issuperset(data):
