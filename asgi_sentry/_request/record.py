@@ -17,7 +17,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._request.decision import EXCLUDED, decide
+from asgi_sentry._request.decision import EXCLUDED
 from asgi_sentry._request.ending import count_root, end_root
 from asgi_sentry._request.failures import count_failed_response, note_failed, report_failures
 from asgi_sentry._request.lately import OF_A_REQUEST, SECONDS, alive, of_worker, owner_of_orphan
@@ -147,10 +147,7 @@ class RequestRecord(Started):
             displaced = self.scopes.displaced
             if displaced is not None and not context.came_in:
                 self.context = displaced
-            if self.view.tracing and not self.websocket:  # a call less for most
-                self.decision = decide(self.plan, self.view, self.context, self.scope)
-            else:
-                self.decision = self._decide()
+            self.decision = self._decide()
             self._start()
         except faults.SIGNALS:
             raise
