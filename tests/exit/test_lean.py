@@ -340,7 +340,7 @@ def test_a_thread_that_gets_behind_is_left_nothing_to_scrub(
     assert set(scrubbed_by[:at_once]) == {here}
     assert scrubbed_by[at_once:] == ["sentry-sdk.BackgroundWorker"] * 10  # of forty that may wait
     assert len([event for event in there.events() if "message" in event]) == 30
-    assert there.reports() == {}
+    assert {reason for _, reason in there.reports()} <= {"sample_rate"}  # of the transactions
 
 
 def test_a_limit_that_is_over_is_over(host: Any) -> None:
