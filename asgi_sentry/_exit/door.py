@@ -17,14 +17,13 @@ import marshal
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import ref
 
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
 from asgi_sentry._exit.encoding import payload
-from asgi_sentry._exit.later import Later
+from asgi_sentry._exit.later import Later, await_earlier, later_of
 from asgi_sentry._exit.sampling_header import SAMPLING, header_of, take_sampling, trace_of
 from asgi_sentry._exit.users_scrubber import unscrubbed
 from asgi_sentry._request.lately import lately
@@ -101,7 +100,7 @@ class Door:
                 lose("event_processor", item=envelope.items[0])
                 return None
             made = partial(self._scrubbed, envelope, lose, is_admitted=True)
-            return _later(report, made, partial(_lost, envelope.items, lose=lose))
+            return later_of(report, made, partial(_lost, envelope.items, lose=lose))
         except faults.SIGNALS:
             raise
         except BaseException as exc:
@@ -161,8 +160,8 @@ class Door:
             return made()
         if self.waits and tag.settled is None:
             item = Item(PayloadRef(json=transaction), type=_KIND)
-            return _later(tag.report, made, partial(_lost, [item], lose=lose))
-        _await_earlier(tag.report)
+            return later_of(tag.report, made, partial(_lost, [item], lose=lose))
+        await_earlier(tag.report)
         return made()
 
     def _sealed(
@@ -201,7 +200,7 @@ class Door:
             return
         name, sampling = event.get("transaction"), take_sampling(event)
         try:
-            _await_earlier(tag.report)
+            await_earlier(tag.report)
             tag.settled = tag.report.settle(event, self.scrubber, tag.owed)
             tag.owed = None
             event["event_id"] = tag  # scrubbed, it is plain
@@ -322,7 +321,7 @@ class Door:
                     "items"
                 ]
             else:
-                _await_earlier(report)
+                await_earlier(report)
                 some = report.scrub_telemetry(kind, some, scrubber=self.scrubber)
             for number, scrubbed in zip(members, some, strict=True):
                 own[number] = scrubbed
@@ -350,27 +349,6 @@ class Door:
         return Item(
             payload=PayloadRef(bytes=raw if scrubbed is None else scrubbed), headers=headers
         )
-
-
-def _later(
-    report: Report, make: Callable[[], Envelope | None], lost: Callable[[BaseException], None]
-) -> Later:
-    """An envelope of a request, which is made after those that were sent for it before."""
-    before = _earlier(report)
-    later = Later(make, lost, None if before is None or before.is_made else before)
-    report.later = ref(later)
-    return later
-
-
-def _earlier(report: Report) -> Later | None:
-    return None if report.later is None else report.later()
-
-
-def _await_earlier(report: object) -> None:
-    """Have what was sent before for the same request be scrubbed before."""
-    earlier = _earlier(report) if type(report) is Report else None
-    if earlier is not None:
-        earlier.ensure()
 
 
 def _separate(event: dict[str, Any], settled: Settled | None) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from threading import RLock
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from sentry_sdk.envelope import Envelope
 
 from asgi_sentry import _faults as faults
+from asgi_sentry._request.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,3 +106,24 @@ class Later(Envelope):
                 made = make()
         finally:  # whatever happens: what could not be scrubbed is not sent
             self._made = Envelope() if made is None else made
+
+
+def later_of(
+    report: Report, make: Callable[[], Envelope | None], lost: Callable[[BaseException], None]
+) -> Later:
+    """An envelope of a request, which is made after those that were sent for it before."""
+    before = _earlier(report)
+    later = Later(make, lost, None if before is None or before.is_made else before)
+    report.later = ref(later)
+    return later
+
+
+def _earlier(report: Report) -> Later | None:
+    return None if report.later is None else report.later()
+
+
+def await_earlier(report: object) -> None:
+    """Have what was sent before for the same request be scrubbed before."""
+    earlier = _earlier(report) if type(report) is Report else None
+    if earlier is not None:
+        earlier.ensure()

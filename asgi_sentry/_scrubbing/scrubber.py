@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._scrubbing.ruleset import Ruleset
+from asgi_sentry._scrubbing.sentry.composed import ComposedGlance, scrub_composed
 from asgi_sentry._scrubbing.sentry.events import scrub_fields, scrub_part
 from asgi_sentry._scrubbing.sentry.fields import EVENT
 from asgi_sentry._scrubbing.sentry.items import scrub_item
 from asgi_sentry._scrubbing.sentry.shortcut import (
     USUAL_FIELDS,
-    EventGlance,
-    scrub_composed,
     scrub_usual,
 )
 from asgi_sentry._scrubbing.sentry.telemetry import scrub_attributes
@@ -148,7 +147,7 @@ class Scrubber:
         ).remark(event)
         self._report(wanted, found)
 
-    def look_at(self, head: RawHead, data: Any = None) -> EventGlance | None:
+    def look_at(self, head: RawHead, data: Any = None) -> ComposedGlance | None:
         """Read the head of a request, if it is a usual one and nobody asks where it is redacted.
 
         Args:
@@ -157,7 +156,7 @@ class Scrubber:
         """
         if self._on_redact is not None:
             return None
-        look = EventGlance(self.ruleset)
+        look = ComposedGlance(self.ruleset)
         try:
             look.head(head)
             if data is not None:
@@ -169,7 +168,7 @@ class Scrubber:
     def scrub_with_head(
         self,
         event: dict[str, Any],
-        look: EventGlance,
+        look: ComposedGlance,
         taint: Taint | RawTaint,
         secrets: list[str],
         *,

@@ -21,10 +21,11 @@ from asgi_sentry._sdk.root_span import Root
 from asgi_sentry._sdk.roots import start_root, start_unsampled
 from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
 from asgi_sentry._sdk.senders import guard, guard_by, sender, sending_client, warn_of, watch_events
-from asgi_sentry._sdk.serializer import SEPARATES, STACKS, PlainEvent, now, serialized
+from asgi_sentry._sdk.serializer import SEPARATES, STACKS, PlainEvent, serialized
 from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
 from asgi_sentry._sdk.templates import offer_trace_meta
+from asgi_sentry._sdk.times import now
 from asgi_sentry._sdk.trace_context import TraceContext
 from asgi_sentry._sdk.transports import (
     SOME,

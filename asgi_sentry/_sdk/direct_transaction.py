@@ -27,8 +27,9 @@ from asgi_sentry._sdk.names import (
     disable_capture_event,
     sdk_scope,
 )
-from asgi_sentry._sdk.serializer import SEPARATES, is_flat, written
+from asgi_sentry._sdk.serializer import SEPARATES, is_flat
 from asgi_sentry._sdk.span_slots import are_known, thread_data
+from asgi_sentry._sdk.times import written
 
 if TYPE_CHECKING:
     from asgi_sentry._sdk.client_view import ClientView

@@ -27,8 +27,9 @@ from asgi_sentry._sdk.names import (
     sdk_scope,
 )
 from asgi_sentry._sdk.scopes import OWNER
-from asgi_sentry._sdk.serializer import now, serialized
+from asgi_sentry._sdk.serializer import serialized
 from asgi_sentry._sdk.sessions import RequestSession
+from asgi_sentry._sdk.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -89,62 +89,6 @@ def scrub_usual(
     return notes
 
 
-def scrub_composed(
-    ruleset: Ruleset,
-    event: dict[str, Any],
-    taint: Taint | RawTaint,
-    secrets: list[str],
-    look: EventGlance,
-) -> None:
-    """The same for a transaction as the direct lane composes it, which is remarked as well.
-
-    Args:
-        ruleset: which decides.
-        event: of which the fields and contexts are known: it has an id, a name, a trace, tags,
-            spans, times, and perhaps a user.
-        taint: what else is secret.
-        secrets: takes the credentials that were redacted.
-        look: at the head of its request.
-
-    Raises:
-        UnusualError: there is something to redact in it. It was not changed.
-    """
-    if ruleset.places or taint.unknown:
-        raise UnusualError
-    of_head = len(look.edits)
-    look.composed(event)
-    if len(look.edits) != of_head:
-        raise UnusualError
-    secrets.extend(look.credentials(taint))
-    event["request"] = look.section
-    said: dict[int, tuple[Any, dict[str, Any]]] = {}
-    for holder, key, left, place, rule in look.edits:
-        holder[key] = left
-        known = said.get(id(place))
-        if known is None:
-            known = said[id(place)] = place, {}
-        known[1][key] = {"": {"rem": [[rule, "x"]]}}
-    remarks: dict[str, Any] = {}
-    for place, named in said.values():
-        if place[0] is None:  # of the section itself
-            remarks.update(named)
-        elif place[1] in _OF_THE_HEAD and place[0][0] is None:
-            remarks[place[1]] = named
-        else:  # within a body
-            _remark(look, event)
-            return
-    if remarks:
-        event["_meta"] = {"request": remarks}
-
-
-def _remark(look: EventGlance, event: dict[str, Any]) -> None:
-    """Say what was redacted, wherever it stood."""
-    notes = Notes()
-    for _, key, _, place, rule in look.edits:
-        notes.add(place, key, rule)
-    notes.remark(event)
-
-
 # The program's own, and the protocol's.
 _SAME = frozenset(
     {
@@ -154,17 +98,8 @@ _SAME = frozenset(
 )
 _SAME_WITH_ARGUMENTS = _SAME | {"extra"}
 _NONE: frozenset[str] = frozenset()
-# What the direct lane puts into the tags and the data of each transaction.
-_OF_THE_HEAD = frozenset({"headers", "cookies"})
-_OWN_TAGS = frozenset({"http.status_code", "asgi.type"})
-_OWN_DATA = frozenset(
-    {
-        *("thread.id", "thread.name", "http.request.method", "http.route"),
-        "http.response.status_code",
-    }
-)
 # A number by which the operating system knows a thread. Those of no card begin so.
-_THREAD = re.compile(r"[0179][0-9]{0,18}\Z")
+THREAD = re.compile(r"[0179][0-9]{0,18}\Z")
 
 
 class EventGlance(HeadGlance):
@@ -197,51 +132,6 @@ class EventGlance(HeadGlance):
                 self._spans(value)
             else:
                 raise UnusualError
-
-    def composed(self, event: dict[str, Any]) -> None:
-        """All that may be anything in a transaction as the direct lane composes it."""
-        self._name(event["transaction"], event)
-        tags = event["tags"]
-        if _OWN_TAGS.issuperset(tags):
-            self.firm += tags.values()
-        else:
-            self._tags(tags, (None, "tags"))
-        trace = event["contexts"]["trace"]
-        lines = self.ruleset.lines
-        if trace["op"] not in lines or trace["origin"] not in lines:
-            raise UnusualError
-        if trace["description"] is not None:
-            self.texts.append(trace["description"])
-        data = trace.get("data")
-        if data:
-            self._data_of_root(data)
-        above = (None, "spans")
-        for index, span in enumerate(event["spans"]):
-            self._own_span(span, (above, index))
-        user = event.get("user")
-        if user:
-            self.data(user, (None, "user"))
-
-    def _own_span(self, span: dict[str, Any], place: Place) -> None:
-        """A span, of which the direct lane knows that it is plain, and all of its fields."""
-        lines = self.ruleset.lines
-        if span["op"] not in lines or span["origin"] not in lines or not is_id(span.get("status")):
-            raise UnusualError
-        if span["description"] is not None:
-            self.texts.append(span["description"])
-        tags, data = span.get("tags"), span.get("data")
-        if tags:
-            self._tags(tags, (place, "tags"))
-        if data:
-            self.data(data, (place, "data"))
-
-    def _data_of_root(self, data: dict[str, Any]) -> None:
-        if not _OWN_DATA.issuperset(data):
-            self.data(data, (((None, "contexts"), "trace"), "data"))
-            return
-        for field, value in data.items():
-            if value.__class__ is str and (field != "thread.id" or _THREAD.match(value) is None):
-                self.texts.append(value)
 
     def _are_the_same(self, event: dict[str, Any]) -> frozenset[str]:
         """Fields that are the same in each event of a client, and were found harmless before."""
@@ -340,7 +230,7 @@ class EventGlance(HeadGlance):
             self._span(context, place)
             return
         thread = data.get("thread.id")
-        if thread.__class__ is not str or _THREAD.match(thread) is None:
+        if thread.__class__ is not str or THREAD.match(thread) is None:
             self._span(context, place)
             return
         before = len(self.texts)

@@ -289,6 +289,11 @@ def _of_option(
         if before not in program.mixed or is_mixed(argument):
             return 0, len(argument)
         return None
+    return _joined(program, argument)
+
+
+def _joined(program: Program, argument: str) -> tuple[int, int] | None:
+    """What stands behind an option in the same argument: `--password=X`, `-pX`."""
     option, equals, _ = argument.partition("=")
     if equals and option in program.next:
         return len(option) + 1, len(argument)
