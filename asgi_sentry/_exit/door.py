@@ -29,7 +29,7 @@ from asgi_sentry._exit.users_scrubber import unscrubbed
 from asgi_sentry._request.lately import lately
 from asgi_sentry._request.record import current
 from asgi_sentry._request.report import Report
-from asgi_sentry._request.tag import Tag
+from asgi_sentry._request.tag import Fields, Tag
 from asgi_sentry._scrubbing.memory import bytes_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Door:
             return None
 
     def _report_that_waits(self, envelope: Envelope) -> Report | None:
-        """Whose one event an envelope holds, that no hook has seen; None where it is another."""
+        """Whose one event an envelope holds; None where it holds something else."""
         if not self.waits or len(envelope.items) != 1:
             return None
         [item] = envelope.items
@@ -116,7 +116,7 @@ class Door:
         if item.type not in _EVENTS or not isinstance(event, dict) or hasattr(item, _PASSED):
             return None
         tag = event.get("event_id")
-        if not isinstance(tag, Tag) or tag.settled is not None or type(tag.report) is not Report:
+        if not isinstance(tag, Tag) or type(tag.report) is not Report:
             return None
         return tag.report
 
@@ -158,11 +158,9 @@ class Door:
         tag, made = transaction.get("event_id"), partial(self._sealed, transaction, sampling, lose)
         if not isinstance(tag, Tag) or type(tag.report) is not Report:
             return made()
-        if self.waits and tag.settled is None:
-            item = Item(PayloadRef(json=transaction), type=_KIND)
-            return later_of(tag.report, made, partial(_lost, [item], lose=lose))
-        await_earlier(tag.report)
-        return made()
+        if not self.waits:
+            return made()
+        return later_of(tag.report, made, partial(_lost_transaction, transaction, lose))
 
     def _sealed(
         self, transaction: dict[str, Any], sampling: dict[str, Any], lose: Callable[..., None]
@@ -184,7 +182,7 @@ class Door:
         except faults.SIGNALS:
             raise
         except BaseException as exc:
-            _lost([Item(PayloadRef(json=transaction), type=_KIND)], exc, lose)
+            _lost_transaction(transaction, lose, exc)
             return None
 
     def settle(self, event: dict[str, Any]) -> None:
@@ -356,7 +354,9 @@ def _separate(event: dict[str, Any], settled: Settled | None) -> None:
 
     Until here it was one object, to be made plain and scrubbed once.
     """
-    looks: dict[str, Any] = {} if settled is None else settled.fields
+    looks: dict[str, Any] = {}
+    if settled is not None and isinstance(settled.look, Fields):
+        looks = settled.look
     for field in event.keys() & sdk.STACKS:
         with suppress(ValueError, TypeError):  # not plain, so nothing of ours is shared in it
             # Both are of the event itself.
@@ -372,6 +372,12 @@ def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> N
             lose("internal_sdk_error", item=item)
         except Exception as fault:
             faults.note("counting a loss", fault, "it is in no client report")
+
+
+def _lost_transaction(
+    transaction: dict[str, Any], lose: Callable[..., None], exc: BaseException
+) -> None:
+    _lost([Item(PayloadRef(json=transaction), type=_KIND)], exc, lose)
 
 
 def _taint_around() -> Taint | None:

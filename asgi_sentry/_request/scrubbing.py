@@ -11,7 +11,7 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._request.head import raw_head
 from asgi_sentry._request.identity import Identity
 from asgi_sentry._request.secrets import Secrets
-from asgi_sentry._request.tag import Settled, image
+from asgi_sentry._request.tag import Settled, look_at
 
 if TYPE_CHECKING:
     from asgi_sentry._request.facts import Facts
@@ -160,7 +160,7 @@ class Scrubbing:
     ) -> Settled:
         """Scrub an event in place, and remember what it looks like then."""
         self.scrub_event(event, scrubber=scrubber, owned=True, owed=owed)
-        return Settled(image(event), self.secrets.known, scrubber)
+        return Settled(look_at(event), self.secrets.known, scrubber)
 
     def scrub_telemetry(
         self, kind: str, entries: list[dict[str, Any]], *, scrubber: Scrubber | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from asgi_sentry._scrubbing.memory import bytes_of
@@ -54,7 +55,7 @@ class Owed(NamedTuple):
 class Settled(NamedTuple):
     """What an event looked like when it had been scrubbed, and by what."""
 
-    fields: dict[str, bytes | str]  # as `image` has them
+    look: Fields | Whole
     known: object  # what was known to be secret (`Secrets.known`)
     scrubber: Scrubber
 
@@ -63,16 +64,78 @@ class Settled(NamedTuple):
 
         With these goes whatever tells how they are read.
         """
-        before = self.fields.get
-        part: dict[str, Any] = {}
-        for field, value in event.items():
-            look = before(field)
-            if look is None or look != (value if value.__class__ is str else _look_of(value)):
-                part[field] = value
+        part = self.look.changed(event)
         part.pop("event_id", None)
         if "transaction" in part and "transaction_info" in event:
             part["transaction_info"] = event["transaction_info"]
         return part
+
+
+class Fields(dict[str, "bytes | str"]):
+    """What the fields of an event look like, without those that are not plain.
+
+    An error's are large: they are compared as bytes, and not made again.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> Fields:
+        """Of an event."""
+        looks = cls()
+        for field, value in event.items():
+            look = value if value.__class__ is str else _look_of(value)
+            if look is not None:
+                looks[field] = look
+        return looks
+
+    def changed(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The fields that look otherwise, or are new."""
+        part: dict[str, Any] = {}
+        for field, value in event.items():
+            look = self.get(field)
+            if look is None or look != (value if value.__class__ is str else _look_of(value)):
+                part[field] = value
+        return part
+
+
+class Whole(NamedTuple):
+    """What a transaction looks like: it is small, and made again to be compared with."""
+
+    look: bytes
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> Whole:
+        """Of an event.
+
+        Raises:
+            ValueError: it is not plain.
+        """
+        return cls(bytes_of({**event, "event_id": ""}))
+
+    def changed(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The fields that are not equal, or are new."""
+        before: dict[str, Any] = marshal.loads(self.look)  # noqa: S302 - of the event itself
+        try:
+            return {
+                field: value
+                for field, value in event.items()
+                if field not in before
+                or before[field].__class__ is not value.__class__
+                or before[field] != value
+            }
+        except Exception:  # an object of the app's, which has its own way to compare
+            return dict(event)
+
+
+def look_at(event: dict[str, Any]) -> Fields | Whole:
+    """What an event looks like, to be compared with what becomes of it."""
+    if event.get("type") == "transaction":
+        try:
+            return Whole.of(event)
+        except ValueError:
+            pass
+    return Fields.of(event)
 
 
 def _look_of(value: Any) -> bytes | None:
@@ -80,23 +143,6 @@ def _look_of(value: Any) -> bytes | None:
         return bytes_of(value)
     except ValueError:  # no plain value
         return None
-
-
-def image(event: dict[str, Any]) -> dict[str, bytes | str]:
-    """What the fields of an event look like, to be compared.
-
-    Without those that are not plain, and its tagged id.
-    """
-    looks: dict[str, bytes | str] = {}
-    for field, value in event.items():
-        if value.__class__ is str:
-            looks[field] = value
-            continue
-        try:
-            looks[field] = bytes_of(value)
-        except ValueError:  # no plain value
-            continue
-    return looks
 
 
 class Tag(str):

@@ -179,7 +179,23 @@ def test_hooks_have_it_scrubbed_before() -> None:
     transport = send(failing, before_send=hook, before_send_transaction=hook)
     assert len(seen) == 2
     assert SECRET not in "".join(seen)
-    assert not any(isinstance(envelope, Later) for envelope in transport.envelopes)
+    assert SECRET.encode() not in b"".join(envelope.serialize() for envelope in transport.envelopes)
+
+
+def test_what_a_hook_changed_is_scrubbed_when_somebody_looks() -> None:
+    def hook(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+        event["extra"] = {"note": SECRET, "password": "hunter2-hunter2"}
+        event.setdefault("tags", {})["key"] = SECRET
+        return event
+
+    transport = send(failing, before_send=hook, before_send_transaction=hook)
+    waiting = [envelope for envelope in transport.envelopes if isinstance(envelope, Later)]
+    assert len(waiting) == 2
+    assert not waiting[-1].is_made  # the error is, since the transaction's hook is to see nothing of it
+    found = b"".join(envelope.serialize() for envelope in transport.envelopes)
+    assert found.count(b'"note":"[Filtered]"') == 2
+    assert SECRET.encode() not in found
+    assert b"hunter2" not in found
 
 
 def test_what_an_item_was_redacted_of_goes_from_those_behind_it_whoever_is_looked_at_first() -> None:
