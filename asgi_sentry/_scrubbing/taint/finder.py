@@ -35,6 +35,8 @@ _ENDS_CUT = re.compile("\\.\\.\\.|\u2026")
 _RUNS = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ESCAPES = frozenset("%\\&")
 _JOINS = frozenset("-@_")
+# What is left of a character of latin-1 in UTF-8 where the cut was within it.
+_BEGINS, _ENDS = "\xc2\xc3", "".join(map(chr, range(0x80, 0xC0)))
 
 
 class _Value(NamedTuple):
@@ -163,7 +165,9 @@ class Finder:
             for at in range(end, min(end + self._longest, len(compared)) - _CUT + 1):
                 for value in self._tails.get(compared[at : at + _CUT], ()):
                     stop = at + _CUT
-                    if value.strength >= least and value.text.endswith(compared[end:stop]):
+                    if value.strength >= least and value.text.endswith(
+                        compared[end:stop].lstrip(_ENDS)
+                    ):
                         yield end, stop
 
     def _beginning(self, compared: str, end: int, least: int) -> Iterator[Span]:
@@ -171,7 +175,9 @@ class Finder:
             return
         for at in range(max(0, end - self._longest), end - _CUT + 1):
             for value in self._heads.get(compared[at : at + _CUT], ()):
-                if value.strength >= least and value.text.startswith(compared[at:end]):
+                if value.strength >= least and value.text.startswith(
+                    compared[at:end].rstrip(_BEGINS)
+                ):
                     yield at, end
                     return
 

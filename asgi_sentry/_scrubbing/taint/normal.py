@@ -6,8 +6,10 @@ encodings need not be listed: a value is looked for in normal form, and each cha
 form knows where in the text it came from.
 
 Characters beyond latin-1 count as the bytes of their UTF-8, which is how percent-encoding has them.
-Runs of backslashes are one escape, since each level of JSON or `repr` doubles them. A plus counts
-as a space, which is how forms write one.
+Those of latin-1 count as one, whether they are written as such or as the two bytes of their UTF-8:
+`repr` writes some of them by their number and leaves others, which are then encoded as bytes. Runs
+of backslashes are one escape, since each level of JSON or `repr` doubles them. A plus counts as a
+space, which is how forms write one.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a
 _ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
 _PLUS = str.maketrans("+", " ")
 _HIGHEST = 0x10FFFF
+_LATIN = re.compile("([\xc2\xc3])([\x80-\xbf])")  # the UTF-8 of a character of latin-1
 _WIDE = re.compile(r"[^\x00-\xff\u2026]")  # the dots say that a text was cut off, and stay
 
 
@@ -78,7 +81,7 @@ def normal(text: str) -> Normal:
         text, origin = "".join(pieces), places
     if text.isascii():
         return Normal(text, origin)
-    return _by_bytes(text, origin)
+    return _by_latin(_by_bytes(text, origin))
 
 
 def _by_bytes(text: str, origin: list[int] | None) -> Normal:
@@ -101,6 +104,29 @@ def _by_bytes(text: str, origin: list[int] | None) -> Normal:
     pieces.append(text[at:])
     places += range(at, len(text) + 1) if origin is None else origin[at:]
     return Normal("".join(pieces), places)
+
+
+def _by_latin(shown: Normal) -> Normal:
+    """With each character of latin-1 as itself, however often it was encoded.
+
+    No two of the bytes that are met overlap, so it comes to the same in whatever order.
+    """
+    text, origin = shown
+    for _ in range(_ROUNDS):
+        pieces: list[str] = []
+        places: list[int] = []
+        at = 0
+        for match in _LATIN.finditer(text):
+            start, end = match.span()
+            pieces += (text[at:start], chr((ord(match[1]) & 3) << 6 | ord(match[2]) & 0x3F))
+            places += range(at, start + 1) if origin is None else origin[at : start + 1]
+            at = end
+        if not pieces:
+            break
+        pieces.append(text[at:])
+        places += range(at, len(text) + 1) if origin is None else origin[at:]
+        text, origin = "".join(pieces), places
+    return Normal(text, origin)
 
 
 def _char(match: re.Match[str]) -> str | None:

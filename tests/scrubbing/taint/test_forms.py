@@ -10,7 +10,7 @@ from itertools import pairwise
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import FILTERED, Scrubber, collect_taint
@@ -86,6 +86,12 @@ def test_what_is_left_of_a_value_that_was_cut_off_is_found(secret, dots):
     assert taint.replace(f"it is {encoded}{dots}")[1]
 
 
+def test_a_value_that_was_cut_off_within_a_character_is_found():
+    taint = collect_taint(headers=[(b"x-api-key", "k7Qz1ab2\u00e9d0x9Wv4a".encode())], keys=RULES)
+    assert taint.replace("it is k7Qz1ab2%C3... here") == (f"it is {FILTERED}... here", True)
+    assert taint.replace("it is ...%A9d0x9Wv4a here") == (f"it is ...{FILTERED} here", True)
+
+
 def test_the_tail_of_a_long_value_goes_with_its_head():
     secret = "".join(f"{number:x}Zq" for number in range(9000))
     taint = collect_taint(headers=[(b"authorization", f"Bearer {secret}".encode())], keys=RULES)
@@ -102,6 +108,7 @@ def test_characters_of_which_some_are_escaped_and_others_encoded(secret):
 
 
 @given(st.one_of(awkward_secrets(), secret_values()), st.lists(st.sampled_from(sorted(FORMS)), min_size=1, max_size=2))
+@example("p000000\x80\u00a1w9", ["repr of repr", "percent thrice"])  # one is escaped, the other is not
 def test_forms_of_forms_are_found(secret, forms):
     secret = secret.strip()
     if strength(secret) == WEAK:  # found as a whole word only

@@ -45,15 +45,25 @@ def test_each_character_knows_where_it_stood(parts: list[tuple[str, str]]) -> No
 
 
 @given(st.lists(st.tuples(st.sampled_from("aé€😀"), st.booleans()), max_size=8))
-def test_wide_characters_are_the_bytes_of_their_utf8(parts: list[tuple[str, bool]]) -> None:
+def test_wide_characters_are_the_bytes_of_their_utf8_and_those_of_latin_1_are_one(
+    parts: list[tuple[str, bool]],
+) -> None:
     written = ["".join(f"%{byte:02X}" for byte in char.encode()) if quoted else char for char, quoted in parts]
     shown = normal("".join(written))
     at = place = 0
-    for (char, quoted), each in zip(parts, written, strict=True):
-        size = len(char.encode()) if quoted or char > "\xff" else 1
+    for (char, _), each in zip(parts, written, strict=True):
+        size = len(char.encode()) if char > "\xff" else 1
         assert shown.span(at, at + size) == (place, place + len(each))
         at, place = at + size, place + len(each)
     assert len(shown.text) == at
+
+
+@given(st.text("aé\xc2\xc3\x80\xa1\xbf€", max_size=8), st.integers(0, 3))
+def test_a_text_is_the_same_however_often_it_was_encoded(text: str, times: int) -> None:
+    written = text
+    for _ in range(times):
+        written = written.encode().decode("latin-1")
+    assert normal(written).compared == normal(text).compared
 
 
 @pytest.mark.parametrize("text", ["", "plain", "50% of it", "a & b", "&unknown;", "&#1114112;", "&#x110000;", "%zz"])
