@@ -51,10 +51,14 @@ class Bench(HttpTransport):
     def _create_worker(self, options: dict[str, Any]) -> Worker:
         return _AtOnce()
 
+    def threaded(self) -> Any:
+        """The worker of production."""
+        return BackgroundWorker(queue_size=self.options["transport_queue_size"])
+
     @contextmanager
     def in_thread(self) -> Iterator[Callable[[], None]]:
-        """Within, the worker is the SDK's own, a thread that also serialises; given is what waits until it is idle."""
-        at_once, worker = self._worker, BackgroundWorker()
+        """Within, the worker is the one of production, a thread that also serialises; given is what waits for it."""
+        at_once, worker = self._worker, self.threaded()
         self._worker = worker
         try:
             yield lambda: worker.flush(timeout=5)

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 import asgi_sentry
+from asgi_sentry._exit.courier import Courier
 from benchmarks.contenders import COMMON, DSN, hook, processor
 from benchmarks.traffic import ORDER, RATES
 from benchmarks.transport import Bench
 
 if TYPE_CHECKING:
     from benchmarks.contenders import Build
+
+
+class OwnBench(Bench):
+    """With the thread that asgi-sentry has in production."""
+
+    def threaded(self) -> Any:
+        return Courier(self.options["transport_queue_size"])
 
 
 def layers(rules: int = 0, attach: str = "errors") -> dict[str, Any]:
@@ -38,7 +46,7 @@ def make(
     *,
     hooks: bool = True,
     attach: str = "errors",
-    transport: Any = Bench,
+    transport: Any = OwnBench,
 ) -> Any:
     """The app in the layers of these initials, the first the outermost; a number after them adds so many rules."""
     initials = names.rstrip("0123456789")
