@@ -100,10 +100,14 @@ class Plan:
     members: frozenset[int] = field(default=frozenset())
     # Of the root: the statuses of failed responses, which each response is compared with.
     failures: Container[int] = field(init=False)
+    # Whether a layer has a scrubber of its own.
+    scrubs_itself: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        policy = self.root or DEFAULT_ROOT
-        object.__setattr__(self, "failures", policy.failed_request_status_codes)
+        root = self.root or DEFAULT_ROOT
+        object.__setattr__(self, "failures", root.failed_request_status_codes)
+        own = any(self.headers) or any(policy.scrubber for policy in self.bodies)
+        object.__setattr__(self, "scrubs_itself", own)
 
     def joined(self, inner: Plan) -> Plan:
         """This plan and that of a layer further in.

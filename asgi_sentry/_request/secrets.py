@@ -143,8 +143,10 @@ class Secrets:
 
     def sections(self, scrubber: Scrubber) -> dict[tuple[str, ...], Any]:
         """Which parts of an event a layer's own scrubber decides about, and not this one."""
-        headers, bodies = self._own_of_headers(), self._own_of_bodies()
         sections: dict[tuple[str, ...], Any] = {}
+        if not self._facts.plan.scrubs_itself:
+            return sections
+        headers, bodies = self._own_of_headers(), self._own_of_bodies()
         if headers is not None and headers is not scrubber:
             for part in ("headers", "cookies", "query_string", "url"):
                 sections["request", part] = headers

@@ -80,9 +80,7 @@ def sent(view: ClientView, event: DirectEvent, merged: Merged) -> str | None:
     same = plain.same if type(plain) is DirectEvent else None
     if same is None or getattr(plain["event_id"], "owed", None) is None:
         plain = _whole(client, plain, same)
-    session = next(
-        (each._session for each in reversed(merged.scopes) if each._session is not None), None
-    )
+    session = _session_of(merged.scopes)
     hook = client.options["before_send_transaction"]
     if hook is not None and plain.get("type") == "transaction":
         plain = _hooked(client, hook, plain, hint)
@@ -113,6 +111,14 @@ def _unsealed(event: dict[str, Any], sampling: dict[str, Any], attachments: Any)
     for attachment in attachments:
         envelope.add_item(attachment.to_envelope_item())
     return envelope
+
+
+def _session_of(scopes: tuple[Any, ...]) -> Any:
+    for scope in reversed(scopes):
+        session = scope._session
+        if session is not None:
+            return session
+    return None
 
 
 def _whole(client: Any, event: dict[str, Any], same: ConstantParts | None) -> dict[str, Any]:

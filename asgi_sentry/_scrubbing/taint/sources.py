@@ -13,6 +13,7 @@ import binascii
 import json
 import re
 from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus, unquote_to_bytes
 
@@ -177,11 +178,14 @@ def of_authorization(text: str) -> Iterator[str]:
             yield user
 
 
+_VALUE = itemgetter(1)  # of a header
+
+
 def basic_users(headers: Iterable[tuple[bytes, bytes]]) -> set[str]:
     """The names in Basic credentials."""
     found: set[str] = set()
     given = list(headers)
-    if b"basic " not in b"\0".join([raw for _, raw in given]).lower():  # mostly there are none
+    if b"basic " not in b"\0".join(map(_VALUE, given)).lower():  # mostly there are none
         return found
     for name, raw in given:
         if len(name) == len("authorization") and (
