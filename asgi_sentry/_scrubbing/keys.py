@@ -359,6 +359,7 @@ _RESOURCE = re.compile(r"(?:card|ic|pm|src|ba)_[A-Za-z0-9]{8,40}\Z")  # an id at
 # Of these, what is secret.
 MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})
 _PERMISSIONS = frozenset({"read", "write", "admin", "none"})
+_JUDGED = _DIRECTORIES | _CARDS | _IDS  # keys whose values tell more
 
 
 def is_no_secret(key: object, value: str) -> bool:
@@ -366,16 +367,19 @@ def is_no_secret(key: object, value: str) -> bool:
 
     A mask, a directory, a permission, a public signature.
     """
+    if not value[:1].isalnum() and _is_mark(value):
+        return True
+    if key in _JUDGED:
+        if key in _DIRECTORIES:
+            return is_path(value)
+        return (_RESOURCE if key in _CARDS else _TWILIO_ID).match(value) is not None
+    return value in _PERMISSIONS and isinstance(key, str) and key.endswith("secrets")
+
+
+def _is_mark(value: str) -> bool:
+    """Whether a text is a mask, a mark of a language model's or a parser's, or a signature."""
     if value and not value.strip("*\u2022\u25cf"):
         return True
     if len(value) < _LONGEST_MARK and _MARK.fullmatch(value) is not None:
         return True
-    if key in _DIRECTORIES:
-        return is_path(value)
-    if key in _CARDS:
-        return _RESOURCE.match(value) is not None
-    if key in _IDS:
-        return _TWILIO_ID.match(value) is not None
-    if value in _PERMISSIONS:
-        return isinstance(key, str) and key.endswith("secrets")
     return value.startswith("-----BEGIN PGP SIGNATURE")
