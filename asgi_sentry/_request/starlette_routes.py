@@ -93,6 +93,8 @@ def template_of(scope: Mapping[str, Any], route: Any) -> str | None:
     if not isinstance(declared, str):
         return None
     parameters: Mapping[str, Any] = scope.get("path_params") or {}
+    if hasattr(route, "methods") and _is_all(declared, parameters, scope):
+        return declared or "/"
     prefix, left = _mounts(_routes(scope), _mounted(scope))
     if is_mount(route):
         return prefix + _with_names(_segments(left), _placed(scope, parameters, prefix))
@@ -100,6 +102,21 @@ def template_of(scope: Mapping[str, Any], route: Any) -> str | None:
     head = rest.split("/")[1 : 1 + max(0, rest.count("/") - _slashes(declared, parameters))]
     outer = _placed(scope, parameters, prefix + declared)
     return prefix + _with_names(_segments(left) + head, outer) + _bare(declared) or "/"
+
+
+def _is_all(declared: str, parameters: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:
+    """Whether a route's own template is all of it.
+
+    No mount and no prefix stands before it: then the path has no more slashes than it, and no
+    parameter is another's.
+    """
+    return (
+        not scope.get("root_path")
+        and not scope.get("app_root_path")
+        and ":" not in declared
+        and declared.count("/") == scope["path"].count("/")
+        and all("{" + name + "}" in declared for name in parameters)
+    )
 
 
 def mounted_at(scope: Mapping[str, Any]) -> str:
