@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 import sys
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.memory import bytes_of
@@ -36,6 +37,8 @@ class ConstantParts:
 
     Attributes:
         alone: whether there is no event processor of the process but the SDK's own.
+        extra: what these put into `extra`; None: nothing.
+        runtime: what they put into the context of that name; None: nothing.
         arguments: of the program, in which a secret of a request may stand.
         checked_by: the scrubber that was asked about these parts last.
         harmless: whether it found nothing in them.
@@ -53,8 +56,9 @@ class ConstantParts:
         self.alone = len(own) == len(global_event_processors)
         for processor in own:
             event = processor(event, {"attachments": []})  # type: ignore[assignment,arg-type]
-        # What these put in, as an event has it that others see.
-        self.extra, self.runtime = event.get("extra"), event["contexts"].get("runtime")
+        # What these put in, to be compared with what others leave of it; a copy, since they may
+        # change the SDK's own.
+        self.extra, self.runtime = deepcopy((event.get("extra"), event["contexts"].get("runtime")))
         complete(client, event)
         del event["type"]
         made = serialized(event, client)

@@ -88,7 +88,9 @@ def after_processors(event: DirectEvent) -> DirectEvent | None:
     ):
         return None
     looked_at = _LOOKED_AT if same.extra is None else _LOOKED_AT_WITH_EXTRA
-    if any(composed.get(field, event) != event[field] for field in event.keys() - looked_at):
+    if composed.keys() - event.keys() or any(
+        composed.get(field, event) != event[field] for field in event.keys() - looked_at
+    ):
         return None
     composed["tags"] = tags.copy()
     return composed

@@ -180,7 +180,11 @@ def _through_processors(
             others += scope._event_processors
     left = _processed(event, hint, [*others, *own[:-1]])
     if left is event and getattr(own[-1], "__self__", None) is OWNER.get(None):
-        composed = after_processors(event)
+        composed = None
+        try:
+            composed = after_processors(event)
+        except Exception as exc:  # an object of the app's that can't be compared
+            faults.note("the direct lane", exc, "the transaction is looked at as a whole")
         if composed is not None:
             composed["event_id"] = event["event_id"]
             left = composed

@@ -176,7 +176,7 @@ def deed(dice: random.Random) -> Callable[[], Any]:
 
 
 def processor(dice: random.Random) -> Callable[[Any, Any], Any]:
-    kind, name, given = dice.randrange(7), dice.choice(WORDS), value(dice)
+    kind, name, given = dice.randrange(12), dice.choice(WORDS), value(dice)
 
     def process(event: dict[str, Any], hint: dict[str, Any]) -> Any:
         if kind == 0:
@@ -191,6 +191,17 @@ def processor(dice: random.Random) -> Callable[[Any, Any], Any]:
             event.setdefault("request", {})["note"] = f"{SECRET} and {name}"
         elif kind == 5:
             return {**event, "tags": {**(event.get("tags") or {}), "added": given}}
+        elif kind == 6:
+            event.setdefault("tags", {})["added"] = name
+        elif kind == 7:
+            event.pop(("user", "tags", "measurements", "extra", "transaction_info")[len(name) % 5], None)
+        elif kind == 8:
+            event.setdefault("contexts", {}).setdefault("trace", {}).setdefault("data", {})["added"] = given
+        elif kind == 9:
+            event["transaction"] = f"GET /{name}"
+        elif kind == 10:
+            for span in event.get("spans", []):
+                span["description"] = f"{span['description']} {name}"
         return event
 
     return process
@@ -431,3 +442,52 @@ def test_a_fault_is_counted_and_never_the_apps(fault: str, monkeypatch: pytest.M
         assert transport.items("transaction") == []
         assert ("internal_sdk_error", "transaction", 1) in transport.lost
         assert ("internal_sdk_error", "span", 1) in transport.lost
+
+
+# --- what processors leave ---------------------------------------------------------------------------------------
+
+
+class Odd:
+    """Something that can't be compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("it can't be compared")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "odd"
+
+
+def _without(field: str) -> Callable[[Any, Any], Any]:
+    def process(event: dict[str, Any], hint: dict[str, Any]) -> Any:
+        event.pop(field, None)
+        return event
+
+    return process
+
+
+def _odd(event: dict[str, Any], hint: dict[str, Any]) -> Any:
+    event["contexts"]["odd"] = {"odd": Odd()}
+    event["measurements"] = Odd()
+    return event
+
+
+def _of_the_runtime(event: dict[str, Any], hint: dict[str, Any]) -> Any:
+    runtime = event["contexts"]["runtime"] = {**event["contexts"]["runtime"]}
+    runtime["flavour"] = "vanilla"
+    return event
+
+
+@pytest.mark.parametrize(
+    "process", [*map(_without, ("user", "measurements", "extra", "tags", "spans", "contexts")), _odd, _of_the_runtime]
+)
+def test_what_a_processor_takes_away_or_changes_is_not_what_was_composed(process: Callable[[Any, Any], Any]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        sentry_sdk.set_user({"id": "7"})
+        with sentry_sdk.start_span(op="db", name="SELECT 1"):
+            await fine(scope, receive, send)
+
+    sentry_sdk.scope.add_global_event_processor(process)
+    direct, general = by_both(app, {}, scope_of(random.Random(1)))
+    assert direct == general
