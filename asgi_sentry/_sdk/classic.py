@@ -138,10 +138,12 @@ class TransactionRoot(SpanOfRoot):
         if self._ended is not None:  # it takes its end from this clock
             ago = time.monotonic() - self._ended
             self._span._start_timestamp_monotonic_ns += int(ago * 1e9)
-        if self.sampled:
-            self._span.__exit__(type(exc) if exc is not None else None, exc, None)
-        else:
+        if not self.sampled:
             self.drop(self._reason)
+        elif exc is None and not self._view.profiled:
+            self._span.stand_down()
+        else:
+            self._span.__exit__(type(exc) if exc is not None else None, exc, None)
 
     def keep(self, rate: float) -> None:
         transaction = self._span

@@ -120,6 +120,14 @@ class DirectTransaction(Transaction):
         scope._transaction_info = {"source": self.source}
         self._context_manager_state = (scope, None)
 
+    def stand_down(self) -> None:
+        """End, and leave the scope. As `__exit__` has it where nothing was raised."""
+        state: Any = self._context_manager_state
+        scope, before = state
+        del self._context_manager_state
+        self.finish(scope)
+        scope._span = before
+
     def finish(
         self, scope: Any = None, end_timestamp: Any = None, *, hub: Any = None, **further: Any
     ) -> str | None:

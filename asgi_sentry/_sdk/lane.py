@@ -80,13 +80,13 @@ def sent(view: ClientView, event: DirectEvent, merged: Merged) -> str | None:
     same = plain.same if type(plain) is DirectEvent else None
     if same is None or getattr(plain["event_id"], "owed", None) is None:
         plain = _whole(client, plain, same)
-    session = _session_of(merged.scopes)
+    session = _foreign_session(merged.scopes)
     hook = client.options["before_send_transaction"]
     if hook is not None and plain.get("type") == "transaction":
         plain = _hooked(client, hook, plain, hint)
         if plain is None:
             return None
-    if session is not None and type(session) is not RequestSession:
+    if session is not None:
         client._update_session_from_event(session, event)
     trace_context = plain.get("contexts", {}).get("trace") or {}
     sampling = trace_context.pop("dynamic_sampling_context", None) or {}
@@ -113,11 +113,14 @@ def _unsealed(event: dict[str, Any], sampling: dict[str, Any], attachments: Any)
     return envelope
 
 
-def _session_of(scopes: tuple[Any, ...]) -> Any:
+def _foreign_session(scopes: tuple[Any, ...]) -> Any:
+    """The session that goes by what is sent, if it is none of ours, which are counted by us."""
     for scope in reversed(scopes):
+        if getattr(scope, "tracked", None) is not None:  # ours, and not made yet
+            return None
         session = scope._session
         if session is not None:
-            return session
+            return None if type(session) is RequestSession else session
     return None
 
 
