@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.bodies.parse import Body
 
 _LEARNED = 64  # secrets of what was sent that are known in what is sent later
+_FEW = 64  # secrets that a usual request has at most
 _SCRUBBER = Scrubber()  # where the SDK was started without us
 
 
@@ -93,7 +94,7 @@ class Secrets:
     def raw_taint(self, read: list[str]) -> RawTaint | None:
         """The secrets of a request, where they are those of headers, query and body alone.
 
-        None: there are others, or they are not known by value.
+        None: there are others, or many, or they are not known by value.
 
         Args:
             read: those of headers and query, by whoever has just read them.
@@ -114,6 +115,8 @@ class Secrets:
                 read = [*read, *secrets_of_body(body.value, rules)]
             except Exception:  # too many members, or a fault of ours: the taint says so
                 return None
+        if len(read) > _FEW:  # each is looked for by itself
+            return None
         self._raw, self._raw_size = RawTaint(read), size
         return self._raw
 
