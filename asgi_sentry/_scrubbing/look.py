@@ -40,7 +40,9 @@ def looks_random(text: str) -> bool:
     rarest = _RAREST_CAPITAL
     if any(map(str.isdigit, text)):
         rarest = _RAREST_HOP
-    return hops >= _FEWEST_HOPS and hops * rarest >= sum(map(str.isalnum, text))
+    if hops < _FEWEST_HOPS:
+        return False
+    return hops * rarest >= len(text) or hops * rarest >= sum(map(str.isalnum, text))
 
 
 def is_mixed(text: str) -> bool:

@@ -51,6 +51,21 @@ ATTACKS = {  # what of a request, by its size
     "values within each other": lambda size: {
         "headers": [(b"cookie", b"; ".join(b"token=%s" % (b"ab1" * n) for n in range(3, int((size / 3) ** 0.5))))]
     },
+    "values that begin alike": lambda size: {
+        "headers": [(b"cookie", b"; ".join(b"sid=%s%04d" % (b"abc1" * 15, n) for n in range(size // 140)))]
+        + [(b"x-%d" % n, b"abc1" * 900) for n in range(size // 8000)]
+    },
+    "values that are longer than what is like them": lambda size: {
+        "headers": [(b"cookie", b"; ".join(b"pin=%sX" % (b"ab1" * n) for n in range(30, 30 + size // 640)))]
+        + [(b"x-%d" % n, repeated(b"ab1" * 29 + b"-", 5000)) for n in range(size // 10_000)]
+    },
+    "values cut off again and again": lambda size: {
+        "headers": [(b"cookie", b"; ".join(b"sid=aZ9bY8cX%04d%s" % (n, b"7q" * 9) for n in range(size // 90)))]
+        + [(b"x-%d" % n, repeated(b"aZ9bY8cX" * 5 + b"...", 500)) for n in range(size // 1000)]
+    },
+    "tokens as subprotocols": lambda size: {
+        "headers": [(b"sec-websocket-protocol", b", ".join(b"q%05dZ9aY8bX7cW6d" % n for n in range(size // 24)))]
+    },
     "many headers": lambda size: {"headers": [(b"x-%d" % n, b"token=abc%d" % n) for n in range(size // 20)]},
     "entities": lambda size: {"headers": [(b"x-a", repeated(b"&amp;", size))]},
     "signs of addresses": lambda size: {"headers": [(b"x-a", repeated(b"a@", size))]},

@@ -10,8 +10,10 @@ import binascii
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from asgi_sentry._scrubbing.taint.cuts import Cuts
+from asgi_sentry._scrubbing.taint.many import Many
 from asgi_sentry._scrubbing.taint.normal import normal
-from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
+from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,22 +23,14 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 _SHORTEST = 4  # characters of a value in normal form
-_GRAM = 6
 _FEW = 8  # values that are searched for one by one
-_SAMPLED = 48  # places of a value that are tried for one by which no other is known
-# So many characters of a long value are still it, at the end of a text that was cut off there.
-_CUT = 8
-_MOST_CUTS, _LONGEST_CUT = 16, 1024
 _SHORT = 8  # a value of fewer characters is found as a whole word only
 
 _LINES = re.compile(r"[A-Za-z0-9+/_-]{40,76}(?:\r?\n[ \t]{0,8}[A-Za-z0-9+/_-]{1,76})+={0,2}")
 _TO_STANDARD = str.maketrans("-_", "+/", " \t\r\n")
-_ENDS_CUT = re.compile("\\.\\.\\.|\u2026")
 _RUNS = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ESCAPES = frozenset("%\\&")
 _JOINS = frozenset("-@_")
-# What is left of a character of latin-1 in UTF-8 where the cut was within it.
-_BEGINS, _ENDS = "\xc2\xc3", "".join(map(chr, range(0x80, 0xC0)))
 
 
 class _Value(NamedTuple):
@@ -54,57 +48,33 @@ class Finder:
         gate: of the values.
     """
 
-    __slots__ = ("_few", "_gate", "_grams", "_heads", "_literal", "_longest", "_tails")
+    __slots__ = ("_cuts", "_few", "_gate", "_known", "_literal", "_many")
 
     def __init__(self, raw: Mapping[str, tuple[int, bool]], gate: Gate) -> None:
         self._gate = gate
         found: dict[str, _Value] = {}
         for text, (sure, is_in_path) in raw.items():
-            for form in {text, text.encode("utf-8", "surrogatepass").decode("latin-1")}:
+            for form in _forms(text):
                 compared = normal(form).compared.strip()
                 if len(compared) >= _SHORTEST and compared not in found:
                     found[compared] = _Value(compared, sure, is_in_path)
         # Longest first, so that a value within another does not leave the rest of the other
         # standing.
         ordered = sorted(found.values(), key=lambda value: (-len(value.text), value.text))
-        if len(ordered) <= _FEW:
-            self._few = tuple(ordered)
-        else:
-            self._few = tuple(v for v in ordered if len(v.text) < _GRAM)
+        self._few = tuple(ordered) if len(ordered) <= _FEW else ()
+        self._known = found
+        self._many = Many(found) if len(ordered) > _FEW else None
         # Of a value with what looks like an escape in it, an escape's end may be its neighbour.
         self._literal = tuple(text for text in raw if not _ESCAPES.isdisjoint(text))[:_FEW]
-        self._grams: dict[str, list[tuple[_Value, int]]] = {}
-        if len(ordered) > _FEW:
-            self._index(ordered)
-        self._heads: dict[str, list[_Value]] = {}
-        self._tails: dict[str, list[_Value]] = {}
-        for one in ordered:
-            if len(one.text) > _CUT and one.strength != WEAK:
-                self._heads.setdefault(one.text[:_CUT], []).append(one)
-                self._tails.setdefault(one.text[-_CUT:], []).append(one)
-        longest = max((len(one.text) for one in ordered), default=0)
-        self._longest = min(longest, _LONGEST_CUT)  # how far a value that was cut off may reach
-
-    def _index(self, ordered: list[_Value]) -> None:
-        """Know each value by some letters of it, by which few others are known."""
-        grams = self._grams
-        for value in ordered:
-            text, best, rarest = value.text, 0, None
-            if len(text) < _GRAM:
-                continue
-            for at in range(min(len(text) - _GRAM + 1, _SAMPLED)):
-                known = len(grams.get(text[at : at + _GRAM], ()))
-                if rarest is None or known < rarest:
-                    best, rarest = at, known
-                    if not known:
-                        break
-            grams.setdefault(text[best : best + _GRAM], []).append((value, best))
+        self._cuts: dict[int, Cuts] = {}  # made when a text is met that was cut off
 
     def spans(self, text: str, least: int) -> list[Span]:
         """Where the values are that are sure enough; some places may lie in others."""
         shown = normal(text)
         compared = shown.compared
-        spans = [*self._found(compared, least), *self._cut_off(compared, least)]
+        spans = [*self._found(compared, least)]
+        if "..." in compared or "\u2026" in compared:
+            spans += self._its_cuts(least).spans(compared)
         for start, end in self._runs_of_base64(shown.text):
             is_cut = shown.text[end : end + 1] in {".", "\u2026"}
             if self._is_encoded(shown.text[start:end], least, cut=is_cut):
@@ -122,6 +92,15 @@ class Finder:
                 yield at, at + len(value)
                 at = text.find(value, at + len(value))
 
+    def _its_cuts(self, least: int) -> Cuts:
+        """Of the values that are sure enough. A word that was cut off is another one."""
+        least = max(least, MEDIUM)
+        cuts = self._cuts.get(least)
+        if cuts is None:
+            sure = (text for text, value in self._known.items() if value.strength >= least)
+            cuts = self._cuts[least] = Cuts(sure)
+        return cuts
+
     def _found(self, compared: str, least: int) -> Iterator[Span]:
         """Where values stand in a text in normal form."""
         for value in self._few:
@@ -134,52 +113,19 @@ class Finder:
                         at = compared.find(value.text, end)
                     else:
                         at = compared.find(value.text, at + 1)
-        grams = self._grams
-        if not grams:
+        many = self._many
+        if many is None:
             return
         behind = 0
-        for at in range(len(compared) - _GRAM + 1):
-            candidates = grams.get(compared[at : at + _GRAM])
-            if candidates is None or at < behind:
+        for start in many.begin(compared):
+            if start < behind:
                 continue
-            for value, offset in candidates:
-                start = at - offset
-                end = start + len(value.text)
-                if (
-                    start >= 0
-                    and value.strength >= least
-                    and compared.startswith(value.text, start)
-                    and _stands_alone(compared, start, end, value)
-                ):
+            for text in many.at(compared, start):
+                value, end = self._known[text], start + len(text)
+                if value.strength >= least and _stands_alone(compared, start, end, value):
                     yield start, end
                     behind = end
                     break
-
-    def _cut_off(self, compared: str, least: int) -> Iterator[Span]:
-        """Where the beginning of a value stands in front of dots, or the end of one behind them."""
-        for number, mark in enumerate(_ENDS_CUT.finditer(compared)):
-            if number >= _MOST_CUTS:
-                return
-            yield from self._beginning(compared, mark.start(), least)
-            end = mark.end()
-            for at in range(end, min(end + self._longest, len(compared)) - _CUT + 1):
-                for value in self._tails.get(compared[at : at + _CUT], ()):
-                    stop = at + _CUT
-                    if value.strength >= least and value.text.endswith(
-                        compared[end:stop].lstrip(_ENDS)
-                    ):
-                        yield end, stop
-
-    def _beginning(self, compared: str, end: int, least: int) -> Iterator[Span]:
-        if not self._heads or end < _CUT:
-            return
-        for at in range(max(0, end - self._longest), end - _CUT + 1):
-            for value in self._heads.get(compared[at : at + _CUT], ()):
-                if value.strength >= least and value.text.startswith(
-                    compared[at:end].rstrip(_BEGINS)
-                ):
-                    yield at, end
-                    return
 
     def _runs_of_base64(self, text: str) -> Iterator[Span]:
         """What may be base64 with a value in it, one line or several."""
@@ -214,9 +160,16 @@ class Finder:
             compared = normal(plain).compared
             if any(self._found(compared, least)) or any(self._literally(plain)):
                 return True
-            if cut and any(self._beginning(compared, len(compared), least)):
+            if cut and self._its_cuts(least).beginning(compared):
                 return True
         return False
+
+
+def _forms(text: str) -> tuple[str, ...]:
+    """A value as it is, and as its normal form does not have it: dots in percent-encoding."""
+    if "\u2026" not in text:
+        return (text,)
+    return (text, text.encode("utf-8", "surrogatepass").decode("latin-1"))
 
 
 def _stands_alone(text: str, start: int, end: int, value: _Value) -> bool:

@@ -3,7 +3,7 @@
 One look at the texts, however many values there are. Every escape leaves plain letters and digits
 alone, so the longest run of them in a value, its *core*, stands in each of its forms but for
 base64, of which there are three, by how the value lies in it. A few cores are searched for one by
-one, which is fastest; many together by the letters they begin with.
+one, which is fastest; many together, four letters at a time (`fours.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import binascii
 import json
 import re
 from typing import TYPE_CHECKING
+
+from asgi_sentry._scrubbing.taint.fours import Fours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,35 +35,43 @@ _ALIGNMENTS = ((b"", 0), (b"\0", 2), (b"\0\0", 3))
 class _Cores:
     """Texts of which some are looked for in others."""
 
-    __slots__ = ("few", "grams")
+    __slots__ = ("_fours", "_known", "_lengths", "few")
 
     def __init__(self, cores: set[str]) -> None:
-        self.few = tuple(cores) if len(cores) <= _FEW else ()
-        self.grams: dict[int, set[str]] = {}
-        if not self.few:
-            for core in cores:
-                length = _LENGTH if len(core) >= _LENGTH else min(_SHORTEST, len(core))
-                self.grams.setdefault(length, set()).add(core[:length])
+        is_few = len(cores) <= _FEW or min(map(len, cores)) < _SHORTEST
+        self.few = tuple(cores) if is_few else ()
+        self._fours: Fours | None = None
+        self._known: set[str] = set()
+        self._lengths: list[int] = []
+        if not is_few:
+            self._known = {core[:_LENGTH] for core in cores}
+            self._lengths = sorted(set(map(len, self._known)))
+            self._fours = Fours(self._known)
 
     def are_in(self, text: str) -> bool:
-        """Whether one of them is in a text."""
-        if self.few:
+        """Whether one of them is in a text; of long ones, the beginning."""
+        if self._fours is None:
             return any(core in text for core in self.few)
+        known, lengths = self._known, self._lengths
         return any(
-            not grams.isdisjoint([text[at : at + length] for at in range(len(text) - length + 1)])
-            for length, grams in self.grams.items()
+            text[at : at + length] in known for at in self._fours.begin(text) for length in lengths
         )
 
     def places(self, text: str) -> list[int]:
         """Where in a text they are."""
+        if self._fours is not None:
+            known, lengths = self._known, self._lengths
+            return [
+                at
+                for at in self._fours.begin(text)
+                if any(text[at : at + length] in known for length in lengths)
+            ]
         found: list[int] = []
         for core in self.few:
             at = text.find(core)
             while at >= 0:
                 found.append(at)
                 at = text.find(core, at + 1)
-        for length, grams in self.grams.items():
-            found += [at for at in range(len(text) - length + 1) if text[at : at + length] in grams]
         return sorted(found)
 
 
@@ -72,40 +82,42 @@ class Gate:
         values: as they came in.
     """
 
-    __slots__ = ("_awkward", "_base64", "_cores")
+    __slots__ = ("_awkward", "_base64", "_cores", "_encoded", "_plain")
 
     def __init__(self, values: Iterable[str]) -> None:
-        cores: set[str] = set()
-        encoded: set[str] = set()
+        self._plain: set[str] = set()
+        self._encoded: set[str] = set()
         # Whether a value has no core, so that each text with an escape may hold it.
         self._awkward = False
         for value in values:
             run = _longest_run(value)
             if len(run) >= _SHORTEST:
-                cores.add(run[:_LENGTH])
+                self._plain.add(run[:_LENGTH])
             else:
                 self._awkward = True
-                cores.add(value)
-            encoded.update(_of_base64(run if len(run) > _SHORTEST else value))
+                self._plain.add(value)
+            self._encoded.update(_of_base64(run if len(run) > _SHORTEST else value))
             if len(run) <= _SHORTEST:
-                encoded.update(_of_base64(json.dumps(value)[1:-1]))
-        self._base64 = _Cores(encoded)
-        self._cores = _Cores(cores | encoded)
+                self._encoded.update(_of_base64(json.dumps(value)[1:-1]))
+        # Each is made when it is first asked: where values are known that are too many, only one
+        # is (4 ms for 512 of them).
+        self._base64: _Cores | None = None
+        self._cores: _Cores | None = None
 
     def let_through(self, texts: Sequence[str], joined: str) -> list[str]:
         """The texts that may hold a value.
 
         Args:
             texts: each once.
-            joined: all of them in one.
+            joined: all of them in one, with one character between two.
         """
         cores = self._cores
+        if cores is None:
+            cores = self._cores = _Cores(self._plain | self._encoded)
         if self._awkward:
             return [text for text in texts if _is_escaped(text) or cores.are_in(text)]
         if not cores.few:
-            if cores.grams:
-                return [text for text in texts if cores.are_in(text)]
-            return []
+            return _held(texts, cores.places(joined))
         present = [core for core in cores.few if core in joined]
         if present:
             return [text for text in texts if any(core in text for core in present)]
@@ -113,7 +125,25 @@ class Gate:
 
     def places_of_base64(self, text: str) -> list[int]:
         """Where in a text a value may stand in base64."""
+        if self._base64 is None:
+            self._base64 = _Cores(self._encoded)
         return self._base64.places(text)
+
+
+def _held(texts: Sequence[str], places: list[int]) -> list[str]:
+    """The texts in which some places are, of which each is one in all of them together."""
+    held: list[str] = []
+    start, number = 0, 0
+    for text in texts:
+        end = start + len(text)
+        while number < len(places) and places[number] < start:
+            number += 1
+        if number == len(places):
+            break
+        if places[number] < end:
+            held.append(text)
+        start = end + 1
+    return held
 
 
 def may_hold(joined: str, values: Iterable[str]) -> bool:

@@ -113,6 +113,8 @@ def _by_latin(shown: Normal) -> Normal:
     """
     text, origin = shown
     for _ in range(_ROUNDS):
+        if "\xc2" not in text and "\xc3" not in text:
+            break
         pieces: list[str] = []
         places: list[int] = []
         at = 0

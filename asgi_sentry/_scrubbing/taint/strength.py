@@ -30,13 +30,22 @@ _FEWEST_LETTERS = 4  # different ones in a credential; the size of a screen has 
 
 def strength(value: str) -> int:
     """WEAK, MEDIUM or STRONG."""
-    if len(value) > _LONGEST:
-        return STRONG
-    if _HEX.match(value) or (
-        looks_random(value) and len(set(filter(str.isalpha, value))) >= _FEWEST_LETTERS
-    ):
+    if _is_strong(value):
         return STRONG
     return WEAK if value.isdigit() or _is_of_words(value) else MEDIUM
+
+
+def is_weak(value: str) -> bool:
+    """Whether a value is WEAK, which is told sooner of one that is not."""
+    if len(value) <= _LONGEST and (value.isdigit() or _is_of_words(value)):
+        return not _is_strong(value)
+    return False
+
+
+def _is_strong(value: str) -> bool:
+    if len(value) > _LONGEST or _HEX.match(value):
+        return True
+    return looks_random(value) and len(set(filter(str.isalpha, value))) >= _FEWEST_LETTERS
 
 
 def _is_of_words(value: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.taint.finder import Finder
 from asgi_sentry._scrubbing.taint.gate import Gate
-from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, strength
+from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, is_weak, strength
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class Taint:
         more = object.__new__(Taint)
         more._raw = dict(self._raw)
         more._add([(value, False) for value in values], unknown=self.unknown)
+        if len(more._raw) == len(self._raw):  # there was no room for more
+            more._gate, more._finder = self._gate, self._finder
         return more
 
     @classmethod
@@ -156,12 +158,15 @@ class Taint:
         known = self._raw.get(value)
         return known is not None and not known[1]
 
-    def found_in(self, texts: Collection[str], *, least: int = WEAK) -> dict[str, str]:
+    def found_in(
+        self, texts: Collection[str], *, least: int = WEAK, known: set[str] | None = None
+    ) -> dict[str, str]:
         """Those of several texts that hold a value, each with what is left of it.
 
         Args:
             texts: each once.
             least: how sure it must be that a value is a secret: WEAK, MEDIUM or STRONG.
+            known: takes the texts in which a value stands that is known.
         """
         if least > self._strongest and not self.unknown:
             return {}
@@ -173,13 +178,18 @@ class Taint:
         found = {}
         judged: dict[str, bool] = {}
         for text in chosen:
-            left, hit = self.replace(text, least=least, judged=judged)
+            left, hit = self.replace(text, least=least, judged=judged, known=known)
             if hit:
                 found[text] = left
         return found
 
     def replace(
-        self, text: str, *, least: int = WEAK, judged: dict[str, bool] | None = None
+        self,
+        text: str,
+        *,
+        least: int = WEAK,
+        judged: dict[str, bool] | None = None,
+        known: set[str] | None = None,
     ) -> tuple[str, bool]:
         """The text with every value replaced in whatever form, and whether there was one.
 
@@ -188,6 +198,7 @@ class Taint:
             least: as in `found_in`.
             judged: which words may be secrets, as far as they were met in other texts; it takes
                 those of this one, and is not kept.
+            known: as in `found_in`.
         """
         before = text
         judged = {} if judged is None else judged
@@ -201,6 +212,8 @@ class Taint:
             words = _opaque(text, judged) if self.unknown and least < STRONG else []
             if not spans and not words:
                 break
+            if spans and not number and known is not None:
+                known.add(text)
             text = _replaced(text, [*spans, *words])
             if not spans:  # whole words are gone, and nothing is left that may join
                 break
@@ -239,7 +252,7 @@ def _opaque(text: str, judged: dict[str, bool]) -> list[Span]:
 def _may_be_secret(word: str) -> bool:
     if not word or word == FILTERED.strip("[]") or _ADDRESS.match(word):
         return False
-    return strength(word) != WEAK
+    return not is_weak(word)
 
 
 def _replaced(text: str, spans: list[Span]) -> str:

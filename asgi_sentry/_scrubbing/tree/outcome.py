@@ -41,12 +41,17 @@ def with_discovered(
     return joined
 
 
-def with_taint(taint: Taint | None, tainted: dict[str, str], hits: Hits) -> Hits:
-    """What becomes of texts: first the request's own secrets are replaced, then what rules find."""
-    if not tainted or taint is None:
+def with_taint(tainted: dict[str, str], known: set[str], hits: Hits) -> Hits:
+    """What becomes of texts: first the request's own secrets are replaced, then what rules find.
+
+    Args:
+        tainted: what is left of the texts that hold one.
+        known: those in which one stands that is known by value.
+        hits: of rules.
+    """
+    if not tainted:
         return hits
     joined = dict(hits)
-    known = taint.known.found_in(tainted) if taint.unknown else tainted
     for text, left in tainted.items():
         after, rules = hits.get(left, (left, []))
         joined[text] = (after, [REQUEST if text in known else UNKNOWN, *rules])

@@ -241,12 +241,15 @@ class Walk:
         )
         texts = self._texts(tree, decisions, firm)
         found: dict[int, dict[str, str]] = {}
+        known: set[str] = set()
         looked_at: set[str] = set()
         for least, some in texts.items():
             # Rules have looked at each key when it was met first; taint differs from request to
             # request.
             keys = texts_of(names - tags) if taint and taint.in_keys and least == MEDIUM else ()
-            tainted = taint.found_in(some.union(keys), least=least) if taint else {}
+            tainted = {}
+            if taint:
+                tainted = taint.found_in(some.union(keys), least=least, known=known)
             if tainted:
                 found[least] = tainted
                 looked_at |= (some - tainted.keys()).union(tainted.values())
@@ -257,7 +260,7 @@ class Walk:
             looked_at, new_keys=texts_of(fresh), fixed={fixed[0] for fixed in self._fixed}
         )
         self._fixed_hits = look.fixed
-        hits = {least: with_taint(taint, found.get(least, {}), look.hits) for least in texts}
+        hits = {least: with_taint(found.get(least, {}), known, look.hits) for least in texts}
         if look.dashed or tree.lists_any(PROGRAMS):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
@@ -282,9 +285,9 @@ class Walk:
         self._replace(tree, decisions, hits, firm)
         if decisions.late:
             again = {text for text, _, _ in decisions.late}
-            tainted = taint.found_in(again) if taint else {}
+            tainted = taint.found_in(again, known=known) if taint else {}
             late = with_taint(
-                taint, tainted, rules.look({*(again - tainted.keys()), *tainted.values()}).hits
+                tainted, known, rules.look({*(again - tainted.keys()), *tainted.values()}).hits
             )
             for text, number, key in decisions.late:
                 if text in late and not decisions.is_cut_off(number):

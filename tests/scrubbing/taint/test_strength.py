@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, strength
+from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, is_weak, strength
 
 TOLD = {
     WEAK: """checkout api/orders https://example.com/a/b 12345678 2024-01-31 Europe/Berlin gpt-4o-mini v2-final
@@ -21,6 +21,12 @@ TOLD = {
 @pytest.mark.parametrize(("wanted", "value"), [(sure, value) for sure, all_ in TOLD.items() for value in all_.split()])
 def test_the_look_tells(wanted: int, value: str) -> None:
     assert strength(value) == wanted
+
+
+@given(st.one_of(st.text("aB1-. /", max_size=24), st.text(), st.sampled_from(" ".join(TOLD.values()).split())))
+def test_what_is_weak_is_told_sooner(value: str) -> None:
+    assert is_weak(value) == (strength(value) == WEAK)
+    assert not is_weak("a" * 4097)
 
 
 @pytest.mark.parametrize(

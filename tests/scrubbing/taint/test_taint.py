@@ -295,6 +295,25 @@ def test_where_not_all_are_known_what_may_be_one_goes(text, left):
     assert Taint([LONG], unknown=True).found_in([text], least=STRONG) == {}
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_of_texts_in_which_a_known_value_stands_it_is_said(count):
+    values = [LONG, *(f"Qx{number:02}v{number * 104729:08}Zk" for number in range(count - 1))]
+    texts = [f"it is {LONG}", "or Zx81kQp9Lm3nV7rT", "nothing"]
+    known = set()
+    found = Taint(values, unknown=True).found_in(texts, known=known)
+    assert found.keys() == set(texts[:2])
+    assert known == {texts[0]}
+
+
+def test_a_full_taint_searches_for_more_as_it_did():
+    full = Taint([f"value{number:04}x" for number in range(512)], unknown=True)
+    before = full.replace("see value0007x there")
+    more = full.and_more(["another1x"])
+    assert more.unknown
+    assert more._finder is full._finder is not None
+    assert more.replace("see value0007x there") == before
+
+
 def test_keys_are_looked_at_for_more_than_words():
     assert Taint([LONG]).in_keys
     assert Taint(["swordf1sh!"]).in_keys
