@@ -310,7 +310,7 @@ def test_a_full_taint_searches_for_more_as_it_did():
     before = full.replace("see value0007x there")
     more = full.and_more(["another1x"])
     assert more.unknown
-    assert more._finder is full._finder is not None
+    assert more._search.finder is full._search.finder is full.known._search.finder
     assert more.replace("see value0007x there") == before
 
 
