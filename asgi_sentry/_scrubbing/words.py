@@ -54,11 +54,13 @@ def term_ends(named: list[str], start: int) -> range:
 
 def runs(parts: list[str]) -> set[str]:
     """Some words that follow each other, put together, in each way there is."""
-    return {
-        "".join(parts[start:end])
-        for start in range(len(parts))
-        for end in range(start + 1, min(len(parts), start + MAX_RUN) + 1)
-    }
+    found = set(parts)
+    for start, first in enumerate(parts):
+        run = first
+        for part in parts[start + 1 : start + MAX_RUN]:
+            run += part
+            found.add(run)
+    return found
 
 
 def heads(alternatives: str) -> str:
