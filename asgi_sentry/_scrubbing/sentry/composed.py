@@ -39,7 +39,7 @@ class ComposedGlance(EventGlance):
         self._name(event["transaction"], event)
         tags = event["tags"]
         if _OWN_TAGS.issuperset(tags):
-            self.firm += tags.values()
+            self.firm.extend(tags.values())
         else:
             self._tags(tags, (None, "tags"))
         trace = event["contexts"]["trace"]

@@ -144,7 +144,7 @@ class HeadGlance(Glance):
             raise UnusualError
         section["headers"] = headers = dict(zip(layout.shown, values, strict=True))
         self.keys.append(headers)
-        self.texts += compress(values, layout.are_texts)
+        self.texts.extend(compress(values, layout.are_texts))
         for at, shown, verdict, kind in layout.others:
             value = values[at]
             if not self._reads(headers, shown, value, verdict, kind):
@@ -303,5 +303,5 @@ class HeadGlance(Glance):
             return False
         if "%" in query or "+" in query:
             values = [part.partition("=")[2] for part in query.split("&")]
-            self.encoded += [unquote_plus(value) for value in values if value]
+            self.encoded.extend(unquote_plus(value) for value in values if value)
         return True
