@@ -156,9 +156,7 @@ class Door:
             lose: the transport's `record_lost_event`.
         """
         tag, made = transaction.get("event_id"), partial(self._sealed, transaction, sampling, lose)
-        if not isinstance(tag, Tag) or type(tag.report) is not Report:
-            return made()
-        if not self.waits:
+        if not self.waits or not isinstance(tag, Tag) or type(tag.report) is not Report:
             return made()
         return later_of(tag.report, made, partial(_lost_transaction, transaction, lose))
 
@@ -177,7 +175,7 @@ class Door:
                     sampling = header_of(sampling, known, self.scrubber)
                 headers["trace"] = sampling
             item = Item(payload(transaction), headers=_HEADERS)
-            setattr(item, _PASSED, _AS_IT_IS)
+            _mark(item, _AS_IT_IS)
             return Sealed(headers=headers, items=[item])
         except faults.SIGNALS:
             raise
@@ -236,15 +234,10 @@ class Door:
             raise
         except BaseException as exc:
             _lost([item], exc, lose)
-        try:
-            if passed.item is not item:
-                setattr(item, _PASSED, passed)
-            if passed.item is not None:
-                setattr(passed.item, _PASSED, _AS_IT_IS)
-        except AttributeError:  # an SDK whose items have slots
-            faults.once(
-                "Items can't be marked: with Spotlight on, limits of errors are spent twice."
-            )
+        if passed.item is not item:
+            _mark(item, passed)
+        if passed.item is not None:
+            _mark(passed.item, _AS_IT_IS)
         return passed
 
     def _admits(self, item: Item) -> bool:
@@ -361,6 +354,14 @@ def _separate(event: dict[str, Any], settled: Settled | None) -> None:
         with suppress(ValueError, TypeError):  # not plain, so nothing of ours is shared in it
             # Both are of the event itself.
             event[field] = marshal.loads(looks.get(field) or bytes_of(event[field]))  # noqa: S302
+
+
+def _mark(item: Item, passed: _Passed) -> None:
+    """Have an item tell what became of it."""
+    try:
+        setattr(item, _PASSED, passed)
+    except AttributeError:  # an SDK whose items have slots
+        faults.once("Items can't be marked: with Spotlight on, limits of errors are spent twice.")
 
 
 def _lost(items: list[Item], exc: BaseException, lose: Callable[..., None]) -> None:

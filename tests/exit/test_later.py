@@ -18,6 +18,7 @@ from sentry_sdk.transport import Transport
 
 import asgi_sentry
 from asgi_sentry import Scrubber
+from asgi_sentry._exit import door
 from asgi_sentry._exit.door import Door
 from asgi_sentry._exit.later import Later
 from asgi_sentry._scrubbing import scrubber as engine
@@ -249,3 +250,13 @@ def test_the_recording_transport_looks_at_once() -> None:
     waiting = [envelope for envelope in transport.envelopes if isinstance(envelope, Later)]
     assert len(waiting) == 2
     assert all(envelope.is_made for envelope in waiting)
+
+
+def test_items_that_can_not_be_marked_are_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a release of the SDK whose items have slots."""
+    monkeypatch.setattr(Item, door._PASSED, property(lambda item: None), raising=False)
+    transport = send(failing)
+    found = b"".join(envelope.serialize() for envelope in transport.envelopes)
+    assert found.count(b'"type":"transaction"') == 2  # of the item and of what is in it
+    assert b"LookupError" in found
+    assert SECRET.encode() not in found
