@@ -91,33 +91,39 @@ class Scanner:
     def ready(self, timeout: float = 60.0) -> bool:
         """Wait until the patterns are compiled, and say whether they are."""
         self._begin()
-        if self._thread is not None:
-            self._thread.join(timeout)
+        with self._lock:  # whoever has begun before has started the thread by then
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
         return self._compiled is not None
 
     def _begin(self) -> None:
         if self._failed or self._compiled is not None:
             return
-        with self._lock:
-            if self._pid != os.getpid():  # a fork took none of the threads along
-                self._forget()
-            if self._thread is not None:
-                return
-            try:
-                patterns = tuple(self._expressions())
-                self._compiled = _COMPILED.get(patterns)
-                if self._compiled is None:
-                    thread = Thread(
-                        target=self._compile,
-                        args=(patterns,),
-                        name="asgi-sentry-patterns",
-                        daemon=True,
-                    )
-                    thread.start()
-                    self._thread = thread
-            except Exception:
-                # Too many threads, the interpreter is about to end, or what is no pattern.
-                self._failed = True
+        if self._pid != os.getpid():  # a fork took none of the threads along
+            self._lock = Lock()  # which one of them may hold for ever here
+            self._forget()
+        lock = self._lock
+        if not lock.acquire(blocking=False):  # somebody is at it
+            return
+        try:
+            if self._thread is None and self._compiled is None:
+                self._start()
+        except Exception:
+            # Too many threads, the interpreter is about to end, or what is no pattern.
+            self._failed = True
+        finally:
+            lock.release()
+
+    def _start(self) -> None:
+        patterns = tuple(self._expressions())
+        self._compiled = _COMPILED.get(patterns)
+        if self._compiled is None:
+            thread = Thread(
+                target=self._compile, args=(patterns,), name="asgi-sentry-patterns", daemon=True
+            )
+            thread.start()
+            self._thread = thread
 
     def _compile(self, patterns: tuple[Expression, ...]) -> None:
         try:
