@@ -53,9 +53,6 @@ ALLOWED = {
     "starlette::tests.test_testclient::test_testclient_asgi2": ASGI_2,
     "starlette::tests.test_testclient::test_websocket_blocking_receive": ASGI_2,
     "starlette::tests.test_testclient::test_websocket_not_block_on_close": ASGI_2,
-    "starlette::tests.test_formparsers::test_multipart_request_resolves_charset_once": (
-        "it counts who asks for a codec: Starlette does once, and so do we, where something is sent"
-    ),
 }
 
 
