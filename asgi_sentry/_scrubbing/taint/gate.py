@@ -11,6 +11,8 @@ from __future__ import annotations
 import binascii
 import json
 import re
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.taint.fours import Fours
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _SHORTEST, _LENGTH = 4, 8  # characters of a core
 _FEW = 48  # cores that are searched for one by one
+_one_more = (1).__add__  # for what joins a text to the next one
 _URLSAFE = str.maketrans("+/", "-_")
 _URLSAFE_BYTES = bytes.maketrans(b"+/", b"-_")
 # Of a run whose first characters in base64 are those of the run alone, however it lies in it.
@@ -118,16 +121,32 @@ class Gate:
             return [text for text in texts if _is_escaped(text) or cores.are_in(text)]
         if not cores.few:
             return _held(texts, cores.places(joined))
-        present = [core for core in cores.few if core in joined]
-        if present:
-            return [text for text in texts if any(core in text for core in present)]
-        return []
+        return _holding(texts, joined, [core for core in cores.few if core in joined])
 
     def places_of_base64(self, text: str) -> list[int]:
         """Where in a text a value may stand in base64."""
         if self._base64 is None:
             self._base64 = _Cores(self._encoded)
         return self._base64.places(text)
+
+
+def _holding(texts: Sequence[str], joined: str, cores: Sequence[str]) -> list[str]:
+    """The texts that hold one of some cores, each of which stands in all of them together.
+
+    A core has nothing in it that joins two texts. Behind a text in which it was found the search
+    goes on with the next one, so that each core costs one search of the whole.
+    """
+    if not cores:
+        return []
+    ends = list(accumulate(map(_one_more, map(len, texts))))
+    holding: set[int] = set()
+    for core in cores:
+        at = joined.find(core)
+        while at >= 0:
+            index = bisect_right(ends, at)
+            holding.add(index)
+            at = joined.find(core, ends[index])
+    return [texts[index] for index in sorted(holding)]
 
 
 def _held(texts: Sequence[str], places: list[int]) -> list[str]:

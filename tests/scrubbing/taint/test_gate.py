@@ -86,3 +86,16 @@ def test_the_base64_of_a_value_that_json_escapes_is_seen(value: str) -> None:
     for before in ("", "x", "xy"):
         for written in (value, json.dumps(value)[1:-1]):
             assert gate.places_of_base64(base64.b64encode(f"{before}{written} and more".encode()).decode())
+
+
+@given(
+    st.lists(st.text("kQv7\0 %+é", max_size=12).map(lambda text: text + "Qk7vQk7v"), max_size=6),
+    st.lists(st.text("kQv7\0 é", max_size=12), max_size=6),
+)
+def test_a_few_cores_are_found_in_many_texts_as_in_each(some: list[str], others: list[str]) -> None:
+    texts = list(dict.fromkeys([*others, *some, *others[::-1]]))
+    gate = Gate(["Qk7vQk7v", "kkkkk7", "7Qk7vk"])
+    alone = [text for text in texts if gate.let_through([text], text)]
+    assert gate.let_through(texts, "\0".join(texts)) == alone
+    cores = gate._plain | gate._encoded
+    assert alone == [text for text in texts if any(core in text for core in cores)]
