@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,11 +44,28 @@ class Notes:
         self._aliases.append((place, first))
 
     def rename(self, renamed: Mapping[Any, str]) -> None:
-        """Take over the new names of keys that held a secret."""
+        """Take over the new names of keys that held a secret.
+
+        What is one place stays one, as the places of a container that stands in several need it.
+        """
         name = renamed.get
-        self._made = [
-            (place_of(name(step, step) for step in path_of(place)), name(key, key), rule)
-            for place, key, rule in self._made
+        made: dict[int, Place] = {}
+
+        def moved(place: Place | None) -> Place | None:
+            chain: list[Place] = []
+            while place is not None and id(place) not in made:
+                chain.append(place)
+                place = place[0]
+            above = None if place is None else made[id(place)]
+            for one in reversed(chain):
+                above = made[id(one)] = (above, name(one[1], one[1]))
+            return above
+
+        before = self._made, self._aliases  # which keep the places, and so their ids
+        self._made = [(moved(place), name(key, key), rule) for place, key, rule in before[0]]
+        self._aliases = [
+            ((moved(above), name(key, key)), cast("Place", moved(first)))
+            for (above, key), first in before[1]
         ]
 
     def redactions(self, path: tuple[Any, ...] = ()) -> Iterator[Redaction]:

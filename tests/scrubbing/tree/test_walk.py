@@ -134,6 +134,17 @@ def test_a_key_that_holds_a_secret_has_another_name_and_that_is_said_of_it(key: 
     assert list(walk.renamed.values()) == [f"user {FILTERED}"]
 
 
+def test_what_stands_twice_is_said_of_each_place_though_a_key_gets_another_name() -> None:
+    shared = {"password": SECRET, f"x{SECRET}": f"token={SECRET}"}
+    left, walk = walked({"a": shared, f"b{SECRET}": [shared]}, taint=Taint([SECRET]))
+    assert SECRET not in repr(left)
+    told: dict[str, Any] = {}
+    walk.notes.remark(told)
+    said_of = told["_meta"]["root"]["x"]
+    assert said_of["a"] == said_of[f"b{FILTERED}"]["0"]
+    assert said_of["a"].keys() == {"password", f"x{FILTERED}"}
+
+
 def test_without_taint_keys_stay() -> None:
     value = {"user words": {"a": 1}}
     assert walked(value)[0] == value
