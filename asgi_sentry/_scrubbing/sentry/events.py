@@ -5,8 +5,10 @@ Events, transactions, check-ins, sessions and profiles.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._scrubbing.sentry.alike import STACKS, Alike
 from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
 from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields
 from asgi_sentry._scrubbing.sentry.shortcut import USUAL_FIELDS, scrub_usual
@@ -77,7 +79,9 @@ def scrub_fields(
     first = _AS_IT_IS if owned and all(len(path) == 1 for path in sections) else _QUICK
     try:
         try:
-            fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, first)
+            fields, walk = _scrubbed(
+                ruleset, payload, schema, taint, sections, first, joins=found is None, owned=owned
+            )
         except NotPlainError:
             fields, walk = _scrubbed(ruleset, payload, schema, taint, sections, _EXACT)
         notes = walk.notes
@@ -106,14 +110,33 @@ def _scrubbed(
     taint: Taint | None,
     sections: Sections,
     copied: int,
+    *,
+    joins: bool = False,
+    owned: bool = False,
 ) -> tuple[dict[str, Any], Walk]:
+    """The fields of an object without secrets, and the walk that made them so.
+
+    Args:
+        ruleset: which decides.
+        payload: the object.
+        schema: its fields.
+        taint: what else is secret.
+        sections: what others decide about.
+        copied: how the fields are copied.
+        joins: whether what is alike in several frames is scrubbed once, since nobody asks where
+            something was redacted.
+        owned: whether it may stay one object then.
+    """
     copier = Copier(lenient=True)
+    alike = Alike(ruleset.keys.plain)
     fields: dict[str, Any] = {}
     for field, value in payload.items():
         if copied == _AS_IT_IS or value.__class__ in _UNCHANGING:
             fields[field] = value
         else:
             _put_copy(value, fields, field, copier, exact=copied == _EXACT)
+        if joins and field in STACKS:
+            _join(alike, fields[field])
     walk = Walk(ruleset, longest=_LONGEST)
     held: list[tuple[tuple[str, ...], Any]] = []
     for path, other in sections.items():
@@ -134,6 +157,8 @@ def _scrubbed(
         walk.members(rest, fields, None)
     walk.finish(taint)
     copier.restore()
+    if not owned:
+        alike.part()
     for path, value in reversed(held):
         holder = fields
         for step in path[:-1]:
@@ -142,6 +167,12 @@ def _scrubbed(
     if walk.renamed and isinstance(fields.get("_meta"), dict):
         rename_keys(fields["_meta"], walk.renamed)
     return fields, walk
+
+
+def _join(alike: Alike, stacks: Any) -> None:
+    """Make what is alike in several frames one object, as far as that can be told."""
+    with suppress(Exception):  # it is no plain data, or a fault of ours: each is scrubbed
+        alike.join(stacks)
 
 
 def _is_long(data: Any) -> bool:

@@ -101,6 +101,10 @@ class Tree:
                 spots[number] = (spots[parent], key)
         return spots[number]
 
+    def place_told(self, number: int) -> Place | None:
+        """Where a container stands, if anybody asked that of it or of one in it; else None."""
+        return self._spots.get(number)
+
     def add_root(self, root: Root) -> None:
         """A value to begin with, which is a container."""
         value = root.value
@@ -128,7 +132,8 @@ class Tree:
         """
         work, above, texts, ends = self.containers, self.above, self.texts, self.ends
         push, note, append, extend = work.append, above.append, texts.append, texts.extend
-        odd, shared, met, size = self.odd, self.shared, self.numbers.setdefault, len(work)
+        odd, shared, met = self.odd, self.shared, self.numbers.setdefault
+        roots = size = len(work)
         say_nothing, only_texts = plain.issuperset, _STRINGS.issuperset
         for number, source in enumerate(work):  # which grows meanwhile
             is_dict = source.__class__ is dict
@@ -156,7 +161,7 @@ class Tree:
                 elif cls not in SCALARS:
                     size = self._rarer(cls, value, number, key, size)
             ends.append(len(texts))
-        if shared and not self._is_finite():
+        if shared and not self._is_finite(roots):
             raise NotPlainError
 
     def lists_any(self, words: frozenset[str]) -> bool:
@@ -186,13 +191,22 @@ class Tree:
             raise NotPlainError
         return size
 
-    def _is_finite(self) -> bool:
+    def _is_finite(self, roots: int) -> bool:
         """Whether no container lies in itself, and all can be written out in each place.
+
+        Most often each place of those in several lies in a root, and none of them is a root: then
+        none lies in itself, and each place is one copy of what is in it.
 
         What stands in one place alone is written as often as what it lies in, so that only those in
         several places are put in order, of which there are few.
         """
-        above, shared = self.above, {number for _, _, number in self.shared}
+        above = self.above
+        if all(parent < roots <= number for parent, _, number in self.shared):
+            within = [1] * len(above)
+            for number in range(len(above) - 1, roots - 1, -1):
+                within[above[number][0]] += within[number]
+            return sum(within[number] for _, _, number in self.shared) <= _MAX_COPIES
+        shared = {number for _, _, number in self.shared}
         # Of each container itself or what is shared and nearest around it.
         owners = {_OUTSIDE: _OUTSIDE}
         for number, (parent, _) in enumerate(above):

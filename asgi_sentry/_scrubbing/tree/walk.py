@@ -169,10 +169,11 @@ class Walk:
         self._look(tree, decisions, taint, met, fresh, hot)
         self._finish_fixed()
         for above, key, number in tree.shared:
-            place = key.own_place if above < 0 else (tree.place(above), key)
-            first = tree.place(number)
-            if place is not None and first is not None:
-                self.notes.add_alias(place, first)
+            first = tree.place_told(number)
+            if first is not None:
+                place = key.own_place if above < 0 else (tree.place(above), key)
+                if place is not None:
+                    self.notes.add_alias(place, first)
         for root in self._roots:
             if root.key is MEMBERS:
                 put_back(root.value, root.holder, self.renamed)
