@@ -44,12 +44,7 @@ MAYBE = 4  # "key": a secret, unless it stands beside a value, or for something 
 LOOKED = 6  # `twilio_key`: a secret if the value looks like one
 
 
-VALUE_KEYS = (
-    "value",
-    "val",
-    "Value",
-    "input",
-)  # under these stands what another key, such as "name", tells the name of
+VALUE_KEYS = (*terms.VALUES, "v", "input")  # under these stands what another key tells the name of
 BESIDE = (
     "kty",
     "logprob",

@@ -21,6 +21,7 @@ __all__ = [
     "LOOKED_AT",
     "LOOKED_AT_WHOLE",
     "MARKERS",
+    "NAMES",
     "NUMBERED",
     "QUESTIONS",
     "SINGULAR",
@@ -29,6 +30,7 @@ __all__ = [
     "TERMS",
     "TOKEN_QUALIFIERS",
     "USUAL",
+    "VALUES",
     "WHOLE",
 ]
 
@@ -262,6 +264,23 @@ MARKERS = frozenset(
         """object type status created created_at expires_at model livemode kind features tools
     instructions modalities tool_choice audio voice user_agent ip_address bank_name
     account_type account_holder_type enabled available display_preference"""
+    )
+)
+
+# The keys of a name and of its value, as they stand: `{"name": "password", "value": ...}`, or
+# `ParameterKey` and `ParameterValue`, as CloudFormation has them.
+NAMES = tuple(
+    _split(
+        """name key field header param parameter variable label attribute property setting option
+    column k Name Key NAME KEY ParameterKey ParameterName parameterKey parameter_key parameterName
+    parameter_name fieldName field_name propertyName attributeName"""
+    )
+)
+VALUES = tuple(
+    _split(
+        """value val Value VALUE ParameterValue parameterValue parameter_value fieldValue
+    field_value stringValue string_value newValue new_value oldValue
+    old_value defaultValue default_value"""
     )
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._scrubbing import terms
 from asgi_sentry._scrubbing.keys import (
     ADDRESS,
     BESIDE,
@@ -43,21 +44,8 @@ COOKIE = 5  # beside the verdicts of `keys`: the value of a cookie of any name
 _UNDER = (PLAIN, COOKIE, ADDRESS, PLAIN, LOOKED)
 LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
 
-_NAMES = (
-    "name",
-    "key",
-    "field",
-    "header",
-    "param",
-    "parameter",
-    "variable",
-    "label",
-    "k",
-    "Name",
-    "Key",
-)
-_BESIDE_NAMES = ("value", "val", "Value")
 _VALUES = frozenset((*VALUE_KEYS, *BESIDE))
+_BESIDE = frozenset(terms.VALUES)
 _MESSAGES = frozenset(
     {"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"}
 )
@@ -203,11 +191,7 @@ class Decisions:
             if under == ADDRESS and key.__class__ is str and key.endswith("version"):
                 continue
             if verdict == MAYBE:
-                if (
-                    value.__class__ in TEXTS
-                    and _looks_random(value)
-                    and not any(map(source.__contains__, _BESIDE_NAMES))
-                ):
+                if value.__class__ in TEXTS and _looks_random(value) and _BESIDE.isdisjoint(source):
                     self._filter(number, key, value, by_name=False)
             elif verdict and not (verdict == COOKIES and value.__class__ in TEXTS and not value):
                 self._under(verdict, number, key, value, todo)
@@ -283,11 +267,15 @@ class Decisions:
         if where.__class__ is list or where.__class__ is Rebuilt:
             last = next((step for step in reversed(where) if step.__class__ is str), "")
             named["input"] = self._verdict_of_name(last)
-        for name in _NAMES:
+        for name in terms.NAMES:
             given = source.get(name)
             if given.__class__ in TEXTS:
-                named.update(dict.fromkeys(_BESIDE_NAMES, self._verdict_of_name(given)))
-                break
+                verdict = self._verdict_of_name(given)
+                if verdict:
+                    named.update(dict.fromkeys(terms.VALUES, verdict))
+                    if name == "k":
+                        named["v"] = verdict
+                    break
         return named
 
     def _read_parameters(self, source: dict[Any, Any]) -> None:
