@@ -29,7 +29,15 @@ _URLSAFE_BYTES = bytes.maketrans(b"+/", b"-_")
 # Of a run whose first characters in base64 are those of the run alone, however it lies in it.
 _SHORTEST_ENCODED = 7
 # By which a line may be broken within a piece of base64, or a text be cut off.
-_BREAKS = re.compile(r"[\n\r\\]|%(?:25){0,20}0[ADad]|&#|\.\.\.|\u2026")
+_PLAIN = "(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])"  # the number of a plain letter or digit
+_BREAKS = re.compile(rf"[\n\r\\]|%(?:25){{0,20}}(?:0[ADad]|{_PLAIN})|&#|\.\.\.|\u2026")
+# Plain letters and digits are escaped by whoever escapes all there is; each way has one pattern.
+_ALL_ESCAPED = (
+    ("%", re.compile(rf"(?:%(?:25){{0,20}}{_PLAIN}){{4}}")),
+    ("\\u00", re.compile(rf"(?:\\u00{_PLAIN}\\{{0,7}}){{4}}")),
+    ("\\x", re.compile(rf"(?:\\x{_PLAIN}\\{{0,7}}){{4}}")),
+    ("&#", re.compile(r"(?:&#(?:\d{2,3}|[xX][0-9A-Fa-f]{2});){4}")),
+)
 # What stands in front of a value in base64, by its length modulo three, and how many characters
 # hold bits of it.
 _ALIGNMENTS = ((b"", 0), (b"\0", 2), (b"\0\0", 3))
@@ -114,6 +122,13 @@ class Gate:
             texts: each once.
             joined: all of them in one, with one character between two.
         """
+        through = self._with_cores(texts, joined)
+        if _is_all_escaped(joined):
+            chosen = set(through)
+            through += [text for text in texts if text not in chosen and _is_all_escaped(text)]
+        return through
+
+    def _with_cores(self, texts: Sequence[str], joined: str) -> list[str]:
         cores = self._cores
         if cores is None:
             cores = self._cores = _Cores(self._plain | self._encoded)
@@ -194,6 +209,11 @@ def may_hold(joined: str, values: Iterable[str]) -> bool:
         ):
             return True
     return False
+
+
+def _is_all_escaped(text: str) -> bool:
+    """Whether even the plain letters of a part of a text are escaped."""
+    return any(sign in text and escaped.search(text) for sign, escaped in _ALL_ESCAPED)
 
 
 def _is_escaped(text: str) -> bool:

@@ -37,6 +37,12 @@ def long_text(secret: str) -> str:
     return f"user:{secret} " + "and more of it " * 20
 
 
+def json_units(secret: str, escape: str) -> str:
+    """Each unit of UTF-16 by its number, as some encoders write whatever they are given."""
+    encoded = secret.encode("utf-16-be")
+    return "".join(f"{escape}{encoded[at : at + 2].hex()}" for at in range(0, len(encoded), 2))
+
+
 FORMS = {
     ".NET": dotnet,
     "Go": lambda secret: json.dumps(secret)[1:-1].replace("&", "\\u0026").replace("<", "\\u003c"),
@@ -53,6 +59,12 @@ FORMS = {
     "percent twice": lambda secret: quote(quote(secret, safe=""), safe=""),
     "percent thrice": lambda secret: quote(quote(quote(secret, safe=""), safe=""), safe=""),
     "percent around JSON": lambda secret: quote(json.dumps({"p": secret}), safe=""),
+    "percent, letters too": lambda secret: "".join(f"%{byte:02X}" for byte in secret.encode()),
+    "percent twice, letters too": lambda secret: "".join(f"%25{byte:02x}" for byte in secret.encode()),
+    "entities, letters too": lambda secret: "".join(f"&#{ord(char)};" for char in secret),
+    "JSON, letters too": lambda secret: json_units(secret, "\\u"),
+    "JSON twice, letters too": lambda secret: json_units(secret, "\\\\u"),
+    "bytes, letters too": lambda secret: "".join(f"\\x{byte:02x}" for byte in secret.encode()),
     "base64 of JSON": lambda secret: b64(json.dumps({"password": secret})),
     "base64 in a URL": lambda secret: quote(b64(secret), safe=""),
     "base64 in lines of 76": lambda secret: textwrap.fill(b64(long_text(secret)), 76),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry._scrubbing.taint.gate import Gate, _Cores
+from asgi_sentry._scrubbing.taint.gate import Gate, _Cores, may_hold
 
 CORES = sorted({f"k{number * 7919:07}x"[: 4 + number % 5] for number in range(80)})
 FEW, MANY = set(CORES[:48]), set(CORES[:49])
@@ -74,6 +74,29 @@ def test_base64_is_seen_where_the_value_begins_in_it(before: str, encode) -> Non
         assert places
         # Whole characters of the encoding that come before the value's own.
         assert places[0] == -(-len(before) * 8 // 6)
+
+
+def test_a_text_lets_itself_through_in_which_plain_letters_are_escaped() -> None:
+    gate = Gate(["s3cretS3cret"])
+    texts = [
+        "%41%42%43%44",
+        "%2541%2542%2543%2544",
+        "\\u0041\\u0042\\u0043\\u0044",
+        "\\x41\\x42\\x43\\x44",
+        "&#65;&#x42;&#67;&#68;",
+    ]
+    plain = [
+        "%20%2F%3A%7B%22",
+        "%41",
+        "\\u00e9\\u00e8\\u00ea\\u00eb",
+        "\\x00\\x01\\x02\\x1b",
+        "&#39;&lt;&#39;&gt;",
+        "100%",
+    ]
+    assert gate.let_through([*plain, *texts], "\0".join([*plain, *texts])) == texts
+    assert gate.let_through(plain, "\0".join(plain)) == []
+    assert all(may_hold(text, ["s3cretS3cret"]) for text in texts)
+    assert not may_hold("%20%2F%3A%7B%22", ["s3cretS3cret"])
 
 
 def test_a_gate_of_nothing_lets_nothing_through() -> None:
