@@ -27,9 +27,12 @@ from asgi_sentry._scrubbing.sentry.request import URLS
 from asgi_sentry._scrubbing.sentry.trace import VERSIONED
 from asgi_sentry._scrubbing.taint.sources import (
     AUTHORIZATION,
+    ENCODED_JSON,
     SUBPROTOCOL,
     TOLD_BY_LOOK,
     of_authorization,
+    of_denied,
+    of_encoded_json,
     of_query,
 )
 from asgi_sentry._scrubbing.taint.strength import STRONG, strength
@@ -177,9 +180,7 @@ class HeadGlance(Glance):
             if kind == _CREDENTIALS:
                 self.came_with += of_authorization(value)
             elif kind == _TEXT:
-                self.came_with.append(value)
-                if " " in value:
-                    self.came_with += of_authorization(value)
+                self.came_with += of_denied(value)
             return self._denies(headers, name, value, _HEADERS)
         if kind == _ID and _RANDOM.match(value):
             self.ids.append(value)
@@ -275,6 +276,8 @@ class HeadGlance(Glance):
         plain = unquote_plus(value) if "%" in value or "+" in value else value
         if '"' in value or plain[:1] in _QUOTED:
             raise UnusualError
+        if plain.startswith(ENCODED_JSON):
+            self.came_with += of_encoded_json(plain, self.ruleset)
         if verdict == DENIED:
             self.came_with.append(value)
             if plain != value:

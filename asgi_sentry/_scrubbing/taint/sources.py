@@ -19,6 +19,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_cut
+from asgi_sentry._scrubbing import terms
 from asgi_sentry._scrubbing.headers_and_urls import MOST_LOOKED_AT, ascii_pairs
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED, MAYBE
 from asgi_sentry._scrubbing.taint.strength import STRONG, WEAK, strength
@@ -41,13 +42,22 @@ _READ = AUTHORIZATION | {SUBPROTOCOL, "cookie"}  # whatever a name means otherwi
 # RFC 6749: a code can be exchanged for a token, and the state ties it to a session.
 TOLD_BY_LOOK = frozenset({"code", "state", "nonce", "samlresponse", "relaystate"})
 _SHORTEST_OAUTH = 16
+ENCODED_JSON = (
+    "eyJ",
+    "eyA",
+    "ewo",
+    "ew0",
+    "W3si",
+)  # how an object begins in base64, or a list of them
+_FROM_URLSAFE = str.maketrans("-_", "+/")
+_BESIDE = frozenset(terms.VALUES)
 # Of GraphQL: a variable.
 _ARGUMENT = re.compile(r"([A-Za-z_]\w{0,100})\s{0,10}:\s{0,10}\$([A-Za-z_]\w{0,100})")
 _DIGEST_SECRET = re.compile(
     r"(?:response|cnonce|nonce|opaque|signature|credential|key)=\"?([^\",\s]{6,})", re.IGNORECASE
 )
+_PARTS = re.compile(r"(?<==)[^\s,;=\"]{16,}")  # of a header: `sha256=...`, `v1=...`
 PAIRED = re.compile("[=:>]")  # in each text with a name and a value in it
-_NAME_FIELDS = ("name", "key", "field")
 
 
 class TooManyError(Exception):
@@ -152,9 +162,16 @@ def _of_headers(headers: Iterable[tuple[bytes, bytes]], keys: Ruleset) -> Iterat
             yield from _of_subprotocols(raw.decode("latin-1"))
         elif meaning(name) == DENIED:
             for text in _texts_of(raw):
-                yield text
-                if " " in text:
-                    yield from of_authorization(text)
+                yield from of_denied(text)
+
+
+def of_denied(text: str) -> Iterator[str]:
+    """What stands under a denied name, and the credentials in it: `t=1700000000,v1=5257a8...`."""
+    yield text
+    if " " in text:
+        yield from of_authorization(text)
+    if "=" in text:
+        yield from (part for part in _PARTS.findall(text) if strength(part) == STRONG)
 
 
 def of_authorization(text: str) -> Iterator[str]:
@@ -211,6 +228,19 @@ def _of_cookies(text: str, keys: Ruleset) -> Iterator[str]:
             yield from _of_json(plain, keys, _DEEPEST_JSON)
         elif strength(plain) == STRONG:
             yield plain
+        if plain.startswith(ENCODED_JSON):
+            yield from of_encoded_json(plain, keys)
+
+
+def of_encoded_json(text: str, keys: Ruleset) -> Iterator[str]:
+    """The secrets in JSON in base64, as frameworks keep sessions in a cookie, signed or not."""
+    encoded = text.partition(".")[0].translate(_FROM_URLSAFE)
+    if len(encoded) <= _LONGEST_JSON:
+        try:
+            plain = base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+        except ValueError:
+            return
+        yield from _of_json(plain, keys, _DEEPEST_JSON)
 
 
 def _of_subprotocols(text: str) -> Iterator[str]:
@@ -324,9 +354,10 @@ def of_body(body: object, keys: Ruleset, depth: int = _DEEPEST_JSON) -> Iterator
 def _of_members(value: dict[Any, Any], how: int, keys: Ruleset) -> list[tuple[Any, int]]:
     """The members of an object, each with how it stands."""
     members: list[tuple[Any, int]] = []
-    named = next((value[key] for key in _NAME_FIELDS if isinstance(value.get(key), str)), None)
-    if named is not None and "value" in value and keys.keys[named] == DENIED:
-        members.append((value["value"], _SECRET))
+    if not _BESIDE.isdisjoint(value):
+        named = (value[key] for key in terms.NAMES if isinstance(value.get(key), str))
+        if any(keys.keys[name] == DENIED for name in named):
+            members += ((value[key], _SECRET) for key in terms.VALUES if key in value)
     graphql = _denied_variables(value, keys)
     within = _WITHIN if how else _PLAIN
     for key, inner in value.items():
