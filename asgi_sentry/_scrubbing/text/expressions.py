@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from asgi_sentry._scrubbing.text.gates import Gate
+    from asgi_sentry._scrubbing.text.single_gate import Gate
 
 __all__ = ["ANY", "RUNNING", "Expression", "expressions"]
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing.text.expressions import expressions
-from asgi_sentry._scrubbing.text.gates import RUN, SEPARATOR, SHAPE, Gate, Gates, has_behind
+from asgi_sentry._scrubbing.text.gates import Gates
 from asgi_sentry._scrubbing.text.scanner import Scanner
+from asgi_sentry._scrubbing.text.single_gate import RUN, SEPARATOR, SHAPE, Gate, has_behind
 
 if TYPE_CHECKING:
     import re

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from asgi_sentry._scrubbing.text.gates import Gate
+from asgi_sentry._scrubbing.text.single_gate import Gate
 
 
 def _split(text: str) -> list[str]:

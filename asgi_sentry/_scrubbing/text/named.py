@@ -14,7 +14,6 @@ from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
 from asgi_sentry._scrubbing.text.configs import community_spans, pgpass_spans, router_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
-from asgi_sentry._scrubbing.text.gates import core_of, words_of
 from asgi_sentry._scrubbing.text.handed import (
     called_spans,
     converted_spans,
@@ -23,6 +22,7 @@ from asgi_sentry._scrubbing.text.handed import (
     piped_spans,
     typed_spans,
 )
+from asgi_sentry._scrubbing.text.single_gate import core_of, words_of
 from asgi_sentry._scrubbing.text.sql import cipher_spans, executed_spans, redis_spans, sql_spans
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
 from asgi_sentry._scrubbing.words import heads

@@ -6,8 +6,8 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.text.gates import Gate
 from asgi_sentry._scrubbing.text.linear import check_linear
+from asgi_sentry._scrubbing.text.single_gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

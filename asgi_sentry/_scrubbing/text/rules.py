@@ -29,7 +29,6 @@ from asgi_sentry._scrubbing.text.finders import (
     token_spans,
     url_spans,
 )
-from asgi_sentry._scrubbing.text.gates import Gate
 from asgi_sentry._scrubbing.text.literals import (
     BEARER_GATES,
     BEHIND,
@@ -44,6 +43,7 @@ from asgi_sentry._scrubbing.text.literals import (
 )
 from asgi_sentry._scrubbing.text.pairs import FILTERED, pair_spans
 from asgi_sentry._scrubbing.text.rule import Rule, built_in
+from asgi_sentry._scrubbing.text.single_gate import Gate
 from asgi_sentry._scrubbing.text.tokens import HASHES
 from asgi_sentry._scrubbing.text.validators import is_card, is_iban, is_jwt, is_ssn
 

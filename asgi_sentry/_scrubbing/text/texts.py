@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from asgi_sentry._scrubbing.keys import Keys
-    from asgi_sentry._scrubbing.text.gates import Gate
+    from asgi_sentry._scrubbing.text.single_gate import Gate
 
     # What is left of a text, and the ids of the rules that did it.
     Hits = dict[str, tuple[str, list[str]]]

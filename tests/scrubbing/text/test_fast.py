@@ -14,9 +14,10 @@ from asgi_sentry._scrubbing import DEFAULT_RULES, Scrubber
 from asgi_sentry._scrubbing.text import scanner
 from asgi_sentry._scrubbing.text.expressions import expressions
 from asgi_sentry._scrubbing.text.fast import FastGates
-from asgi_sentry._scrubbing.text.gates import Gate, Gates
+from asgi_sentry._scrubbing.text.gates import Gates
 from asgi_sentry._scrubbing.text.literals import TOKEN_GATES
 from asgi_sentry._scrubbing.text.scanner import Scanner
+from asgi_sentry._scrubbing.text.single_gate import Gate
 from tests.scrubbing.samples import MIXED, PIECES
 from tests.strategies import FORMS
 
