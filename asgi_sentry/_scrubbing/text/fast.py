@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asgi_sentry._scrubbing.text.expressions import expressions
 from asgi_sentry._scrubbing.text.gates import Gates
 from asgi_sentry._scrubbing.text.scanner import Scanner
-from asgi_sentry._scrubbing.text.single_gate import RUN, SEPARATOR, SHAPE, Gate, has_behind
+from asgi_sentry._scrubbing.text.single_gate import (
+    RUN,
+    SHAPE,
+    Beside,
+    Gate,
+    has_behind,
+    is_separated,
+)
 
 if TYPE_CHECKING:
     import re
@@ -71,8 +78,7 @@ class _Told(NamedTuple):
         mask: through which the gate's check looks.
         verify: this check.
         bits: the gate's rules.
-        asked: what a text must have in it besides: nothing, what may stand behind a word, or a
-            separator, too.
+        asked: what a text must have in it besides.
         gate: itself.
     """
 
@@ -84,17 +90,9 @@ class _Told(NamedTuple):
     gate: Gate
 
 
-_NOTHING, _BEHIND, _SEPARATOR = range(3)
-
-
 def _told(expression: Expression, gate: Gate, bits: int) -> _Told:
-    asked = _NOTHING
-    if gate.mask == "pair":
-        asked = _SEPARATOR
-    elif gate.mask == "lower" and gate.core:
-        asked = _BEHIND
     mask = "lower" if gate.mask == "pair" else gate.mask
-    return _Told(expression.length, mask, gate.verify, bits, asked, gate)
+    return _Told(expression.length, mask, gate.verify, bits, gate.asked, gate)
 
 
 class _Matches:
@@ -107,13 +105,13 @@ class _Matches:
         data: all of them, joined by NUL, a byte a character.
     """
 
-    __slots__ = ("_data", "_has", "_planes", "_texts")
+    __slots__ = ("_beside", "_data", "_planes", "_texts")
 
     def __init__(self, texts: Sequence[str], data: bytes) -> None:
         self._texts = texts
         self._data = data
         self._planes = {"text": data, "run": data}
-        self._has: dict[int, int] = {}
+        self._beside = Beside(texts)
 
     def checked(self, ends: Iterable[tuple[int, int]], told_by: Sequence[_Told]) -> dict[int, int]:
         """The texts in which gates hold, by index, with their rules as bits.
@@ -143,7 +141,7 @@ class _Matches:
             if verify is None or verify.match(planes.get(mask) or self._plane(mask), at):
                 index += count(b"\0", counted, end - 1)
                 counted = end - 1
-                if not asked or asked <= self._has_in(index):
+                if not asked or asked <= self._beside.of(index):
                     found[index] = found.get(index, 0) | bits
         for index, several in others.items():
             bits = _Text(self._texts[index]).bits(several)
@@ -167,17 +165,6 @@ class _Matches:
         plane = self._planes[mask] = data.lower() if mask == "lower" else data.translate(SHAPE)
         return plane
 
-    def _has_in(self, index: int) -> int:
-        """What a text has in it besides."""
-        has = self._has.get(index)
-        if has is None:
-            text = self._texts[index]
-            has = _NOTHING
-            if has_behind(text.encode("latin-1", "replace")):
-                has = _BEHIND if SEPARATOR.search(text) is None else _SEPARATOR
-            self._has[index] = has
-        return has
-
 
 class _Text:
     """One text through the masks, each made when it is asked for."""
@@ -199,7 +186,7 @@ class _Text:
 
     def _holds(self, gate: Gate) -> bool:
         mask, literal, verify = gate
-        if mask == "pair" or (mask == "lower" and gate.core):
+        if gate.asked:
             if not has_behind(self._planes["text"]):
                 return False
             if mask == "pair" and not self._is_separated():
@@ -219,7 +206,7 @@ class _Text:
 
     def _is_separated(self) -> bool:
         if self._separated is None:
-            self._separated = SEPARATOR.search(self._text) is not None
+            self._separated = is_separated(self._text)
         return self._separated
 
     def _plane(self, mask: str) -> bytes:

@@ -1,13 +1,13 @@
 """Gates: which of many texts may hold something, told at once.
 
 Nearly every text is harmless, so what counts is how fast that is told. All texts are joined and
-looked at together: each gate, a literal that every match of a rule has in it, is one search over
-the whole, and only texts in which one is found are looked at singly. Gates of letters are searched
-for only where a word of the texts has them in it. Masks make classes of characters one: digits are
-0 in the mask "shape", so that `0000` finds four digits in a row.
+looked at together: each gate, a literal that every match of a rule has in it, is searched for over
+the whole, and only texts in which one is found are looked at singly. Most gates are found by two
+searches for many of them (see `together.py`), the others by one each. Masks make classes of
+characters one: digits are 0 in the mask "shape", so that `0000` finds four digits in a row.
 
-Nothing is remembered from one look to the next. Each gate goes over the whole once, and goes on
-behind a text where it was found, so that the cost is linear in the texts for each gate.
+Nothing is remembered from one look to the next. Each search goes over the whole once, and goes on
+behind a text where a gate was found, so that the cost is linear in the texts.
 """
 
 from __future__ import annotations
@@ -15,27 +15,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.text.single_gate import (
-    NO_SEPARATORS,
     RUN,
-    SEPARATOR,
     SHAPE,
     Gate,
     Places,
     look,
     look_at_runs,
-    words_of,
+    rarest,
 )
+from asgi_sentry._scrubbing.text.together import Together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from asgi_sentry._scrubbing.text.single_gate import Entry
-
-__all__ = ["Gates"]
-
-# A gate's rarest character is looked for first: one is found many times faster than several in a
-# row.
-_COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHVWKYXJQZ"
+__all__ = ["Gate", "Gates"]
 
 
 class Gates:
@@ -45,31 +38,17 @@ class Gates:
         gates: each with the rules that it belongs to, as bits.
     """
 
-    __slots__ = ("_by_mask", "_cores", "_exact", "all")
+    __slots__ = ("_by_mask", "_together", "all")
 
     def __init__(self, gates: Mapping[Gate, int]) -> None:
         self.all = dict(gates)
-        # By mask and by what is looked for first; what is in letters, by the longest word in it.
-        self._by_mask: dict[str, dict[bytes, list[Entry]]] = {
-            "text": {},
-            "lower": {},
-            "shape": {},
-            "run": {},
-        }
-        # In both cases, where a separator stands; and, by their rarest character, as they are.
-        self._cores: dict[bytes, list[tuple[Entry, bool]]] = {}
-        self._exact: dict[bytes, list[tuple[bytes, Entry]]] = {}
+        self._together = Together(gates)
+        # The others by mask and by what is looked for first.
+        self._by_mask: dict[str, dict[bytes, list[tuple[Gate, int]]]] = {}
         for gate, bits in gates.items():
-            mask, literal, verify = gate
-            entry = (literal, verify, bits)
-            if gate.core and mask == "text":
-                self._exact.setdefault(_first(mask, literal), []).append((gate.core, entry))
-            elif gate.core:
-                self._cores.setdefault(gate.core, []).append((entry, mask == "pair"))
-            else:
-                self._by_mask["lower" if mask == "pair" else mask].setdefault(
-                    _first(mask, literal), []
-                ).append(entry)
+            if gate not in self._together.gates:
+                by_first = self._by_mask.setdefault(gate.mask, {})
+                by_first.setdefault(_first(gate), []).append((gate, bits))
 
     def suspects(self, texts: Sequence[str], data: bytes) -> dict[int, int]:
         """Which texts may hold something, by index, with the rules to apply as bits.
@@ -80,64 +59,22 @@ class Gates:
         """
         found: dict[int, int] = {}
         places = Places(texts)
-        if self._cores or self._exact:
-            # Most texts have the same words: a tenth of all characters is looked at for each gate.
-            words = words_of(data)
-            cores = [core for core in self._cores if core in words]
-            if cores:
-                self._look_for_words(cores, texts, data, found)
-            for first, exact in self._exact.items():
-                if first in data:
-                    entries = [entry for core, entry in exact if core in words]
-                    look(data, data, places, entries, found)
-        for mask, gates in self._by_mask.items():
-            if not gates:
-                continue
+        self._together.look(texts, data, places, found)
+        for mask, by_first in self._by_mask.items():
             plane = data
-            if mask == "lower":
-                plane = data.lower()
-            elif mask != "text":
+            if mask != "text":
                 plane = data.translate(SHAPE if mask == "shape" else RUN)
             search = look_at_runs if mask == "run" else look
             checked = data if mask == "run" else plane
-            for first, entries in gates.items():
+            for first, gates in by_first.items():
                 if first in plane:
-                    search(plane, checked, places, entries, found)
+                    for gate, bits in gates:
+                        search(gate, bits, plane, checked, places, found)
         return found
 
-    def _look_for_words(
-        self, cores: Iterable[bytes], texts: Sequence[str], data: bytes, found: dict[int, int]
-    ) -> None:
-        """The gates made of letters, in texts with a separator.
 
-        Args:
-            cores: of these gates; they are in some word.
-            texts: as in `suspects`.
-            data: the same.
-            found: takes what is found.
-        """
-        separators = data.translate(None, NO_SEPARATORS).split(b"\0")
-        if len(separators) != len(texts):  # a text has this character itself
-            separators = [b"."] * len(texts)
-        chosen = [index for index, some in enumerate(separators) if some]
-        if not chosen:
-            return
-        if len(chosen) < len(texts):
-            texts = [texts[index] for index in chosen]
-            data = "\0".join(texts).encode("latin-1", "replace")
-        lower, places = data.lower(), Places(texts)
-        for core in cores:
-            for entry, is_pair in self._cores[core]:
-                within: dict[int, int] = {}
-                look(lower, lower, places, (entry,), within)
-                for index, bits in within.items():
-                    if not is_pair or SEPARATOR.search(texts[index]):
-                        found[chosen[index]] = found.get(chosen[index], 0) | bits
-
-
-def _first(mask: str, literal: bytes) -> bytes:
+def _first(gate: Gate) -> bytes:
     """What is looked for before a literal."""
-    if mask in {"text", "lower"}:
-        rarest = max(range(len(literal)), key=lambda at: _COMMON.find(literal[at]) % 256)
-        return literal[rarest : rarest + 1]
-    return b"0000" if b"0000" in literal else literal
+    if gate.mask == "text":
+        return rarest(gate.literal)
+    return b"0000" if b"0000" in gate.literal else gate.literal

@@ -102,9 +102,12 @@ _SAID = (
     b"params: ", b"OTP is", b"PIN is", b"passcode",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.
-_ADDRESS_VERIFY = re.compile(rb"(?<!Aaaaaa/00)(?<!Aaa/00)(?<!AAA/00)0\.0{1,3}\.0{1,3}\.0{1,3}")
+# It begins with what is looked for, so that one search finds both (see `single_gate.look`).
+_ADDRESS_VERIFY = re.compile(
+    rb"0\.0(?<!Aaaaaa/000\.0)(?<!Aaa/000\.0)(?<!AAA/000\.0)0{0,2}\.0{1,3}\.0{1,3}"
+)
 _IBAN_VERIFY = re.compile(rb"AA00[ -]?[A0]{4}[ -]?[A0]{4}")
-_SMALL_IBAN_VERIFY = re.compile(rb"(?<![Aa0])aa00[a0]{11,27}(?![Aa0])")
+_SMALL_IBAN_VERIFY = re.compile(rb"aa00(?<![Aa0]aa00)[a0]{11,27}(?![Aa0])")
 _SCHEME_VERIFY = re.compile(rb"[a-z]+(?:\s|%20|\\n|\+)")
 # Both are the name of a key and a scheme of authorization: one search for the two rules.
 _BEARER_GATE, _TOKEN_GATE = (

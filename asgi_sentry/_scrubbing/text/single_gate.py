@@ -8,21 +8,23 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    Entry = tuple[bytes, re.Pattern[bytes] | None, int]  # a literal, its check, rules as bits
+    from collections.abc import Sequence
 
 __all__ = [
-    "NO_SEPARATORS",
+    "BEHIND",
+    "NOTHING",
     "RUN",
-    "SEPARATOR",
+    "SEPARATED",
     "SHAPE",
+    "Beside",
     "Gate",
     "Places",
     "core_of",
     "has_behind",
+    "is_separated",
     "look",
     "look_at_runs",
+    "rarest",
     "words_of",
 ]
 
@@ -33,20 +35,31 @@ _UPPER, _LOWER, _DIGITS = (
 )
 SHAPE = bytes.maketrans(_UPPER + _LOWER + _DIGITS, b"A" * 26 + b"a" * 26 + b"0" * 10)
 RUN = bytes(0x61 if bytes([i]).isalnum() or i in b"_-" else 0x20 for i in range(256))
-_WORDS = bytes(
-    byte | 0x20 if byte in _UPPER + _LOWER else 0x20 for byte in range(256)
-)  # without digits: they make none
+_WORDS = bytes(byte if byte in _LOWER else 0x20 for byte in range(256))
 # What stands behind a word of a gate, be it a key or a scheme: a separator, a space, or an escape.
 # All else is deleted.
-NO_SEPARATORS = bytes(set(range(1, 256)) - set(b"=:<>{}()[],%+\\\t\n\r\v\f \xa0\x1b|"))
-# One of these stands behind every key in a text, with something behind itself: its separator, the
-# quote in front of one, or the dashes of an option. A value without any is told by its letters.
+_NO_SEPARATORS = bytes(set(range(1, 256)) - set(b"=:<>{}()[],%+\\\t\n\r\v\f \xa0\x1b|"))
 _VAIN = 32  # checks in vain, beyond which a search of the whole check is quicker
-SEPARATOR = re.compile(
-    r"(?:[=:>\t\n|]|%3|['\"],|--|[ (]b?['\"])."
-    r"|[ -][^\s=:]{0,60}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]|[A-Z][0-9])",
+# One of these stands behind every key in a text, with something behind itself: its separator, the
+# quote in front of one, or the dashes of an option. A value without any is told by its letters,
+# which are looked for first: nearly all texts have none of these.
+_SEPARATOR = re.compile(
+    r"[=:>\t\n|].|%3.|--.|['\"](?:,.|(?<=[ (].).|(?<=[ (]b.).)",
     re.DOTALL,
 )
+_HOP = re.compile(
+    r"[A-Z0-9](?:(?<=[a-z].)|(?<=[A-Z])[0-9]|(?<=[0-9])[A-Za-z]|(?<=[A-Z])[A-Z][a-z])"
+)
+_VALUE = re.compile(r"[ -][^\s=:]{0,60}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]|[A-Z][0-9])")
+_LETTERS = re.compile(rb"[a-z]+")
+_FEWEST = 3  # letters of a word in a literal, unless it begins with them
+# A literal's rarest character is looked for first: one is found many times faster than several in a
+# row.
+_COMMON = b" etaoinsrlcdup_mf.g,h'b:y/wv=0-1xk2()\"3456789jqzTSACEPIRNDMOLFUBGHVWKYXJQZ"
+
+# What a text must have in it besides a gate: nothing, what may stand behind a word, or a separator
+# as well.
+NOTHING, BEHIND, SEPARATED = range(3)
 
 
 class Gate(NamedTuple):
@@ -60,44 +73,90 @@ class Gate(NamedTuple):
     verify: re.Pattern[bytes] | None = None  # on the masked text, where the literal was found
 
     @property
-    def core(self) -> bytes:
-        """The longest word of a literal that is looked for in the words of texts.
-
-        Nothing if it is not. In the words that letters are looked for in there are no digits.
-        """
-        if self.mask not in {"pair", "lower", "text"}:
+    def word(self) -> bytes:
+        """What is looked for in texts in lower case together with other words; maybe nothing."""
+        if self.mask in {"pair", "lower"}:
+            return self.literal
+        if self.mask != "text":
             return b""
-        if self.mask == "text":
-            return core_of(self.literal)
-        core = max(self.literal.translate(_WORDS).split(), key=len, default=b"")
-        return core if self.mask == "pair" or len(core) > 1 else b""
+        lower = self.literal.lower()
+        longest = max(_LETTERS.findall(lower), key=len, default=b"")
+        is_first = len(longest) > 1 and lower.startswith(longest)
+        return longest if is_first or len(longest) >= _FEWEST else b""
+
+    @property
+    def sign(self) -> bytes:
+        """By what a literal of several characters, of which none are a word, is looked for."""
+        is_sign = self.mask == "text" and len(self.literal) > 1 and not self.word
+        return rarest(self.literal) if is_sign else b""
+
+    @property
+    def asked(self) -> int:
+        """What a text must have in it besides."""
+        if self.mask == "pair":
+            return SEPARATED
+        return BEHIND if self.mask == "lower" else NOTHING
 
     @property
     def step(self) -> int:
         """How far to go on where the literal was found in vain.
 
-        Out of a run of one character, or by one.
+        Out of a run of one sign, or by one.
         """
         length = len(self.literal)
-        if self.literal.count(self.literal[:1]) == length:
+        if self.mask != "pair" and self.literal.count(self.literal[:1]) == length:
             return length
         return 1
 
 
 def words_of(data: bytes) -> bytes:
-    """The words of some text, each once, in lower case and without digits."""
+    """The words of some text in lower case, each once and without digits."""
     return b" ".join(set(data.translate(_WORDS, _DIGITS).split()))
 
 
 def core_of(literal: bytes) -> bytes:
-    """The longest word of a literal: it is in the words of each text that the literal is in."""
+    """The longest word of a literal in lower case: it is in the words of each text that has it."""
     core = max(literal.translate(_WORDS, _DIGITS).split(), key=len, default=b"")
     return core if len(core) > 1 else b""
 
 
+def rarest(literal: bytes) -> bytes:
+    """The rarest character of a literal."""
+    at = max(range(len(literal)), key=lambda at: _COMMON.find(literal[at]) % 256)
+    return literal[at : at + 1]
+
+
+def is_separated(text: str) -> bool:
+    """Whether something stands in a text that stands behind every key."""
+    if _SEPARATOR.search(text) is not None:
+        return True
+    return _HOP.search(text) is not None and _VALUE.search(text) is not None
+
+
 def has_behind(data: bytes) -> bool:
     """Whether something stands in a text that may stand behind a word."""
-    return bool(data.translate(None, NO_SEPARATORS))
+    return bool(data.translate(None, _NO_SEPARATORS))
+
+
+class Beside:
+    """What each of several texts has in it besides gates, told when it is asked for."""
+
+    __slots__ = ("_known", "_texts")
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._known: dict[int, int] = {}
+
+    def of(self, index: int) -> int:
+        """The most that a gate can ask for and is there: one of `NOTHING` to `SEPARATED`."""
+        known = self._known.get(index)
+        if known is None:
+            text = self._texts[index]
+            known = NOTHING
+            if has_behind(text.encode("latin-1", "replace")):
+                known = SEPARATED if is_separated(text) else BEHIND
+            self._known[index] = known
+        return known
 
 
 _one_more = (1).__add__  # for what joins a text to the next one
@@ -125,28 +184,36 @@ class Places:
 
 
 def look(
-    plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry], found: dict[int, int]
+    gate: Gate, bits: int, plane: bytes, checked: bytes, places: Places, found: dict[int, int]
 ) -> None:
-    """Add the texts in which a gate is found. `checked` is what a gate's own check is made on."""
+    """Add the texts in which a gate is found.
+
+    Args:
+        gate: which.
+        bits: its rules.
+        plane: all texts through its mask.
+        checked: on which its own check is made.
+        places: which text a place lies in.
+        found: takes the rules by the index of the text.
+    """
+    _, literal, verify = gate
     find = plane.find
-    for literal, verify, bits in entries:
-        at, step, vain = find(literal), len(literal), 0
-        is_searched = False
-        while at >= 0:
-            if verify is not None and verify.match(checked, at) is None:
-                vain += 1
-                if vain == _VAIN:
-                    is_searched = _begins_with(verify, literal)
-                if is_searched:
-                    match = verify.search(checked, at + 1)
-                    at = match.start() if match else -1
-                    continue
-                # Out of a run of one.
-                at = find(literal, at + (step if literal.count(literal[:1]) == step else 1))
+    at, vain, step = find(literal), 0, gate.step
+    is_searched = False
+    while at >= 0:
+        if verify is not None and verify.match(checked, at) is None:
+            vain += 1
+            if vain == _VAIN:
+                is_searched = _begins_with(verify, literal)
+            if is_searched:
+                match = verify.search(checked, at + 1)
+                at = match.start() if match else -1
                 continue
-            index, following = places.at(at)
-            found[index] = found.get(index, 0) | bits
-            at = find(literal, following)
+            at = find(literal, at + step)
+            continue
+        index, following = places.at(at)
+        found[index] = found.get(index, 0) | bits
+        at = find(literal, following)
 
 
 def _begins_with(verify: re.Pattern[bytes], literal: bytes) -> bool:
@@ -157,17 +224,17 @@ def _begins_with(verify: re.Pattern[bytes], literal: bytes) -> bool:
 
 
 def look_at_runs(
-    plane: bytes, checked: bytes, places: Places, entries: Iterable[Entry], found: dict[int, int]
+    gate: Gate, bits: int, plane: bytes, checked: bytes, places: Places, found: dict[int, int]
 ) -> None:
     """The same for runs of what tokens are made of, each of which is checked once, as a whole."""
+    _, literal, verify = gate
     find = plane.find
-    for literal, verify, bits in entries:
-        at = find(literal)
-        while at >= 0:
-            if verify is not None and verify.match(checked, at) is None:
-                end = find(b" ", at)
-                at = find(literal, end) if end >= 0 else -1
-                continue
-            index, following = places.at(at)
-            found[index] = found.get(index, 0) | bits
-            at = find(literal, following)
+    at = find(literal)
+    while at >= 0:
+        if verify is not None and verify.match(checked, at) is None:
+            end = find(b" ", at)
+            at = find(literal, end) if end >= 0 else -1
+            continue
+        index, following = places.at(at)
+        found[index] = found.get(index, 0) | bits
+        at = find(literal, following)
