@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED
 from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.text.codes import code_first_spans, code_spans
 from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
 from asgi_sentry._scrubbing.text.configs import community_spans, pgpass_spans, router_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
@@ -106,20 +107,6 @@ _NETRC = re.compile(
     r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})"
 )
 _ORACLE = re.compile(r":oracle:\w{2,8}:[\w.-]{1,60}/([^@\s\"'/]{1,100})@")
-# `Your Acme code is 453550`, `453550 is your verification code`.
-_CODE_LAST = re.compile(r"(?:code|OTP|PIN)(?: is|:) ((?:[A-Z]-)?\d{3}[ -]?\d{1,5})(?!\w)")
-_CODE = re.compile(
-    r"\b(?:[Yy]our|[Uu]se|[Tt]he|verification|security|login|confirmation|one-time)\b"
-    r"(?:[ \w'-]{0,40}?)"
-    r"\b(?:code|passcode|OTP|PIN)(?: is|:) (?:[A-Z]-)?\d{3}[ -]?\d{1,5}\Z"
-)
-_SENTENCE = 64  # characters in front of a code that say whose it is
-_CODE_FIRST = re.compile(
-    r"\b((?:[A-Z]-)?\d{4,8}) is (?:your|the) [\w' -]{0,40}\b(?:code|passcode|OTP|PIN)\b"
-)
-_OTHER_CODES = re.compile(
-    r"(?i)\b(?:status|error|exit|return|response|zip|postal|country|area|http|reason)\W"
-)
 _JWK = re.compile(
     r"\\{0,7}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,7}[\"']\s{0,4}:\s{0,4}\\{0,7}[\"']([\w-]{10,2000})"
 )
@@ -290,20 +277,6 @@ def _oracle(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from (match.span(1) for match in _ORACLE.finditer(text) if not is_harmless(match[1]))
 
 
-def _codes(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
-    """What a sentence ends with; what it begins with is looked for in front of that."""
-    for code in _CODE_LAST.finditer(text):
-        match = _CODE.search(text, max(0, code.start() - _SENTENCE), code.end())
-        if match is not None and _OTHER_CODES.search(match[0]) is None:
-            yield code.span(1)
-
-
-def _codes_first(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
-    for match in _CODE_FIRST.finditer(text):
-        if _OTHER_CODES.search(match[0]) is None:
-            yield match.span(1)
-
-
 def _set_for(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from filter(None, (quoted(text, match.end()) for match in _SET.finditer(text)))
 
@@ -350,8 +323,8 @@ _FINDERS: tuple[
     (("login", "user"), _logins),
     (("send",), typed_spans),
     (("login(",), called_spans),
-    (("code is ", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), _codes),
-    ((" is your ", " is the "), _codes_first),
+    (("code is ", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), code_spans),
+    ((" is your ", " is the "), code_first_spans),
     (("kty",), _members),
 )
 
