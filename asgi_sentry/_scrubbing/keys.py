@@ -354,7 +354,7 @@ _RESOURCE = re.compile(r"(?:card|ic|pm|src|ba)_[A-Za-z0-9]{8,40}\Z")  # an id at
 # Of these, what is secret.
 MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})
 _PERMISSIONS = frozenset({"read", "write", "admin", "none"})
-_JUDGED = _DIRECTORIES | _CARDS | _IDS  # keys whose values tell more
+_JUDGED = _DIRECTORIES | _CARDS  # keys whose values tell more
 
 
 def is_no_secret(key: object, value: str) -> bool:
@@ -364,10 +364,12 @@ def is_no_secret(key: object, value: str) -> bool:
     """
     if not value[:1].isalnum() and _is_mark(value):
         return True
+    if isinstance(key, str) and key[-3:] in _IDS and _TWILIO_ID.match(value) is not None:
+        return True  # session_sid
     if key in _JUDGED:
         if key in _DIRECTORIES:
             return is_path(value)
-        return (_RESOURCE if key in _CARDS else _TWILIO_ID).match(value) is not None
+        return _RESOURCE.match(value) is not None
     return value in _PERMISSIONS and isinstance(key, str) and key.endswith("secrets")
 
 

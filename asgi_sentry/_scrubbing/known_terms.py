@@ -42,6 +42,7 @@ def is_about(named: list[str], whole: str) -> bool:
         or "numberof" in whole
         or "countof" in whole
         or whole.endswith("expiresin")
+        or "ratelimit" in whole
     ):
         return True
     if "".join(named[-2:]) in _INNOCENT_PAIRS and not _is_secret_pair(named):

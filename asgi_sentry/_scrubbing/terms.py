@@ -175,7 +175,8 @@ ABOUT = frozenset(
     decorator interceptor listener observer cleanup panel tab view menu counter gauge histogram
     timer health subtype variant hits misses median approved approver location description title
     summary tooltip docs digits characters info driver desktop sock socket idle revenue period
-    audit by"""
+    audit by affinity ref refs configuration configurations clients delegation delegations
+    plugin plugins s sec secs"""
     )
 )
 # Of these the last words do not make harmless what they stand behind: a pin's number is the pin, a
@@ -210,7 +211,8 @@ INNOCENT = frozenset(
         """accesscontrolallowcredentials withcredentials functionsignature methodsignature
     allowcredentials excludecredentials pubkeycredparams secwebsocketkey
     desktopsession dbussessionbusaddress
-    passthrough passrate proxyauthenticationinfo authenticationinfo requirepassauthenticated"""
+    passthrough passrate proxyauthenticationinfo authenticationinfo requirepassauthenticated
+    imagepullsecrets"""
     )
 )
 
@@ -223,7 +225,7 @@ HARMLESS_KEYS = frozenset(
     shard unique composite blob file upload evaluated exclusive start end item record document
     etag fingerprint state storage bucket media video audio image asset redis queue node
     attribute span anon project issue order natural surrogate cursor continuation page
-    pagination host"""
+    pagination host alert incident"""
     )
 )
 

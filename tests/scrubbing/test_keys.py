@@ -321,3 +321,11 @@ def test_what_a_long_key_ends_with_is_what_it_is_about() -> None:
 )
 def test_a_term_that_takes_in_the_last_word_is_the_whole_matter(key: str, meaning: int) -> None:
     assert KEYS[key] == meaning
+
+
+def test_an_id_at_twilio_stays_under_each_key_that_ends_with_sid():
+    keys = ("sid", "session_sid", "credential_sid", "CredentialSid")
+    shown = dict.fromkeys(keys, "CR" + "0f3b9a7c" * 4)
+    assert Scrubber().scrub(shown) == shown
+    for other in ("SK" + "0f3b9a7c" * 4, "q7Zp2xLw9Vn4Rk8TdB3m"):
+        assert Scrubber().scrub(dict.fromkeys(keys, other)) == dict.fromkeys(keys, "[Filtered]")

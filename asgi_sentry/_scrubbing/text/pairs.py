@@ -167,7 +167,7 @@ def _stays(value: str, named: Name, keys: Meanings) -> bool:
 
 
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?")
-_LOGPROB = re.compile(r"\\{0,7}[\"']\s?,\s?\\{0,7}[\"']logprob")
+_LOGPROB = re.compile(r"\\{0,7}[\"']\s?[, ]\s?(?:\\{0,7}[\"'])?logprob")
 # How somebody is authenticated.
 _AUTH_KINDS = frozenset(
     _split(

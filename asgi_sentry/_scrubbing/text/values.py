@@ -60,7 +60,8 @@ _PLACEHOLDER = re.compile(
     r"(?::?[-?])?\}?|\$[A-Z_]+|\$\d+"
     r"|\$\(\w*\)|<[\w .-]*>|:[a-z_]+|@p\d+|!(?:vault|secret|env_var|Ref|Sub|GetAtt)|\[Filtered\]"
     r"|\[Redacted\]|\d{1,2}"
-    r"|(?:bearer|basic|token|digest)\s+(?:\{[\w.()]*\}|%s|\$\{?\w+\}?|<[\w .-]*>|\[Filtered\])?"
+    r"|(?:bearer|basic|token|digest)\s+(?:\{[\w.()]*\}|%s|\$\{?\w+\}?|<[\w .-]*>|\[Filtered\]"
+    r"|[*\u2022.xX]{2,})?"
     r"|[(\[][A-Za-z_.*]*(?:,\s?[A-Za-z_.*]+)*,?[)\]]"
     r"|(?:Optional|Union|Dict|List|Tuple|Type|Callable|Mapping|Sequence"
     r"|Iterable)\[[\w\s.,\[\]]*)\Z",

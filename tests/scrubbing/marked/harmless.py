@@ -22,6 +22,7 @@ TELEMETRY = (
     "input token count: 120",
     "special_tokens_map.json",
     "added_tokens.json tokenizer_config.json",
+    "token=' the' logprob=-0.12",
 )
 """What language models tell of tokens."""
 
@@ -115,6 +116,8 @@ DESCRIPTIONS = (
     "INFO o.a.z.server.SessionTracker: Expiring session 0x14ede63a5a70002, timeout of 10000ms exceeded",
     "Established session 0x14ede63a5a70002 with negotiated timeout 10000 for client /10.10.34.11:45307",
     "user=ann action=login result=ok",
+    "Authorization: Basic ***",
+    "Authorization: Bearer xxxx",
 )
 """Words behind or in front of a term that make it a description; code; logs."""
 

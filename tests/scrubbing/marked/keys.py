@@ -51,5 +51,7 @@ avg_session credit_card_brand credit_card_country credit_card_exp_month session_
 password_complexity token_encoder auth_listener session_timer token_description secret_title password_dialog
 XDG_SESSION_DESKTOP DESKTOP_SESSION DBUS_SESSION_BUS_ADDRESS SSH_AUTH_SOCK session_idle otp_digits
 session_revenue auth_period token_created_by span_id japan span company
+session_affinity secretRef secretKeyRef imagePullSecrets session_configurations oauth_clients auth_plugin
+session_duration_s x-ratelimit-reset-tokens alert_key incident_key oauth_delegations
 """)
 """Words under these stay."""
