@@ -8,7 +8,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["is_mixed", "is_number", "is_path", "is_sentence", "is_unset", "looks_random"]
+__all__ = [
+    "is_chosen",
+    "is_mixed",
+    "is_number",
+    "is_path",
+    "is_sentence",
+    "is_unset",
+    "looks_random",
+]
 
 _SHORTEST, _LONGEST = 12, 8192  # characters of a credential
 _CREDENTIAL = re.compile(r"[\w+/=~.:$!@#%^&*|-]+", re.ASCII)
@@ -21,6 +29,18 @@ _RAREST_CAPITAL = 3  # the same where there are no digits, since camelCase has c
 _SEGMENT = 12  # characters of a path's mean step are fewer; base64 may begin with a slash
 _CAMEL = re.compile(
     r"[A-Z]?[a-z]{2,}(?:[A-Z][a-z]{2,}|[A-Z](?![a-z])|[0-9]{1,4}(?![0-9A-Za-z])|[-_./:])*"
+)
+# `Winter-2024`, `tulip!88`; but not what versions, standards and places are called: `sha3-512`.
+_CHOSEN = re.compile(
+    r"([A-Za-z]{3,20})(?:[._-]\d{3,8}|[!#$%^&*@+]\d{1,8}|\d{4,8})[!?.#$*]?",
+)
+_NUMBERED = frozenset(
+    [
+        *("sha", "md", "rfc", "iso", "aes", "utf", "pbkdf", "scrypt", "bcrypt", "argon", "http"),
+        *("version", "step", "item", "case", "issue", "line", "page", "node", "field", "column"),
+        *("user", "host", "port", "error", "code", "policy", "rule", "test", "file", "part"),
+        *("attempt", "secret", "token", "password", "key", "session", "release", "build", "job"),
+    ]
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _URL = re.compile(r"[a-z][a-z0-9+.-]{1,20}:/")
@@ -55,6 +75,19 @@ def is_mixed(text: str) -> bool:
     if _DATE.match(text) or _URL.match(text) or _CAMEL.fullmatch(text) or text.startswith("/"):
         return False
     return len(_HOP.findall(text)) >= 1 + text.isalnum() or looks_random(text)
+
+
+def is_chosen(text: str) -> bool:
+    """Whether a text looks like a password that somebody chose: a word, and digits behind it.
+
+    So do names of versions and hosts. For what stands behind the name of a password.
+    """
+    if not _SHORTEST_MIXED <= len(text) <= _LONGEST:
+        return False
+    if is_mixed(text):
+        return True
+    chosen = _CHOSEN.fullmatch(text)
+    return chosen is not None and chosen[1].lower() not in _NUMBERED
 
 
 def is_path(text: str) -> bool:

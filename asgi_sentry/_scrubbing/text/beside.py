@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED, PLAIN
-from asgi_sentry._scrubbing.look import is_mixed, is_path, looks_random
+from asgi_sentry._scrubbing.look import is_chosen, is_mixed, is_path, looks_random
 from asgi_sentry._scrubbing.text.values import BARE, checked, is_code, is_harmless, quoted
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def beside(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
             is_sql and (name.isupper() or _SQL_BEFORE.search(text, max(0, start - 100), start))
         )
         may_be = FAMILY.search(name) is not None or (name.isupper() and "_" in name)
-        sure = sure or (may_be and is_mixed(value)) or looks_random(value)
+        sure = sure or (may_be and _has_look(value, name)) or looks_random(value)
         return checked(text, literal) if sure else None
     if not dashes:
         return _said(text, named, keys)
@@ -122,9 +122,14 @@ def _said(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
     is_whole = named.name.lower() in _SETTINGS or _is_line(text, named.start, bare.end())
     if is_setting and is_whole and not is_harmless(value):
         return (first, bare.end()) if not value.isalpha() else None  # of a file of settings
-    if not is_mixed(value) or is_code(value) or is_harmless(value) or ID.fullmatch(value):
+    if (
+        not _has_look(value, named.name)
+        or is_code(value)
+        or is_harmless(value)
+        or ID.fullmatch(value)
+    ):
         return None
-    if "." in value and "_" not in named.name and not looks_random(value):
+    if "." in value and "_" not in named.name and _is_dotted(value):
         return None  # prose, and the name of a file or a module
     if copula is not None and copula[1] and copula[1].split()[-1] == "from":
         following = _NEXT_SAID.match(text, first + len(value))
@@ -133,6 +138,18 @@ def _said(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
     return first, first + len(value)
 
 
+def _has_look(value: str, name: str) -> bool:
+    """Whether a value looks like what stands behind such a name."""
+    return is_mixed(value) or (_PASSWORD.search(name) is not None and is_chosen(value))
+
+
+def _is_dotted(value: str) -> bool:
+    """Whether a value may be the name of a file or a module."""
+    return not looks_random(value) and _DIGITS_LAST.search(value) is None
+
+
+_PASSWORD = re.compile(r"(?i)pass|pwd|pw\Z|masterauth")
+_DIGITS_LAST = re.compile(r"\.\d{3,8}\Z")
 _NEXT_SAID = re.compile(r" to ([\w.+/=!@#$%^&*~-]{1,200})")
 
 

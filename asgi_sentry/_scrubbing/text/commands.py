@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED
-from asgi_sentry._scrubbing.look import is_mixed, looks_random
+from asgi_sentry._scrubbing.look import is_chosen, is_mixed, looks_random
 from asgi_sentry._scrubbing.text.dense import is_dense
 from asgi_sentry._scrubbing.text.programs import BY_NAME, Program
 from asgi_sentry._scrubbing.words import trie
@@ -242,7 +242,7 @@ def _is_behind(program: Program, arguments: Sequence[str], first: int, index: in
     return any(
         index - first >= number
         and arguments[index - number].startswith(word)
-        and (not has_look or is_mixed(argument))
+        and (not has_look or is_chosen(argument))
         for word, number, has_look in program.behind
     )
 

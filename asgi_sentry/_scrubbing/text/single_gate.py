@@ -48,9 +48,13 @@ _SEPARATOR = re.compile(
     re.DOTALL,
 )
 _HOP = re.compile(
-    r"[A-Z0-9](?:(?<=[a-z].)|(?<=[A-Z])[0-9]|(?<=[0-9])[A-Za-z]|(?<=[A-Z])[A-Z][a-z])"
+    r"[A-Z0-9](?:(?<=[a-z].)|(?<=[A-Z])[0-9]|(?<=[0-9])[A-Za-z]|(?<=[A-Z])[A-Z][a-z]"
+    r"|(?<=[A-Za-z][._!#$%^&*@+-][0-9]))"
 )
-_VALUE = re.compile(r"[ -][^\s=:]{0,60}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]|[A-Z][0-9])")
+_VALUE = re.compile(
+    r"[ -][^\s=:]{0,60}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z]{2}[a-z]|[A-Z][0-9]"
+    r"|[A-Za-z][._!#$%^&*@+-][0-9])"
+)
 _LETTERS = re.compile(rb"[a-z]+")
 _FEWEST = 3  # letters of a word in a literal, unless it begins with them
 # A literal's rarest character is looked for first: one is found many times faster than several in a

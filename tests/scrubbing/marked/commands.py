@@ -208,6 +208,11 @@ LINES = (
     "unknown-tool -u ann -p «hunter2X» x",
     "unknown-tool --username ann --verbose -P '«hunter2X»'",
     "ConvertTo-SecureString -String '«hunter2X»' -AsPlainText",
+    "neo4j-admin dbms set-initial-password «Falcon!4819»",
+    "grafana-cli admin reset-admin-password «winter-1608»",
+    "nmcli dev wifi connect Home password «Rabbit.8620»",
+    "pulumi config set --secret dbPassword «kettle#8035»",
+    "ansible-vault encrypt_string '«Zebra.7365»' --name db_password",
 )
 """Command lines with secrets."""
 

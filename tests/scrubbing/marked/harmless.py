@@ -208,5 +208,16 @@ OTHERS = (
     "jdbc:oracle:thin:@db:1521/x",
     "SignedHeaders=host;x-amz-date",
     "nonce too low: next nonce 7, tx nonce 6",
+    "password sha3-512",
+    "password policy-2024 applied",
+    "password hash bcrypt-2024x",
+    "the password rule_1234 applies",
+    "password iso-8601",
+    "password of user-1234 expired",
+    "password version.2024",
+    "reset password step-1000",
+    "password field_1001 is hidden",
+    "secret app-1234 created",
+    "session node-0001 started",
 )
 """Messages, code and statements."""

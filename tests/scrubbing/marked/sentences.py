@@ -40,6 +40,11 @@ SENTENCES = (
     "| stripe_key | «HfGW2KYkbzYsZtVJF8C2TBcPAgjg1qZp» |",
     "stripe_key\t«HfGW2KYkbzYsZtVJF8C2TBcPAgjg1qZp»",
     "WARN auth: bearer «Xk29vQpLm4TzR8wd» rejected",
+    "my password is «winter_5977»",
+    "new password '«blue-3803»'",
+    "login ann password «Falcon.2024»",
+    "the passphrase was set to «tulip!88»",
+    "password «Sommer2024»",
 )
 """What sentences say."""
 

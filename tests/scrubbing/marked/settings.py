@@ -86,6 +86,9 @@ DECLARATIONS = (
     "password%3D«hunter2x»%26a%3Db",
     "&quot;password&quot;:&quot;«hunter2x»&quot;",
     "\\u0022password\\u0022:\\u0022«hunter2x»\\u0022",
+    '#define WIFI_PASSWORD "«blue!1461»"',
+    'setx DB_PASSWORD "«winter-5624»"',
+    '(setq smtp-password "«Zebra!1048»")',
 )
 """Code that gives a secret a name."""
 
@@ -123,6 +126,11 @@ FILES = (
     "IPSec_secret «hunter2x»",
     "enable secret 5 «$1$mERr$hx5rVt7rPNoS4wqbXKX7m0»",
     '{"auths":{"x.org":{"auth":"«YW5uOmh1bnRlcjJ4»"}}}',
+    "requirepass «kettle_5294»",
+    "masterauth «winter.1904»",
+    "bindpw «Sommer_2026»",
+    "AuthUserFile x\nAuthLDAPBindPassword «Falcon!5324»",
+    "neighbor 10.0.0.1 password «correct-8570»",
 )
 """Files of settings."""
 
