@@ -89,7 +89,7 @@ backup_codes recovery_code device_code code_verifier access_code activation_code
     oob_code login_code sms_code
 2fa_code two_factor_code otp_code invite_code invitation_code magic_code magic_link magic_url
     login_link reset_link
-security_answer secret_answer security_question_answer maiden_name
+security_answer secret_answer security_question_answer challenge_answer maiden_name
 mnemonic seed_words seed_phrase recovery_phrase secret_phrase backup_phrase recovery_seed
     wallet_seed
 ssn social_security social_security_number social_insurance_number identity_number iban bban

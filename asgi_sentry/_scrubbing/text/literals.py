@@ -75,7 +75,7 @@ _KV_GATES = (
     (b"key", rb"(?<!public[_-])key"),  # the public key of a DSN is in the baggage of every trace
     (b"cc", rb"cc[_. -]?n"),
     (b"code", rf"code(?=[_.-]?verif)|(?:{_CODE_KINDS})code".encode()),
-    (b"answer", rb"(?:(?<=[yn])|(?<=[yn][_. -]))answer"),
+    (b"answer", rb"(?:(?<=[yne])|(?<=[yne][_. -]))answer"),
 )
 # On the text itself, once for each run. Digits alone are no token, lower case and words in
 # camelCase are names of the program's, and hexadecimal digits an id, unless they stand where tokens
@@ -99,7 +99,9 @@ _SAID = (
     b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
     b"change_password", b"net use", b"/user:", b"vault ",
     b"<<<", b"login(", b":5432:", b":*:", b"community ", b"LOGIN ", b"params=",
-    b"params: ", b"OTP is", b"PIN is", b"passcode",
+    b"params: ", b"OTP is", b"PIN is", b"passcode", b"time pass", b"time code", b"time pin",
+    b"digo de ", b"codice di ", b"gscode", b"meldecode", b"itscode", b"nscode",
+    b"malcode",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.
 # It begins with what is looked for, so that one search finds both (see `single_gate.look`).
@@ -125,7 +127,14 @@ PASSWORD_GATES = (
     ),
     # Other alphabets.
     Gate("text", b"??", re.compile(rb"(?<![\w?.\x80-\xff-])\?" + _STRICTLY_BEHIND)),
+    # Other alphabets have other colons, or none: `\u9a8c\u8bc1\u7801\uff1a453550`.
+    Gate("text", b"???", re.compile(rb"(?<!\?)\?{3,200}[ :(\[\"]{0,3}[A-Za-z0-9]")),
+    Gate("text", b" lautet", re.compile(rb" lautet:? [0-9]{4}")),
     *(Gate("text", literal) for literal in _SAID),
+    *(
+        Gate("text", literal, re.compile(rb"(?<=[0-9]{4})" + literal))
+        for literal in (b" to verify", b" to confirm", b" to sign in", b" to log in", b" as your ")
+    ),
     Gate("text", b"echo ", re.compile(rb"echo [^|\n\0]{1,200}\|")),
     Gate("text", b"login ", re.compile(rb"login [^\s\0]{1,100}\s{1,20}password\s")),  # .netrc
     Gate("shape", b"0.0", _ADDRESS_VERIFY),

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED
 from asgi_sentry._scrubbing.look import looks_random
-from asgi_sentry._scrubbing.text.codes import code_first_spans, code_spans
+from asgi_sentry._scrubbing.text.codes import (
+    code_abroad_spans,
+    code_first_spans,
+    code_given_spans,
+    code_spans,
+)
 from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
 from asgi_sentry._scrubbing.text.configs import community_spans, pgpass_spans, router_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
@@ -291,6 +296,13 @@ def _members(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     yield from (match.span(1) for match in _JWK.finditer(text))
 
 
+_ABROAD = (
+    "code de ", "digo de ", "codice di ", "code lautet", "tan lautet", "code f\xfcr", "ungscode",
+    "meldecode", "heitscode", "ionscode", "malcode", "\u9a8c\u8bc1\u7801",
+    "\u9a57\u8b49\u78bc", "\u6821\u9a8c\u7801", "\u52a8\u6001\u7801",
+    "\u78ba\u8a8d\u30b3\u30fc\u30c9", "\u8a8d\u8a3c\u30b3\u30fc\u30c9",
+    "\u8a8d\u8a3c\u756a\u53f7", "\uc778\uc99d", "\u043a\u043e\u0434",
+)  # fmt: skip
 # Who looks for what, and texts in lower case of which one must be there.
 _FINDERS: tuple[
     tuple[tuple[str, ...], Callable[[str, Meanings], Iterator[tuple[int, int]]]], ...
@@ -323,8 +335,13 @@ _FINDERS: tuple[
     (("login", "user"), _logins),
     (("send",), typed_spans),
     (("login(",), called_spans),
-    (("code is ", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), code_spans),
+    (("code is", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), code_spans),
     ((" is your ", " is the "), code_first_spans),
+    (
+        ("time pass", "time code", "time pin", "passcode ", " code", "use ", "enter "),
+        code_given_spans,
+    ),
+    (_ABROAD, code_abroad_spans),
     (("kty",), _members),
 )
 
