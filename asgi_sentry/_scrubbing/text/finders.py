@@ -252,7 +252,7 @@ _CHUNK = re.compile(r"[\w.~%+/=:$|@\\-]{16,}", re.ASCII)  # what tokens are made
 # By what begins or marks them: those in which no run need be long, as their gates have it.
 _PROBABLE = re.compile(
     r"[\w-]{16}|Q~|gl[a-z]{2,5}-|whsec_|hooks\.zapier|\.make\.com|pscale_|access_token\$|snyk_"
-    r"|bedrock-api-key-|LS0tLS1CRUdJTi|ABSK|AzFu|ACDb|AIoT|ASt|xoxd-|fm\d[ar]?_",
+    r"|bedrock-api-key-|LS0tLS1CRUdJTi|ABSK|AzFu|ACDb|AIoT|ASt|xoxd-|BBDC-|fm\d[ar]?_",
     re.ASCII,
 )
 _TELLING = re.compile(r"[A-Z0-9]")

@@ -34,7 +34,7 @@ Azure Entra     [\w~.-]{3}\dQ~[\w~.-]{31,34}
 Azure storage   [A-Za-z0-9+/]{76,86}(?:AzFu|ACDb|AIoT|ASt)[A-Za-z0-9+/]{4,10}={0,2}
 Azure DevOps    [A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}
 Sentry          sntrys_[A-Za-z0-9]{20,500}[A-Za-z0-9+/=_-]{0,500}|sntry[uai]_[a-f0-9]{32,64}
-Hugging Face    hf_[A-Za-z]{30,40}|api_org_[A-Za-z]{30,40}
+Hugging Face    hf_[A-Za-z0-9]{30,40}|api_org_[A-Za-z]{30,40}
 Groq, xAI       gsk_[A-Za-z0-9]{40,60}|xai-[A-Za-z0-9]{60,90}
 Replicate       r8_[A-Za-z0-9]{37,40}
 Perplexity      pplx-[A-Za-z0-9]{40,60}
@@ -123,7 +123,7 @@ Octopus         API-[A-Z0-9]{26}(?![A-Za-z0-9])
 Tailscale       tskey-[a-z]{3,12}-[A-Za-z0-9]{10,20}-[A-Za-z0-9]{20,40}
 Infisical       st\.[a-f0-9]{24}\.[a-f0-9]{32}\.[a-f0-9]{32}
 Harness         pat\.[\w-]{22}\.[a-f0-9]{24}\.[A-Za-z0-9]{20}
-Adobe           p8e-[a-z0-9]{32}
+Adobe           p8e-[A-Za-z0-9]{32}
 Infracost       ico-[A-Za-z0-9]{32}
 RapidAPI        [a-f0-9]{10}msh[a-f0-9]{15}p1[a-f0-9]{5}jsn[a-f0-9]{12}
 MaxMind         [A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk
@@ -197,6 +197,10 @@ Docker          eyJhdXRocyI6ey[A-Za-z0-9]{8}[A-Za-z0-9+/=]{12,4000}
 PASETO          v[1-4]\.(?:local|public)\.[\w-]{40,4000}(?:\.[\w-]{1,400})?
 Wallets         [xyztuv]prv[A-Za-z0-9]{80,120}
 Keys in base64  LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,20000}
+minisign        RWRTY0Iy[A-Za-z0-9+/]{100,300}={0,2}
+Twitch streams  live_\d{6,12}_[A-Za-z0-9]{24,40}
+Bitbucket       BBDC-[A-Za-z0-9+/@_-]{40,60}
+WakaTime        waka_UUID
 OpenSSH         b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/=]{40,20000}
 """
 _PATTERN_AT = 16  # the column where it begins
@@ -214,12 +218,13 @@ HASHES = (
     r"|\$(?:scrypt|pbkdf2(?:-sha\d{1,3})?|bcrypt-sha256)\$[\w=,.-]{1,60}\$[\w+/=.-]{4,200}"
     r"(?:\$[\w+/=.-]{16,400})?"
     r"|(?:scrypt(?::\d{1,9}){3}|pbkdf2:sha\d{1,3}(?::\d{1,9})?)\$[\w./+=-]{4,100}\$[a-f0-9]{32,256}"
-    r"|(?:pbkdf2_sha\d{1,3}|scrypt|sha1|md5)\$(?:\d{1,9}\$)?[\w./+=-]{4,100}\$"
+    r"|(?:pbkdf2_sha\d{1,3}|scrypt|sha1|sha256|sha512|md5)\$(?:\d{1,9}\$)?[\w./+=-]{4,100}\$"
     r"(?:\d{1,4}\$\d{1,4}\$)?[\w./+=-]{24,200}"
     r"|\$(?:1|5|6|7|y|gy|sm3|md5|sha1|apr1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,64}\$"
     r"(?:[./A-Za-z0-9]{1,64}\$)?[./A-Za-z0-9]{22,128}"
     r"|\$(?:P|H|S)\$[./A-Za-z0-9]{31,55}"
     r"|\{(?:SSHA|SHA|SMD5|SSHA256|SSHA512|CRYPT)\}[A-Za-z0-9+/=$./]{20,200}"
+    r"|\{(?:PBKDF2(?:-SHA\d{1,3})?|ARGON2|BCRYPT|scrypt)\}[A-Za-z0-9+/=$.,]{20,300}"
     r"|SCRAM-SHA-\d{1,3}\$\d{1,9}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{20,100}:[A-Za-z0-9+/=]"
     r"{20,100}"
 )
