@@ -274,7 +274,7 @@ def _of_option(
     if index_of_set(before, keys):
         return 0, len(argument)
     is_option = before[:1] in _DASHES or argument[:1] in _DASHES
-    if not is_option and not (program.user and not program.user[0][0]):
+    if not is_option and not any(option in {"", before} for option, _ in program.user):
         return None
     for option, parts in program.user:
         if before == option or (not option and not argument.startswith("-")):
@@ -286,10 +286,15 @@ def _of_option(
         elif option and argument.startswith(option) and parts in argument:
             return argument.index(parts) + 1, len(argument)
     if before in program.next and not argument.startswith("--"):
-        if before not in program.mixed or is_mixed(argument):
+        has_look = is_chosen if before in _OF_PASSWORDS else is_mixed
+        if before not in program.mixed or has_look(argument):
             return 0, len(argument)
         return None
     return _joined(program, argument)
+
+
+# What has to look like a password, and not like a token.
+_OF_PASSWORDS = frozenset({"-p", "-P", "-w", "/p", "--value"})
 
 
 def _joined(program: Program, argument: str) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from asgi_sentry._scrubbing.look import is_mixed
+from asgi_sentry._scrubbing.look import is_chosen, is_mixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,15 @@ _MAIL = re.compile(
     r"\bAUTH (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5) ([^\s\"'\\\\]{4,2000})"
     r"|(?<=[\"'])PASS ([^\s\"'\\]{1,200})(?=\\r|\\n|[\r\n\"'])"
     r"|\bLOGIN \S{1,200} \\{0,3}\"([^\"\\\n]{1,200})\\{0,3}\""
+    r"|\b334 (?:UGFzc3dvcmQ6|cGFzc3dvcmQ6)(?:\\r\\n|\r?\n)(?:C: |> )?([A-Za-z0-9+/=]{4,200})"
+)
+# The same in a log of the lines that were sent: of FTP, POP, IMAP, and of IRC to those who keep
+# nicknames. There are other lines that begin like these.
+_SENT_LINE = re.compile(
+    r"(?:^|[\"'])(?:> |C: )?(?:PASS|[A-Za-z]{0,4}\d{1,5} LOGIN \S{1,200}"
+    r"|(?:PRIVMSG )?(?:NickServ|nickserv) :?(?:IDENTIFY|identify)(?: [^\s]{1,40})?)"
+    r" ([^\s\"'\\]{4,200})(?=\s{0,2}$|\\r|[\"'])",
+    re.MULTILINE,
 )
 
 
@@ -67,7 +76,7 @@ def given_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """`kinit ann <<< hunter2X`."""
     for match in _HERE.finditer(text):
         group = next(number for number in (1, 2, 3) if match[number] is not None)
-        if is_mixed(match[group]) and match[group][0] not in "$`":
+        if is_chosen(match[group]) and match[group][0] not in "$`":
             yield match.span(group)
 
 
@@ -88,8 +97,12 @@ def called_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
 
 def mail_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Passwords in what is sent to servers of mail."""
-    if not any(verb in text for verb in ("AUTH ", "PASS ", "LOGIN ")):
+    if not any(verb in text for verb in ("AUTH ", "PASS ", "LOGIN ", "IDENTIFY ", "334 ")):
         return
     for match in _MAIL.finditer(text):
         if match[1] is None or is_mixed(match[1]):
             yield match.span(match.lastindex or 1)
+    is_dialogue = "USER " in text or "\r\n" in text or "PASS " not in text
+    for sent in _SENT_LINE.finditer(text) if is_dialogue else ():
+        if is_chosen(sent[1]):
+            yield sent.span(1)

@@ -87,8 +87,8 @@ _RUN_VERIFY = re.compile(
     rb"|[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?)(?![\w.:+~-]))[0-9_-]*[A-Za-z]"
 )
 _OPTION_VERIFY = re.compile(
-    rb"[ '\"]-(?:[A-Za-z]|-(?:proxy-)?(?:user|cert)|-auth|-creds|-pass|-body|-raw|-bearer|-encrypt"
-    rb"|-plaintext|-basic-auth|-[a-z-]{0,40}(?:key|pat)[ =,'\"])"
+    rb"[ '\"]-(?:[A-Za-z]|-(?:proxy-)?(?:user|cert)|-auth|-creds|-pass|-body|-raw|-value|-bearer"
+    rb"|-encrypt|-plaintext|-basic-auth|-[a-z-]{0,40}(?:key|pat)[ =,'\"])"
 )
 # What has no separator that tells.
 _SAID = (
@@ -98,10 +98,12 @@ _SAID = (
     b"PRAGMA ", b"pragma ", b"ATTACH ", b"attach ", b":oracle:",
     b"/p:", b'send "', b"kty", b"code is", b"code: ", b" code",
     b"change_password", b"net use", b"/user:", b"vault ",
-    b"<<<", b"login(", b":5432:", b":*:", b"community ", b"LOGIN ", b"params=",
+    b"<<<", b"login(", b":5432:", b":*:", b"community ", b"LOGIN ", b"PASS ", b"IDENTIFY ",
+    b"334 UGFzc3", b"params=", b" /rp ",
     b"params: ", b"OTP is", b"PIN is", b"passcode", b"time pass", b"time code", b"time pin",
     b"digo de ", b"codice di ", b"gscode", b"meldecode", b"itscode", b"nscode",
-    b"malcode",
+    b"malcode", b"alias set ", b"mc admin user", b"wandb login", b"cargo login", b"bw unlock",
+    b"bw login", b"nuget push", b"etcdctl user add",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.
 # It begins with what is looked for, so that one search finds both (see `single_gate.look`).
@@ -198,7 +200,7 @@ TOKEN_GATES = (
         for literal in (
             b"Q~", b"whsec_", b"hooks.zapier.com", b".make.com/", b"pscale_", b"access_token$",
             b"snyk_", b"bedrock-api-key-", b"LS0tLS1CRUdJTi", b"ABSK", b"AzFu", b"ACDb", b"AIoT",
-            b"xoxd-",
+            b"xoxd-", b"BBDC-",
         )
     ),
     Gate("text", b"ASt", re.compile(rb"ASt[A-Za-z0-9+/]{4}")),

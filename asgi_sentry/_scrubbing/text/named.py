@@ -324,7 +324,7 @@ _FINDERS: tuple[
     (("crypt(", "pragma", "attach"), cipher_spans),
     (("|",), piped_spans),
     (("<<<",), given_spans),
-    (("auth ", "pass ", "login "), mail_spans),
+    (("auth ", "pass ", "login ", "identify ", "334 "), mail_spans),
     ((":5432:", ":*:"), pgpass_spans),
     (("community",), community_spans),
     (("enable ", "username ", "chap ", "pap ", "isakmp", "ascii-text"), router_spans),

@@ -63,7 +63,7 @@ ldappasswd = -w* -s -a
 plink pscp psftp putty nzsql = -pw
 snmpget snmpwalk snmpset snmpbulkwalk = -A -X -c~
 sqlplus sqlldr expdp impdp rman = :/
-redis-cli valkey-cli keydb-cli = -a --pass auth>2~ AUTH>2~
+redis-cli valkey-cli keydb-cli = -a --pass auth>1~ auth>2~ AUTH>1~ AUTH>2~
 htpasswd mosquitto_passwd = last-b
 openssl = -k -K -hmac passwd>1~ passwd>2~ passwd>3~
 ssh-keygen = -N -P
@@ -110,7 +110,7 @@ grafana-cli grafana = reset-admin-password>1~
 drush = user:password>2~ upwd>2~
 wpa_passphrase = wpa_passphrase>2
 runas = /user:>1~
-iwconfig nmcli = key>1~ psk>1 password>1
+iwconfig nmcli = key>1~ psk>1 password>1 wifi-sec.psk>1 802-11-wireless-security.psk>1
 heroku = auth:token>1~
 ngrok = authtoken>1~ add-authtoken>1~ --basic-auth: -auth:
 snyk = auth>1~
@@ -119,6 +119,8 @@ caddy = --plaintext
 gpg gpg2 = --passphrase
 ansible-vault = encrypt_string>1~
 kinit = --password
+schtasks = /rp
+wandb = login>1~ --relogin>1~
 """
 
 

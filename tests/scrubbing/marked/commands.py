@@ -213,6 +213,18 @@ LINES = (
     "nmcli dev wifi connect Home password «Rabbit.8620»",
     "pulumi config set --secret dbPassword «kettle#8035»",
     "ansible-vault encrypt_string '«Zebra.7365»' --name db_password",
+    "mc alias set m https://minio HXK04Y2RVSRDVAJT1PYY «WD5KaPHI2ufKssJ/Sk+WzDNhY7AGbX6lTiDYHP9z»",
+    "wandb login «5578715bbd26944ff770e4b9447a3d54ec6390bf»",
+    "cargo login «Xk29vQpLm4TzR8wd»",
+    "bw unlock «hunter2X9q»",
+    "etcdctl user add ann:«hunter2X9q»",
+    "redis-cli auth «hunter2X9q»",
+    "nuget push a.nupkg «Xk29vQpLm4TzR8wd»",
+    "schtasks /create /tn x /ru ann /rp «kettle!4617»",
+    "psexec -u ann -p «blue.3055» cmd",
+    "aws ssm put-parameter --name /app/db --type SecureString --value '«correct_3742»'",
+    "az keyvault secret set --vault-name v --name db --value «Zebra!3372»",
+    "cryptsetup luksOpen /dev/x y <<< '«Rabbit!2688»'",
 )
 """Command lines with secrets."""
 
@@ -273,5 +285,16 @@ HARMLESS = (
     "cat <<< hello",
     "git show <<<<<<< HEAD1x9Q",
     "swift list",
+    "wandb login --relogin",
+    "cargo login",
+    "bw unlock",
+    "mc alias set m https://minio",
+    "mc alias list m",
+    "PASS src/app.test.js",
+    "ok\nPASS example_1234",
+    "nuget push a.nupkg",
+    "etcdctl user add ann",
+    "kubectl get node web-1234 -p x",
+    "cat <<< 'item-1234'",
 )
 """Command lines without any, whose options look like those that take one."""

@@ -63,6 +63,11 @@ SENTENCES = (
     "Dein Anmeldecode: «927983»",
     "Der Code für die Anmeldung lautet «927983»",
     '{"challenge_answer": "«marble309»"}',
+    "AUTH LOGIN YW5u\n334 UGFzc3dvcmQ6\n«aHVudGVyMng=»",
+    "USER ann\nPASS «correct.8497»",
+    "PASS «winter_3771»\r\n",
+    "a1 LOGIN ann «correct5994»",
+    "PRIVMSG NickServ :IDENTIFY «blue_2356»",
 )
 """What sentences say."""
 
@@ -80,6 +85,8 @@ HASHES = (
     "password_hash: «5f4dcc3b5aa765d61d8327deb882cf99»",
     "«$y$j9T$abcdefghijklmnop$0123456789abcdefghijklmnopqrstuvwxyzABCDEFG»",
     "«$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E»",
+    "sha256$«GScrkFtYSEinxsNm$28f695ac9718806c08e0eb6c6e914f31f95465be43d5108573f50632a0795f6b»",
+    "{PBKDF2-SHA256}«10000$kzA3LIhm7YaCU8wK8lsdbB$Svy0BQMC4QCREv4mIP3KDdKkoBUf6HUzxseWXVJe7Mn»",
 )
 """What passwords are kept as."""
 
