@@ -6,7 +6,6 @@ redacted as a whole is not looked into any more.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
@@ -20,20 +19,17 @@ from asgi_sentry._scrubbing.keys import (
     MAYBE,
     MEMBERS,
     PLAIN,
-    REPR,
     VALUE_KEYS,
 )
-from asgi_sentry._scrubbing.look import looks_random
 from asgi_sentry._scrubbing.text.commands import argument_spans, option_values
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, address_spans
 from asgi_sentry._scrubbing.text.sql import secret_parameters
 from asgi_sentry._scrubbing.tree.gather import TEXTS
 from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
+from asgi_sentry._scrubbing.tree.shown import is_random, looks_opaque, without_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.tree.gather import Tree
     from asgi_sentry._scrubbing.tree.notes import Notes
@@ -49,9 +45,6 @@ _BESIDE = frozenset(terms.VALUES)
 _MESSAGES = frozenset(
     {"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"}
 )
-_OPAQUE = re.compile(r"(?=.*\d)[\w+/=~.-]{6,}\Z|[\w+/=~-]{24,}\Z", re.DOTALL)
-# Gpl-3.0, item-12.
-_SLUG = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)*[-_.]v?[0-9]{1,3}(?:\.[0-9]{1,3})*\Z")
 # A text, or what is shown of one, of which nothing is left to look at.
 _ALL_FILTERED = frozenset({FILTERED, f"'{FILTERED}'", f"b'{FILTERED}'"})
 _STRINGS = frozenset({str})
@@ -191,7 +184,7 @@ class Decisions:
             if under == ADDRESS and key.__class__ is str and key.endswith("version"):
                 continue
             if verdict == MAYBE:
-                if value.__class__ in TEXTS and _looks_random(value) and _BESIDE.isdisjoint(source):
+                if value.__class__ in TEXTS and looks_opaque(value) and _BESIDE.isdisjoint(source):
                     self._filter(number, key, value, by_name=False)
             elif verdict and not (verdict == COOKIES and value.__class__ in TEXTS and not value):
                 self._under(verdict, number, key, value, todo)
@@ -361,28 +354,3 @@ class Decisions:
             self._notes.add(self._tree.place(number), key, "@ip")
             if text not in _ALL_FILTERED:
                 self.late.append((text, number, key))
-
-
-def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """A text with these parts redacted; they are in order, and none lies in another."""
-    pieces: list[str] = []
-    position = 0
-    for start, end in spans:
-        pieces += (text[position:start], FILTERED)
-        position = end
-    pieces.append(text[position:])
-    return "".join(pieces)
-
-
-def is_random(value: str | bytes) -> bool:
-    """Whether a value, maybe shown as a repr, looks random."""
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
-    shown = REPR.match(text)
-    return looks_random(shown[2] if shown else text)
-
-
-def _looks_random(value: str | bytes) -> bool:
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
-    shown = REPR.match(text[:1000])
-    text = shown[2] if shown else text[:1000]
-    return _OPAQUE.match(text) is not None and _SLUG.match(text) is None

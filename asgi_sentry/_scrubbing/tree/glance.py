@@ -15,11 +15,12 @@ from asgi_sentry._scrubbing.taint.taint import Taint
 from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.commands import argument_spans, option_values
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
-from asgi_sentry._scrubbing.tree.decisions import COOKIE, LONGEST_COOKIE, is_random, without_spans
+from asgi_sentry._scrubbing.tree.decisions import COOKIE, LONGEST_COOKIE
 from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import is_pair
 from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS
+from asgi_sentry._scrubbing.tree.shown import is_random, without_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
