@@ -350,6 +350,7 @@ _CARDS = frozenset({"card", "cards"})
 # What language models mark places with, and parsers find: `<|endoftext|>`, `[SEP]`, `}`.
 _MARK = re.compile(r"<[|/]?[A-Za-z_ ]+[|]?>|\[[A-Z_]+\]|[^\w\s]{1,3}")
 _LONGEST_MARK = 40
+_QUOTES, _SHORTEST_SHOWN = frozenset({"'", '"'}), 4
 _RESOURCE = re.compile(r"(?:card|ic|pm|src|ba)_[A-Za-z0-9]{8,40}\Z")  # an id at Stripe
 # Of these, what is secret.
 MEMBERS = frozenset({"value", "val", "raw", "data", "hash", "key", "content", "text"})
@@ -362,7 +363,10 @@ def is_no_secret(key: object, value: str) -> bool:
 
     A mask, a directory, a permission, a public signature.
     """
-    if not value[:1].isalnum() and _is_mark(value):
+    first = value[:1]
+    # What is shown as a repr begins with its quote, and is no mark if there is anything in it.
+    is_shown = first in _QUOTES and len(value) >= _SHORTEST_SHOWN
+    if not is_shown and not first.isalnum() and _is_mark(value):
         return True
     if isinstance(key, str) and key[-3:] in _IDS and _TWILIO_ID.match(value) is not None:
         return True  # session_sid

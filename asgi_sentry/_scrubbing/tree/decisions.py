@@ -20,6 +20,7 @@ from asgi_sentry._scrubbing.keys import (
     MEMBERS,
     PLAIN,
     VALUE_KEYS,
+    is_no_secret,
 )
 from asgi_sentry._scrubbing.text.commands import argument_spans, option_values
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD, address_spans
@@ -311,9 +312,12 @@ class Decisions:
             name = source[0] if len(source) == 2 else ""
             if value.__class__ is str and value in _MESSAGES:
                 return  # what a validator says of a field
-        if self._ruleset.keys.spares(name, value):
+        if value.__class__ is str:
+            if is_no_secret(name, value):
+                return
+        elif self._ruleset.keys.spares(name, value):
             return
-        if value.__class__ is dict and self._ruleset.keys.describes(name, value):
+        elif value.__class__ is dict and self._ruleset.keys.describes(name, value):
             self._read_within(self._child(value), IN_DESCRIBED, {})
             return
         if self._ruleset.places:

@@ -8,7 +8,7 @@ in several places is met once.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, NotPlainError, Rebuilt
 
@@ -21,6 +21,7 @@ MEMBERS = object()  # in place of a root's key: the value is some members of the
 TEXTS = frozenset({str, bytes})
 _OUTSIDE = -1  # in the place of a container's number: what a root lies in
 _STRINGS = frozenset({str})
+_NOWHERE = object()
 _MAX_COPIES = 10_000  # of shared containers, when they are written out in each of their places
 
 
@@ -85,21 +86,24 @@ class Tree:
     def place(self, number: int) -> Place | None:
         """Where a container stands."""
         spots = self._spots
-        if number in spots:
-            return spots[number]
+        spot = spots.get(number, _NOWHERE)
+        if spot is not _NOWHERE:
+            return cast("Place | None", spot)
         chain = []
-        while number not in spots:
+        while True:
             chain.append(number)
-            parent, key = self.above[number]
-            if parent < 0:
-                spots[number] = key.own_place
+            above, key = self.above[number]
+            if above < 0:
+                spots[chain.pop()] = spot = key.own_place
                 break
-            number = parent
-        for number in reversed(chain):
-            if number not in spots:
-                parent, key = self.above[number]
-                spots[number] = (spots[parent], key)
-        return spots[number]
+            spot = spots.get(above, _NOWHERE)
+            if spot is not _NOWHERE:
+                break
+            number = above
+        while chain:
+            number = chain.pop()
+            spot = spots[number] = (cast("Place | None", spot), self.above[number][1])
+        return cast("Place | None", spot)
 
     def place_told(self, number: int) -> Place | None:
         """Where a container stands, if anybody asked that of it or of one in it; else None."""

@@ -114,18 +114,22 @@ def _node(
 ) -> dict[str, Any]:
     """What stands in `_meta` for a container."""
     chain: list[Place] = []
-    while place is not None and id(place) not in made:
+    found: Any = meta
+    while place is not None:
+        known = made.get(id(place))
+        if known is not None:
+            found = known
+            break
         chain.append(place)
         place = place[0]
-    found = meta if place is None else made[id(place)]
-    while chain:
-        place = chain.pop()
-        name = place[1] if place[1].__class__ is str else _meta_name(place[1])
+    for one in reversed(chain):
+        step = one[1]
+        name = step if step.__class__ is str else _meta_name(step)
         inner = found.get(name)
         if inner.__class__ is not dict:
             inner = found[name] = {}
-        found = made[id(place)] = inner
-    return found
+        made[id(one)] = found = inner
+    return cast("dict[str, Any]", found)
 
 
 def _meta_name(step: Any) -> str:
