@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
+from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, Rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Keys decide; taint and rules; the same, but no word of a client's touches what the app says;
 # rules; nothing.
 DATA, TEXT, WORDS, FIXED, ID = range(5)
+_NUMBERS = (int, float, type(None))
 LONGEST_ID = 64
 _DEEPEST = 16
 
@@ -41,10 +42,10 @@ def add(walk: Walk, action: Action, value: Any, holder: Any, key: Any, place: An
 
 
 def is_id(value: Any) -> bool:
-    """Whether a value is as short as ids are, or a number."""
+    """Whether a value is as short as ids are, or a number, or a date."""
     if isinstance(value, str):
         return len(value) <= LONGEST_ID
-    return not isinstance(value, (bytes, dict, list))
+    return isinstance(value, _NUMBERS) or value.__class__.__module__ in KEPT_MODULES
 
 
 def add_fixed(walk: Walk, value: Any, holder: Any, key: Any, place: Any, depth: int = 0) -> None:
@@ -127,6 +128,9 @@ def each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
             value = value[0]  # in the SDK's mark that some were dropped
         if isinstance(value, dict) and "values" in value:
             holder, key, place, value = value, "values", (place, key), value["values"]
+            if len(holder) > 1:  # nobody knows what stands there besides
+                others = {name: one for name, one in holder.items() if name != "values"}
+                walk.members(others, holder, place)
         if isinstance(value, Rebuilt) and value.wrapper is not None:
             value = value[0]
         if not isinstance(value, list):

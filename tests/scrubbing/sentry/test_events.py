@@ -263,6 +263,29 @@ def test_events_of_any_shape_do_not_raise(field, value):
     assert "hunter2" not in repr(event)
 
 
+class Shown:
+    def __repr__(self) -> str:
+        return f"{'long':80} password=hunter2"
+
+
+@pytest.mark.parametrize("owned", [False, True])
+@pytest.mark.parametrize("value", [("password=hunter2",), ([["password=hunter2"]], 1), Shown(), b"password=hunter2"])
+def test_what_stands_in_place_of_an_id_is_data(value, owned):
+    event = {"event_id": "1" * 32, "level": value, "timestamp": datetime.now(timezone.utc), "extra": {"a": [1]}}
+    SCRUBBER.scrub_event(event, owned=owned)
+    assert "hunter2" not in repr(event)
+    assert type(event["timestamp"]) is datetime
+
+
+@pytest.mark.parametrize("field", ["exception", "threads", "breadcrumbs", "spans", "fingerprint"])
+@pytest.mark.parametrize("values", [None, []])
+def test_what_stands_beside_values_is_data(field, values):
+    event = {field: {"values": values, "password": "hunter2", "more": [{"note": "token=hunter2secret99"}]}}
+    SCRUBBER.scrub_event(event)
+    assert event[field] == {"values": values, "password": F, "more": [{"note": f"token={F}"}]}
+    assert event["_meta"][field]["more"]["0"]["note"][""]["rem"] == [["@password", "x"]]
+
+
 def test_what_can_not_be_scrubbed_is_replaced():
     event = {"event_id": "1" * 32, "extra": {"a": Hostile(password="hunter2")}, "level": "error", "tags": {"a": "b"}}
     SCRUBBER.scrub_event(event)
