@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.sentry.alike import STACKS, Alike
 from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
-from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields
+from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields, is_id
 from asgi_sentry._scrubbing.sentry.shortcut import USUAL_FIELDS, scrub_usual
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
@@ -90,8 +90,8 @@ def scrub_fields(
     except Exception:  # RecursionError and MemoryError among them: it can't be told what is in it
         notes = Notes()
         fields = dict(payload)
-        for field in payload:
-            if schema.get(field) != ID:
+        for field, value in payload.items():
+            if schema.get(field) != ID or not is_id(value):
                 # In which the SDK looks for the trace.
                 fields[field] = {} if field == "contexts" else FILTERED
                 notes.add(None, field, "@error")

@@ -71,7 +71,7 @@ class Copier:
 
     def __init__(self, *, lenient: bool) -> None:
         self._lenient = lenient
-        self._rebuilt: list[tuple[Any, Any]] = []
+        self._rebuilt: list[tuple[Any, Any, Rebuilt]] = []
         self._seen: set[int] = set()
         self._copies = 0
         self._work: list[tuple[Any, Any, Above]] = []
@@ -103,10 +103,19 @@ class Copier:
 
     def restore(self) -> None:
         """Make tuples and wrappers of what stood for them, when all within them is final."""
-        for holder, key in reversed(self._rebuilt):  # what is inside came later
-            held = holder[key]
-            if held.__class__ is Rebuilt:
-                holder[key] = held.build()
+        names: dict[int, dict[int, Any]] = {}  # of a holder, by the ids of what stands there
+        for holder, given, made in reversed(self._rebuilt):  # what is inside came later
+            key = given
+            if holder.__class__ is dict and holder.get(given) is not made:
+                # It is redacted, or its key held a secret and is another one now.
+                known = names.get(id(holder))
+                if known is None:
+                    known = names[id(holder)] = {id(held): name for name, held in holder.items()}
+                key = known.get(id(made))
+                if key is None:
+                    continue
+            if holder[key] is made:
+                holder[key] = made.build()
         self._rebuilt.clear()
 
     def _one(self, value: Any, holder: Any, key: Any, above: Above | None) -> None:
@@ -128,7 +137,7 @@ class Copier:
         elif hasattr(value, "value") and hasattr(value, "metadata"):
             wrapped = holder[key] = Rebuilt()
             wrapped.wrapper = value
-            self._rebuilt.append((holder, key))
+            self._rebuilt.append((holder, key, wrapped))
             self._work.append(([value.value], wrapped, (above, value)))
         else:
             holder[key] = _shown(value)
@@ -150,7 +159,7 @@ class Copier:
         if isinstance(value, tuple):
             new = Rebuilt()
             new.wrapper = None
-            self._rebuilt.append((holder, key))
+            self._rebuilt.append((holder, key, new))
         holder[key] = new
         self._work.append((value, new, (above, value)))
 

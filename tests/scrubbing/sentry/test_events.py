@@ -293,6 +293,20 @@ def test_what_can_not_be_scrubbed_is_replaced():
     assert event["event_id"] == "1" * 32
 
 
+def test_what_can_not_be_scrubbed_keeps_ids_alone():
+    event = {"event_id": ["password=hunter2"], "level": "error", "extra": Hostile(a="hunter2"), "timestamp": 7}
+    SCRUBBER.scrub_event(event)
+    del event["_meta"]
+    assert event == {"event_id": F, "level": "error", "extra": F, "timestamp": 7}
+
+
+def test_tuples_stay_tuples_under_keys_that_get_other_names():
+    secret = "qX7mPz41vRt9Kd3w"
+    event = {"extra": {f"of {secret}": (1, (2, ["password=hunter2"])), "a": (3,), "password": (4,)}}
+    SCRUBBER.scrub_event(event, taint=Taint([secret]))
+    assert event["extra"] == {f"of {F}": (1, (2, [f"password={F}"])), "a": (3,), "password": F}
+
+
 # --- other items ------------------------------------------------------------------------------------------------------
 
 
