@@ -5,14 +5,13 @@ Events, transactions, check-ins, sessions and profiles.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.sentry.alike import STACKS, Alike
 from asgi_sentry._scrubbing.sentry.request import REQUEST, REQUEST_FIELDS
 from asgi_sentry._scrubbing.sentry.schema import DATA, ID, add, add_fields, is_id
 from asgi_sentry._scrubbing.sentry.shortcut import USUAL_FIELDS, scrub_usual
 from asgi_sentry._scrubbing.text.pairs import FILTERED
+from asgi_sentry._scrubbing.tree.alike import Alike
 from asgi_sentry._scrubbing.tree.notes import Notes, Redaction, place_of
 from asgi_sentry._scrubbing.tree.plain import (
     SCALARS,
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
     Sections = Mapping[tuple[str, ...], Any]
 
 
-# How fields are copied; each way takes more than the one before.
+# How fields are copied: not at all, by the walk as it meets what is plain, or before whatever they
+# are. Each way takes more than the one before.
 _AS_IT_IS, _QUICK, _EXACT = range(3)
 _REQUEST = ("request",)
 _UNCHANGING = frozenset({str, *SCALARS})  # needs no copy
@@ -128,16 +128,16 @@ def _scrubbed(
         owned: whether it may stay one object then.
     """
     copier = Copier(lenient=True)
-    alike = Alike(ruleset.keys.plain)
     fields: dict[str, Any] = {}
     for field, value in payload.items():
-        if copied == _AS_IT_IS or value.__class__ in _UNCHANGING:
+        if copied != _EXACT or value.__class__ in _UNCHANGING:
             fields[field] = value
         else:
-            _put_copy(value, fields, field, copier, exact=copied == _EXACT)
-        if joins and field in STACKS:
-            _join(alike, fields[field])
-    walk = Walk(ruleset, longest=_LONGEST)
+            copier.put(value, fields, field)
+    alike = None
+    if joins:
+        alike = Alike(ruleset.keys.plain)
+    walk = Walk(ruleset, longest=_LONGEST, copies=copied == _QUICK, alike=alike)
     held: list[tuple[tuple[str, ...], Any]] = []
     for path, other in sections.items():
         _hold(walk, fields, path, other, taint, held)
@@ -157,7 +157,7 @@ def _scrubbed(
         walk.members(rest, fields, None)
     walk.finish(taint)
     copier.restore()
-    if not owned:
+    if alike is not None and not owned:
         alike.part()
     for path, value in reversed(held):
         holder = fields
@@ -167,12 +167,6 @@ def _scrubbed(
     if walk.renamed and isinstance(fields.get("_meta"), dict):
         rename_keys(fields["_meta"], walk.renamed)
     return fields, walk
-
-
-def _join(alike: Alike, stacks: Any) -> None:
-    """Make what is alike in several frames one object, as far as that can be told."""
-    with suppress(Exception):  # it is no plain data, or a fault of ours: each is scrubbed
-        alike.join(stacks)
 
 
 def _is_long(data: Any) -> bool:
@@ -206,7 +200,7 @@ def _hold(
         inner = holder.get(step)
         if not isinstance(inner, dict):
             return
-        holder = inner
+        holder = walk.own(inner, holder, step)
     last = path[-1]
     if holder.get(last) is None:
         return

@@ -13,6 +13,7 @@ from asgi_sentry._scrubbing.sentry.frames import EXCEPTION, STACKTRACE, THREAD, 
 from asgi_sentry._scrubbing.sentry.logentry import logentry
 from asgi_sentry._scrubbing.sentry.request import REQUEST
 from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, TEXT, WORDS, an_object, each
+from asgi_sentry._scrubbing.tree.plain import quick_copy
 
 if TYPE_CHECKING:
     from asgi_sentry._scrubbing.sentry.schema import Action
@@ -113,6 +114,8 @@ _PROFILE_IDS = (
 
 def _nothing(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     """Numbers by the thousand."""
+    if walk.copies:
+        holder[key] = quick_copy(value)
 
 
 _PROFILE: dict[str, Action] = {

@@ -30,6 +30,7 @@ _OTHERS: dict[str, Action] = {
     ),
 }
 _FIELDS = frozenset({*_TEXTS, "lineno", "in_app", "vars"})
+_LINES = ("pre_context", "post_context")
 _static = itemgetter("filename", "lineno", *_TEXTS)
 
 
@@ -52,6 +53,11 @@ def frame(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if value.__class__ is not dict:
         walk.add(value, holder, key, place)
         return
+    if walk.copies:
+        value = walk.own(value, holder, key)
+        for field in _LINES:
+            if value.get(field).__class__ is list:
+                value[field] = value[field].copy()
     here = (place, key)
     known = walk.ruleset.frames
     try:
@@ -70,7 +76,7 @@ def frame(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
             known.keep(line, shown)
     variables = value.get("vars")
     if variables:
-        walk.add(variables, value, "vars", here)
+        walk.variables(variables, value, "vars", here)
     if not _FIELDS.issuperset(value):
         _rarer_fields(walk, value, here)
 

@@ -94,8 +94,11 @@ def logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     if not isinstance(value, dict):
         walk.add(value, holder, key, place)
         return
+    value = walk.own(value, holder, key)
     here = (place, key)
     message, params = value.get("message"), value.get("params")
+    if isinstance(params, (list, dict)):
+        params = walk.own(params, value, "params")
     if isinstance(message, str) and isinstance(params, (list, dict)) and params:
         for parameter in secret_parameters(message, walk.ruleset):
             which: Any = parameter.which

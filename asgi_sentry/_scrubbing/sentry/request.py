@@ -50,6 +50,7 @@ def _cookies(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
 def _headers(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
     """Headers by name; those that hold URLs are read as URLs."""
     if isinstance(value, dict):
+        value = walk.own(value, holder, key)
         for name, text in value.items():
             if text.__class__ is str and isinstance(name, str) and name.lower() in URLS:
                 scrubbed, hit = url_scrubbed(text, walk.ruleset)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, Rebuilt
+from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, NotPlainError, Rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Keys decide; taint and rules; the same, but no word of a client's touches what the app says;
 # rules; nothing.
 DATA, TEXT, WORDS, FIXED, ID = range(5)
+_KEYS = frozenset({str})
 _NUMBERS = (int, float, type(None))
 LONGEST_ID = 64
 _DEEPEST = 16
@@ -53,6 +54,9 @@ def add_fixed(walk: Walk, value: Any, holder: Any, key: Any, place: Any, depth: 
     if value.__class__ is str:
         walk.fixed(value, holder, key, place)
     elif isinstance(value, (dict, list)) and depth < _DEEPEST:
+        value = walk.own(value, holder, key)
+        if walk.copies and value.__class__ is dict and not _KEYS.issuperset(map(type, value)):
+            raise NotPlainError
         if _all_known(walk, value):
             return
         here = (place, key)
@@ -107,6 +111,8 @@ def an_object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, 
         if value.__class__ is not dict:
             walk.add(value, holder, key, place)
             return
+        if walk.copies:
+            value = walk.own(value, holder, key)
         here = (place, key)
         others = add_fields(walk, schema, value, here)
         if not others:
@@ -127,6 +133,7 @@ def each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
         if isinstance(value, Rebuilt) and value.wrapper is not None:
             value = value[0]  # in the SDK's mark that some were dropped
         if isinstance(value, dict) and "values" in value:
+            value = walk.own(value, holder, key)
             holder, key, place, value = value, "values", (place, key), value["values"]
             if len(holder) > 1:  # nobody knows what stands there besides
                 others = {name: one for name, one in holder.items() if name != "values"}
@@ -137,6 +144,8 @@ def each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:
             if value is not None:
                 walk.add(value, holder, key, place)
             return
+        if walk.copies:
+            value = walk.own(value, holder, key)
         here = (place, key)
         if callable(action):
             for index, one in enumerate(value):

@@ -28,7 +28,7 @@ from asgi_sentry._scrubbing.text.sql import secret_parameters
 from asgi_sentry._scrubbing.tree.gather import TEXTS
 from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS, Rebuilt
-from asgi_sentry._scrubbing.tree.shown import is_random, looks_opaque, without_spans
+from asgi_sentry._scrubbing.tree.reprs import is_random, looks_opaque, without_spans
 
 if TYPE_CHECKING:
     from asgi_sentry._scrubbing.ruleset import Ruleset

@@ -45,6 +45,10 @@ class Root(NamedTuple):
 class Tree:
     """What was met.
 
+    Args:
+        copied: takes what is copied, where somebody else has what is in the roots: then a copy of
+            each container takes its place. None: nothing is copied.
+
     Attributes:
         containers: dicts and lists; what lies above comes first.
         above: for each container the number of the one around it and the key there; of a root -1
@@ -59,6 +63,7 @@ class Tree:
     """
 
     __slots__ = (
+        "_copied",
         "_spots",
         "above",
         "containers",
@@ -71,7 +76,8 @@ class Tree:
         "texts",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, copied: list[Any] | None = None) -> None:
+        self._copied = copied
         self.containers: list[Any] = []
         self.above: list[tuple[int, Any]] = []
         self.numbers: dict[int, int] = {}
@@ -138,6 +144,7 @@ class Tree:
         push, note, append, extend = work.append, above.append, texts.append, texts.extend
         odd, shared, met = self.odd, self.shared, self.numbers.setdefault
         roots = size = len(work)
+        copied = self._copied
         say_nothing, only_texts = plain.issuperset, _STRINGS.issuperset
         for number, source in enumerate(work):  # which grows meanwhile
             is_dict = source.__class__ is dict
@@ -157,6 +164,10 @@ class Tree:
                     if at != size:
                         shared.append((number, key, at))
                         continue
+                    if copied is not None:
+                        copied.append(value)
+                        value = source[key] = value.copy()  # noqa: PLW2901
+                        met(id(value), size)
                     if cls is list and not is_dict and is_pair(value):
                         self.pairs.append(size)
                     push(value)
@@ -165,8 +176,18 @@ class Tree:
                 elif cls not in SCALARS:
                     size = self._rarer(cls, value, number, key, size)
             ends.append(len(texts))
-        if shared and not self._is_finite(roots):
+        if shared:
+            self._settle_shared(roots)
+
+    def _settle_shared(self, roots: int) -> None:
+        """Have the places of what stands in several hold the same copy, if there are copies."""
+        if not self._is_finite(roots):
             raise NotPlainError
+        if self._copied is not None:
+            work = self.containers
+            for above, key, number in self.shared:
+                if above >= 0:
+                    work[above][key] = work[number]
 
     def lists_any(self, words: frozenset[str]) -> bool:
         """Whether one of some words stands in a list of texts, as a program does with arguments."""

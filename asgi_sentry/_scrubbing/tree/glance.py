@@ -20,7 +20,7 @@ from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import is_pair
 from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS
-from asgi_sentry._scrubbing.tree.shown import is_random, without_spans
+from asgi_sentry._scrubbing.tree.reprs import is_random, without_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

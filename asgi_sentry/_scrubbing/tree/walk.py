@@ -2,7 +2,8 @@
 
 Keys decide, then the request's own secrets, then value rules. Values go in one by one; `finish`
 looks at all of them together, since most hold nothing to redact and that is told fastest of many
-texts at once. Everything is changed in place: whoever has data of somebody else's copies it first
+texts at once. Everything is changed in place. Of data that somebody else has, each container is
+copied when it is met, so that what is looked at is what is left; or whoever has it copies it before
 (`plain.py`).
 """
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.text.texts import Hits
+    from asgi_sentry._scrubbing.tree.alike import Alike
     from asgi_sentry._scrubbing.tree.notes import Place
 
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
@@ -54,8 +56,12 @@ class Walk:
         ruleset: whose key terms and rules decide.
         longest: how many characters a text within containers may have; of a longer one its length
             is shown. None for any number.
+        copies: whether somebody else has what is given, but for the holders: then all containers in
+            it are copied, and the copies take their places.
+        alike: tells which variables several frames show alike; None: each is scrubbed.
 
     Attributes:
+        copies: the same.
         notes: what was redacted.
         renamed: keys that held a secret, and what became of them.
         secrets: texts that whoever calls redacted, and when the walk is finished all credentials
@@ -63,31 +69,58 @@ class Walk:
     """
 
     __slots__ = (
+        "_alike",
         "_firm",
         "_fixed",
         "_fixed_hits",
         "_given",
+        "_kept",
         "_longest",
         "_roots",
+        "copies",
         "notes",
         "renamed",
         "ruleset",
         "secrets",
     )
 
-    def __init__(self, ruleset: Ruleset, *, longest: int | None = None) -> None:
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        *,
+        longest: int | None = None,
+        copies: bool = False,
+        alike: Alike | None = None,
+    ) -> None:
         self.ruleset = ruleset
+        self.copies = copies
+        self._alike = alike
         self._longest = longest
         self.notes = Notes()
         self.renamed: dict[Any, str] = {}
         self.secrets: list[str] = []
         self._roots: list[Root] = []
+        # What was copied. While it is kept, no other container has its id.
+        self._kept: list[Any] = []
         self._given: list[tuple[Any, Any, Any, Place | None, int]] = []
         self._firm: list[Any] = []
         self._fixed: list[tuple[str, Any, Any, Place | None]] = []
         self._fixed_hits: Hits = {}
 
     # --- what goes in -----------------------------------------------------------------------------
+
+    def own(self, value: Any, holder: Any, key: Any) -> Any:
+        """A dict or list at `holder[key]` that may be changed: itself, or a copy that is put there.
+
+        Raises:
+            NotPlainError: it is of a class of its own.
+        """
+        if not self.copies:
+            return value
+        if value.__class__ is not dict and value.__class__ is not list:
+            raise NotPlainError
+        copy = holder[key] = value.copy()
+        return copy
 
     def add(
         self, value: Any, holder: Any, key: Any, place: Place | None, mode: int = BY_KEYS
@@ -105,9 +138,22 @@ class Walk:
         if cls in TEXTS:
             self._given.append((value, holder, key, place, WEAK))
         elif cls is dict or cls is list or cls is Rebuilt:
-            self._roots.append(_new_root((value, holder, key, place, mode)))
+            own = self.own(value, holder, key) if self.copies else value
+            self._roots.append(_new_root((own, holder, key, place, mode)))
         elif cls not in SCALARS and cls.__module__ not in KEPT_MODULES:
             raise NotPlainError
+
+    def variables(self, value: Any, holder: Any, key: Any, place: Place | None) -> None:
+        """The same for the variables of a frame, of which some may be like another frame's."""
+        if self._alike is None or value.__class__ is not dict:
+            self.add(value, holder, key, place)
+            return
+        own = self.own(value, holder, key)
+        try:
+            self._alike.join(own)
+        except Exception:  # a fault of ours: each is scrubbed
+            self._alike = None
+        self._roots.append(_new_root((own, holder, key, place, BY_KEYS)))
 
     def words(self, value: Any, holder: Any, key: Any, place: Place | None) -> None:
         """The same for the app's own words, which no word that a client sends may touch.
@@ -125,10 +171,11 @@ class Walk:
 
         Their keys are the app's own words, and no word of a client's touches their values.
         """
-        self._firm.append(value)
-        if value.__class__ is list:  # of pairs
-            self._firm += value
         self.add(value, holder, key, place)
+        tags = holder[key]
+        self._firm.append(tags)
+        if tags.__class__ is list:  # of pairs
+            self._firm += tags
 
     def members(self, source: dict[Any, Any], holder: dict[Any, Any], place: Place | None) -> None:
         """Scrub those members of `holder` that are in `source`, which is a dict of its own."""
@@ -157,7 +204,7 @@ class Walk:
                 call.
         """
         keys = self.ruleset.keys
-        tree = Tree()
+        tree = Tree(copied=self._kept if self.copies else None)
         for root in self._roots:
             tree.add_root(root)
         tree.gather(keys.plain)

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from datetime import datetime, timezone
+from typing import Any
+from unittest import mock
 
 import pytest
 import sentry_sdk
@@ -15,7 +18,10 @@ from sentry_sdk.utils import AnnotatedValue, event_from_exception
 
 from asgi_sentry._scrubbing import FILTERED, Redaction, Scrubber, Taint, collect_taint
 from asgi_sentry._scrubbing.headers_and_urls import named_cookies, named_headers
+from asgi_sentry._scrubbing.sentry import events
+from asgi_sentry._scrubbing.sentry.fields import EVENT
 from asgi_sentry._scrubbing.sentry.logentry import secret_parameters
+from asgi_sentry._scrubbing.tree.glance import UnusualError
 from asgi_sentry.testing import RecordingTransport
 from tests.strategies import planted, secret_values
 
@@ -284,6 +290,51 @@ def test_what_stands_beside_values_is_data(field, values):
     SCRUBBER.scrub_event(event)
     assert event[field] == {"values": values, "password": F, "more": [{"note": f"token={F}"}]}
     assert event["_meta"][field]["more"]["0"]["note"][""]["rem"] == [["@password", "x"]]
+
+
+NAMES = (
+    *("values", "frames", "stacktrace", "data", "headers", "vars", "a", "password", "modules", "cookies", "params"),
+    *("pre_context", "tags", "message", "trace", "url", "loc", "input", "token=hunter2secret99", "mechanism"),
+)  # fmt: skip
+ANY_TEXT = st.sampled_from(
+    ["a", "Cookie", "password=hunter2", "token=%s", "x" * 70, "https://u:hunter2@x.org/?token=a", "10.0.0.1"]
+)
+ANY_VALUE = st.recursive(
+    st.one_of(st.none(), ANY_TEXT, st.integers(0, 3), st.binary(max_size=3), st.just(1.5), st.datetimes()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(NAMES), inner, max_size=4), st.tuples(inner, inner)
+    ),
+    max_leaves=10,
+)
+
+
+def containers_in(value: Any) -> Iterator[Any]:
+    """All dicts and lists in a value, and itself."""
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (dict, list, tuple)):
+            pending += value.values() if isinstance(value, dict) else value
+            if not isinstance(value, tuple):
+                yield value
+
+
+@given(
+    st.dictionaries(st.sampled_from([*EVENT, "new"]), ANY_VALUE, max_size=5),
+    st.sampled_from([None, Taint(["x" * 70, "a2b3c4d5e6"]), Taint(["a2b3c4d5e6"], unknown=True)]),
+    st.booleans(),
+)
+def test_of_what_somebody_else_has_the_walk_changes_nothing_and_sends_copies(event, taint, with_sections):
+    sections = {("request", "headers"): Scrubber(), ("request", "data"): Scrubber()} if with_sections else {}
+    before, own = copy.deepcopy(event), copy.deepcopy(event)
+    given_by_others = {id(each): each for value in event.values() for each in containers_in(value)}
+    left = dict(event)
+    with mock.patch.object(events, "scrub_usual", side_effect=UnusualError):
+        SCRUBBER.scrub_event(left, taint=taint, sections=sections)
+    assert event == before
+    assert not [each for value in left.values() for each in containers_in(value) if id(each) in given_by_others]
+    SCRUBBER.scrub_event(own, taint=taint, sections=sections, owned=True)
+    assert left == own
 
 
 def test_what_can_not_be_scrubbed_is_replaced():

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._scrubbing import FILTERED, Scrubber, Taint
-from asgi_sentry._scrubbing.sentry import alike
-from asgi_sentry._scrubbing.sentry.alike import Alike
+from asgi_sentry._scrubbing.tree import alike
+from asgi_sentry._scrubbing.tree.alike import Alike
 
 SECRET = "qX7mPz41vRt9Kd3w"
 NAMES = ("order", "customer", "scope", "items", "password", "value", "name", f"of_{SECRET}")
@@ -120,62 +120,64 @@ def test_a_name_that_holds_a_secret_gets_another_one_in_each_place() -> None:
     assert one is not other
 
 
-def places(stacks: Any) -> int:
+def places(frames: list[Any]) -> int:
     own = Alike({"customer", "number", "a", "b"})
-    own.join(stacks)
+    for each in json.loads(json.dumps(frames)):
+        own.join(each)
     return len(own._places)
 
 
 def test_what_is_looked_at_in_vain_is_soon_let_be() -> None:
     frames = [{"a": {"n": [number] * 200}} for number in range(60)]
     frames += [{"a": {"n": [1] * 200}}] * 3
-    stacks = event_of(frames)["exception"]
     with mock.patch.object(alike.marshal, "dumps", side_effect=marshal.dumps) as dumps:
-        assert places(json.loads(json.dumps(stacks))) == 0
+        assert places(frames) == 0
     assert dumps.call_count == alike._IN_VAIN
 
 
 @pytest.mark.parametrize("size", [alike._SHORTEST // 2, alike._LONGEST + 1])
 def test_what_is_small_or_large_is_scrubbed_in_each_place(size: int) -> None:
-    stacks = event_of([{"a": ["x" * size]} for _ in range(4)])["exception"]
-    assert places(json.loads(json.dumps(stacks))) == 0
+    assert places([{"a": ["x" * size]} for _ in range(4)]) == 0
 
 
 def test_no_more_is_joined_than_could_be_written_out() -> None:
-    stacks = event_of([{"a": [[]] * 1000} for _ in range(9)])["exception"]
-    assert places(json.loads(json.dumps(stacks))) == 9 - 1 - 4  # of a thousand lists in one
+    assert places([{"a": [[]] * 1000} for _ in range(9)]) == 4  # of a thousand lists in one, and one
 
 
-@pytest.mark.parametrize(
-    "stacks", [None, "x", [], {"values": None}, {"values": [None, {"stacktrace": []}, {"stacktrace": {"frames": {}}}]}]
-)
-def test_what_is_not_built_as_sentry_has_it_is_let_be(stacks: Any) -> None:
-    assert places(stacks) == 0
+def test_names_that_say_something_are_each_frames_own() -> None:
+    assert places([{"a": ["x" * 300], "password": 1}] * 4) == 0
+    assert places([{"a": ["x" * 300], "number": 1}] * 4) == 3
 
 
 def test_what_is_one_object_already_stays_one() -> None:
     one = {"n": "x" * 300}
-    stacks = event_of([{"a": one}, {"a": one}, {"b": one}])["exception"]
-    assert places(stacks) == 0
+    own = Alike({"a", "b"})
+    for variables in ({"a": one}, {"a": one}, {"b": one}):
+        own.join(variables)
+    assert not own._places
 
 
-@given(st.integers(0, 3))
+def test_what_is_not_plain_is_passed_over() -> None:
+    own = Alike({"a", "b"})
+    frames = [{"a": [object()], "b": ["x" * 300]} for _ in range(3)]
+    for variables in frames:
+        own.join(variables)
+    assert frames[0]["b"] is frames[1]["b"] is frames[2]["b"]
+    assert frames[0]["a"] is not frames[1]["a"]
+
+
+@pytest.mark.parametrize("number", range(4))
 def test_a_fault_in_joining_changes_nothing(number: int) -> None:
     event, usual = handed_on(), handed_on()
     SCRUBBER.scrub_event(usual)
-    calls = iter(range(9))
+    calls = iter(range(99))
 
-    def dumps(value: Any) -> bytes:
+    def fails(*_: Any) -> bool:
         if next(calls) == number:
-            raise ValueError("no")
-        return marshal.dumps(value)
+            raise RuntimeError
+        return True
 
-    joined = Alike.join
-
-    def join(self: Alike, stacks: Any) -> None:
-        with mock.patch.object(alike.marshal, "dumps", side_effect=dumps):
-            joined(self, stacks)
-
-    with mock.patch.object(Alike, "join", join):
+    with mock.patch.object(Alike, "_is_small", fails):
         SCRUBBER.scrub_event(event)
     assert event == usual
+    assert next(calls) == number + 1  # nothing was joined afterwards
