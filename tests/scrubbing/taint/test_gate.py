@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgi_sentry._scrubbing.taint.gate import Gate, _Cores, may_hold
+from asgi_sentry._scrubbing.taint.gate import _ENCODED_BREAK, Gate, _Cores, _has_breaks, may_hold
+from tests.quick import examples
 
 CORES = sorted({f"k{number * 7919:07}x"[: 4 + number % 5] for number in range(80)})
 FEW, MANY = set(CORES[:48]), set(CORES[:49])
@@ -97,6 +99,13 @@ def test_a_text_lets_itself_through_in_which_plain_letters_are_escaped() -> None
     assert gate.let_through(plain, "\0".join(plain)) == []
     assert all(may_hold(text, ["s3cretS3cret"]) for text in texts)
     assert not may_hold("%20%2F%3A%7B%22", ["s3cretS3cret"])
+
+
+@settings(max_examples=examples(500))
+@given(st.text("a%250dDA\n\r\\&#.\u2026 \0", max_size=12))
+def test_breaks_are_told_sign_by_sign_as_by_one_pattern(text: str) -> None:
+    whole = re.compile(rf"[\n\r\\]|{_ENCODED_BREAK.pattern}|&#|\.\.\.|\u2026")
+    assert _has_breaks(text) == (whole.search(text) is not None)
 
 
 def test_a_gate_of_nothing_lets_nothing_through() -> None:
