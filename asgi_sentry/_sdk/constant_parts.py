@@ -37,6 +37,8 @@ class ConstantParts:
 
     Attributes:
         alone: whether there is no event processor of the process but the SDK's own.
+        others: these others.
+        own_come_first: whether the SDK's own come before all of them.
         extra: what these put into `extra`; None: nothing.
         runtime: what they put into the context of that name; None: nothing.
         arguments: of the program, in which a secret of a request may stand.
@@ -45,17 +47,20 @@ class ConstantParts:
     """
 
     __slots__ = (
-        *("_contexts", "_fields", "_met", "alone", "arguments", "checked_by"),
-        *("extra", "harmless", "runtime"),
+        *("_contexts", "_fields", "_met", "_own_extra", "_own_runtime", "alone", "arguments"),
+        *("checked_by", "own_come_first", "extra", "harmless", "others", "runtime"),
     )
 
     def __init__(self, client: Any) -> None:
         self._met = _met(client)
         event: dict[str, Any] = {"type": "transaction", "contexts": {}}
         own = list(filter(_is_the_sdks_own, global_event_processors))
-        self.alone = len(own) == len(global_event_processors)
+        self.others = global_event_processors[len(own) :]
+        self.own_come_first = own == global_event_processors[: len(own)]
+        self.alone = not self.others
         for processor in own:
             event = processor(event, {"attachments": []})  # type: ignore[assignment,arg-type]
+        self._own_extra, self._own_runtime = event.get("extra"), event["contexts"].get("runtime")
         # What these put in, to be compared with what others leave of it; a copy, since they may
         # change the SDK's own.
         self.extra, self.runtime = deepcopy((event.get("extra"), event["contexts"].get("runtime")))
@@ -81,6 +86,20 @@ class ConstantParts:
         """The same for the contexts."""
         made: dict[str, Any] = marshal.loads(self._contexts)  # noqa: S302 - made above
         return made
+
+    def process(self, event: dict[str, Any]) -> None:
+        """Do with an event, as the SDK has it, what the SDK's own processors would."""
+        if self._own_extra is not None:
+            event["extra"] = self._own_extra.copy()
+        if self._own_runtime is not None:
+            event["contexts"]["runtime"] = self._own_runtime
+
+    def expect(self, before: dict[str, Any]) -> None:
+        """Put the same into what an event is compared with that they have seen."""
+        if self.extra is not None:
+            before["extra"] = self.extra
+        if self.runtime is not None:
+            before["contexts"] = {**before["contexts"], "runtime": self.runtime}
 
     def add_to(self, event: dict[str, Any]) -> None:
         """Put them into a transaction that lacks them all."""

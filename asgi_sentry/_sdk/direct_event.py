@@ -24,13 +24,13 @@ class DirectEvent(PlainEvent):
         same: what it has in common with each other one of its client, and lacks yet. Then it is
             plain. None: it is whole, and as the SDK has it.
         composed: what was composed of it, where it is as the SDK has it.
-        times: when it ended and began, and each of its spans.
+        before: what it looks like then, once the SDK's own processors have seen it.
     """
 
-    __slots__ = ("composed", "same", "times")
+    __slots__ = ("before", "composed", "same")
+    before: dict[str, Any]
     composed: DirectEvent | None
     same: ConstantParts | None
-    times: list[datetime | None]
 
     @property
     def is_seen_by_nobody(self) -> bool:
@@ -45,23 +45,43 @@ def shown(composed: DirectEvent, times: list[datetime | None]) -> DirectEvent:
         composed: in its plain form.
         times: when it ended and began, and each of its spans.
     """
-    event = DirectEvent(composed)
-    event.same, event.composed, event.times = None, composed, times
-    event["timestamp"], event["start_timestamp"] = times[:2]
-    event["tags"] = composed["tags"].copy()
-    event["contexts"] = contexts = composed["contexts"].copy()
-    contexts["trace"] = _copied(contexts["trace"])
-    event["spans"] = spans = []
-    for at, span in enumerate(composed["spans"], start=1):
-        spans.append(_copied(span))
-        spans[-1]["timestamp"], spans[-1]["start_timestamp"] = times[2 * at : 2 * at + 2]
+    before: dict[str, Any] = {**composed, "timestamp": times[0], "start_timestamp": times[1]}
+    spans = composed["spans"]
+    if spans:
+        before["spans"] = [
+            {**span, "timestamp": times[at], "start_timestamp": times[at + 1]}
+            for at, span in zip(range(2, len(times), 2), spans, strict=True)
+        ]
+    event = DirectEvent(before)
+    event.same, event.composed, event.before = None, composed, before
+    for field, value in before.items():
+        # Whatever a processor changes of these is compared with what was composed.
+        if value.__class__ is dict:
+            event[field] = value.copy()
+    if spans:
+        event["spans"] = list(map(_copied, before["spans"]))
+    else:
+        event["spans"] = []
+    contexts = event["contexts"]
+    for name, context in contexts.items():
+        contexts[name] = _copied(context)
+    if composed.same is not None:
+        composed.same.expect(before)
+        if composed.same.own_come_first:
+            composed.same.process(event)
     return event
 
 
 def _copied(span: dict[str, Any]) -> dict[str, Any]:
-    return {
-        field: value.copy() if value.__class__ is dict else value for field, value in span.items()
-    }
+    made = span.copy()
+    for field in _INNER:
+        if field in made:
+            made[field] = made[field].copy()
+    return made
+
+
+# The containers of a span, of the root's also, as far as they are composed.
+_INNER = ("data", "tags", "dynamic_sampling_context")
 
 
 def after_processors(event: DirectEvent) -> DirectEvent | None:
@@ -69,41 +89,11 @@ def after_processors(event: DirectEvent) -> DirectEvent | None:
 
     Its tags are what they left.
     """
-    composed = event.composed
-    if composed is None or composed.same is None:
+    composed, before, tags = event.composed, event.before, event.get("tags")
+    if composed is None or tags.__class__ is not dict or not is_flat(tags):
         return None
-    same, tags, spans = composed.same, event.get("tags"), event.get("spans")
-    contexts = composed["contexts"]
-    if same.runtime is not None:
-        contexts = {**contexts, "runtime": same.runtime}
-    if (
-        tags.__class__ is not dict
-        or not is_flat(tags)
-        or event.get("extra") != same.extra
-        or event.get("contexts") != contexts
-        or spans.__class__ is not list
-        or len(spans) != len(composed["spans"])
-        or _times_of([event, *spans]) != event.times
-        or [_without_times(span) for span in spans] != list(map(_without_times, composed["spans"]))
-    ):
-        return None
-    looked_at = _LOOKED_AT if same.extra is None else _LOOKED_AT_WITH_EXTRA
-    if composed.keys() - event.keys() or any(
-        composed.get(field, event) != event[field] for field in event.keys() - looked_at
-    ):
+    before["tags"], before["event_id"] = tags, event.get("event_id")
+    if event != before:
         return None
     composed["tags"] = tags.copy()
     return composed
-
-
-_TIMES = ("timestamp", "start_timestamp")
-_LOOKED_AT = frozenset({*_TIMES, "tags", "contexts", "spans", "event_id"})
-_LOOKED_AT_WITH_EXTRA = _LOOKED_AT | {"extra"}
-
-
-def _times_of(spans: list[Any]) -> list[Any]:
-    return [span.get(field) for span in spans for field in _TIMES]
-
-
-def _without_times(span: dict[str, Any]) -> dict[str, Any]:
-    return {field: value for field, value in span.items() if field not in _TIMES}

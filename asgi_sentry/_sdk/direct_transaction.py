@@ -208,7 +208,8 @@ class DirectTransaction(Transaction):
         if event is None:
             event = self._as_the_sdk_has_it(finished)
         elif not (event.is_seen_by_nobody and self._is_alone(here, around, everywhere)):
-            event = shown(event, [time for span in (self, *finished) for time in _times_of(span)])
+            times = [time for span in (self, *finished) for time in _times_of(span)]
+            event = shown(event, times)
         if dropped > 0:
             event["_dropped_spans"] = dropped
         return event, merged

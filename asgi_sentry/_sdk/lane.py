@@ -177,7 +177,12 @@ def _through_processors(
     """
     if event.same is not None:
         return _processed(event, hint, own)
-    others = [*global_event_processors]
+    composed = event.composed
+    same = None if composed is None else composed.same
+    # What the SDK's own would do is done, where they are the first.
+    others = [
+        *(same.others if same is not None and same.own_come_first else global_event_processors)
+    ]
     for scope in (sdk_scope._global_scope, _isolation_scope.get()):
         if scope is not None:
             others += scope._event_processors

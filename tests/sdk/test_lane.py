@@ -479,15 +479,76 @@ def _of_the_runtime(event: dict[str, Any], hint: dict[str, Any]) -> Any:
     return event
 
 
+def _within(*path: Any) -> Callable[[Any, Any], Any]:
+    """Changes what stands at a path, in place, to what JSON does not have."""
+
+    def process(event: dict[str, Any], hint: dict[str, Any]) -> Any:
+        holder: Any = event
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
+        return event
+
+    return process
+
+
+WITHIN = (
+    ("user", "since"),
+    ("contexts", "response", "at"),
+    ("contexts", "trace", "at"),
+    ("contexts", "trace", "data", "at"),
+    ("contexts", "trace", "dynamic_sampling_context", "at"),
+    ("transaction_info", "at"),
+    ("measurements", "at"),
+    ("extra", "at"),
+    ("tags", "at"),
+    ("spans", 0, "at"),
+    ("spans", 0, "data", "at"),
+    ("spans", 0, "tags", "at"),
+    ("spans", 0, "timestamp"),
+    ("start_timestamp",),
+)
+
+
 @pytest.mark.parametrize(
-    "process", [*map(_without, ("user", "measurements", "extra", "tags", "spans", "contexts")), _odd, _of_the_runtime]
+    "process",
+    [
+        *map(_without, ("user", "measurements", "extra", "tags", "spans", "contexts")),
+        *(_within(*path) for path in WITHIN),
+        _odd,
+        _of_the_runtime,
+    ],
 )
 def test_what_a_processor_takes_away_or_changes_is_not_what_was_composed(process: Callable[[Any, Any], Any]) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         sentry_sdk.set_user({"id": "7"})
-        with sentry_sdk.start_span(op="db", name="SELECT 1"):
+        with sentry_sdk.start_span(op="db", name="SELECT 1") as span:
+            span.set_data("rows", 7)
+            span.set_tag("table", "orders")
             await fine(scope, receive, send)
 
     sentry_sdk.scope.add_global_event_processor(process)
     direct, general = by_both(app, {}, scope_of(random.Random(1)))
     assert direct == general
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_the_sdks_own_processors_do_is_seen_by_those_behind_them_alone(is_first: bool) -> None:
+    seen: list[Any] = []
+
+    def look(event: dict[str, Any], hint: dict[str, Any]) -> Any:
+        seen.append((copy.deepcopy(event.get("extra")), copy.deepcopy(event["contexts"].get("runtime"))))
+        event.setdefault("tags", {})["looked"] = "yes"
+        return event
+
+    ArgvIntegration.setup_once()  # once more, for this test's list of processors
+    if is_first:
+        global_event_processors.insert(0, look)
+    else:
+        global_event_processors.append(look)
+    direct, general = by_both(fine, {}, scope_of(random.Random(1)))
+    assert direct == general
+    assert seen[0] == seen[1]
+    assert (seen[0][0] is None) == is_first
+    assert direct[0][0][1]["tags"]["looked"] == "yes"
+    assert "sys.argv" in direct[0][0][1]["extra"]
