@@ -263,7 +263,7 @@ class DirectTransaction(Transaction):
             or "profiler_id" in data
             or not is_flat(tags)
             or not is_flat(data)
-            or contexts.keys() - _RESPONSE
+            or not _are_of_a_status(contexts)
             or not all(map(_is_plain_span, finished))
         ):
             return None
@@ -331,12 +331,24 @@ class OwnSampling(dict[str, Any]):
 
 
 _USUAL = frozenset({"name", "op", "origin", "scope"})  # of what a child is given
-_RESPONSE = frozenset({"response"})  # the context that a status makes
 _DICE = frozenset({"sample_rand"})
 
 
 def _times_of(span: Span) -> tuple[datetime | None, datetime]:
     return span.timestamp, span.start_timestamp
+
+
+def _are_of_a_status(contexts: dict[str, Any]) -> bool:
+    """Whether a transaction has no context but the one that a status makes, with nothing else."""
+    if not contexts:
+        return True
+    response = contexts.get("response")
+    return (
+        len(contexts) == 1
+        and response.__class__ is dict
+        and len(response) == 1
+        and response.get("status_code").__class__ is int
+    )
 
 
 def _has_more(scope: Any) -> bool:

@@ -47,7 +47,8 @@ def stable(value: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _own_processors() -> Iterator[None]:
+def _own_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(classic, "WORTH_A_SPAN", 60.0)  # by the clock: a span the more or less
     before = list(global_event_processors)
     yield
     # Ours are added once a process.
@@ -288,9 +289,8 @@ def app_of(seed: int) -> Callable[..., Any]:
 
 
 @pytest.mark.untraced
-def test_both_ways_send_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ways_send_the_same() -> None:
     """Some requests share a client, as in production; each such client has options of its own."""
-    monkeypatch.setattr(classic, "WORTH_A_SPAN", 60.0)  # by the clock: a span the more or less
     sent = 0
     for batch in range(0, REQUESTS, BATCH):
         dice = random.Random(batch)
@@ -552,3 +552,18 @@ def test_what_the_sdks_own_processors_do_is_seen_by_those_behind_them_alone(is_f
     assert (seen[0][0] is None) == is_first
     assert direct[0][0][1]["tags"]["looked"] == "yes"
     assert "sys.argv" in direct[0][0][1]["extra"]
+
+
+def test_a_context_of_the_apps_is_scrubbed_by_whatever_name_and_also_if_there_is_no_status() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        root = sentry_sdk.get_current_span()
+        assert root is not None
+        assert root.containing_transaction is not None
+        root.containing_transaction.set_context("response", {"note": f"password={SECRET}", "status_code": 200})
+
+    transport = RecordingTransport()
+    init(transport)
+    for _ in range(3):  # the later ones by what was met before
+        anyio.run(lambda: request(asgi_sentry.wrap(app), headers=[(b"host", b"example.com"), (b"accept", b"*/*")]))
+    sent = transport.items("transaction")
+    assert [each["contexts"]["response"]["note"] for each in sent] == ["password=[Filtered]"] * 3
