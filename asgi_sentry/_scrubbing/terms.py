@@ -100,6 +100,8 @@ nhs_number passport passport_number passport_no drivers_license drivers_licence 
 driving_licence driving_license tax_id tax_number taxpayer_id aadhaar aadhar bank_account
 bank_account_number account_number account_no acct_number acct_no date_of_birth birth_date
     birthdate dob
+auth_salt logged_in_salt nonce_salt hash_salt hashids_salt password_salt authtok
+    sonar_login
 client_cert client_certificate client_principal replay_nonce wp_nonce
 """
 

@@ -25,6 +25,9 @@ _ROUTER = re.compile(
     r"\b(?:enable|username\s\S{1,60}(?:\sprivilege\s\d{1,2})?|chap|pap)\s(?:password|secret)\s"
     r"(?:\d\s)?([^\s\"']{1,200})|\bisakmp\skey\s(?:\d\s)?(\S{1,200})\s(?:address|hostname)\s"
     r"|\bascii-text\s\"([^\"\n]{1,200})\""
+    r"|\b(?:tacacs|radius)(?:-server)?\s(?:host\s\S{1,60}\s)?key\s(?:\d\s)?([^\s\"']{1,200})"
+    r"|\bmessage-digest-key\s\d{1,3}\smd5\s(?:\d\s)?([^\s\"']{1,200})"
+    r"|\bstats\sauth\s[^\s:]{1,60}:([^\s\"']{1,200})"
 )
 
 

@@ -14,6 +14,7 @@ from asgi_sentry._scrubbing.text.dense import until_dense
 from asgi_sentry._scrubbing.text.pairs import FILTERED, address_spans, lowered
 from asgi_sentry._scrubbing.text.rule import holds
 from asgi_sentry._scrubbing.text.tokens import TOKENS
+from asgi_sentry._scrubbing.text.told import address_login_spans
 from asgi_sentry._scrubbing.text.validators import is_credential, is_iban, is_url_password
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ LINK = re.compile(
     r"|verify|verification|"
     r"confirm|confirmation|activate|activation|unsubscribe|share|shared|token|login|signin|sso"
     r"|auth|callback|webhook|"
-    r"webhooks|hook|hooks)/)([\w.~-]{20,400})|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)="
+    r"webhooks|hook|hooks)/)([\w.~-]{20,400})"
+    r"|(?i:/(?:reset|reset-password|password-reset|confirm|confirmation|activate|activation|verify)/"
+    r"[A-Za-z0-9_-]{1,12}/)([\w-]{20,80})(?![\w.])|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)="
     r"([\w.~%+/-]{16,2048})"
 )
 _HEX = re.compile(r"[0-9a-f]{1,63}")
@@ -127,15 +130,19 @@ _HEX = re.compile(r"[0-9a-f]{1,63}")
 
 def link_spans(text: str, _: Keys) -> Iterable[Span]:
     for match in LINK.finditer(text):
-        step = match[1]
-        if step is not None:
-            if looks_random(step) and _UUID.fullmatch(step) is None and _FILE.search(step) is None:
-                yield *match.span(1), "@link"
-        elif looks_random(match[2]):
-            is_sum = text.startswith("hash", match.start()) and _HEX.fullmatch(match[2])
-            if not is_sum and _UUID.fullmatch(match[2]) is None:
-                yield *match.span(2), "@link"
+        group = match.lastindex or 0
+        found = match[group]
+        if not looks_random(found) or _UUID.fullmatch(found) is not None:
+            continue
+        if group == _VALUE_OF_QUERY:
+            is_none = text.startswith("hash", match.start()) and _HEX.fullmatch(found) is not None
+        else:
+            is_none = _FILE.search(found) is not None
+        if not is_none:
+            yield *match.span(group), "@link"
 
+
+_VALUE_OF_QUERY = 3  # its group
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9a-f]{24}")
 _FILE = re.compile(r"\.[a-z][a-z0-9]{1,4}\Z")
@@ -153,7 +160,10 @@ _SHORTEST_TOKEN = 16
 
 def url_spans(text: str, _: Keys) -> Iterable[Span]:
     """The password in front of an @. Where it only fills its place, the user is a token."""
-    return until_dense(_url_spans(text), text)
+    yield from until_dense(_url_spans(text), text)
+    if "@" in text:
+        logins = ((start, end, "@urlauth") for start, end in address_login_spans(text))
+        yield from until_dense(logins, text)
 
 
 def _url_spans(text: str) -> Iterable[Span]:

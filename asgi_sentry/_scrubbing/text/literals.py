@@ -103,7 +103,10 @@ _SAID = (
     b"params: ", b"OTP is", b"PIN is", b"passcode", b"time pass", b"time code", b"time pin",
     b"digo de ", b"codice di ", b"gscode", b"meldecode", b"itscode", b"nscode",
     b"malcode", b"alias set ", b"mc admin user", b"wandb login", b"cargo login", b"bw unlock",
-    b"bw login", b"nuget push", b"etcdctl user add",
+    b"bw login", b"nuget push", b"etcdctl user add", b"ebSocket-Protocol", b"ebsocket-protocol",
+    b"nemonic is ", b"phrase is ", b"words are ", b"following password", b"duplicate key value is",
+    b"sp_executesql", b"arameters=[@", b"Private-Lines", b" on #", b"WHERE name", b"where name",
+    b"WHERE key", b"where key",
 )  # fmt: skip
 # Not the version of `Chrome/131.0.0.0`, `Edg/131.0.0.0` or `OPR/116.0.0.0`: in most heads there is.
 # It begins with what is looked for, so that one search finds both (see `single_gate.look`).

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED
-from asgi_sentry._scrubbing.look import looks_random
+from asgi_sentry._scrubbing.look import is_mixed, looks_random
 from asgi_sentry._scrubbing.text.codes import (
     code_abroad_spans,
     code_first_spans,
@@ -29,7 +29,19 @@ from asgi_sentry._scrubbing.text.handed import (
     typed_spans,
 )
 from asgi_sentry._scrubbing.text.single_gate import core_of, words_of
-from asgi_sentry._scrubbing.text.sql import cipher_spans, executed_spans, redis_spans, sql_spans
+from asgi_sentry._scrubbing.text.sql import (
+    cipher_spans,
+    executed_spans,
+    named_parameter_spans,
+    redis_spans,
+    sql_spans,
+)
+from asgi_sentry._scrubbing.text.told import (
+    key_file_spans,
+    made_up_spans,
+    phrase_spans,
+    subprotocol_spans,
+)
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
 from asgi_sentry._scrubbing.words import heads
 
@@ -71,7 +83,7 @@ _NAMED_ELEMENT = re.compile(
 _VALUE_FIRST = re.compile(
     rf"{heads(_VALUE_WORDS)}(?i:(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}(b?\\{{0,7}}{QUOTE}"
     rf"([^\"'`\\&]{{1,4000}})\\{{0,7}}{QUOTE})"
-    rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}})(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})"
+    rf"(?:\s{{0,3}},\s{{0,20}}|\s{{1,20}}(?:where\s)?)(?:\\{{0,7}}{QUOTE})?(?:{_NAME_WORDS})"
     rf"(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
     rf"b?\\{{0,7}}{QUOTE}([^\"'`\\&]{{1,200}}))"
 )
@@ -85,11 +97,15 @@ _SET = re.compile(
     r"(?:password\s{0,4}\(\s{0,4})?(?=')"
 )
 _DUPLICATE = re.compile(r"Duplicate entry '([^'\n]{1,1000})' for key '([^'\n]{1,200})'")
+_DUPLICATE_LAST = re.compile(
+    r"index '([^'\n]{1,200})'\.? The duplicate key value is \(([^()\n]{1,1000})\)"
+)
 _INSERT = re.compile(
     r"(?i)\binto\s{1,20}[\w.\"`\[\]]{1,200}\s{0,20}\(([^()]{1,4000})\)\s{0,20}values\s{0,20}(?=\()"
 )
 _SQL_VALUE = re.compile(
-    r"\s{0,20}(?:'((?:[^']|'')*)'|\"[^\"]*\"|[^,()'\"]{0,4000}(?:\([^()]{0,4000}\))?)\s{0,20}([,)])"
+    r"\s{0,20}(?:'((?:[^']|'')*)'|\"[^\"]*\"|([^,()'\"]{0,4000})(?:\([^()]{0,4000}\))?)\s{0,20}"
+    r"([,)])"
 )
 _SQL_ROW = re.compile(r"\s{0,20},?\s{0,20}\(")
 
@@ -233,8 +249,10 @@ def _inserted(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
                     break
                 if value[1] is not None and _is_secret(verdict, value[1]):
                     yield value.span(1)
+                elif value[2] is not None and verdict in _SECRET and is_mixed(value[2].strip()):
+                    yield value.span(2)  # Laravel shows the values without quotes
                 position = value.end()
-                if value[2] == ")":
+                if value[3] == ")":
                     break
             row = _SQL_ROW.match(text, position) if text[position - 1] == ")" else None
 
@@ -290,6 +308,11 @@ def _duplicates(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     yield from (
         match.span(1) for match in _DUPLICATE.finditer(text) if keys.meaning(match[2]) == DENIED
     )
+    yield from (
+        match.span(2)
+        for match in _DUPLICATE_LAST.finditer(text)
+        if keys.meaning(match[1]) == DENIED
+    )
 
 
 def _members(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
@@ -313,7 +336,7 @@ _FINDERS: tuple[
     (("val", '"v', "content", "v="), _values_first),
     (("identified",), _identified),
     (("password for",), _set_for),
-    (("duplicate entry",), _duplicates),
+    (("duplicate entry", "duplicate key value"), _duplicates),
     (("values",), _inserted),
     (("input_value=",), _refused),
     (("input",), _located),
@@ -321,6 +344,7 @@ _FINDERS: tuple[
     (("-u", "-l", "-xu", "-au"), login_spans),
     (("parameter", "params", "args=", "failing row", "query arg"), sql_spans),
     (("execut", "fetch", "query("), executed_spans),
+    (("sp_executesql", "parameters=[@"), named_parameter_spans),
     (("crypt(", "pragma", "attach"), cipher_spans),
     (("|",), piped_spans),
     (("<<<",), given_spans),
@@ -328,9 +352,10 @@ _FINDERS: tuple[
     ((":5432:", ":*:"), pgpass_spans),
     (("community",), community_spans),
     (("enable ", "username ", "chap ", "pap ", "isakmp", "ascii-text"), router_spans),
+    (("tacacs", "radius", "message-digest-key", "stats auth"), router_spans),
     ((":oracle:",), _oracle),
     (("-securestring",), converted_spans),
-    (("set", "auth", ">"), redis_spans),
+    (("set", "auth", ">", "~"), redis_spans),
     (("field", "column", "key", "parameter", "argument", "setting"), _said),
     (("login", "user"), _logins),
     (("send",), typed_spans),
@@ -343,6 +368,13 @@ _FINDERS: tuple[
     ),
     (_ABROAD, code_abroad_spans),
     (("kty",), _members),
+    (
+        ("password for", "is generated for", "password generated", "ing password", "nitial"),
+        made_up_spans,
+    ),
+    (("mnemonic", "phrase", "seed", "words"), phrase_spans),
+    (("websocket-protocol",), subprotocol_spans),
+    (("private-lines", "private-mac"), key_file_spans),
 )
 
 _LONG = 500  # characters of a text that is long

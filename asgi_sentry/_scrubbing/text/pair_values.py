@@ -30,6 +30,10 @@ _BARE_ENCODED = re.compile(r"(?:(?!%26|%3B|%0A)[^\s&\"'<>])+", re.IGNORECASE)
 # A block of YAML: its lines are indented like the first.
 _BLOCK = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}\n([ \t]{1,80})[^\n]*(?:\n\1[^\n]*|\n[ \t]*(?=\n))*")
 
+_YAML_ITEMS = re.compile(
+    r"[ \t]{0,8}\n([ \t]{0,40})- ([\"']?([^\s:\"'#]{8,200})[\"']?[ \t]{0,8}"
+    r"(?:\n\1- [^\s:#]{1,200}[ \t]{0,8}){0,100})(?=\n|\Z)"
+)
 _PAIR_OPENS = re.compile(r"[(\[{]\s?b?\\{0,7}[\"']\Z")
 _DOTTED = re.compile(r"[a-z]+(?:_[a-z]+)*(?:[.:][a-z]+(?:_[a-z]+)*){2,12}")
 # A pair has two items; what has more is a list, such as one of permissions.
@@ -50,7 +54,8 @@ _COOKIE = re.compile(r"[^\s=;,|]{1,200}=")
 _XML_CLOSE = "</"
 _LONGEST_ELEMENT = 2000  # characters of an element that are looked through for its end
 _CONSTRUCTED = re.compile(
-    r"(?:(?:new\s)?[A-Z]\w{0,60}(?:::from)?|bytearray|bytes|str)\((?=b?[\"'])"
+    r"(?:(?:new\s)?[A-Z]\w{0,60}(?:::from|\.from)?|bytearray|bytes|str|std::string)"
+    r"\((?:default\s?=\s?)?(?=b?[\"'])"
 )
 # `os.environ.get("DB_PASSWORD", "...")`: what stands there if nothing is set.
 _DEFAULT = re.compile(
@@ -123,10 +128,19 @@ def value_of(text: str, named: Name, keys: Meanings) -> tuple[int, int] | None:
     if separator[0] in "<ILil" and not separator.endswith("="):
         return checked(text, bracketed(text, gap)) if separator == "IN" else None
     if "\n" in text[end:gap]:
-        if text[gap : gap + 1] in {"{", "["} and closing:
-            return checked(text, bracketed(text, gap))
-        return None
+        return _below(text, end, gap, closing)
     return _unquoted(text, gap, named, before[-1:], keys)
+
+
+def _below(text: str, end: int, gap: int, closing: str) -> tuple[int, int] | None:
+    """What stands in the lines below a name: a container of JSON, or a list of YAML.
+
+    Its items have to look like secrets: the names of some are written just so.
+    """
+    if text[gap : gap + 1] in {"{", "["} and closing:
+        return checked(text, bracketed(text, gap))
+    items = _YAML_ITEMS.match(text, end)
+    return items.span(2) if items is not None and is_mixed(items[3]) else None
 
 
 def _paired(text: str, named: Name, before: str) -> tuple[int, int] | None:

@@ -25,6 +25,7 @@ __all__ = [
     "Parameters",
     "cipher_spans",
     "executed_spans",
+    "named_parameter_spans",
     "redis_spans",
     "secret_parameters",
     "sql_spans",
@@ -52,7 +53,7 @@ _GIVEN = re.compile(r"\[parameters: |\bparameters: |\bparams: |\bPARAMS: |\bargs
 _LITERAL = re.compile(r"b?'((?:[^'\\]|\\.)*)'?|b?\"((?:[^\"\\]|\\.)*)\"?|([^\s,()\[\]{}:'\"]+)")
 _NAMED = re.compile(r"[\"'](\w{1,100})[\"']:\s{0,4}(?=b?[\"'])")
 _ROW = re.compile(r"Failing row contains \(")
-_ARGUMENT = re.compile(r"query argument \$\d{1,5}: (?:'([^'\n]{1,2000})'|\"([^\"\n]{1,2000})\")")
+_ARGUMENT = re.compile(r"query argument \$(\d{1,5}): (?:'([^'\n]{1,2000})'|\"([^\"\n]{1,2000})\")")
 _BOUND = re.compile(
     r"BindParameter\(\\{0,3}'([^'\n]{1,200}?)\\{0,3}', b?\\{0,3}'([^'\n\\]{1,2000})"
 )
@@ -196,12 +197,30 @@ def _shown_alone(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
         stop = end = closed if closed >= 0 else _end_of_line(text, row.end())
         if end > row.end() and text[row.end() : end] != FILTERED:
             yield row.end(), end
+    secret, judged = _NONE, False
     for match in _ARGUMENT.finditer(text):
-        group = 1 if match[1] is not None else 2
-        if looks_random(match[group]):
+        group = 2 if match[2] is not None else 3
+        if not judged:  # the statement stands behind it
+            shown, judged = _SHOWN.search(text, match.end()), True
+            if shown is not None:
+                secret = secret_parameters(text[shown.end() :], keys)
+        if looks_random(match[group]) or int(match[1]) - 1 in secret.positions:
             yield match.span(group)
     for match in _BOUND.finditer(text):
         if keys.meaning(match[1]) == DENIED or looks_random(match[2]):
+            yield match.span(2)
+
+
+# Of SQL Server: `exec sp_executesql N'UPDATE u SET pwd=@p0', N'@p0 nvarchar(9)', @p0=N'...'`, and
+# `[Parameters=[@p0='...' (Size = 9)], ...]` of Entity Framework in front of the statement.
+_GIVEN_BY_NAME = re.compile(r"@(\w{1,100})\s?=\s?N?'((?:[^'\n]|''){1,2000})'")
+
+
+def named_parameter_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
+    """Where parameters stand that have their names beside them, as SQL Server is given them."""
+    names = secret_parameters(text, keys).names
+    for match in _GIVEN_BY_NAME.finditer(text) if names else ():
+        if match[1] in names:
             yield match.span(2)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read best one case a line
 """Sentences, hashes, keys."""
 
 from __future__ import annotations
@@ -68,6 +69,12 @@ SENTENCES = (
     "PASS «winter_3771»\r\n",
     "a1 LOGIN ann «correct5994»",
     "PRIVMSG NickServ :IDENTIFY «blue_2356»",
+    "A temporary password is generated for root@localhost: «kX#2fF;9aaB»",
+    "Password for the elastic user (reset with `bin/x -u elastic`):\n  «Dcaz2YBSoGOsDbjqMVza»\n",
+    "Please use the following password to proceed to installation:\n\n«e7689447ab57a683536c4499d863386c»\n\nThis may",
+    "mnemonic: «legal winner thank year wave sausage worth useful legal winner thank yellow»",
+    "seed phrase is «legal winner thank year wave sausage worth useful legal winner thank yellow»",
+    "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n«rfxKhvkFkKILKPQA2naAXHy4aHDpp63SK0hXPq5Hk/NE»\nPrivate-MAC: «e03272c116add52a45d7112338b538e2c37cc785db14e778a224b045a994d777»",
 )
 """What sentences say."""
 

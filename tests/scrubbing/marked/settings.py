@@ -89,6 +89,10 @@ DECLARATIONS = (
     '#define WIFI_PASSWORD "«blue!1461»"',
     'setx DB_PASSWORD "«winter-5624»"',
     '(setq smtp-password "«Zebra!1048»")',
+    'password <- "«kettle_8292»"',
+    'auto secret = std::string("«blue6814»");',
+    "token: Optional[str] = Field(default='«5XlrWi0B26R08qzjI6GKFSufrdZSlB5e»')",
+    "define( 'LOGGED_IN_SALT', '«JtOO8lK1oKFTHq7BQRKw7ah1WXPs5c42LMSdpRhcYunX6wV6fASV»' );",
 )
 """Code that gives a secret a name."""
 
@@ -131,6 +135,12 @@ FILES = (
     "bindpw «Sommer_2026»",
     "AuthUserFile x\nAuthLDAPBindPassword «Falcon!5324»",
     "neighbor 10.0.0.1 password «correct-8570»",
+    "api_keys:\n  - «hzksWmeV5HbCXmYTVmXqmJWS1sVY8b6V»\n  - «UNUbewnAa13PUVOIqJwOkKOuwtgcVlSw»\nregion: eu",
+    "tacacs-server key «correct!1650»",
+    "ip ospf message-digest-key 1 md5 «kettle.7065»",
+    "stats auth admin:«Zebra_7450»",
+    "ldap_default_authtok = «winter.199»",
+    "user app on #«715e4e48dd74089a58f3aef3416f9386bd8773c9d51940ea4e095bd1d6854575» ~* +@all",
 )
 """Files of settings."""
 
@@ -153,6 +163,9 @@ HEADERS = (
     "X-Twilio-Signature: «RSOYDt4T1cUTdK1PDd93/VVr8B8=»",
     "stripe-signature: t=1492774577,v1=«5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd»",
     "X-Hub-Signature-256: sha256=«5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd»",
+    "Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.«Zje3ydqzS0PATyHzaFPheMbndX14Tc5seu7OI7cK», base64.binary.k8s.io",
+    "Sec-WebSocket-Protocol: access_token, «azR0A5DNfRXD0XjlmnNp_gleAeqD1YEI»",
+    "(b'sec-websocket-protocol', b'graphql-ws, «WA9aHFPr1HUPPscN-aDk86A9rp6pa»')",
 )
 """Headers, as text."""
 
@@ -180,5 +193,10 @@ URLS = (
     "https://x.blob.core.windows.net/c/b?sv=2021&sig=«Xk29vQpLm4TzR8wdXk29vQpLm4TzR8wd%3D»",
     "https://s3.amazonaws.com/b/k?X-Amz-Signature=«0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef»&X-Amz-Date=1",
     "https://storage.googleapis.com/b/k?X-Goog-Signature=«0123456789abcdef0123456789abcdef»",
+    "app:«blue!5346»@db.acme.dev:5432/shop",
+    "root:«swordfish»@tcp(127.0.0.1:3306)/shop?parseTime=true",
+    "dsn='app:«Sommer7444»@unix(/run/mysqld.sock)/x'",
+    "https://x.org/accounts/reset/MQ/«c164iw-e3f25f27556a376a0a2bb2b9b7c84790»/",
+    "https://x.org/email/verify/17/«9f86d081884c7d659a2feaa0c55ad015a3bf4f1b»?expires=1",
 )
 """URLs."""

@@ -54,5 +54,11 @@ STATEMENTS = (
     "SETEX token:7 60 «hunter2X9»",
     'SET user:7:api_key "«hunter2X9»"',
     "CONFIG SET masterauth «hunter.Two2x»",
+    "with unique index 'ux_token'. The duplicate key value is («F55wggKfN0qIweCy4VXgErenwo0sBWzUOgc0PiRT»).",
+    "exec sp_executesql N'UPDATE u SET pwd=@p0 WHERE id=@p1',N'@p0 nvarchar(20),@p1 int',@p0=N'«hunter2x»',@p1=7",
+    "Executed DbCommand (3ms) [Parameters=[@p0='«hunter2x»' (Size = 4000), @p1='7'], CommandType='Text']\nUPDATE [Users] SET [Password] = @p0 WHERE [Id] = @p1",
+    "UPDATE settings SET value = '«hunter2x»' WHERE name = 'smtp_password'",
+    "SQLSTATE[42S02]: Base table not found (Connection: mysql, SQL: insert into `users` (`name`, `password`) values (ann, «hunter2X9q»))",
+    "invalid input for query argument $2: '«hunter2x»' (expected int)\n[SQL: INSERT INTO u (id, password) VALUES ($1, $2)]",
 )
 """Statements with secrets."""
