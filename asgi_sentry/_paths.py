@@ -138,10 +138,10 @@ class PathRules(Generic[T]):
         TypeError: A rule is neither text, a text pattern, nor callable.
     """
 
-    __slots__ = ("_any", "_by_method", "_failed", "_none", "_values")
+    __slots__ = ("_any", "_by_method", "_failed", "_none", "_values", "rules")
 
     def __init__(self, rules: Iterable[tuple[PathRule, T]]) -> None:
-        given = tuple(rules)
+        self.rules = given = tuple(rules)
         self._values: tuple[T, ...] = tuple(value for _, value in given)
         self._none = len(given)
         self._failed: set[int] = set()
@@ -171,10 +171,11 @@ class PathRules(Generic[T]):
             return self._values[best]
         if path[-1] == "/":
             path = path[:-1]
-        if table.few is not None:
-            found = table.few.regex.fullmatch(path)
+        few = table.few
+        if few is not None:
+            found = few.regex.fullmatch(path)
             if found is not None:
-                best = min(best, table.few.numbers[found.lastindex or 0])
+                best = min(best, few.numbers[found.lastindex or 0])
         elif table.depths:
             best = _nearest(table, path, best)
         if table.others:
@@ -206,8 +207,9 @@ class PathRules(Generic[T]):
                 if number not in self._failed:
                     self._failed.add(number)
                     logger.warning(
-                        "path rule %d, a callable, raised %s and does not match; this is said once",
-                        number,
+                        "the path rule %s, a callable, raised %s and does not match; this is said "
+                        "once",
+                        getattr(rule, "__qualname__", type(rule).__qualname__),
                         type(error).__name__,  # not its text, which may hold what the request held
                     )
         return best
