@@ -11,13 +11,13 @@ from collections import defaultdict
 
 from asgi_sentry import _state as state
 
-_transactions: defaultdict[str, int] = defaultdict(int)
+transactions: defaultdict[str, int] = defaultdict(int)
 _errors: defaultdict[str, int] = defaultdict(int)
 _cut: defaultdict[str, int] = defaultdict(int)
 _faults: defaultdict[str, int] = defaultdict(int)
 state.register("_counters: faults", _faults.clear)
 _MOST = 256  # parts that may fail: they are few, and named by us
-state.register("_counters: decisions about transactions", _transactions.clear)
+state.register("_counters: decisions about transactions", transactions.clear)
 _lanes: defaultdict[str, int] = defaultdict(int)
 state.register("_counters: what became of errors", _errors.clear)
 state.register("_counters: what was too much to be looked at", _cut.clear)
@@ -26,7 +26,7 @@ state.register("_counters: which way transactions took", _lanes.clear)
 
 def count_transaction(reason: str) -> None:
     """Count a request by what became of its transaction."""
-    _transactions[reason] += 1
+    transactions[reason] += 1
 
 
 def count_error(reason: str) -> None:
@@ -67,7 +67,7 @@ def counters() -> dict[str, dict[str, int]]:
         the SDK's (`general`).
     """
     return {
-        "transactions": dict(_transactions),
+        "transactions": dict(transactions),
         "errors": dict(_errors),
         "cut": dict(_cut),
         "faults": dict(_faults),
@@ -76,7 +76,7 @@ def counters() -> dict[str, dict[str, int]]:
 
 
 def _begin_child() -> None:
-    for each in (_transactions, _errors, _cut, _faults, _lanes):
+    for each in (transactions, _errors, _cut, _faults, _lanes):
         each.clear()
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from asgi_sentry._request.plan import Plan
     from asgi_sentry.types import ASGIApp, Receive, Scope, Send
 
-OWNER = sdk.OWNER  # one look less
+OWNER, NOBODY = sdk.OWNER, sdk.NOBODY  # one look less
 _layers: WeakSet[Layer] = WeakSet()
 _DEEPEST = 64  # middlewares looked through; a stack is a dozen
 
@@ -58,15 +58,15 @@ class Layer:
             if scope.get("type") == "lifespan" and LIFESPAN.get() is None:
                 return await self._live(scope, receive, send)
             return await self.app(scope, receive, send)
-        record = scope.get(KEY)
-        if record.__class__ is not RequestRecord:
-            record = None
-            if OWNER.get(False) is not False:
+        owner = OWNER.get(NOBODY)
+        if owner is not NOBODY or KEY in scope:
+            record = scope.get(KEY)
+            if record.__class__ is not RequestRecord:
                 record = hidden_record(scope)
-        if record is not None and not record.closed:  # a copy of the scope may outlive its request
-            receive, send = self._joined(record, scope, receive, send)
-            return await self.app(scope, receive, send)
-        record = self._opened(scope)
+            if record is not None and not record.closed:  # a copy of it may outlive its request
+                receive, send = self._joined(record, scope, receive, send)
+                return await self.app(scope, receive, send)
+        record = self._opened(scope, owner)
         if record is None:
             return await self._target(scope, receive, send)
         if record.plan.bodies:
@@ -120,8 +120,13 @@ class Layer:
             with suppress(ValueError):  # where the lifespan ends in another context
                 LIFESPAN.reset(token)
 
-    def _opened(self, scope: Scope) -> RequestRecord | None:
-        """The record of a new request; None where Sentry is off."""
+    def _opened(self, scope: Scope, within: Any) -> RequestRecord | None:
+        """The record of a new request; None where Sentry is off.
+
+        Args:
+            scope: of the request.
+            within: what `OWNER` holds.
+        """
         # A method of its own. Where the app is called from within our `except`, a fault of ours
         # becomes the context of the app's exceptions.
         try:
@@ -130,7 +135,7 @@ class Layer:
                 return None
             if view.door is None or self._has_say_at_the_end:
                 say_at_start(self._plan)
-            return RequestRecord(self._plan, view, scope, self._target)
+            return RequestRecord(self._plan, view, scope, self._target, within)
         except faults.SIGNALS:
             raise
         except BaseException as exc:

@@ -5,39 +5,22 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import lru_cache
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
+from asgi_sentry._request.decided import Decision, Dice
 from asgi_sentry._request.plan import Allowance, Plan, afford
-from asgi_sentry._sampling.sampler import PARENT_NO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asgi_sentry import _sdk as sdk
+    from asgi_sentry._request.head_rules import PathRate
     from asgi_sentry._sampling.sampler import Choice, RuleState
 
-
-class Decision(NamedTuple):
-    """What was decided for a request."""
-
-    sampled: bool
-    rate: float | None  # the effective rate, in [0, 1]; None: the incoming one stays
-    reason: str  # of the client report, where it is not sampled
-    by: str  # who decided, as `counters` tells it
-    rule: RuleState | None = None  # the rate that was found for the path
-    # For how many of what the rate let through it stands: those that a budget did not.
-    weight: float = 1.0
-
-    @property
-    def excluded(self) -> bool:
-        """Never to be a transaction, so no session either."""
-        return self.by == "excluded"
-
-
 OPS = ("http.server", "websocket.server")  # of the root span, by whether it is a websocket's
-EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", by="excluded")
+_DICE = "the dice of the SDK's own rate"  # in what is made once for a client
 
 
 def decide(
@@ -54,12 +37,24 @@ def decide(
         context: the trace, with the parent's decision and the dice.
         scope: of the request.
     """
-    for policy in plan.filters:
-        if policy.excludes(scope):
-            return EXCLUDED
-    decided = _decide_by_rules(plan, view, context, scope)
-    if decided is None:
+    found = plan.head_rules().find(scope)
+    if isinstance(found, Decision):
+        return found
+    return decide_by(found, plan, view, context, scope)
+
+
+def decide_by(
+    found: PathRate | None,
+    plan: Plan,
+    view: sdk.ClientView,
+    context: sdk.TraceContext,
+    scope: Mapping[str, Any],
+) -> Decision:
+    """The same once the rate for the path was found; None leaves it to the SDK."""
+    if found is None:
         decided = _decide_like_the_sdk(view, context, scope)
+    else:
+        decided = _decide_by_rate(found, view, context, scope)
     if plan.budgets:
         return _within(plan.budgets, decided, context)
     return decided
@@ -87,8 +82,13 @@ def revise(
     """
     # A rate found further out stands, as it would if both layers could see each other, and so does
     # the SDK's where the layer has none.
-    found = None if decided.rule is not None else _decide_by_rules(layer, view, context, scope)
-    anew = decided if found is None else found
+    anew = decided
+    if decided.rule is None and layer.samplers:
+        found = layer.head_rules().find(scope)
+        if isinstance(found, Decision):
+            return found
+        if found is not None:
+            anew = _decide_by_rate(found, view, context, scope)
     if anew.excluded:
         return anew
     if decided.by == "budget":
@@ -123,44 +123,25 @@ def _weighed(decided: Decision, weight: float, context: sdk.TraceContext) -> Dec
     )
 
 
-def _decide_by_rules(
-    plan: Plan, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any]
-) -> Decision | None:
-    for sampler in plan.samplers:
-        state = sampler.match(scope)
-        if state is not None:
-            if state.excludes:
-                return EXCLUDED
-            halvings = view.downsample()
-            parent = context.parent_sampled
-            if parent is None and state.ledger is None and not halvings:
-                return _by_dice(state, sampled=context.rand() < state.fraction)
-            follows = parent is False and sampler.inherits  # then nobody rolls the dice
-            choice = sampler.choose(
-                state,
-                sample_rand=1.0 if follows else context.rand(),
-                parent_sampled=parent,
-                parent_rate=context.parent_rate() if parent else None,
-                downsample=halvings,
-                scope=scope,
-            )
-            if not halvings:
-                return _decided(state, choice)
-            return _under_pressure(state, choice, context)
-    return None
-
-
-def _by_dice(state: RuleState, *, sampled: bool) -> Decision:
-    """What `PathSampler.choose` makes of the dice, where a fraction is all that there is.
-
-    The answer that most requests get: choosing it by a call more, and finding what it means, was a
-    tenth of what an unsampled request cost.
-    """
-    known: Decision | None = state.decisions.get(sampled)
-    if known is None:
-        known = _decided(state, state.yes if sampled else state.no)
-        state.decisions[sampled] = known
-    return known
+def _decide_by_rate(
+    found: PathRate, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any]
+) -> Decision:
+    """What a rate makes of the trace, its limits and the SDK's backpressure."""
+    sampler, state, _ = found
+    halvings = view.downsample()
+    parent = context.parent_sampled
+    follows = parent is False and sampler.inherits  # then nobody rolls the dice
+    choice = sampler.choose(
+        state,
+        sample_rand=1.0 if follows else context.rand(),
+        parent_sampled=parent,
+        parent_rate=context.parent_rate() if parent else None,
+        downsample=halvings,
+        scope=scope,
+    )
+    if not halvings:
+        return _decided(state, choice)
+    return _under_pressure(state, choice, context)
 
 
 def _under_pressure(state: RuleState, choice: Choice, context: sdk.TraceContext) -> Decision:
@@ -173,19 +154,10 @@ def _under_pressure(state: RuleState, choice: Choice, context: sdk.TraceContext)
 
 
 def _decided(state: RuleState, choice: Choice) -> Decision:
-    """What a rule's choice means.
-
-    Made once for the choices that are, since they are the same at most requests.
-    """
-    known: tuple[Choice, Decision] | None = state.decisions.get(id(choice))
-    if known is not None and known[0] is choice:
-        return known[1]
-    decided = Decision(
+    """What a rule's choice means."""
+    return Decision(
         sampled=choice.sampled, rate=choice.rate, reason="sample_rate", by=choice.reason, rule=state
     )
-    if choice is state.yes or choice is state.no or choice is PARENT_NO:
-        state.decisions[id(choice)] = (choice, decided)
-    return decided
 
 
 def _decide_like_the_sdk(
@@ -239,6 +211,20 @@ def _fraction(rate: Any) -> float | None:
     if 0 <= value <= 1:
         return value
     return None
+
+
+def own_dice(view: sdk.ClientView) -> Dice | None:
+    """The dice of the SDK's own rate; None where a sampler is asked, or the rate is none."""
+    try:
+        dice: Dice | None = view.made[_DICE]
+    except KeyError:
+        dice = None
+        rate = _fraction(view.rate)
+        if view.sampler is None and rate is not None:
+            no, yes = _answers(rate)
+            dice = Dice(rate, yes, no)
+        view.made[_DICE] = dice
+    return dice
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asgi_sentry import _sdk as sdk
-    from asgi_sentry._request.decision import Decision
+    from asgi_sentry._request.decided import Decision
     from asgi_sentry._request.facts import Facts, Handled
     from asgi_sentry._request.report import Report
     from asgi_sentry._sampling.late import Late
@@ -57,14 +57,6 @@ def end_root(facts: Facts, failure: BaseException | None, report: Callable[[], R
             faults.note("ending a transaction", exc, "it goes without its description")
             root.finish(failure)
     count_transaction(became)
-
-
-def count_root(facts: Facts) -> None:
-    """The same for most of the traffic: of this root nothing is sent, and nothing is learned."""
-    root, decided = facts.root, facts.decision
-    if root is not None and decided is not None:
-        root.finish(None)
-        count_transaction(decided.by)
 
 
 def _end_recorded(

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from asgi_sentry import _sdk as sdk
     from asgi_sentry._request.afterwards import Afterwards
     from asgi_sentry._request.body_copy import BodyCopy
-    from asgi_sentry._request.decision import Decision
+    from asgi_sentry._request.decided import Decision
     from asgi_sentry._request.plan import ErrorRules, Plan
     from asgi_sentry._sdk.error_events import ExcInfo
-    from asgi_sentry.types import Scope, Send
+    from asgi_sentry.types import Scope
 
 
 class Handled(NamedTuple):
@@ -49,7 +49,7 @@ class Facts:
     to set all of it anew for each was a tenth of what an excluded one costs.
     """
 
-    thin: bool
+    thin: bool = True
     """Whether all of this is as it was at the opening, but for `answered`: most requests close so.
 
     Then nothing is reported, sent or let go of, and the losses are all that is counted. Whoever
@@ -61,6 +61,8 @@ class Facts:
     """That the layers stand around, as far as they can see; None: unknown."""
     began: float
     """By the monotonic clock."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """As they came in: the app may change its own."""
     entered_with: BaseException | None = None
     """What is being handled around us (by a retrying middleware): none of this request's."""
     opened_in: Scope
@@ -81,6 +83,9 @@ class Facts:
     scopes: sdk.Scopes
     """The SDK's."""
     context: sdk.TraceContext
+    """The trace."""
+    rand: float | None = None
+    """The dice, within [0, 1), where they decided alone; None: they are the trace's."""
     decision: Decision | None = None
     """None: the SDK's tracing is off."""
     root: sdk.Root | None = None
@@ -105,8 +110,6 @@ class Facts:
     """What went wrong so far; None: nothing did."""
     finished: bool = False
     """Whether the root span has ended."""
-    watched: Send | None = None
-    """What the innermost of our layers has handed on to send by."""
 
     def shaken(self) -> None:
         """A websocket has been accepted, refused or closed."""

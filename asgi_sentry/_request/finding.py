@@ -93,7 +93,8 @@ def _trace_being_served() -> sdk.TraceContext | None:
     record = current()
     if record is None or record.closed:
         return None
-    return record.context
+    context: sdk.TraceContext = record.context
+    return context
 
 
 sdk.watch_events(find_request)

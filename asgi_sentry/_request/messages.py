@@ -21,7 +21,7 @@ from asgi_sentry._request.logged import is_answer
 from asgi_sentry._scrubbing.bodies.multipart import boundary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from asgi_sentry._request.facts import Facts
     from asgi_sentry.types import Message, Receive, Send
@@ -61,91 +61,105 @@ def _coroutine_mark() -> tuple[str, Any]:
 _MARK, _MARKED = _coroutine_mark()
 
 
+def _handled_now() -> BaseException | None:
+    return sys.exc_info()[1]
+
+
+# The exception that is being handled, if any is.
+handled_now: Callable[[], BaseException | None] = getattr(sys, "exception", _handled_now)
+
+
 def _end(facts: Facts) -> None:
     facts.ended = monotonic()
     facts.afterwards = Afterwards()
 
 
-def tapped(facts: Facts, receive: Receive) -> Receive:
+async def tap(facts: Facts, receive: Receive) -> Message:
     """The same messages; what the app reads of a body is copied, up to the limit."""
-
-    async def tap() -> Message:
-        message = await receive()
-        try:
-            if message.get("body"):  # of nothing else do we keep anything; most requests have none
-                if facts.body is None:
-                    # The copy is asked for the boundary by the headers alone: with the facts it
-                    # would be in a circle.
-                    headers = facts.scope.get("headers") or ()
-                    facts.body = BodyCopy(
-                        facts.plan.bodies[0].max_bytes, partial(_boundary, headers)
-                    )
-                facts.body.feed(message)
-        except Exception as exc:
-            faults.note("copying the request's body", exc, "events go without it")
-        return message
-
-    return tap
+    message = await receive()
+    try:
+        if message.get("body"):  # of nothing else do we keep anything; most requests have none
+            if facts.body is None:
+                # The copy is asked for the boundary by the headers alone: with the facts it would
+                # be in a circle.
+                headers = facts.scope.get("headers") or ()
+                facts.body = BodyCopy(facts.plan.bodies[0].max_bytes, partial(_boundary, headers))
+            facts.body.feed(message)
+    except Exception as exc:
+        faults.note("copying the request's body", exc, "events go without it")
+    return message
 
 
 def _boundary(headers: Any) -> bytes | None:
     return boundary_of(header({"headers": headers}, b"content-type") or "")
 
 
-def watched(facts: Facts, send: Send) -> Send:
+class _Callable(partial[Any]):
+    """What the app is given to receive or to send by: a function of this module, and what it needs.
+
+    Not a method of the facts: they may outlive the request, and would keep what is the server's.
+    And made without a step in Python, since each request has some.
+    """
+
+    def __repr__(self) -> str:
+        """As a function's, as which an app's variables show it: not what it holds."""
+        return f"<function {self.func.__qualname__} at {id(self):#x}>"
+
+
+setattr(_Callable, _MARK, _MARKED)
+
+
+def watches(send: Send, facts: Facts) -> bool:
+    """Whether this `send` is one that was made here, for the request of these facts."""
+    return isinstance(send, _Callable) and send.args[0] is facts
+
+
+def watch(facts: Facts, send: Send, message: Message) -> Awaitable[None]:
     """The same messages; the status and the exception behind a failure are noted as they pass."""
-
-    def watch(message: Message) -> Awaitable[None]:
-        try:
-            kind = message["type"]
-            if kind == "http.response.body":
-                if facts.recorded and not message.get("more_body"):
-                    _end(facts)
-            elif kind == "http.response.start":
-                status = message.get("status")
-                if status.__class__ is not int:
-                    status = _number(status)
-                facts.answered = status
-                if status in facts.plan.failures:
-                    trouble_of(facts).failed = True
-                    note_handled(facts, status)
-            elif kind in _OTHER_ENDS:
-                if facts.recorded and not message.get(_OTHER_ENDS[kind]):
-                    _end(facts)
-            elif _see(facts, message):
-                facts.shaken()
-        except Exception as exc:
-            faults.note("looking at a response", exc, "its status may be missing")
-        return send(message)  # for the app to await, without a frame of ours in between
-
-    setattr(watch, _MARK, _MARKED)
-    # Not as a method of the facts: they may outlive the request, and would keep what is the
-    # server's.
-    facts.watched = watch
-    return watch
+    try:
+        kind = message["type"]
+        if kind == "http.response.body":
+            if facts.recorded and not message.get("more_body"):
+                _end(facts)
+        elif kind == "http.response.start":
+            status = message.get("status")
+            if status.__class__ is not int:
+                status = _number(status)
+            facts.answered = status
+            if status in facts.plan.failures:
+                trouble_of(facts).failed = True
+                note_handled(facts, status)
+        elif kind in _OTHER_ENDS:
+            if facts.recorded and not message.get(_OTHER_ENDS[kind]):
+                _end(facts)
+        elif _see(facts, message):
+            facts.shaken()
+    except Exception as exc:
+        faults.note("looking at a response", exc, "its status may be missing")
+    return send(message)  # for the app to await, without a frame of ours in between
 
 
-def overheard(facts: Facts, send: Send) -> Send:
+def overhear(facts: Facts, send: Send, message: Message) -> Awaitable[None]:
     """For a layer further in: the same messages.
 
     The exception behind a failure is noted where it is in hand. A middleware in between may run the
     app in a task of its own (Starlette's `BaseHTTPMiddleware`), and in the outermost layer's task
     that exception can't be seen.
     """
+    try:
+        kind = message["type"]
+        if kind in _RESPONSE_STARTS:
+            note_handled(facts, _number(message.get("status")))
+        elif kind == "websocket.close":
+            note_handled(facts, _status_of_close(message.get("code", 1000)))
+    except Exception as exc:
+        faults.note("looking at a response", exc, "the error behind it may be missing")
+    return send(message)
 
-    def overhear(message: Message) -> Awaitable[None]:
-        try:
-            kind = message["type"]
-            if kind in _RESPONSE_STARTS:
-                note_handled(facts, _number(message.get("status")))
-            elif kind == "websocket.close":
-                note_handled(facts, _status_of_close(message.get("code", 1000)))
-        except Exception as exc:
-            faults.note("looking at a response", exc, "the error behind it may be missing")
-        return send(message)
 
-    setattr(overhear, _MARK, _MARKED)
-    return overhear
+tapped: Callable[[Facts, Receive], Receive] = partial(_Callable, tap)
+watched: Callable[[Facts, Send], Send] = partial(_Callable, watch)
+overheard: Callable[[Facts, Send], Send] = partial(_Callable, overhear)
 
 
 def _see(facts: Facts, message: Message) -> bool:

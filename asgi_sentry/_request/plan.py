@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._request.head_rules import HeadRules, names_agent
 from asgi_sentry._sampling.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ class FilterPolicy:
         """Whether this request is to be no transaction."""
         if scope.get("method") in self.methods or self.paths.match(scope):
             return True
-        if self.user_agents:
-            for name, value in scope.get("headers") or ():
-                if name == b"user-agent" and any(part in value for part in self.user_agents):
-                    return True
-        return False
+        return bool(self.user_agents) and names_agent(scope, self.user_agents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,12 +99,32 @@ class Plan:
     failures: Container[int] = field(init=False)
     # Whether a layer has a scrubber of its own.
     scrubs_itself: bool = field(init=False)
+    # Whether the head alone decides: no budget, and nothing about how a request ends.
+    by_head: bool = field(init=False)
+    head: HeadRules | None = field(default=None, init=False)  # once something asked
 
     def __post_init__(self) -> None:
         root = self.root or DEFAULT_ROOT
         object.__setattr__(self, "failures", root.failed_request_status_codes)
         own = any(self.headers) or any(policy.scrubber for policy in self.bodies)
         object.__setattr__(self, "scrubs_itself", own)
+        object.__setattr__(self, "by_head", not self.budgets and self.late is None)
+
+    def head_rules(self) -> HeadRules:
+        """The rules of its filters and samplers, joined once a request asks.
+
+        Most plans are joined into others before one does.
+        """
+        head = self.head
+        if head is None:
+            head = HeadRules(
+                methods=(method for policy in self.filters for method in policy.methods),
+                agents=(agent for policy in self.filters for agent in policy.user_agents),
+                paths=(rule for policy in self.filters for rule, _ in policy.paths.rules),
+                samplers=self.samplers,
+            )
+            object.__setattr__(self, "head", head)
+        return head
 
     def joined(self, inner: Plan) -> Plan:
         """This plan and that of a layer further in.

@@ -9,7 +9,6 @@ it goes when the last of these is done with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from sys import exc_info
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,12 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._request.decision import EXCLUDED
-from asgi_sentry._request.ending import count_root, end_root
+from asgi_sentry._counters import transactions
+from asgi_sentry._request.decided import EXCLUDED
+from asgi_sentry._request.ending import end_root
 from asgi_sentry._request.failures import count_failed_response, note_failed, report_failures
 from asgi_sentry._request.lately import OF_A_REQUEST, SECONDS, alive, of_worker, owner_of_orphan
-from asgi_sentry._request.messages import overheard
+from asgi_sentry._request.messages import handled_now, overheard, watches
 from asgi_sentry._request.read_twice import ReadTwice
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.started import Started
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from asgi_sentry.types import Scope, Send
 
 KEY = "asgi_sentry"  # in the ASGI scope
-OWNER = sdk.OWNER  # a look less for each request
+OWNER, NOBODY, Scopes = sdk.OWNER, sdk.NOBODY, sdk.Scopes  # looks less for each request
 
 
 def current() -> RequestRecord | None:
@@ -45,7 +45,7 @@ def current() -> RequestRecord | None:
 
 def current_or_former() -> tuple[RequestRecord | None, RequestRecord | None]:
     """The same, and the one that is over, if the caller was started by one that is."""
-    owner = OWNER.get(False)
+    owner = OWNER.get(NOBODY)
     if type(owner) is RequestRecord:
         # What goes on for a minute after its request is a worker's, who may serve others.
         if owner.closed and monotonic() - owner.returned > SECONDS:
@@ -67,28 +67,46 @@ class RequestRecord(Started):
     _outer: RequestRecord | None = None
     _report: Report | None = None
 
-    def __init__(self, plan: Plan, view: sdk.ClientView, scope: Scope, app: Any = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        view: sdk.ClientView,
+        scope: Scope,
+        app: Any = None,
+        within: Any = NOBODY,
+    ) -> None:
+        """Open it, and decide.
+
+        Args:
+            plan: what the layers want.
+            view: of the SDK's client.
+            scope: of the request.
+            app: that the layers stand around, as far as they can see.
+            within: what `OWNER` holds: another request's record, where this one is made by it.
+        """
         self.plan = plan
         self.view = view
         self.opened_in = self.scope = scope
         self.app = app
         self.began = monotonic()
-        root_path = scope.get("root_path")
-        if root_path:
-            self.root_path = self.ruled_below = root_path
+        if scope.get("root_path"):
+            self.root_path = self.ruled_below = scope["root_path"]
         if scope["type"] == "websocket":
             self.websocket = True
-        handled = exc_info()[1]
-        owner, outer = OWNER.get(False), None
-        self.thin = handled is None and owner is False
+        handled = handled_now()
         if handled is not None:
+            self.thin = False
             self.entered_with = handled
-        if owner.__class__ is RequestRecord:
-            self._outer, outer = owner, owner.scopes
-        self.scopes = sdk.Scopes(self, self.process, outer)
+        if within is NOBODY:
+            self.scopes = scopes = Scopes(self)
+        else:
+            self.thin = False
+            self.scopes = scopes = self._scopes_within(within)
+        if not scopes.bare:
+            self.thin = False
         try:
             headers = scope.get("headers")
-            if scope.__class__ is dict and headers.__class__ is list and KEY not in scope:
+            if headers.__class__ is list and scope.__class__ is dict and KEY not in scope:
                 scope[KEY] = self  # as servers make them
             else:
                 headers = self._enter(scope)
@@ -99,6 +117,13 @@ class RequestRecord(Started):
         alive[self] = None
 
     # --- the surroundings -------------------------------------------------------------------------
+
+    def _scopes_within(self, owner: Any) -> sdk.Scopes:
+        """Those of a request that is made within another one, or within the SDK's middleware."""
+        if owner.__class__ is not RequestRecord:
+            return sdk.Scopes(self, owner)
+        self._outer = owner
+        return sdk.Scopes(self, owner, owner.scopes)
 
     def _enter(self, scope: Scope) -> Any:
         """Stand in the scope, for the layers further in, and give its headers.
@@ -143,12 +168,13 @@ class RequestRecord(Started):
         What is faulty is left out: the request's errors are reported anyway.
         """
         try:
-            self.context = context = sdk.TraceContext(self.view, headers)
-            displaced = self.scopes.displaced
-            if displaced is not None and not context.came_in:
-                self.context = displaced
-            self.decision = self._decide()
-            self._start()
+            self.headers = tuple(headers)
+            if not self.thin:
+                displaced = self.scopes.displaced
+                if displaced is not None and not self.context.came_in:
+                    self.context = displaced
+            self.decision = decided = self._decide()
+            self._start_first(decided)
         except faults.SIGNALS:
             raise
         except BaseException as exc:
@@ -156,6 +182,7 @@ class RequestRecord(Started):
             self._open_anew()
 
     def _open_anew(self) -> None:
+        self.headers = ()
         self.context = context = sdk.TraceContext(self.view)
         try:
             self.decision = self._decide()
@@ -171,10 +198,9 @@ class RequestRecord(Started):
 
     def overhear(self, send: Send) -> Send:
         """The app's `send`, for a layer further in."""
-        if send is self.watched:  # nothing in between
+        if watches(send, self):  # nothing in between
             return send
-        self.watched = overhear = overheard(self, send)
-        return overhear
+        return overheard(self, send)
 
     def shaken(self) -> None:
         """End the transaction of a websocket that has been accepted or refused, if that ends it."""
@@ -196,9 +222,12 @@ class RequestRecord(Started):
         self.returned = monotonic()
         try:
             if self.thin:
-                count_root(self)
-                if self.decision is not EXCLUDED:
-                    self.scopes.end_session(self.view)
+                decided = self.decision
+                if decided is not None and self.root is not None:
+                    self.root.finish(None)
+                    transactions[decided.by] += 1
+                if decided is not EXCLUDED:
+                    self.scopes.end_session(self.view, self.began)
             else:
                 self._end()
         except faults.SIGNALS:
@@ -206,10 +235,12 @@ class RequestRecord(Started):
         except BaseException as exc:
             faults.note("ending a transaction", exc, "it is lost")
         finally:
-            self._restore()
             alive.pop(self, None)
-            self.watched = None  # which knows it, too
-            if not self.thin:
+            if self.thin and OWNER.get(NOBODY) is self:
+                self.opened_in.pop(KEY, None)
+                self.scopes.leave()
+            else:
+                self._restore()
                 self._let_go()
 
     def _end(self) -> None:
@@ -222,7 +253,7 @@ class RequestRecord(Started):
         if not self.finished:
             self._finish(failure)
         if self.decision is not EXCLUDED:
-            self.scopes.end_session(self.view)
+            self.scopes.end_session(self.view, self.began)
 
     def _let_go(self) -> None:
         """Of what nothing that is sent later for this request has a need.
@@ -232,8 +263,9 @@ class RequestRecord(Started):
         """
         if self._report is not None:  # an item that waits in a batch keeps it
             self._forget_errors(self._report)
-        self.trouble = self.entered_with = self.root = None
-        self._outer = self._report = None
+        self.trouble = self.entered_with = self._outer = self._report = None
+        if self.root is not None and self.root.has_span:  # else what goes on asks for that
+            self.root = None
 
     def _report_trouble(self, trouble: Trouble) -> None:
         if trouble.failure is not None or trouble.handled is not None:
@@ -266,13 +298,13 @@ class RequestRecord(Started):
 
     def _restore(self) -> None:
         try:
-            if self.thin or not self.hidden:
+            if not self.hidden:
                 self.opened_in.pop(KEY, None)
         except Exception:  # noqa: S110 - a scope that can't be written to has no key of ours either
             pass
         # A request that was abandoned is closed whenever and wherever it is collected: perhaps
         # within another one.
-        record = OWNER.get(False)
+        record = OWNER.get(NOBODY)
         while record is not self and type(record) is RequestRecord:
             record = record._outer  # noqa: SLF001 - its own class
         if record is self:
@@ -317,7 +349,7 @@ class RequestRecord(Started):
 
 def hidden_record(scope: Mapping[str, Any]) -> RequestRecord | None:
     """The record of a request whose scope could not hold it."""
-    owner = OWNER.get(False)
+    owner = OWNER.get(NOBODY)
     if type(owner) is RequestRecord and owner.stands_in(scope):
         return owner
     return None

@@ -2,34 +2,82 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from random import random
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._request.decision import EXCLUDED, OPS, decide, revise
+from asgi_sentry._request.decided import EXCLUDED, Decision
+from asgi_sentry._request.decision import OPS, decide_by, own_dice, revise
 from asgi_sentry._request.facts import Facts
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
 from asgi_sentry._request.routes import unrouted_name
 
 if TYPE_CHECKING:
-    from asgi_sentry._request.decision import Decision
     from asgi_sentry.types import Scope
+
+
+_name = itemgetter(0)
+
+
+class _Trace:
+    """The trace of a request, made once something asks for it: most that send nothing never do."""
+
+    __slots__ = ()
+
+    def __get__(self, started: Any, kind: type) -> Any:
+        if started is None:
+            return self
+        # Not set twice: threads of the app's may ask for it at the same time.
+        return vars(started).setdefault("context", started.trace())
 
 
 class Started(Facts):
     """A request with what was decided about it."""
 
+    context: Any = _Trace()
+
+    @property
+    def unsampled(self) -> bool:
+        """Whether it was decided that it is no transaction, and that it has no span."""
+        return self.root is not None and not self.root.has_span
+
+    def trace(self) -> sdk.TraceContext:
+        """The trace that came in with the head, or one that begins here, as it was decided on."""
+        context = sdk.TraceContext(self.view, self.headers, self.rand)
+        if self.unsampled and self.decision is not None:
+            context.sampled, context.rate = False, self.decision.rate
+        return context
+
     def _decide(self) -> Decision | None:
         if self.websocket and self._websockets() == "off":
             return EXCLUDED
-        if self.view.tracing:
-            return decide(self.plan, self.view, self.context, self.scope)
-        if self.plan.samplers:
+        plan, view = self.plan, self.view
+        if view.tracing:
+            found = (plan.head or plan.head_rules()).find(self.scope)
+            if isinstance(found, Decision):
+                return found
+            if self.thin and plan.by_head:
+                dice = own_dice(view) if found is None else found.dice
+                if (
+                    dice is not None
+                    and not view.downsample()
+                    and b"sentry-trace" not in map(_name, self.headers)
+                ):
+                    # No trace comes in, nothing is limited: then the dice decide alone. Six digits,
+                    # as the SDK makes and prints them: what is passed on is what decided.
+                    self.rand = rand = int(random() * 1_000_000) / 1_000_000  # noqa: S311
+                    if rand < dice.fraction:
+                        return dice.yes
+                    return dice.no
+            return decide_by(found, plan, view, self.context, self.scope)
+        if plan.samplers:
             faults.once(
                 "PathSamplingMiddleware has no effect: the SDK's tracing is off. "
                 "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
             )
-        if self.plan.excludes(self.scope):
+        if plan.excludes(self.scope):
             return EXCLUDED
         return None
 
@@ -39,6 +87,20 @@ class Started(Facts):
             return (self.plan.root or DEFAULT_ROOT).websockets
         return None
 
+    def _start_first(self, decided: Decision | None) -> None:
+        """Start a request that was just opened."""
+        if decided is EXCLUDED or (self.rand is not None and decided and not decided.sampled):
+            view = self.view
+            if self.thin and view.unsampled_has_no_span:
+                # It is no transaction, whatever came in: then its scopes ask for its trace and its
+                # span once something asks them.
+                reason = decided.reason
+                self.root = view.unsampled.get(reason) or sdk.unsampled_root(view, reason)
+                if view.sessions and decided is not EXCLUDED:
+                    self.scopes.isolation.tracks = True
+                return
+        self._start()
+
     def _start(self) -> None:
         decided, view, scopes = self.decision, self.view, self.scopes
         if decided is EXCLUDED:
@@ -46,7 +108,8 @@ class Started(Facts):
         elif view.sessions:
             scopes.start_session(view, self.began)
         if decided is None or not view.tracing:
-            scopes.propagate(self.context)
+            if not self.thin:  # else they ask for it
+                scopes.propagate(self.context)
             return
         undecided = self.plan.late is not None and decided is not EXCLUDED
         if view.unsampled_has_no_span and not decided.sampled and not undecided:

@@ -84,7 +84,6 @@ class RuleState:
         "adaptive",
         "bucket",
         "capped",
-        "decisions",
         "excludes",
         "forced",
         "fraction",
@@ -107,13 +106,11 @@ class RuleState:
         self.rate = rate
         self.fraction = rate.fraction
         self.excludes = rate.excludes
-        # The answers that most requests get are made once, since making one is much of what a
-        # decision costs.
+        # Answers that many requests get are made once, since making one is much of what a decision
+        # costs.
         self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
         self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
         self.capped = Choice(sampled=False, rate=rate.fraction, reason="at_most")
-        # What is made of these answers: by their ids, and of the dice alone by what they say.
-        self.decisions: dict[Any, Any] = {}
         self.bucket = bucket
         self.reservoir = reservoir
         self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
@@ -135,7 +132,7 @@ class PathSampler:
         TypeError: One of them has a wrong type.
     """
 
-    __slots__ = ("_default", "_rules", "inherits")
+    __slots__ = ("_rules", "default", "inherits")
 
     def __init__(
         self,
@@ -179,14 +176,18 @@ class PathSampler:
             (rule, state(_name(place, rule), _rate(rate, what=f"rate for {rule!r}")))
             for place, (rule, rate) in enumerate(rates.items())
         )
-        if default is None:
-            self._default = None
-        else:
-            self._default = state("default", _rate(default, what="default"))
+        self.default: RuleState | None = None
+        if default is not None:
+            self.default = state("default", _rate(default, what="default"))
+
+    @property
+    def rules(self) -> tuple[tuple[PathRule, RuleState], ...]:
+        """Its path rules in their order, each with its rate."""
+        return self._rules.rules
 
     def match(self, scope: Mapping[str, Any]) -> RuleState | None:
         """The rate that holds for a request; None leaves it to the SDK."""
-        return self._rules.match(scope) or self._default
+        return self._rules.match(scope) or self.default
 
     def choose(
         self,

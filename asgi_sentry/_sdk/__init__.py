@@ -18,8 +18,15 @@ from asgi_sentry._sdk.inner import trace_being_served
 from asgi_sentry._sdk.options import framework_integrations, streams, supports
 from asgi_sentry._sdk.repeated import mark_sent
 from asgi_sentry._sdk.root_span import Root
-from asgi_sentry._sdk.roots import start_root, start_unsampled
-from asgi_sentry._sdk.scopes import OWNER, Scopes, django_request, is_last_processor, processors
+from asgi_sentry._sdk.roots import start_root, start_unsampled, unsampled_root
+from asgi_sentry._sdk.scopes import (
+    NOBODY,
+    OWNER,
+    Scopes,
+    django_request,
+    is_last_processor,
+    processors,
+)
 from asgi_sentry._sdk.senders import guard, guard_by, sender, sending_client, warn_of, watch_events
 from asgi_sentry._sdk.serializer import SEPARATES, STACKS, PlainEvent, serialized
 from asgi_sentry._sdk.spans import span
@@ -36,6 +43,7 @@ from asgi_sentry._sdk.transports import (
 )
 
 __all__ = [
+    "NOBODY",
     "OWNER",
     "SEPARATES",
     "SOME",
@@ -78,6 +86,7 @@ __all__ = [
     "trace_being_served",
     "transport_by",
     "trimmed_body",
+    "unsampled_root",
     "view",
     "warn_of",
     "watch_events",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
 from asgi_sentry._sdk import after_fork, by_hand, message_stacks, stack_frames
 from asgi_sentry._sdk.collection import Collection, collection_of
-from asgi_sentry._sdk.fork import Still
+from asgi_sentry._sdk.fork import Bare, Still
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
@@ -53,6 +54,7 @@ class ClientView:
     # The door that `asgi_sentry.init` set before the transport; None with a plain
     # `sentry_sdk.init`.
     door: Any
+    monitor: Any  # of its backpressure handling
     profiled: bool  # some profiler may want to know when a transaction starts
     max_spans: int  # of a transaction
     scrubs: bool  # a scrubber of the user's goes over events before they are serialized
@@ -71,8 +73,8 @@ class ClientView:
 
     def downsample(self) -> int:
         """How many times the SDK's backpressure handling halves every sample rate at the moment."""
-        monitor = getattr(self.client, "monitor", None)
-        return monitor.downsample_factor if monitor is not None else 0
+        factor: int = self.monitor._downsample_factor
+        return factor
 
     def lose(self, reason: str, category: str, quantity: int = 1) -> None:
         """Count a loss for the SDK's client report."""
@@ -92,28 +94,18 @@ _PROFILING = (
     *("continuous_profiling_auto_start", "profiler_mode"),
 )
 _LOOKS_ITSELF = has("scopes", "options")
+_here: Callable[[], Any] = getattr(_current_scope, "get", lambda: None)
+_around: Callable[[], Any] = getattr(_isolation_scope, "get", lambda: None)
 _last_view: ClientView | None = None
 
 
 def view() -> ClientView | None:
     """The client's view, or None where nothing could be sent: no client, no DSN, or closed."""
     global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
-    client = None
-    if _LOOKS_ITSELF:
-        here, around = _current_scope.get(), _isolation_scope.get()
-        # Of the scopes, only the one of the process has a client; one of their own is rare.
+    everywhere: Any = None
+    if _here().__class__ is Bare and _around().__class__ is Bare:
         everywhere = sdk_scope._global_scope
-        if everywhere is not None and (
-            here.__class__ is around.__class__ is Still
-            or (
-                here is not None
-                and around is not None
-                and type(here.client) is type(around.client) is NonRecordingClient
-            )
-        ):
-            client = everywhere.client
-    if client is None:
-        client = sentry_sdk.get_client()
+    client = _client() if everywhere is None else everywhere.client
     if client.transport is None:
         return None
     last = _last_view
@@ -123,6 +115,28 @@ def view() -> ClientView | None:
     return last
 
 
+def _client() -> Any:
+    """The SDK's client.
+
+    By a look of ours where none of the scopes around has one of its own, which is rare.
+    """
+    if _LOOKS_ITSELF:
+        here, around = _here(), _around()
+        everywhere = sdk_scope._global_scope
+        if everywhere is not None and (
+            (isinstance(here, Still) and isinstance(around, Still))
+            or (
+                here is not None
+                and around is not None
+                and type(here.client) is type(around.client) is NonRecordingClient
+            )
+        ):
+            client = everywhere.client
+            if client is not None:
+                return client
+    return sentry_sdk.get_client()
+
+
 def forget_view() -> None:
     """Read the client anew the next time: something about it has changed."""
     global _last_view  # noqa: PLW0603
@@ -130,6 +144,9 @@ def forget_view() -> None:
 
 
 state.register("_sdk.client_view: the view of the last client", forget_view)
+# The child's client has threads to begin.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_view)
 
 
 def view_of(client: Any) -> ClientView:
@@ -162,6 +179,7 @@ def view_of(client: Any) -> ClientView:
         org=getattr(getattr(client, "parsed_dsn", None), "org_id", None),
         strict=bool(options.get("strict_trace_continuation")),
         door=door,
+        monitor=_monitor_of(client),
         profiled=_may_profile(options),
         max_spans=experiments.get("max_spans") or 1_000,  # as the SDK has it
         scrubs=bool(options.get("event_scrubber")),
@@ -170,6 +188,36 @@ def view_of(client: Any) -> ClientView:
         patched=any(client.get_integration(name) is not None for name, _ in FRAMEWORK_INTEGRATIONS),
         collection=collection_of(options),
     )
+
+
+class _NoMonitor:
+    _downsample_factor = 0
+
+
+class _AskedMonitor:
+    """That of a release of the SDK which keeps its factor elsewhere."""
+
+    def __init__(self, monitor: Any) -> None:
+        self._monitor = monitor
+
+    @property
+    def _downsample_factor(self) -> int:
+        factor: int = self._monitor.downsample_factor
+        return factor
+
+
+def _monitor_of(client: Any) -> Any:
+    """What looks after the client's transport.
+
+    Asked once, which begins its thread; after that its factor is read without asking the operating
+    system for the process each time.
+    """
+    monitor = getattr(client, "monitor", None)
+    if monitor is None:
+        return _NoMonitor()
+    if monitor.downsample_factor != getattr(monitor, "_downsample_factor", None):
+        return _AskedMonitor(monitor)
+    return monitor
 
 
 def _may_profile(options: Mapping[str, Any]) -> bool:

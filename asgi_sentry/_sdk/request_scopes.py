@@ -1,90 +1,150 @@
-"""The scopes that a request starts with, at a sixth of the cost of the SDK's own forks.
+"""The scopes that a request starts with, at a tenth of the cost of the SDK's own forks.
 
-What most requests have no use for, their span and their session, is made once something asks.
+What most requests have no use for (their trace, their span, their session, the list of their event
+processors) is made once something asks.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asgi_sentry._sdk.fork import (
     RequestScope,
-    Still,
     Watched,
     collect,
     fork,
     has_known_slots,
     new,
     settled,
+    watch_bare,
 )
-from asgi_sentry._sdk.names import Scope, sdk_scope
+from asgi_sentry._sdk.names import Scope, has, sdk_scope
 from asgi_sentry._sdk.sessions import RequestSession
 from asgi_sentry._sdk.unsent import UnsampledSpan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from asgi_sentry._sdk.client_view import ClientView
     from asgi_sentry._sdk.trace_context import TraceContext
+
+    Processor = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]
 
 _ScopeType: Any = getattr(sdk_scope, "ScopeType", None)
 
 
-class _SpanOfUnsampled:
-    """The span of a request that is not sampled, made once something asks for it."""
+class Owner(Protocol):
+    """Whose scopes they are: what a scope asks of its request, once something asks the scope."""
+
+    view: ClientView
+    began: float
+    """By the monotonic clock."""
+
+    @property
+    def context(self) -> TraceContext:
+        """The trace that the request continues, or begins."""
+
+    @property
+    def unsampled(self) -> bool:
+        """Whether it was decided that the request is no transaction, and that it has no span."""
+
+    @property
+    def process(self) -> Processor:
+        """Goes over each event of the request, after the processors of all other scopes."""
+
+
+# What these make they put there by `setdefault`, since threads of the app's may ask for it at the
+# same time; and what is set on a scope itself comes before them.
+
+
+class _Trace:
+    """The trace of a scope's request."""
 
     __slots__ = ()
 
-    def __get__(self, scope: Any, owner: type) -> Any:
-        if scope is None or scope.unsampled is None:
+    def __get__(self, scope: Any, kind: type) -> Any:
+        if scope is None or scope.owner is None:
             return None
-        return vars(scope).setdefault("_span", UnsampledSpan(scope.unsampled))
+        return vars(scope).setdefault("_propagation_context", scope.owner.context)
+
+
+class _SpanOfUnsampled:
+    """The span of a request that is not sampled."""
+
+    __slots__ = ()
+
+    def __get__(self, scope: Any, kind: type) -> Any:
+        if scope is None or scope.owner is None or not scope.owner.unsampled:
+            return None
+        return vars(scope).setdefault("_span", UnsampledSpan(scope.owner.context))
+
+
+class _Processors:
+    """The event processors of a current scope: its request's."""
+
+    __slots__ = ()
+
+    def __get__(self, scope: Any, kind: type) -> Any:
+        if scope is None:
+            return self
+        own = [] if scope.owner is None else [scope.owner.process]
+        return vars(scope).setdefault("_event_processors", own)
+
+
+# Without traces that we know, the SDK makes them.
+_trace = _Trace() if has("traces") else None
 
 
 class CurrentScope(RequestScope):
     """A request's current scope."""
 
     _type = getattr(_ScopeType, "CURRENT", None)
+    _propagation_context: Any = _trace
     _span = _SpanOfUnsampled()
-    unsampled: TraceContext | None = None
-    """The trace of a request that is not sampled."""
+    _event_processors: Any = _Processors()
+    owner: Owner | None = None
 
 
 class IsolationScope(RequestScope):
     """A request's isolation scope."""
 
     _type = getattr(_ScopeType, "ISOLATION", None)
-    tracked: tuple[ClientView, float] | None = None
-    """Of what the request's session is made once something asks for it; None: it was, or is not."""
+    _propagation_context: Any = _trace
+    owner: Owner | None = None
+    tracks: bool = False
+    """Whether the request has a session that is not made yet."""
     _own_session: Any = None
 
     @property  # it can be set, too
     def _session(self) -> Any:
-        tracked = self.tracked
-        if tracked is None:
+        owner = self.owner
+        if not self.tracks or owner is None:
             return self._own_session
-        # By `setdefault`, since threads of the app's may ask for it at the same time.
-        session = vars(self).setdefault("_own_session", RequestSession(*tracked))
-        self.tracked = None
+        session = vars(self).setdefault("_own_session", RequestSession(owner.view, owner.began))
+        self.tracks = False
         return session
 
     @_session.setter
     def _session(self, session: Any) -> None:
-        self.tracked, self._own_session = None, session
+        self.tracks, self._own_session = False, session
 
 
 def forks(here: Any, around: Any) -> tuple[Any, Any]:
-    """What a request starts with: forks of the scopes around it, at a sixth of the SDK's cost.
+    """What a request starts with: forks of the scopes around it.
 
     Without what is of none: what was noted outside of every request, and a span of the
     surroundings (a server's, a test's), which is not the parent of a request's.
 
     Args:
-        here: the current scope; the event processors of its fork are the caller's to set.
+        here: the current scope.
         around: the isolation scope.
     """
-    if not (here.__class__ is around.__class__ is Still or (settled(here) and settled(around))):
+    if not (settled(here) and settled(around)):
         return _detached(fork(here, CurrentScope), fork(around, IsolationScope))
     current, isolation = new(CurrentScope), new(IsolationScope)
+    if here._event_processors:
+        current._event_processors = here._event_processors.copy()
     if (
         here._tags
         or here._contexts
@@ -112,6 +172,7 @@ def forks(here: Any, around: Any) -> tuple[Any, Any]:
         collect(isolation, around)
         isolation._last_event_id = around._last_event_id
         isolation._breadcrumbs = deque()
+    watch_bare(here, around)
     return current, isolation
 
 

@@ -26,6 +26,9 @@ class Root(Protocol):
     has_request_section: bool
     """Whether what is sent describes the request by itself; otherwise attributes have to."""
 
+    has_span: bool
+    """Whether it is a span; otherwise the scopes have one for whoever asks."""
+
     hides_its_trace: bool
     """Whether nobody finds the trace once the root has ended, unless the scopes go on with it."""
 

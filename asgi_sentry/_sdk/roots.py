@@ -70,21 +70,20 @@ def start_root(
 def start_unsampled(
     view: ClientView, scopes: Scopes, context: TraceContext, rate: float | None, reason: str
 ) -> Root:
-    """The same for most of the traffic, without the detour.
-
-    These are requests that are not sampled in classic mode.
-    """
+    """The same for a request that is not sampled, in classic mode."""
     context.sampled, context.rate = False, rate
     if context._known is not None:
         context.note_rate()
     current = scopes.current
     current._propagation_context = scopes.isolation._propagation_context = context
-    if current.__class__ is CurrentScope:  # which makes it when it is asked for
-        current.unsampled = context
-    else:
+    if current.__class__ is not CurrentScope:  # which makes it when it is asked for
         current._span = UnsampledSpan(context)
-    try:
-        return view.unsampled[reason]
-    except KeyError:
+    return unsampled_root(view, reason)
+
+
+def unsampled_root(view: ClientView, reason: str) -> Root:
+    """The root of all requests that a client does not sample for this reason."""
+    root = view.unsampled.get(reason)
+    if root is None:
         root = view.unsampled[reason] = UnsampledRoot(view, reason)
-        return root
+    return root

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from asgi_sentry import _state as state
-from asgi_sentry._sdk.fork import Still
+from asgi_sentry._sdk.fork import Bare, Still, new
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
     Scope,
@@ -25,19 +25,19 @@ from asgi_sentry._sdk.trace_context import TraceContext
 from asgi_sentry._sdk.unsent import UnsampledSpan, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from contextvars import ContextVar
 
     from asgi_sentry._sdk.client_view import ClientView
+    from asgi_sentry._sdk.request_scopes import Owner
     from asgi_sentry._sdk.root_span import Root
-
-    Processor = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any] | None]
 
 
 # Who looks after the request. With True the SDK's own ASGI middleware says that it does, and one
 # that stands further in starts nothing where there is anything true: so our record stands here, and
 # has no need of a variable of its own.
 OWNER: ContextVar[Any] = _asgi_middleware_applied
+NOBODY = False
+"""What `OWNER` holds where nobody does."""
 
 
 # The same of the SDK's WSGI middleware, of an app that is mounted within ours: it has a variable of
@@ -61,75 +61,89 @@ def _forget_wsgi() -> None:
 
 state.register("_sdk.scopes: the variable of the WSGI middleware", _forget_wsgi)
 
+# Without traces that we know, a scope's own is the SDK's to make.
+_BARE = Bare if has("traces") else None
+
 
 class Scopes:
     """The isolation and current scope of one request, and the way back to those around it."""
 
-    __slots__ = (
-        "_around",
-        "_back",
-        "_entered",
-        "_here",
-        "_may_have_session",
-        "current",
-        "displaced",
-        "isolation",
-    )
     _around: Any
     _here: Any
     current: Any
     isolation: Any
 
-    def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
+    # What few requests have is on the class.
+    bare = True
+    """Whether nothing was set on the scopes around: then these two hold nothing but their owner."""
+    displaced: TraceContext | None = None
+    """The trace of the SDK's own middleware, where that stands around us."""
+    _entered: Any = NOBODY
+    _back: tuple[Scope, Scope] | None = None  # None: to the surroundings
+
+    def __init__(self, owner: Owner, entered: Any = NOBODY, outer: Scopes | None = None) -> None:
         """Fork the scopes around.
 
         Args:
-            owner: of the request, for `OWNER`.
-            processor: goes over each event of the request, after the processors of all other
-                scopes.
+            owner: of the request, for `OWNER` and for what is made once something asks for it.
+            entered: what `OWNER` holds by now.
             outer: of the request in whose context this one is made, by a call within the process,
                 say. Then it is the surroundings of that one that are forked: what it put on its
                 scopes is its own.
         """
         here = _current_scope.get() or Scope.get_current_scope()
         around = _isolation_scope.get() or Scope.get_isolation_scope()
-        self._entered = entered = OWNER.get(False)
-        self.displaced: TraceContext | None = None
-        self._back: tuple[Scope, Scope] | None = None  # None: to the surroundings
-        if outer is not None:
-            self._back = here, around
-            here, around = outer._here, outer._around
-        elif entered and has("traces", "transactions", "spans"):
-            self.displaced = _displace_sdk_middleware()
-        self._here, self._around = here, around
-        self._may_have_session = around.__class__ is not Still
-        self.current, self.isolation = current, isolation = forks(here, around)
-        if outer is not None:
-            isolation._session = None
-        # Not by `add_event_processor`, which throws all processors away where there are more than
-        # twenty.
-        current._event_processors = [*here._event_processors, processor]
+        if entered is not NOBODY:
+            self._entered = entered
+            if outer is not None:
+                self._back = here, around
+                here, around = outer._here, outer._around
+            elif entered and has("traces", "transactions", "spans"):
+                self.displaced = _displace_sdk_middleware()
+        self._here = here
+        self._around = around
+        if here.__class__ is _BARE and around.__class__ is _BARE:
+            self.current = current = new(CurrentScope)
+            self.isolation = isolation = new(IsolationScope)
+            current.owner = isolation.owner = owner
+        else:
+            current, isolation = self._filled(owner, outer)
         _current_scope.set(current)
         _isolation_scope.set(isolation)
         OWNER.set(owner)
         if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
             _wsgi_owned.set(True)
 
+    def _filled(self, owner: Owner, outer: Scopes | None) -> tuple[Any, Any]:
+        """Both, with what the scopes around hold."""
+        self.current, self.isolation = current, isolation = forks(self._here, self._around)
+        self.bare = isinstance(self._here, Still) and isinstance(self._around, Still)
+        if outer is not None:
+            isolation._session = None
+        # Not by `add_event_processor`, which throws all processors away where there are more than
+        # twenty.
+        current._event_processors = [*current._event_processors, owner.process]
+        if current.__class__ is CurrentScope:
+            current.owner = isolation.owner = owner
+        else:
+            self.bare = False
+        return current, isolation
+
     def leave(self) -> None:
         """Restore the scopes of before, and let go of all others.
 
         By value, not by token: the context may not be the one of the start.
         """
-        if self._back is None:
-            _current_scope.set(self._here)
-            _isolation_scope.set(self._around)
-        else:
-            _current_scope.set(self._back[0])
-            _isolation_scope.set(self._back[1])
+        _current_scope.set(self._here)
+        _isolation_scope.set(self._around)
         OWNER.set(self._entered)
         if _wsgi_owned is not None:
-            _wsgi_owned.set(self._entered.__class__ is not bool)
-        self.current = self.isolation = self._back = self._entered = None
+            _wsgi_owned.set(self._back is not None)
+        self.current = self.isolation = None
+        if self._back is not None:
+            _current_scope.set(self._back[0])
+            _isolation_scope.set(self._back[1])
+            self._back = self._entered = None
 
     def release(self) -> None:
         """Let go of all scopes but those that surround every request.
@@ -176,18 +190,16 @@ class Scopes:
             began: when the request did, by the monotonic clock.
         """
         isolation = self.isolation
-        inherited = self._may_have_session and isolation._session is not None
-        if inherited or isolation._force_auto_session_tracking is False:
+        if isolation._session is not None or isolation._force_auto_session_tracking is False:
             return
-        self._may_have_session = True
         if isolation.__class__ is IsolationScope:  # which makes it when it is asked for
-            isolation.tracked = view, began
+            isolation.tracks = True
         else:
             isolation._session = RequestSession(view, began)
 
     def drop_session(self) -> None:
         """Forget the session of this request, whoever started it: it is not counted."""
-        if not self._may_have_session:
+        if self.bare and not self.isolation.tracks and self.isolation._own_session is None:
             return
         self.isolation._session = None
         if self.displaced is not None:
@@ -200,16 +212,19 @@ class Scopes:
             session.status = "crashed"
             session.errors += 1
 
-    def end_session(self, view: ClientView) -> None:
+    def end_session(self, view: ClientView, began: float) -> None:
         """Count the session that `start_session` began.
 
         One that the surroundings began is theirs to end.
+
+        Args:
+            view: the client's.
+            began: when the request did, by the monotonic clock.
         """
         isolation = self.isolation
-        tracked = getattr(isolation, "tracked", None)
-        if tracked is not None:
-            isolation.tracked = None
-            count_well(*tracked)
+        if isolation.__class__ is IsolationScope and isolation.tracks:
+            isolation.tracks = False
+            count_well(view, began)
             return
         session = isolation._session
         if session is None or session is self._around._session:
@@ -225,18 +240,17 @@ class PublicScopes(Scopes):
     client's view says that there are none.
     """
 
-    __slots__ = ("_way_back",)
+    bare = False
 
-    def __init__(self, owner: object, processor: Processor, outer: Scopes | None = None) -> None:
+    def __init__(self, owner: Owner, entered: Any = NOBODY, outer: Scopes | None = None) -> None:
         """Isolate; see the base.
 
         The SDK's own isolation is a fork of the scopes around, an outer request's too.
         """
-        self.displaced = None
-        self._entered = OWNER.get(False)
+        self._entered = entered
         self._way_back = sentry_sdk.isolation_scope()
         self.isolation = self._way_back.__enter__()
-        self.isolation.add_event_processor(processor)
+        self.isolation.add_event_processor(owner.process)
         self.current = sentry_sdk.get_current_scope()
         OWNER.set(owner)
         if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
@@ -268,7 +282,7 @@ class PublicScopes(Scopes):
     def drop_session(self) -> None:
         """Nothing, for the same reason."""
 
-    def end_session(self, view: ClientView) -> None:
+    def end_session(self, view: ClientView, began: float) -> None:
         """Nothing, for the same reason."""
 
 

@@ -55,11 +55,13 @@ class RequestSession(Session):
 class _Bucket(NamedTuple):
     """Where the SDK counts the sessions that began in one minute."""
 
+    flusher: Any
+    lock: Any  # of its buckets
     pending: dict[Any, Any]  # all buckets since the last flush, which makes a new dictionary
     minute: float
     since: float  # that minute by the monotonic clock
     until: float
-    counts: dict[str, Any]
+    counts: dict[str, Any]  # by how they ended; one has ended well before
 
 
 _bucket: _Bucket | None = None
@@ -77,7 +79,7 @@ def count_session(view: ClientView, session: Any) -> None:
     if well and bucket is not None and session.began // 60 == bucket.minute:
         with flusher._aggregate_lock:
             if flusher.pending_aggregates is bucket.pending:
-                bucket.counts["exited"] = bucket.counts.get("exited", 0) + 1
+                bucket.counts["exited"] += 1
                 return
     if session.status == "ok":
         session.status = "exited"
@@ -90,7 +92,8 @@ def count_session(view: ClientView, session: Any) -> None:
         if counts is not None:
             minute = session.began // 60
             since = minute * 60 - time.time() + time.monotonic()
-            _bucket = _Bucket(pending, minute, since, since + 60, counts)
+            lock = flusher._aggregate_lock
+            _bucket = _Bucket(flusher, lock, pending, minute, since, since + 60, counts)
 
 
 def count_well(view: ClientView, began: float) -> None:
@@ -101,12 +104,14 @@ def count_well(view: ClientView, began: float) -> None:
         began: by the monotonic clock.
     """
     bucket = _bucket
-    if bucket is not None and bucket.since <= began < bucket.until:
-        flusher = view.client.session_flusher
-        with flusher._aggregate_lock:
-            if flusher.pending_aggregates is bucket.pending:
-                bucket.counts["exited"] = bucket.counts.get("exited", 0) + 1
-                return
+    if bucket is not None:
+        flusher, lock, pending, _, since, until, counts = bucket
+        # One client's flusher may be another's predecessor, with buckets of its own.
+        if since <= began < until and flusher is view.client.session_flusher:
+            with lock:
+                if flusher.pending_aggregates is pending:
+                    counts["exited"] += 1
+                    return
     count_session(view, RequestSession(view, began))
 
 

@@ -26,7 +26,7 @@ class StreamedRoot(SpanOfRoot):
 
     __slots__ = ("_end", "sampled", "threads")
     may_be_decided_late = has_request_section = False
-    hides_its_trace = True
+    hides_its_trace = has_span = True
 
     @property
     def recording(self) -> bool:

@@ -51,6 +51,7 @@ class TraceContext(PropagationContext):
         view: the client's, which says whose traces are continued; None for a trace that begins
             here.
         headers: of the request, as ASGI has them.
+        rand: the dice, within [0, 1), of a trace that begins here and has rolled them by now.
     """
 
     # What a request has of these only where something asks is on the class until then.
@@ -67,9 +68,13 @@ class TraceContext(PropagationContext):
     _rand: float | None = None
 
     def __init__(
-        self, view: ClientView | None = None, headers: Iterable[tuple[bytes, bytes]] = ()
+        self,
+        view: ClientView | None = None,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        rand: float | None = None,
     ) -> None:
         self._view = view
+        self._rand = rand
         if _CAN_READ:
             self._headers = tuple(headers)
 

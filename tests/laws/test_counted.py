@@ -142,7 +142,13 @@ def test_each_request_over_a_limit_is_counted(start, mode):
 def test_backpressure(start, mode, halvings, stack, monkeypatch):
     """The SDK halves the rate while its queue is full; the dice are given, so that the test's are not thrown."""
     headers = [("sentry-trace", f"{TRACE}-{PARENT}"), ("baggage", f"sentry-trace_id={TRACE},sentry-sample_rand=0.6")]
-    monkeypatch.setattr(Monitor, "downsample_factor", property(lambda _: halvings))
+    begun = Monitor.__init__
+
+    def pressed(self, *given, **named):
+        begun(self, *given, **named)
+        self._downsample_factor = halvings
+
+    monkeypatch.setattr(Monitor, "__init__", pressed)
     expected = of_the_sdk(mode, "/work", work=spans(1), headers=headers)
     transport = start()
     assert lost_of(stack, transport, "/work", work=spans(1), headers=headers) == expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_sentry._paths import PathRules
-from asgi_sentry._request.decision import Decision, decide, revise
+from asgi_sentry._request.decided import Decision
+from asgi_sentry._request.decision import decide, own_dice, revise
 from asgi_sentry._request.plan import Allowance, FilterPolicy, Plan
 from asgi_sentry._sampling.sampler import PathSampler
 from asgi_sentry._sdk import TraceContext
@@ -25,6 +26,7 @@ class View:
     sampler: Any = None
     rate: Any = 0.5
     halvings: int = 0
+    made: dict[str, Any] = field(default_factory=dict)
 
     def downsample(self) -> int:
         return self.halvings
@@ -237,21 +239,27 @@ def test_under_pressure_it_is_said_what_was_in_the_way(rand: float, halvings: in
     assert found.rule is not None
 
 
-def test_what_a_rule_decides_at_most_requests_is_made_once() -> None:
-    plan = rated(0.5)
-    for rand, parent in ((0.1, None), (0.9, None), (0.1, False)):
-        first, again = (decided(plan, View(), trace(rand, parent)) for _ in range(2))
-        assert first is again
-    # What is no such choice is not remembered: it would be without end.
-    state = plan.samplers[0].match(SCOPE)
-    for number in range(50):
-        decided(plan, View(halvings=1 + number % 3), trace(number / 50, number % 2 == 0))
-    assert len(state.decisions) <= 5
+@given(rand=rands, rate=fractions.filter(bool))
+def test_the_answers_of_dice_are_what_is_decided_without_them(rand: float, rate: float) -> None:
+    """Of a rule's fraction and of the SDK's own rate, where no trace comes in and nothing is limited."""
+    plan, view = rated(rate), View(rate=rate)
+    found: Any = plan.head_rules().find(SCOPE)
+    for dice, general in ((found.dice, plan), (own_dice(view), Plan())):  # type: ignore[arg-type]
+        assert dice is not None
+        answer = dice.yes if rand < dice.fraction else dice.no
+        assert answer == decided(general, view, trace(rand))
+    assert own_dice(view) is own_dice(view)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "view", [View(rate=None), View(rate="x"), View(rate=float("nan")), View(sampler=lambda _: 1.0)]
+)
+def test_who_has_more_to_say_than_dice_has_none(view: View) -> None:
+    assert own_dice(view) is None  # type: ignore[arg-type]
 
 
 @given(rand=rands, rate=fractions.filter(bool), parent=st.sampled_from([None, True, False]))
 def test_a_rule_decides_by_the_dice_as_its_sampler_does(rand: float, rate: float, parent: bool | None) -> None:
-    """Where a fraction is all that there is to it, the sampler is not asked."""
     plan = rated(rate)
     (sampler,) = plan.samplers
     state = sampler.match(SCOPE)

@@ -23,7 +23,7 @@ from asgi_sentry import (
 from asgi_sentry._request.facts import trouble_of
 from asgi_sentry._request.plan import Plan
 from asgi_sentry._request.record import KEY, RequestRecord, current
-from asgi_sentry._sdk import view
+from asgi_sentry._sdk import NOBODY, OWNER, view
 from asgi_sentry.testing import request
 from tests.conftest import Start, transactions
 
@@ -46,7 +46,7 @@ def opened(**scope: Any) -> tuple[RequestRecord, dict[str, Any]]:
     seen = view()
     assert seen is not None
     full = {"type": "http", "method": "GET", "path": "/", "headers": [], **scope}
-    return RequestRecord(Plan(), seen, full), full
+    return RequestRecord(Plan(), seen, full, None, OWNER.get(NOBODY)), full
 
 
 async def test_it_is_in_the_scope_and_in_the_context_until_it_is_closed(start: Start) -> None:

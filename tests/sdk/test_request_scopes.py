@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import sentry_sdk
+from sentry_sdk import scope as sdk_scope
 from sentry_sdk.feature_flags import FlagBuffer
 from sentry_sdk.scope import Scope
 
@@ -77,7 +78,7 @@ def test_a_request_starts_with_the_sdks_forks_less_spans_and_breadcrumbs(start: 
     ours = request_scopes.forks(*sources)
     replaced = frozenset({"_type", "_propagation_context"})
     # Nobody asks a current scope for the last event.
-    same_scope(ours[0], theirs[0], sources[0], but=replaced | {"_event_processors", "_last_event_id"})
+    same_scope(ours[0], theirs[0], sources[0], but=replaced | {"_last_event_id"})
     same_scope(ours[1], theirs[1], sources[1], but=replaced)
 
 
@@ -105,8 +106,8 @@ def test_whatever_is_set_around_a_request_is_on_its_forks(start: Start, name: st
     }
     like = getattr(sources[0], name)
     value = values.get(name, type(like)("x") if like == [] else {"x": "y"} if like == {} else "x")
-    of_both = name not in {"_breadcrumbs", "_n_breadcrumbs_truncated", "_last_event_id", "_event_processors"}
-    of_one = name in {"_last_event_id", "_event_processors"}
+    of_both = name not in {"_breadcrumbs", "_n_breadcrumbs_truncated", "_last_event_id"}
+    of_one = name == "_last_event_id"
     for source in sources:
         setattr(source, name, value)
     for _ in range(2):
@@ -129,6 +130,126 @@ def test_surroundings_that_are_filled_meanwhile_are_seen_by_the_next_request(sta
     second = request_scopes.forks(*sources)
     assert (first[0]._extras, first[1]._tags, first[1]._user) == ({}, {}, None)
     assert (second[0]._extras, second[1]._tags, second[1]._user) == ({"e": 1}, {"t": "1"}, {"id": "7"})
+
+
+def surroundings() -> tuple[Scope, Scope]:
+    kinds = sdk_scope.ScopeType
+    return Scope(ty=kinds.CURRENT), Scope(ty=kinds.ISOLATION)
+
+
+def kinds_of(scopes: tuple[Scope, Scope]) -> list[type]:
+    return [type(scope) for scope in scopes]
+
+
+@pytest.fixture
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No container was asked for within the last second, whenever it was."""
+    monkeypatch.setattr(fork, "_AT_REST", -1.0)
+
+
+ASKING = {
+    "tag": lambda scope: scope.set_tag("a", "b"),
+    "context": lambda scope: scope.set_context("c", {"d": 1}),
+    "extra": lambda scope: scope.set_extra("e", 1),
+    "attribute": lambda scope: scope.set_attribute("g", 1),
+    "processor": lambda scope: scope.add_event_processor(lambda event, _: event),
+    "attachment": lambda scope: scope.add_attachment(bytes=b"x", filename="f"),
+    "level": lambda scope: scope.set_level("error"),
+    "user": lambda scope: scope.set_user({"id": "1"}),
+    "client": lambda scope: scope.set_client(sentry_sdk.Client()),
+    "clear": lambda scope: scope.clear(),
+}
+
+
+@quick_forks
+@pytest.mark.usefixtures("at_rest")
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("asks", ASKING)
+def test_bare_surroundings_are_looked_at_again_once_something_asks_for_what_they_hold(
+    start: Start, which: int, asks: str
+) -> None:
+    start()
+    sources = surroundings()
+    request_scopes.forks(*sources)
+    assert kinds_of(sources) == [fork.Bare] * 2
+    ASKING[asks](sources[which])
+    assert kinds_of(sources)[which] in (fork.Still, Scope)
+    theirs = sources[which].__copy__()
+    theirs.clear_breadcrumbs()
+    ours = request_scopes.forks(*sources)[which]
+    same_scope(ours, theirs, sources[which], but=frozenset({"_type", "_propagation_context"}))
+
+
+@quick_forks
+def test_they_are_bare_once_nothing_has_asked_for_a_second(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for may be filled by another thread, which comes to it later."""
+    start()
+    now = [1_000.0]
+    monkeypatch.setattr(fork, "monotonic", lambda: now[0])
+    monkeypatch.setattr(fork, "_asked_at", 0.0)
+    sources = surroundings()
+    request_scopes.forks(*sources)
+    held = sources[0]._tags
+    request_scopes.forks(*sources)
+    assert kinds_of(sources)[0] is fork.Still
+    now[0] += 0.9
+    held["late"] = "yes"
+    assert request_scopes.forks(*sources)[0]._tags == {"late": "yes"}
+    held.clear()
+    now[0] += 0.2
+    request_scopes.forks(*sources)
+    assert kinds_of(sources) == [fork.Bare] * 2
+
+
+@quick_forks
+@pytest.mark.usefixtures("at_rest")
+def test_breadcrumbs_around_requests_leave_them_bare(start: Start) -> None:
+    """A server's logs are breadcrumbs of the isolation scope around, which no request takes over."""
+    start()
+    sources = surroundings()
+    for _ in range(2):
+        _, isolation = request_scopes.forks(*sources)
+        sources[1].add_breadcrumb({"message": "m"})
+        assert kinds_of(sources) == [fork.Bare] * 2
+        assert not isolation._breadcrumbs
+    assert len(sources[1]._breadcrumbs) == 2
+    sources[0].add_breadcrumb({"message": "of a current scope"})
+    assert [each["message"] for each in request_scopes.forks(*sources)[0]._breadcrumbs] == ["of a current scope"]
+
+
+@quick_forks
+@pytest.mark.anyio
+@pytest.mark.usefixtures("at_rest")
+@pytest.mark.parametrize("path", ["/excluded", "/unsampled"])
+async def test_a_requests_scopes_ask_it_for_what_they_have(start: Start, mode: str, path: str) -> None:
+    """Its trace, its span, its session and its processor, once something asks for them, and always the same."""
+    if mode == "stream":
+        pytest.skip("a streamed request has a span of its own")
+    transport = start()
+    around = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
+    request_scopes.forks(*around)
+    assert kinds_of(around) == [fork.Bare] * 2
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        current, isolation = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
+        untouched = {"owner"} | ({"tracks"} if path == "/unsampled" else set())
+        assert {*vars(current), *vars(isolation)} == untouched
+        assert current._propagation_context is isolation._propagation_context is current._propagation_context
+        assert current._span is current._span
+        assert current._span.trace_id == current._propagation_context.trace_id
+        seen.append(sentry_sdk.get_traceparent())
+        assert seen[-1] == f"{current._span.trace_id}-{current._span.span_id}-0"
+        assert (isolation._session is None) == (path == "/excluded")
+        assert len(current._event_processors) == 1
+        sentry_sdk.capture_message("hello")
+
+    stack = TransactionFilterMiddleware(PathSamplingMiddleware(app, rates={"/unsampled": 1e-9}), exclude=["/excluded"])
+    for _ in range(3):
+        await request(stack, path=path)
+    messages = transport.items("event")
+    assert [each["contexts"]["trace"]["trace_id"] for each in messages] == [each[:32] for each in seen]
+    assert [each["request"]["url"] for each in messages] == [f"http://testserver{path}"] * 3
 
 
 @quick_forks
@@ -187,20 +308,23 @@ async def test_with_the_sdks_own_forks_the_same_comes_of_it(start: Start, monkey
     came = []
     for forks in (request_scopes.forks, request_scopes._whole_forks):
         monkeypatch.setattr(scopes, "forks", forks)
+        monkeypatch.setattr(scopes, "_BARE", fork.Bare if forks is request_scopes.forks else None)
         transport, decisions = start(), []
         for path in ("/excluded", "/unsampled", "/sampled", "/error", "/unsampled"):
             with suppress(ValueError):
                 await request(stack, path=path)
         sentry_sdk.flush()
         sessions = [part for item in transport.items("sessions") for part in item.get("aggregates", [item])]
+        # Of all minutes together: one may end in the midst of the test.
+        ended: Counter[str] = Counter()
         for part in sessions:
-            part.pop("started")
+            ended.update({how: number for how, number in part.items() if how != "started"})
         (error,) = transport.items("event")
         came.append(
             (
                 decisions,
                 len(transactions(transport)),
-                sessions,
+                ended,
                 sorted(transport.lost),
                 [crumb["message"] for crumb in error["breadcrumbs"]["values"]],
             )

@@ -180,11 +180,17 @@ def noting(name: str, order: list[str] | None = None) -> Any:
     return process
 
 
+def asking(name: str, order: list[str] | None = None, **known: Any) -> Any:
+    """An owner of scopes, of which they ask what is known of their request."""
+    known = {"context": sdk.TraceContext(), "unsampled": False, **known}
+    return SimpleNamespace(process=noting(name, order), **known)
+
+
 def test_a_request_forks_and_restores(start: Start) -> None:
     start()
     before = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
-    owner = object()
-    scopes = sdk.Scopes(owner, noting("ours"))
+    owner = asking("ours")
+    scopes = sdk.Scopes(owner)
     assert (sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()) == (scopes.current, scopes.isolation)
     assert sdk.OWNER is sdk_asgi._asgi_middleware_applied
     assert sdk.OWNER.get(False) is owner
@@ -201,7 +207,7 @@ def test_our_processor_is_the_last_one_however_many_there_are(start: Start) -> N
     for number in range(30):
         around.append(noting(str(number), order))
     sentry_sdk.get_global_scope()._event_processors.append(noting("global", order))
-    scopes = sdk.Scopes(object(), noting("ours", order))
+    scopes = sdk.Scopes(asking("ours", order))
     scopes.isolation._event_processors.append(noting("isolation", order))
     assert len(around) == 30
     assert sdk.processors(scopes.current)[-1].__qualname__.endswith("process")
@@ -265,9 +271,10 @@ def test_a_session_that_is_made_late_began_with_its_request(start: Start) -> Non
     start()
     view = sdk.view()
     assert view is not None
-    made = scopes.Scopes(object(), noting("ours"))
+    owner = asking("ours", view=view, began=time.monotonic() - 120)
+    made = scopes.Scopes(owner)
     try:
-        made.start_session(view, time.monotonic() - 120)
+        made.start_session(view, owner.began)
         session: Any = sentry_sdk.get_isolation_scope()._session
         assert session is sentry_sdk.get_isolation_scope()._session
         assert 119 < (datetime.now(timezone.utc) - session.started).total_seconds() < 121
@@ -640,8 +647,9 @@ def test_a_span_outside_of_any_trace_is_nothing(start: Start) -> None:
 def root_of(mode: str, *, sampled: bool, undecided: bool = False) -> tuple[sdk.Scopes, Any]:
     view = sdk.view()
     assert view is not None
-    scopes = sdk.Scopes(object(), noting("ours"))
     context = sdk.TraceContext(view)
+    owner = asking("ours", view=view, context=context)
+    scopes = sdk.Scopes(owner)
     scope = {"type": "http", "path": "/", "headers": []}
     root = sdk.start_root(
         view,
@@ -655,6 +663,7 @@ def root_of(mode: str, *, sampled: bool, undecided: bool = False) -> tuple[sdk.S
         asgi_scope=scope,
         undecided=undecided,
     )
+    owner.unsampled = not root.has_span
     return scopes, root
 
 
