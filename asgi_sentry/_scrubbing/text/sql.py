@@ -184,7 +184,16 @@ def sql_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
             if int(numbered[1]) - 1 in secret.positions:
                 yield numbered.span(2)
     elif secret is not _NONE:
-        yield from _given_spans(text, given.end(), secret, given.end() + _LONGEST)
+        yield from _given_spans(text, given.end(), secret, _end_of_given(text, given))
+
+
+def _end_of_given(text: str, given: re.Match[str]) -> int:
+    """Where parameters end that are shown: where their bracket does, or else their line."""
+    opened = given.start() if given[0][0] == "[" else given.end()
+    whole = bracketed(text[opened : given.end() + _LONGEST], 0)
+    if whole is not None:
+        return opened + whole[1]
+    return min(_end_of_line(text, given.end()), given.end() + _LONGEST)
 
 
 def _shown_alone(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:

@@ -127,3 +127,15 @@ STAYS = [
 @pytest.mark.parametrize("text", STAYS)
 def test_what_looks_like_it_stays(text):
     assert SCRUBBER.scrub_text(text) == text
+
+
+def test_what_stands_behind_the_parameters_of_a_statement_stays():
+    shown = (
+        "UNIQUE constraint failed\n[SQL: INSERT INTO u (password) VALUES (?)]\n"
+        "[parameters: {}]\n(Background on this error at: https://sqlalche.me/e/20/gkpj)"
+    )
+    for given, left in (
+        ("('hunter2x',)", "('[Filtered]',)"),
+        ("[('hunter2x',), ('hunter3x',)]", "[('[Filtered]',), ('[Filtered]',)]"),
+    ):
+        assert SCRUBBER.scrub_text(shown.format(given)) == shown.format(left)
