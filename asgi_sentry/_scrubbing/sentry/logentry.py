@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgi_sentry._scrubbing.keys import DENIED
+from asgi_sentry._scrubbing.look import is_chosen
 from asgi_sentry._scrubbing.sentry.schema import DATA, TEXT, WORDS, add
 from asgi_sentry._scrubbing.taint.strength import WEAK, strength
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
@@ -24,6 +25,7 @@ _KEY_BEFORE = re.compile(
     r"(?:(?i:bearer|basic|token|digest|apikey|negotiate)\s{1,4})?\Z"
 )
 _WORD_BEFORE = re.compile(r"([\w.\-]{1,80})\s{1,2}[\"'(]?\Z")  # `with password %s`
+_PASSWORD = re.compile(r"(?i)pass|pwd")
 _LOOKED_AT = 120  # characters in front of a parameter
 
 
@@ -33,10 +35,12 @@ class Parameter(NamedTuple):
     Attributes:
         which: its number or its name.
         surely: whether it is one whatever its value; else it has to look like one.
+        is_password: whether it may be one that somebody chose.
     """
 
     which: int | str
     surely: bool
+    is_password: bool = False
 
 
 def secret_parameters(template: str, ruleset: Ruleset) -> list[Parameter]:
@@ -58,7 +62,8 @@ def secret_parameters(template: str, ruleset: Ruleset) -> list[Parameter]:
         if (key is not None and denied(key[1]) == DENIED) or (name and denied(name) == DENIED):
             found.append(Parameter(which, surely=True))
         elif word is not None and denied(word[1]) == DENIED:
-            found.append(Parameter(which, surely=False))
+            is_password = _PASSWORD.search(word[1]) is not None
+            found.append(Parameter(which, surely=False, is_password=is_password))
     return found
 
 
@@ -86,7 +91,9 @@ def is_secret(value: Any, parameter: Parameter) -> bool:
         return False
     if parameter.surely:
         return True
-    return isinstance(value, str) and " " not in value and strength(value) != WEAK
+    if not isinstance(value, str) or " " in value:
+        return False
+    return strength(value) != WEAK or (parameter.is_password and is_chosen(value))
 
 
 def logentry(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:

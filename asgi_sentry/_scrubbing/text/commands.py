@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.keys import Keys
     from asgi_sentry._scrubbing.text.meanings import Meanings
 
-__all__ = ["PROGRAMS", "argument_spans", "command_spans", "login_spans", "option_values"]
+__all__ = ["LISTED_PROGRAMS", "argument_spans", "command_spans", "login_spans", "option_values"]
 
 
 PROGRAMS = frozenset(BY_NAME)
+# As they are, and as the variables of a frame show them.
+LISTED_PROGRAMS = PROGRAMS | {f"'{name}'" for name in PROGRAMS}
 _BY_LETTER = groupby(sorted(BY_NAME, reverse=True), key=itemgetter(0))  # longer names first
 _NAMES = "|".join(
     f"{letter}(?:{'|'.join(re.escape(name[1:]) for name in names)})" for letter, names in _BY_LETTER
@@ -111,6 +113,19 @@ def argument_spans(
         arguments: of which one may be the name of a program, with or without a path.
         keys: what the names of settings mean.
     """
+    if arguments and arguments[0][:1] in _QUOTES and all(map(_SHOWN.fullmatch, arguments)):
+        inner = [argument[1:-1] for argument in arguments]
+        yield from ((index, start + 1, end + 1) for index, start, end in _found(inner, keys))
+    else:
+        yield from _found(arguments, keys)
+
+
+# What is shown of an argument among the variables of a frame.
+_SHOWN = re.compile(r"'[^']*'|\"[^\"]*\"", re.DOTALL)
+_QUOTES = frozenset("'\"")
+
+
+def _found(arguments: Sequence[str], keys: Keys | Meanings) -> Iterator[tuple[int, int, int]]:
     for first, argument in enumerate(arguments):
         if _program(argument) is not None:
             for index, start, end in _secrets(arguments[first:], keys):
@@ -139,7 +154,7 @@ def option_values(arguments: Sequence[Any], keys: Keys) -> Iterator[int]:
 
     `--password hunter2`.
     """
-    for index, (option, following) in enumerate(pairwise(arguments), 1):
+    for index, (option, following) in enumerate(pairwise(map(_as_given, arguments)), 1):
         if (
             option.__class__ is str
             and option[:1] == "-"
@@ -150,6 +165,13 @@ def option_values(arguments: Sequence[Any], keys: Keys) -> Iterator[int]:
             verdict = keys[option.lstrip("-")]
             if verdict == DENIED or (verdict == LOOKED and looks_random(following)):
                 yield index
+
+
+def _as_given(argument: Any) -> Any:
+    """An argument without the quotes in which a frame shows it."""
+    if argument.__class__ is str and argument[:1] in _QUOTES and _SHOWN.fullmatch(argument):
+        return argument[1:-1]
+    return argument
 
 
 def _program(argument: str) -> Program | None:

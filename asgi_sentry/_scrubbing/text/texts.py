@@ -37,6 +37,10 @@ _LOCAL = frozenset(
 _LONG, _AROUND, _FEW = 8192, 1024, 4
 
 
+# How an option begins, and how the variables of a frame show one.
+_DASHED = ("-", "'-", '"-')
+
+
 class Look(NamedTuple):
     """What was found in several texts.
 
@@ -87,7 +91,7 @@ class TextRules:
         """
         each = [*texts, *new_keys]
         joined = "\0".join(each)
-        dashed = joined[:1] == "-" or "\0-" in joined
+        dashed = joined.startswith(_DASHED) or any("\0" + dash in joined for dash in _DASHED)
         if not fixed:
             return Look(self._scrubbed(self._suspects(each, joined)), dashed=dashed, fixed={})
         hits = self._scrubbed(self.suspects([*each, *fixed]))  # one look at all costs less than two

@@ -43,6 +43,9 @@ LONGEST_COOKIE = 16  # the same length that taint has for a cookie of any name
 
 _VALUES = frozenset((*VALUE_KEYS, *BESIDE))
 _BESIDE = frozenset(terms.VALUES)
+# Variables that hold a statement, and those that hold its parameters.
+_STATEMENTS = ("statement", "sql", "query", "str_statement", "stmt", "operation", "q")
+_PARAMETERS = ("parameters", "params", "effective_parameters", "multiparams", "bind_params")
 _MESSAGES = frozenset(
     {"required", "invalid", "missing", "expired", "blank", "mismatch", "unknown", "forbidden"}
 )
@@ -274,11 +277,15 @@ class Decisions:
 
     def _read_parameters(self, source: dict[Any, Any]) -> None:
         """Redact a statement's parameters, as frames of SQLAlchemy and Django have them."""
-        statement = source.get("statement", source.get("sql", source.get("query")))
-        if statement.__class__ is not str:
+        for name in _STATEMENTS:
+            statement = source.get(name)
+            if statement.__class__ is str:
+                secret = secret_parameters(statement, self._ruleset.keys)
+                if secret.width:
+                    break
+        else:
             return
-        secret = secret_parameters(statement, self._ruleset.keys)
-        rows = [source.get("parameters", source.get("params"))]
+        rows = [source[name] for name in _PARAMETERS if name in source]
         while rows and secret.width:
             row = rows.pop()
             if row.__class__ not in _CONTAINERS or id(row) not in self._tree.numbers:

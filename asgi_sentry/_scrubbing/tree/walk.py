@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
 from asgi_sentry._scrubbing.taint.taint import Taint
-from asgi_sentry._scrubbing.text.commands import PROGRAMS
+from asgi_sentry._scrubbing.text.commands import LISTED_PROGRAMS
 from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
 from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
@@ -315,7 +315,7 @@ class Walk:
         )
         self._fixed_hits = look.fixed
         hits = {least: with_taint(found.get(least, {}), known, look.hits) for least in texts}
-        if look.dashed or tree.lists_any(PROGRAMS):
+        if look.dashed or tree.lists_any(LISTED_PROGRAMS):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
         # What came in with the request was looked for everywhere already.

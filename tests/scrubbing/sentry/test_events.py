@@ -495,3 +495,19 @@ def test_urls():
     url = "https://u:pw@x.org/a;b?token=1&c=2#access_token=3&d=4"
     assert cleaned_part("url", url)[0] == f"https://u:{F}@x.org/a;b?token={F}&c=2#access_token={F}&d=4"
     assert cleaned_part("url", "/plain#top") == ("/plain#top", [])
+
+
+def test_a_password_that_somebody_chose_goes_from_the_parameters_as_from_the_text():
+    event = {
+        "logentry": {
+            "message": "login %s with password %s",
+            "params": ["ann", "Zebra.5156"],
+            "formatted": "login ann with password Zebra.5156",
+        }
+    }
+    SCRUBBER.scrub_event(event)
+    assert event["logentry"]["params"] == ["ann", F]
+    assert event["logentry"]["formatted"] == f"login ann with password {F}"
+    other = {"logentry": {"message": "render page %s in session %s", "params": ["x", "batch-1234"]}}
+    SCRUBBER.scrub_event(other)
+    assert other["logentry"]["params"] == ["x", "batch-1234"]
