@@ -183,7 +183,8 @@ def test_parameters_of_log_messages():
         ("calls with %(api_key)s", "api_key", True),
         ("login %s with password %s", 1, False),
     ):
-        assert secret_parameters(template, SCRUBBER.ruleset) == [(which, surely)]
+        found = secret_parameters(template, SCRUBBER.ruleset)
+        assert [(one.which, one.surely) for one in found] == [(which, surely)]
     event = {
         "logentry": {
             "message": "user %s has password=%s",
