@@ -8,6 +8,7 @@ from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry import _state as state
 from asgi_sentry._sdk.names import (
     VERSION_3,
     NonRecordingClient,
@@ -221,6 +222,14 @@ class Bare(Still):
 
 _asked_at = 0.0  # when a container of a bare scope was asked for last, by the monotonic clock
 _AT_REST = 1.0  # seconds
+
+
+def _forget_asked() -> None:
+    global _asked_at  # noqa: PLW0603 - the same
+    _asked_at = 0.0
+
+
+state.register("_sdk.fork: when a container of a bare scope was asked for", _forget_asked)
 for _name in _COLLECTED:
     setattr(Bare, _name, _Asked(_name))
 _ISOLATION = getattr(getattr(sdk_scope, "ScopeType", None), "ISOLATION", object())
