@@ -181,7 +181,9 @@ class HeadGlance(Glance):
                 self.came_with += of_authorization(value)
             elif kind == _TEXT:
                 self.came_with += of_denied(value)
-            return self._denies(headers, name, value, _HEADERS)
+            # The taint knows a token behind its scheme, and each cookie that may be one.
+            is_known = kind == _COOKIE or (kind == _CREDENTIALS and value.count(" ") == 1)
+            return self._denies(headers, name, value, _HEADERS, is_known=is_known)
         if kind == _ID and _RANDOM.match(value):
             self.ids.append(value)
             return True
@@ -196,11 +198,23 @@ class HeadGlance(Glance):
             and self._redacts(verdict, name, value, headers, _HEADERS)
         )
 
-    def _denies(self, holder: dict[str, str], name: str, value: str, place: Place) -> bool:
-        """Redact what stands under a denied name, or say that it stays."""
+    def _denies(
+        self,
+        holder: dict[str, str],
+        name: str,
+        value: str,
+        place: Place,
+        *,
+        is_known: bool = False,
+    ) -> bool:
+        """Redact what stands under a denied name, or say that it stays.
+
+        Of what is known already nothing is looked for in other places.
+        """
         if value == FILTERED or is_no_secret(name, value):
             return False
-        self._secrets.append(value)
+        if not is_known:
+            self._secrets.append(value)
         self._gone.add(value)
         self.edits.append((holder, name, FILTERED, place, PASSWORD))
         return True

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.keys import REPR
-from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, strength
+from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK, strength
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST = 32  # of one item
 _SHORTEST, _LONGEST = 6, 4096
+_MOST_WORDS = 16  # of a text in which a credential is looked for
 _MOST_MEMBERS = 200  # of containers that were redacted as a whole
 _PERSONAL = frozenset({"@email", "@ip"})  # rules for what is no credential
 _STRIPPED = "\"'`,;:()[]{}<>"
@@ -50,13 +51,34 @@ def discovered(texts: Iterable[str], containers: Iterable[Any], hits: Hits) -> l
         (_members(containers), STRONG),
     ):
         for text in dict.fromkeys(texts_of_one_kind):
-            shown = REPR.match(text)
-            plain = (shown[2] if shown else text).strip(_STRIPPED)
-            if _is_credential(plain, least):
-                found[plain] = None
-                if len(found) >= _MOST:
-                    return list(found)
+            for plain, sure in parts_of(text):
+                if _is_credential(plain, max(least, sure)):
+                    found[plain] = None
+                    if len(found) >= _MOST:
+                        return list(found)
     return list(found)
+
+
+def parts_of(text: str) -> list[tuple[str, int]]:
+    """What may be a credential in a text that was redacted as a whole.
+
+    The text itself, if it is one word; else what stands behind a scheme (`Bearer ...`), or the
+    words and values in it. Each with how sure it must be that it is one.
+    """
+    shown = REPR.match(text)
+    plain = (shown[2] if shown else text).strip(_STRIPPED)
+    words = plain[:_LONGEST].split(maxsplit=_MOST_WORDS)
+    if len(words) < 2:
+        return [(plain, WEAK)]
+    if len(words) == 2 and words[0].isalpha():
+        return [(words[1].strip(_STRIPPED), MEDIUM)]
+    return [(_value_of(word).strip(_STRIPPED), STRONG) for word in words[:_MOST_WORDS]]
+
+
+def _value_of(word: str) -> str:
+    """What stands behind a name; all of a word that has none, though base64 may end so."""
+    at = word.find("=")
+    return word[at + 1 :] if 0 <= at < len(word.rstrip("=")) else word
 
 
 def _is_credential(text: str, least: int) -> bool:

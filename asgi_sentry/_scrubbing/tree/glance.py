@@ -16,7 +16,7 @@ from asgi_sentry._scrubbing.text.addresses import address_spans
 from asgi_sentry._scrubbing.text.commands import argument_spans, option_values
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import COOKIE, LONGEST_COOKIE
-from asgi_sentry._scrubbing.tree.discovery import discovered
+from asgi_sentry._scrubbing.tree.discovery import discovered, parts_of
 from asgi_sentry._scrubbing.tree.gather import is_pair
 from asgi_sentry._scrubbing.tree.notes import path_of
 from asgi_sentry._scrubbing.tree.plain import SCALARS
@@ -252,7 +252,13 @@ class Glance:
         secrets, whole = self._secrets, self._whole
         if taint:  # what came in with the request is looked for already
             knows = taint.knows
-            secrets = [text for text in secrets if not (" " in text or knows(text))]
+            secrets = [
+                text
+                for text in secrets
+                if not (
+                    knows(text) or (" " in text and all(knows(part) for part, _ in parts_of(text)))
+                )
+            ]
             whole = [text for text in whole if not knows(text)]
         new = discovered(secrets, whole, {}) if secrets or whole else []
         if taint:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from asgi_sentry._scrubbing import FILTERED, Redaction, Scrubber
+from asgi_sentry._scrubbing.tree.discovery import parts_of
 from tests.strategies import secret_values
 
 SCRUBBER = Scrubber()
@@ -113,3 +114,38 @@ def test_scrubbing_again_finds_nothing_more(secret):
     once = SCRUBBER.scrub({"password": secret, "a": [f"see {secret} there", {"b": secret}]})
     assert secret not in repr(once)
     assert SCRUBBER.scrub(once) == once
+
+
+TOKEN = "9f86d081884c7d659a2feaa0"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        f"Bearer {TOKEN}",
+        f"b'Bearer {TOKEN}'",
+        f"theme=dark; sid={TOKEN}; lang=en",
+        f"it is {TOKEN}, and nobody knows",
+    ],
+)
+@pytest.mark.parametrize("others", [{}, {"password": SECRET, "same": SECRET}])
+def test_what_a_redacted_text_is_made_of_goes_from_other_places(held, others):
+    """Whatever else was redacted, and wherever that stands."""
+    value = {"authorization": held, "note": f"got {TOKEN}", "copy": TOKEN, **others}
+    left = SCRUBBER.scrub(value)
+    assert TOKEN not in json.dumps(left)
+    assert SCRUBBER.scrub({**value, "plain": "dark lang nobody"})["plain"] == "dark lang nobody"
+
+
+def test_words_of_a_redacted_text_stay_in_other_places():
+    value = {
+        "secret": "the production database of example.com/orders-2024",
+        "note": "production orders-2024 example.com",
+    }
+    assert SCRUBBER.scrub(value)["note"] == value["note"]
+
+
+def test_of_a_long_text_a_bounded_part_is_looked_at():
+    words = " ".join(f"{number:024x}" for number in range(10**23, 10**23 + 2000))
+    assert len(parts_of(words)) == 16
+    assert parts_of("") == [("", 0)]
