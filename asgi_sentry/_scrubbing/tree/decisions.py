@@ -6,6 +6,7 @@ redacted as a whole is not looked into any more.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing import terms
@@ -65,7 +66,7 @@ class Decisions:
         hot: the keys in them that say something, and what.
 
     Attributes:
-        gone: texts that were redacted.
+        gone: texts that were redacted, and how often.
         late: addresses were taken out of these texts, so that the rules look at them once more:
             each with the number of its container, and its key there.
         secrets: texts that were redacted because of their names.
@@ -75,7 +76,7 @@ class Decisions:
     """
 
     __slots__ = (
-        "_alive", "_dead", "_filtered", "_hot", "_notes", "_read", "_ruleset", "_standing", "_tree",
+        "_alive", "_dead", "_hot", "_notes", "_read", "_ruleset", "_standing", "_tree",
         "cut", "gone", "late", "secrets", "whole",
     )  # fmt: skip
 
@@ -88,8 +89,7 @@ class Decisions:
         self._alive: set[int] = set()
         self._dead: set[int] = set()
         self._standing = {number for _, _, number in tree.shared}
-        self._filtered = 0
-        self.gone: set[str] = set()
+        self.gone: dict[str, int] = {}
         self.late: list[tuple[str, int, Any]] = []
         self.secrets: list[str] = []
         self.whole: list[Any] = []
@@ -132,9 +132,10 @@ class Decisions:
     def gone_everywhere(self) -> set[str]:
         """Texts that were redacted and stand nowhere else, so that nobody has to look at them."""
         gone = self.gone
-        if not gone or self.cut or sum(map(gone.__contains__, self._tree.texts)) != self._filtered:
+        if not gone:
             return set()
-        return gone
+        standing = Counter(filter(gone.__contains__, self._tree.texts))
+        return {text for text, often in gone.items() if standing[text] == often}
 
     def is_cut_off(self, number: int) -> bool:
         """Whether a container lies within one that was redacted as a whole, and nowhere else."""
@@ -338,8 +339,7 @@ class Decisions:
         if value.__class__ is str:
             if value == FILTERED:
                 return
-            self.gone.add(value)
-            self._filtered += 1
+            self.gone[value] = self.gone.get(value, 0) + 1
             (self.secrets if by_name else self.whole).append(value)
         elif value.__class__ is bytes:
             (self.secrets if by_name else self.whole).append(value.decode("latin-1"))
@@ -358,8 +358,7 @@ class Decisions:
         text = value if isinstance(value, str) else value.decode("latin-1")
         spans = list(address_spans(text))
         if spans:
-            self.gone.add(text)
-            self._filtered += 1
+            self.gone[text] = self.gone.get(text, 0) + 1
             text = without_spans(text, spans)
             self._tree.containers[number][key] = text
             self._notes.add(self._tree.place(number), key, "@ip")

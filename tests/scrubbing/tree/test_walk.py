@@ -340,3 +340,28 @@ def written_out(roots: list[Any], bound: int) -> int:
             count += 1
             pending += value.values() if isinstance(value, dict) else value
     return count
+
+
+def test_a_text_that_was_redacted_wherever_it_stands_is_not_looked_at() -> None:
+    """Though another one, that was redacted too, stands somewhere else."""
+    bearer = f"Bearer {SECRET}"
+    looked: list[str] = []
+
+    def look(_: TextRules, texts: set[str], **more: Any) -> Any:
+        looked.extend(texts)
+        return LOOK(RULES.texts, texts, **more)
+
+    value = {
+        "authorization": bearer,
+        "inner": [{"password": "hunter2x"}, {"authorization": bearer}],
+        "note": "hunter2x",
+    }
+    with mock.patch.object(TextRules, "look", look):
+        left, _ = walked(value)
+    assert left["inner"] == [{"password": FILTERED}, {"authorization": FILTERED}]
+    assert bearer not in looked
+    assert "hunter2x" in looked
+    assert left["note"] == FILTERED
+
+
+LOOK = TextRules.look
