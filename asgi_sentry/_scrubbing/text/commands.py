@@ -35,6 +35,10 @@ _NAMES = "|".join(
     f"{letter}(?:{'|'.join(re.escape(name[1:]) for name in names)})" for letter, names in _BY_LETTER
 )
 _COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?:\.exe)?(?=\s|[\"'],)")
+# The same as whole runs of what names are made of: most texts have none of them, which is told
+# quicker so than by a search.
+_RUNS = bytes(byte if bytes([byte]).isalnum() or byte in b"_.-" else 0x20 for byte in range(256))
+_AS_RUNS = frozenset(f"{name}{ending}".encode() for name in BY_NAME for ending in ("", ".exe"))
 _LONGEST = 20_000  # characters of a command
 _MOST = 30  # programs that one runs, beyond which its rest is another one
 _ARGUMENT = re.compile(
@@ -63,6 +67,8 @@ def command_spans(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]
         text: may hold several commands, as a shell or the repr of a list of arguments has them.
         keys: what the names of settings mean.
     """
+    if _AS_RUNS.isdisjoint(text.encode("latin-1", "replace").translate(_RUNS).split()):
+        return
     if (
         _LATER_OPTION.search(text) is None
         and _OPTION.match(text) is None

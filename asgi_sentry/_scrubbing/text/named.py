@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asgi_sentry._scrubbing.keys import DENIED, LOOKED
 from asgi_sentry._scrubbing.look import is_mixed, looks_random
+from asgi_sentry._scrubbing.text.by_sign import BySign
 from asgi_sentry._scrubbing.text.codes import (
     code_abroad_spans,
     code_first_spans,
@@ -28,7 +29,6 @@ from asgi_sentry._scrubbing.text.handed import (
     piped_spans,
     typed_spans,
 )
-from asgi_sentry._scrubbing.text.single_gate import core_of, words_of
 from asgi_sentry._scrubbing.text.sql import (
     cipher_spans,
     executed_spans,
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asgi_sentry._scrubbing.text.meanings import Meanings
+
+    _Finder = Callable[[str, Meanings], Iterator[tuple[int, int]]]
 
 __all__ = ["named_spans"]
 
@@ -141,13 +143,8 @@ def named_spans(text: str, lower: str, keys: Meanings) -> Iterator[tuple[int, in
         lower: the same in lower case, of the same length.
         keys: what the names mean.
     """
-    # Most words of a long text stand in it many times: a sign is looked for among them first.
-    words = words_of(lower.encode("latin-1", "replace")) if len(lower) > _LONG else None
-    for signs, find in _BY_SIGN:
-        for sign, core in signs:  # `any` would take four times as long
-            if (words is None or core in words) and sign in lower:
-                yield from until_dense(find(text, keys), text)
-                break
+    for find in _BY_SIGN.of(lower):
+        yield from until_dense(find(text, keys), text)
 
 
 def _multipart(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
@@ -326,10 +323,8 @@ _ABROAD = (
     "\u78ba\u8a8d\u30b3\u30fc\u30c9", "\u8a8d\u8a3c\u30b3\u30fc\u30c9",
     "\u8a8d\u8a3c\u756a\u53f7", "\uc778\uc99d", "\u043a\u043e\u0434",
 )  # fmt: skip
-# Who looks for what, and texts in lower case of which one must be there.
-_FINDERS: tuple[
-    tuple[tuple[str, ...], Callable[[str, Meanings], Iterator[tuple[int, int]]]], ...
-] = (
+# Who looks for what, and texts in lower case of which one must be there; none where nothing tells.
+_FINDERS: tuple[tuple[tuple[str, ...], _Finder], ...] = (
     (("name=",), _multipart),
     (("val", '"v', "content", ">"), _named),
     (("name>", "key>"), _elements),
@@ -340,7 +335,7 @@ _FINDERS: tuple[
     (("values",), _inserted),
     (("input_value=",), _refused),
     (("input",), _located),
-    ((" ", "',", '",'), command_spans),
+    ((), command_spans),
     (("-u", "-l", "-xu", "-au"), login_spans),
     (("parameter", "params", "args=", "failing row", "query arg"), sql_spans),
     (("execut", "fetch", "query("), executed_spans),
@@ -377,7 +372,4 @@ _FINDERS: tuple[
     (("private-lines", "private-mac"), key_file_spans),
 )
 
-_LONG = 500  # characters of a text that is long
-_BY_SIGN = tuple(
-    (tuple((sign, core_of(sign.encode())) for sign in signs), find) for signs, find in _FINDERS
-)
+_BY_SIGN = BySign(_FINDERS)

@@ -49,7 +49,10 @@ _COLUMN = re.compile(
 )
 _BEFORE = 260
 _SHOWN = re.compile(r"\[SQL: |\bSQL: |^sql = ", re.MULTILINE)
-_GIVEN = re.compile(r"\[parameters: |\bparameters: |\bparams: |\bPARAMS: |\bargs=|\bparams=")
+# Each begins with a letter of its own, which a search goes to at once.
+_GIVEN = re.compile(
+    r"\[parameters: |p(?<!\wp)ara(?:meters: |ms: |ms=)|P(?<!\wP)ARAMS: |a(?<!\wa)rgs="
+)
 _LITERAL = re.compile(r"b?'((?:[^'\\]|\\.)*)'?|b?\"((?:[^\"\\]|\\.)*)\"?|([^\s,()\[\]{}:'\"]+)")
 _NAMED = re.compile(r"[\"'](\w{1,100})[\"']:\s{0,4}(?=b?[\"'])")
 _ROW = re.compile(r"Failing row contains \(")
@@ -199,7 +202,7 @@ def _end_of_given(text: str, given: re.Match[str]) -> int:
 def _shown_alone(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """Rows and arguments that are shown without their statement."""
     stop = 0
-    for row in _ROW.finditer(text):
+    for row in _ROW.finditer(text) if "Failing row" in text else ():
         if row.start() < stop:
             continue
         closed = text.find(").", row.end(), row.end() + 10_000)
@@ -207,7 +210,7 @@ def _shown_alone(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
         if end > row.end() and text[row.end() : end] != FILTERED:
             yield row.end(), end
     secret, judged = _NONE, False
-    for match in _ARGUMENT.finditer(text):
+    for match in _ARGUMENT.finditer(text) if "query argument" in text else ():
         group = 2 if match[2] is not None else 3
         if not judged:  # the statement stands behind it
             shown, judged = _SHOWN.search(text, match.end()), True
@@ -215,7 +218,7 @@ def _shown_alone(text: str, keys: Keys | Meanings) -> Iterator[tuple[int, int]]:
                 secret = secret_parameters(text[shown.end() :], keys)
         if looks_random(match[group]) or int(match[1]) - 1 in secret.positions:
             yield match.span(group)
-    for match in _BOUND.finditer(text):
+    for match in _BOUND.finditer(text) if "BindParameter" in text else ():
         if keys.meaning(match[1]) == DENIED or looks_random(match[2]):
             yield match.span(2)
 

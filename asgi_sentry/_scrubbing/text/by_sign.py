@@ -1,0 +1,65 @@
+"""Who is asked about a text, told by signs: one search over the text tells of all of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from asgi_sentry._scrubbing.words import alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["BySign"]
+
+T = TypeVar("T")
+
+
+class BySign(Generic[T]):
+    """Some who are asked about texts, each with signs of which one must be there.
+
+    Args:
+        each: texts in lower case, of which one must be in a text, and who is asked about it then;
+            without any, about all texts.
+    """
+
+    __slots__ = ("_always", "_by_head", "_marks", "_search")
+
+    def __init__(self, each: Sequence[tuple[Sequence[str], T]]) -> None:
+        self._always = [asked for signs, asked in each if not signs]
+        signed = [(sign, asked) for signs, asked in each for sign in signs]
+        self._marks = [(sign, asked) for sign, asked in signed if len(sign) == 1]
+        longer = [(sign, asked) for sign, asked in signed if len(sign) > 1]
+        heads: list[str] = []  # of the signs, so that none begins with another one
+        for sign in sorted({sign for sign, _ in longer}):
+            if not heads or not sign.startswith(heads[-1]):
+                heads.append(sign)
+        self._search = re.compile("|".join(alternatives(heads)) or r"(?!)").findall
+        self._by_head = {
+            head: [(sign, asked) for sign, asked in longer if _may_be_in(sign, head)]
+            for head in heads
+        }
+
+    def of(self, lower: str) -> Iterable[T]:
+        """Who is asked about a text, each once.
+
+        Args:
+            lower: the text, in lower case.
+        """
+        chosen: dict[T, None] = dict.fromkeys(self._always)
+        for mark, asked in self._marks:
+            if mark in lower:
+                chosen[asked] = None
+        for head in dict.fromkeys(self._search(lower)):
+            for sign, asked in self._by_head[head]:
+                if asked not in chosen and (sign == head or sign in lower):
+                    chosen[asked] = None
+        return chosen
+
+
+def _may_be_in(sign: str, head: str) -> bool:
+    """Whether a sign may stand where a head was found, or begin within it.
+
+    The search goes on behind the head, and does not see it.
+    """
+    return any(sign.startswith(head[at:]) or head.startswith(sign, at) for at in range(len(head)))
