@@ -13,14 +13,14 @@ from asgi_sentry._scrubbing.keys import MEMBERS
 from asgi_sentry._scrubbing.look import looks_random
 
 if TYPE_CHECKING:
-    from asgi_sentry._scrubbing.text.meanings import Meanings
+    from asgi_sentry._scrubbing.keys import Keys
 
 __all__ = ["is_left"]
 
 _LONGEST = 2000  # characters of a container that is read
 
 
-def is_left(text: str, start: int, end: int, name: str, keys: Meanings) -> bool:
+def is_left(text: str, start: int, end: int, name: str, keys: Keys) -> bool:
     """Whether a container stays, since its members have names of their own, or hold nothing.
 
     Args:

@@ -147,6 +147,7 @@ _VALUE_OF_QUERY = 3  # its group
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9a-f]{24}")
 _FILE = re.compile(r"\.[a-z][a-z0-9]{1,4}\Z")
 
+_URL_HEAD = re.compile(r"://|:\\/\\/|%3[Aa]%2[Ff]%2[Ff]")
 URL_USER = re.compile(
     r"(?:(?<=://)|(?<=:\\/\\/)|(?<=%3[Aa]%2[Ff]%2[Ff]))([^\s/?#:@\"'<>\\]{0,256})(?::|%3[Aa])"
     r"(?=[^\s])"
@@ -159,16 +160,24 @@ _SHORTEST_TOKEN = 16
 
 
 def url_spans(text: str, _: Keys) -> Iterable[Span]:
-    """The password in front of an @. Where it only fills its place, the user is a token."""
-    yield from until_dense(_url_spans(text), text)
+    """The password in front of an @. Where it only fills its place, the user is a token.
+
+    What stands in front of the user is found first, which is many times as fast.
+    """
+    if "//" in text or "\\/" in text or "%2" in text:
+        yield from until_dense(_url_spans(text), text)
     if "@" in text:
         logins = ((start, end, "@urlauth") for start, end in address_login_spans(text))
         yield from until_dense(logins, text)
 
 
 def _url_spans(text: str) -> Iterable[Span]:
-    for match in URL_USER.finditer(text):
-        start = match.end()
+    stop = 0
+    for head in _URL_HEAD.finditer(text):
+        match = URL_USER.match(text, head.end()) if head.end() >= stop else None
+        if match is None:
+            continue
+        start = stop = match.end()
         rest = _URL_REST.match(text, start)
         front = rest[0] if rest else ""
         length = max(front.rfind("@"), front.rfind("%40")) if "%" in front else front.rfind("@")

@@ -21,21 +21,17 @@ class Meanings:
         keys: what names mean.
     """
 
-    __slots__ = ("_keys", "_met", "counts", "describes", "find_stem", "spares")
+    __slots__ = ("_met", "keys")
 
     def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+        self.keys = keys
         self._met: dict[str, int] = {}
-        self.counts = keys.counts
-        self.describes = keys.describes
-        self.find_stem = keys.find_stem
-        self.spares = keys.spares
 
     def meaning(self, name: str) -> int:
         """What a name means."""
         known = self._met.get(name)
         if known is None:
-            known = self._met[name] = self._keys.meaning(name)
+            known = self._met[name] = self.keys.meaning(name)
         return known
 
 

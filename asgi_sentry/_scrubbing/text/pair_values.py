@@ -200,7 +200,7 @@ def _unquoted(
         return None  # no container looks random, and its end may be far
     shaped = bracketed(text, gap)
     if shaped is not None:
-        return None if is_left(text, *shaped, name, keys) else checked(text, shaped)
+        return None if is_left(text, *shaped, name, keys.keys) else checked(text, shaped)
     return _bare(text, gap, named, keys)
 
 

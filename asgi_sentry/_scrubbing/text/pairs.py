@@ -130,7 +130,7 @@ def pair_spans(text: str, keys: Keys) -> list[Span]:
         span = value_of(text, named, names)
         if span is not None and named.name == "token" and _LOGPROB.match(text, span[1]):
             continue  # a token of a language model's, beside its probability
-        if span is not None and not _stays(text[span[0] : span[1]], named, names):
+        if span is not None and not _stays(text[span[0] : span[1]], named, keys):
             spans.append((*span, PASSWORD))
             redacted = span[1]
             at = max(at, redacted)
@@ -155,7 +155,7 @@ def _may_be_second(text: str, start: int, end: int, verdict: int) -> bool:
     return verdict == MAYBE or text[start:end].lower().endswith("code")
 
 
-def _stays(value: str, named: Name, keys: Meanings) -> bool:
+def _stays(value: str, named: Name, keys: Keys) -> bool:
     """Whether a value is no secret though its name is one's, because of what it looks like."""
     if named.verdict == LOOKED:
         return not looks_random(value[:BEGINNING])

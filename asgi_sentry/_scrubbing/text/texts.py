@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from asgi_sentry._scrubbing.keys import Keys
+    from asgi_sentry._scrubbing.text.pairs import Span
     from asgi_sentry._scrubbing.text.single_gate import Gate
 
     # What is left of a text, and the ids of the rules that did it.
@@ -165,12 +166,11 @@ class TextRules:
 
     def _once(self, text: str, bits: int) -> tuple[str, list[str]]:
         """A text with what the rules find in one pass redacted, and the ids of these rules."""
-        spans = [
-            span
-            for number, rule in enumerate(self._rules)
-            if bits >> number & 1
-            for span in rule.spans(text, self._keys)
-        ]
+        spans: list[Span] = []
+        while bits:
+            lowest = bits & -bits
+            spans += self._rules[lowest.bit_length() - 1].spans(text, self._keys)
+            bits ^= lowest
         return _replace(text, spans) if spans else (text, [])
 
 
@@ -179,7 +179,9 @@ def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, lis
 
     What overlaps is replaced together, and what is replaced already stays.
     """
-    kept = [match.start() for match in _PLACEHOLDER.finditer(text)]
+    kept: list[int] = []
+    if FILTERED in text:
+        kept = [match.start() for match in _PLACEHOLDER.finditer(text)]
     pieces: list[str] = []
     ids: list[str] = []
     position = 0
