@@ -77,4 +77,6 @@ def _first(gate: Gate) -> bytes:
     """What is looked for before a literal."""
     if gate.mask == "text":
         return rarest(gate.literal)
+    if b"\xa0" in gate.literal:
+        return b"\xa0"
     return b"0000" if b"0000" in gate.literal else gate.literal

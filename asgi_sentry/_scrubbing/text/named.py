@@ -126,6 +126,7 @@ _IN_FIELD = re.compile(
     r"|argument|setting)"
     r"\s{1,4}['\"]?([\w.\-]{1,100})"
 )
+_IN = re.compile(r"'\s{1,4}(?:in|for|of|at)\s")
 _NETRC = re.compile(
     r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})"
 )
@@ -283,6 +284,8 @@ def _located(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
 
 def _said(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
     """What sentences say of secrets."""
+    if _IN.search(text) is None:  # what is in front of it may be far
+        return
     for match in _IN_FIELD.finditer(text):
         if _is_secret(keys.meaning(match[2].rstrip(".").rpartition(".")[2]), match[1]):
             yield match.span(1)

@@ -49,6 +49,7 @@ _HEAD = re.compile(
     r"|(?<![\w.\-])-D(?=[a-z]))?([.\-]*)"
 )
 _ESCAPES = frozenset("\\%[;")  # in front of the letters that end one
+_BULLETS = frozenset(".-")  # which a run begins with that is more than a name
 _QUOTES = frozenset("\"'`\\bBrRuUfF&$")  # what a literal can begin with
 # In front of the name of an element of XML, whose attributes may follow.
 _ELEMENTS = frozenset("<:")
@@ -181,14 +182,15 @@ _AUTH_KINDS = frozenset(
 
 def _named(text: str, start: int, end: int, verdict: int, keys: Meanings) -> Name | None:
     """The name at a place with what follows it; None if it says nothing of that."""
-    head = _HEAD.match(text, start, end)
-    if head is None:
-        return None
-    begin, dashes = head.end(), head[2][len(head[2].rstrip("-")) :]
-    if head[1]:  # what looks like an escape may be part of the name
-        verdict = keys.meaning(text[begin:end]) or (PLAIN if verdict == LOOKED else verdict)
-    elif verdict == PLAIN and text[start - 1 : start] in _ESCAPES:
-        return None  # an escape that is none
+    begin, dashes = start, ""
+    is_behind_escape = text[start - 1 : start] in _ESCAPES
+    if is_behind_escape or text[start] in _BULLETS:
+        head = _HEAD.match(text, start, end)
+        if head is None or (not head[1] and verdict == PLAIN and is_behind_escape):
+            return None  # an escape that is none
+        begin, dashes = head.end(), head[2][len(head[2].rstrip("-")) :]
+        if head[1]:  # what looks like an escape may be part of the name
+            verdict = keys.meaning(text[begin:end]) or (PLAIN if verdict == LOOKED else verdict)
     tail = _TAIL.match(text, end)
     is_bare = (tail is None or not tail[3]) and not dashes
     # Names of two words: "api key: ...", "api key x7...", ...

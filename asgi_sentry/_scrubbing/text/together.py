@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Together"]
 
 # Places, and characters for each, beyond which each gate is looked for by itself.
-_FEWEST, _DENSEST = 128, 48
-_HEADS = frozenset(b"abcdfhjknopsty")  # the letters that cost least, as measured
+_FEWEST, _DENSEST = 96, 72
+_HEADS = frozenset(b"abcdfhjknopstuy")  # the letters that cost least, as measured
 _SHORTEST = 2  # letters of a word from one of them on
 
 
@@ -131,11 +131,8 @@ def _is_told(
         if not left:
             return False
         place = match.start()
-        if place >= following:
-            index, following = places.at(place)
-            known = found.get(index, 0)
         for back, literal, is_exact, verify, bits, asked in told[match[0]]:
-            if known & bits == bits:
+            if known & bits == bits and place < following:
                 continue
             plane = data if is_exact else lower
             at = place - back
@@ -143,7 +140,10 @@ def _is_told(
                 continue
             if verify is not None and verify.match(plane, at) is None:
                 continue
-            if asked == NOTHING or asked <= beside.of(index):
+            if place >= following:  # only now, since few checks hold
+                index, following = places.at(place)
+                known = found.get(index, 0)
+            if known & bits != bits and (asked == NOTHING or asked <= beside.of(index)):
                 known = found[index] = known | bits
         match = find(searched, place + 1)
     return True
@@ -206,7 +206,12 @@ def _search_for_signs(gates: list[tuple[Gate, int]]) -> _Search:
         back = literal.find(sign)
         told.setdefault(sign, []).append(_told(gate, bits, back, sign))
         before, behind = re.escape(literal[: back + 1]), re.escape(literal[back + 1 :])
-        around.setdefault(sign, {})[b"(?<=" + before + b")(?=" + behind + b")"] = None
+        beside = b""
+        if back:
+            beside = b"(?<=" + before + b")"
+        if behind:
+            beside += b"(?=" + behind + b")"
+        around.setdefault(sign, {})[beside] = None
     each = (re.escape(sign) + b"(?:" + b"|".join(some) + b")" for sign, some in around.items())
     return _Search(is_lower=False, find=re.compile(b"|".join(each)).search, told=told, gates=gates)
 
