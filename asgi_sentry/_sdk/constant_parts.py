@@ -47,7 +47,16 @@ class ConstantParts:
     """
 
     __slots__ = (
-        *("_contexts", "_fields", "_met", "_own_extra", "_own_runtime", "alone", "arguments"),
+        *(
+            "_contexts",
+            "_fields",
+            "_met",
+            "_meta",
+            "_own_extra",
+            "_own_runtime",
+            "alone",
+            "arguments",
+        ),
         *("checked_by", "own_come_first", "extra", "harmless", "others", "runtime"),
     )
 
@@ -68,7 +77,7 @@ class ConstantParts:
         del event["type"]
         made = serialized(event, client)
         self.arguments: list[str] = list(sys.argv)
-        self._contexts = bytes_of(made.pop("contexts"))
+        self._contexts, self._meta = bytes_of(made.pop("contexts")), made.pop("_meta", None)
         self._fields = bytes_of(made)
         self.checked_by: Any = None
         self.harmless = False
@@ -105,6 +114,8 @@ class ConstantParts:
         """Put them into a transaction that lacks them all."""
         event.update(self.fields())
         event["contexts"].update(self.contexts())
+        if self._meta is not None:  # of a program with many arguments
+            event["_meta"] = {**event.get("_meta", {}), **deepcopy(self._meta)}
 
 
 def constant_parts(view: ClientView) -> ConstantParts | None:

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -567,3 +568,15 @@ def test_a_context_of_the_apps_is_scrubbed_by_whatever_name_and_also_if_there_is
         anyio.run(lambda: request(asgi_sentry.wrap(app), headers=[(b"host", b"example.com"), (b"accept", b"*/*")]))
     sent = transport.items("transaction")
     assert [each["contexts"]["response"]["note"] for each in sent] == ["password=[Filtered]"] * 3
+
+
+def test_what_is_said_of_a_request_stays_where_the_program_has_many_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    ArgvIntegration.setup_once()  # once more, for this test's list of processors
+    monkeypatch.setattr(sys, "argv", ["serve", *(f"--worker-{number}" for number in range(12))])
+    transport = RecordingTransport()
+    init(transport)
+    for number in range(3):  # the later ones by what was met before
+        anyio.run(lambda: request(asgi_sentry.wrap(fine), **scope_of(random.Random(number))))  # noqa: B023 - at once
+    for sent in transport.items("transaction"):
+        assert sent["_meta"]["extra"]["sys.argv"][""]["len"] == 13
+        assert sent["_meta"]["request"]["headers"]["x-api-key"]
