@@ -365,8 +365,11 @@ def is_no_secret(key: object, value: str) -> bool:
     """
     first = value[:1]
     # What is shown as a repr begins with its quote, and is no mark if there is anything in it.
-    is_shown = first in _QUOTES and len(value) >= _SHORTEST_SHOWN
-    if not is_shown and not first.isalnum() and _is_mark(value):
+    if (
+        not first.isalnum()
+        and not (first in _QUOTES and len(value) >= _SHORTEST_SHOWN)
+        and _is_mark(value)
+    ):
         return True
     if isinstance(key, str) and key[-3:] in _IDS and _TWILIO_ID.match(value) is not None:
         return True  # session_sid
