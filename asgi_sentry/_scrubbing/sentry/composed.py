@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._scrubbing.sentry.raw_head import OF_COOKIES, OF_HEADERS, OF_SECTION
 from asgi_sentry._scrubbing.sentry.schema import is_id
 from asgi_sentry._scrubbing.sentry.shortcut import THREAD, EventGlance
 from asgi_sentry._scrubbing.tree.glance import UnusualError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from asgi_sentry._scrubbing.tree.notes import Place
 
 # What the direct lane puts into the tags and the data of each transaction.
-_OF_THE_HEAD = frozenset({"headers", "cookies"})
 _OWN_TAGS = frozenset({"http.status_code", "asgi.type"})
 _OWN_DATA = frozenset(
     {
@@ -108,22 +108,29 @@ def scrub_composed(
         raise UnusualError
     secrets.extend(look.credentials(taint))
     event["request"] = look.section
-    said: dict[int, tuple[Any, dict[str, Any]]] = {}
+    is_within = False
+    remarks: dict[str, Any] = {}
+    of_headers: dict[str, Any] = {}
+    of_cookies: dict[str, Any] = {}
     for holder, key, left, place, rule in look.edits:
         holder[key] = left
-        known = said.get(id(place))
-        if known is None:
-            known = said[id(place)] = place, {}
-        known[1][key] = {"": {"rem": [[rule, "x"]]}}
-    remarks: dict[str, Any] = {}
-    for place, named in said.values():
-        if place[0] is None:  # of the section itself
-            remarks.update(named)
-        elif place[1] in _OF_THE_HEAD and place[0][0] is None:
-            remarks[place[1]] = named
-        else:  # within a body
-            _remark(look, event)
-            return
+        if place is OF_HEADERS:
+            named = of_headers
+        elif place is OF_COOKIES:
+            named = of_cookies
+        elif place is OF_SECTION:
+            named = remarks
+        else:
+            is_within = True  # within a body
+            continue
+        named[key] = {"": {"rem": [[rule, "x"]]}}
+    if is_within:
+        _remark(look, event)
+        return
+    if of_headers:
+        remarks["headers"] = of_headers
+    if of_cookies:
+        remarks["cookies"] = of_cookies
     if remarks:
         event["_meta"] = {"request": remarks}
 

@@ -73,8 +73,8 @@ _TELLING = re.compile(
 _KINDS = {**dict.fromkeys(URLS, _URL), **dict.fromkeys(_IDS, _ID), "baggage": _BAGGAGE}
 _NAME, _VALUE = itemgetter(0), itemgetter(1)  # of a header
 _LONGEST_LAYOUT = 1024  # characters of the names of headers that are known together
-_PLACE = (None, "request")
-_HEADERS, _COOKIES = (_PLACE, "headers"), (_PLACE, "cookies")
+OF_SECTION = (None, "request")
+OF_HEADERS, OF_COOKIES = (OF_SECTION, "headers"), (OF_SECTION, "cookies")
 
 
 class Layout(NamedTuple):
@@ -136,7 +136,7 @@ class HeadGlance(Glance):
         """
         if self.section is not None:
             self.section["data"] = data
-            self.data(data, (_PLACE, "data"))
+            self.data(data, (OF_SECTION, "data"))
 
     def _read_headers(self, given: Sequence[tuple[bytes, bytes]], section: dict[str, Any]) -> None:
         names = tuple(map(_NAME, given))
@@ -183,7 +183,7 @@ class HeadGlance(Glance):
                 self.came_with += of_denied(value)
             # The taint knows a token behind its scheme, and each cookie that may be one.
             is_known = kind == _COOKIE or (kind == _CREDENTIALS and value.count(" ") == 1)
-            return self._denies(headers, name, value, _HEADERS, is_known=is_known)
+            return self._denies(headers, name, value, OF_HEADERS, is_known=is_known)
         if kind == _ID and _RANDOM.match(value):
             self.ids.append(value)
             return True
@@ -195,7 +195,7 @@ class HeadGlance(Glance):
         return (
             bool(verdict)
             and value != FILTERED
-            and self._redacts(verdict, name, value, headers, _HEADERS)
+            and self._redacts(verdict, name, value, headers, OF_HEADERS)
         )
 
     def _denies(
@@ -274,11 +274,11 @@ class HeadGlance(Glance):
             if len(value) >= MIN_LENGTH:
                 self._read_cookie(value, verdict)
             if verdict == DENIED:
-                gone = self._denies(cookies, name, value, _COOKIES)
+                gone = self._denies(cookies, name, value, OF_COOKIES)
             elif value == FILTERED or (verdict == COOKIE and len(value) < LONGEST_COOKIE):
                 gone = False
             else:
-                gone = self._redacts(verdict, name, value, cookies, _COOKIES)
+                gone = self._redacts(verdict, name, value, cookies, OF_COOKIES)
             if not gone:
                 append(value)
         if cookies:
@@ -307,7 +307,7 @@ class HeadGlance(Glance):
         if not self._says_nothing(query):
             left, hit = query_by_names(query, self.ruleset, self.encoded)
             if hit:
-                self.edits.append((section, "query_string", left, _PLACE, PASSWORD))
+                self.edits.append((section, "query_string", left, OF_SECTION, PASSWORD))
             self.came_with += of_query(raw, self.ruleset)
         self.texts.append(left)
 
