@@ -7,17 +7,17 @@ the SDK's own stands in the process.
 
 from __future__ import annotations
 
-import marshal
 import sys
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.memory import bytes_of
 from asgi_sentry._sdk.names import SDK_INFO, global_event_processors
 from asgi_sentry._sdk.repr_processors import pass_over_plain
 from asgi_sentry._sdk.serializer import serialized
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asgi_sentry._sdk.client_view import ClientView
 
 OPTIONS = ("release", "environment", "server_name", "dist")
@@ -77,24 +77,16 @@ class ConstantParts:
         del event["type"]
         made = serialized(event, client)
         self.arguments: list[str] = list(sys.argv)
-        self._contexts, self._meta = bytes_of(made.pop("contexts")), made.pop("_meta", None)
-        self._fields = bytes_of(made)
+        contexts, meta = made.pop("contexts"), made.pop("_meta", None)
+        # Each event has its own, as if it had been serialized for itself.
+        self._contexts, self._fields = _copier(contexts), _copier(made)
+        self._meta = None if meta is None else _copier(meta)
         self.checked_by: Any = None
         self.harmless = False
 
     def are_of(self, client: Any) -> bool:
         """Whether they are still what a client's transactions have."""
         return self._met == _met(client) and self.arguments == sys.argv
-
-    def fields(self) -> dict[str, Any]:
-        """All but the contexts; the caller's own."""
-        made: dict[str, Any] = marshal.loads(self._fields)  # noqa: S302 - made above
-        return made
-
-    def contexts(self) -> dict[str, Any]:
-        """The same for the contexts."""
-        made: dict[str, Any] = marshal.loads(self._contexts)  # noqa: S302 - made above
-        return made
 
     def process(self, event: dict[str, Any]) -> None:
         """Do with an event, as the SDK has it, what the SDK's own processors would."""
@@ -112,10 +104,10 @@ class ConstantParts:
 
     def add_to(self, event: dict[str, Any]) -> None:
         """Put them into a transaction that lacks them all."""
-        event.update(self.fields())
-        event["contexts"].update(self.contexts())
+        event.update(self._fields())
+        event["contexts"].update(self._contexts())
         if self._meta is not None:  # of a program with many arguments
-            event["_meta"] = {**event.get("_meta", {}), **deepcopy(self._meta)}
+            event["_meta"] = {**event.get("_meta", {}), **self._meta()}
 
 
 def constant_parts(view: ClientView) -> ConstantParts | None:
@@ -129,6 +121,24 @@ def constant_parts(view: ClientView) -> ConstantParts | None:
     return known
 
 
+def _copier(value: Any) -> Callable[[], Any]:
+    """What makes copies of a plain dict or list, in a third of the time that `marshal` takes."""
+    members = list(value.items() if value.__class__ is dict else enumerate(value))
+    inner = [(key, _copier(each)) for key, each in members if each.__class__ in _CONTAINERS]
+    copy: Callable[[], Any] = value.copy
+    if not inner:
+        return copy
+
+    def copied() -> Any:
+        made = copy()
+        for key, copy_of_one in inner:
+            made[key] = copy_of_one()
+        return made
+
+    return copied
+
+
+_CONTAINERS = frozenset({dict, list})
 _NAME = "constant parts"  # in the view of a client
 
 

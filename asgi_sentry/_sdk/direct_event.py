@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from asgi_sentry._sdk.serializer import PlainEvent, is_flat
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from asgi_sentry._sdk.constant_parts import ConstantParts
+    from asgi_sentry._sdk.names import Span
 
 
 class DirectEvent(PlainEvent):
@@ -38,33 +39,39 @@ class DirectEvent(PlainEvent):
         return self.same is not None and self.same.alone
 
 
-def shown(composed: DirectEvent, times: list[datetime | None]) -> DirectEvent:
+def shown(composed: DirectEvent, root: Span, spans: Sequence[Span]) -> DirectEvent:
     """An event as the SDK has it, for processors to see.
 
     Args:
         composed: in its plain form.
-        times: when it ended and began, and each of its spans.
+        root: the transaction.
+        spans: of which it is.
     """
-    before: dict[str, Any] = {**composed, "timestamp": times[0], "start_timestamp": times[1]}
-    spans = composed["spans"]
-    if spans:
-        before["spans"] = [
-            {**span, "timestamp": times[at], "start_timestamp": times[at + 1]}
-            for at, span in zip(range(2, len(times), 2), spans, strict=True)
-        ]
+    before: dict[str, Any] = {
+        **composed,
+        "timestamp": root.timestamp,
+        "start_timestamp": root.start_timestamp,
+    }
+    # What a processor changes in these is told by what they look like before.
     event = DirectEvent(before)
     event.same, event.composed, event.before = None, composed, before
-    for field, value in before.items():
-        # Whatever a processor changes of these is compared with what was composed.
-        if value.__class__ is dict:
-            event[field] = value.copy()
+    event["transaction_info"] = composed["transaction_info"].copy()
+    event["tags"], event["measurements"] = composed["tags"].copy(), composed["measurements"].copy()
+    user = composed.get("user")
+    if user is not None:
+        event["user"] = user.copy()
+    contexts = event["contexts"] = composed["contexts"].copy()
+    contexts["trace"] = _copied(contexts["trace"])
+    response = contexts.get("response")
+    if response is not None:
+        contexts["response"] = response.copy()
+    event["spans"] = []
     if spans:
+        before["spans"] = [
+            {**made, "timestamp": span.timestamp, "start_timestamp": span.start_timestamp}
+            for span, made in zip(spans, composed["spans"], strict=True)
+        ]
         event["spans"] = list(map(_copied, before["spans"]))
-    else:
-        event["spans"] = []
-    contexts = event["contexts"]
-    for name, context in contexts.items():
-        contexts[name] = _copied(context)
     if composed.same is not None:
         composed.same.expect(before)
         if composed.same.own_come_first:
@@ -89,9 +96,10 @@ def after_processors(event: DirectEvent) -> DirectEvent | None:
 
     Its tags are what they left.
     """
-    composed, before, tags = event.composed, event.before, event.get("tags")
+    composed, tags = event.composed, event.get("tags")
     if composed is None or tags.__class__ is not dict or not is_flat(tags):
         return None
+    before = event.before
     before["tags"], before["event_id"] = tags, event.get("event_id")
     if event != before:
         return None

@@ -195,7 +195,7 @@ class DirectTransaction(Transaction):
             ):
                 return None
         spans = recorder.spans
-        if any(
+        if spans and any(
             isinstance(span.op, str) and span.op.startswith(("gen_ai.", "ai.")) for span in spans
         ):
             return None
@@ -208,8 +208,7 @@ class DirectTransaction(Transaction):
         if event is None:
             event = self._as_the_sdk_has_it(finished)
         elif not (event.is_seen_by_nobody and self._is_alone(here, around, everywhere)):
-            times = [time for span in (self, *finished) for time in _times_of(span)]
-            event = shown(event, times)
+            event = shown(event, self, finished)
         if dropped > 0:
             event["_dropped_spans"] = dropped
         return event, merged
@@ -332,10 +331,6 @@ class OwnSampling(dict[str, Any]):
 
 _USUAL = frozenset({"name", "op", "origin", "scope"})  # of what a child is given
 _DICE = frozenset({"sample_rand"})
-
-
-def _times_of(span: Span) -> tuple[datetime | None, datetime]:
-    return span.timestamp, span.start_timestamp
 
 
 def _are_of_a_status(contexts: dict[str, Any]) -> bool:
