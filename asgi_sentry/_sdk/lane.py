@@ -116,7 +116,7 @@ def _unsealed(event: dict[str, Any], sampling: dict[str, Any], attachments: Any)
 def _foreign_session(scopes: tuple[Any, ...]) -> Any:
     """The session that goes by what is sent, if it is none of ours, which are counted by us."""
     for scope in reversed(scopes):
-        if getattr(scope, "tracked", None) is not None:  # ours, and not made yet
+        if getattr(scope, "tracks", False):  # ours, and not made yet
             return None
         session = scope._session
         if session is not None:

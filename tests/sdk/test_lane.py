@@ -22,7 +22,7 @@ from sentry_sdk.scope import Scope, global_event_processors
 
 import asgi_sentry
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._sdk import classic, client_view, direct_transaction, lane
+from asgi_sentry._sdk import classic, client_view, direct_transaction, lane, request_scopes
 from asgi_sentry._sdk.fork import has_known_slots
 from asgi_sentry.testing import RecordingTransport, request
 from tests.conftest import DSN
@@ -580,3 +580,23 @@ def test_what_is_said_of_a_request_stays_where_the_program_has_many_arguments(mo
     for sent in transport.items("transaction"):
         assert sent["_meta"]["extra"]["sys.argv"][""]["len"] == 13
         assert sent["_meta"]["request"]["headers"]["x-api-key"]
+
+
+def test_a_transaction_makes_no_session_of_its_request_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    own = request_scopes.RequestSession
+
+    def noting(*args: Any) -> Any:
+        made.append(args)
+        return own(*args)
+
+    monkeypatch.setattr(request_scopes, "RequestSession", noting)
+    assert lanes_of() == {"direct": 1}
+    assert made == []
+
+    async def asking(scope: Any, receive: Any, send: Any) -> None:
+        assert sentry_sdk.get_isolation_scope()._session is not None
+        await fine(scope, receive, send)
+
+    lanes_of(asking)
+    assert len(made) == 1
