@@ -67,7 +67,8 @@ KINDS = {
 }
 # What is shown as a share of the bare app's requests, on every server, and the targets, which are of uvicorn with h11.
 SHARES = {RATE_OF_A_TENTH: targets.SHARE_TENTH, UNSAMPLED: targets.SHARE_UNSAMPLED}
-_SHARING = ("bare", "ours", "sdk")
+_SHARING = ("bare", "ours", "ours_plain", "sdk")
+_COUNTED = frozenset({"ours", "ours_plain", "sdk"})  # whose transport counts
 # By server: what it is loaded with, and who is measured. The others sample nothing here, so where something is sampled
 # they would do less.
 FULL: dict[str, dict[Traffic, Sequence[str]]] = {
@@ -241,14 +242,14 @@ def measure(running: Sequence[Server], traffic: Traffic, rounds: int, seconds: f
 
 
 def _counts(server: Server) -> dict[str, int]:
-    return server.stats() if server.contender in {"ours", "sdk"} else {}
+    return server.stats() if server.contender in _COUNTED else {}
 
 
 def _check(server: Server, traffic: Traffic, one: Load, before: dict[str, int]) -> None:
     """That all were answered, and as much was sent as it should; BenchmarkError otherwise."""
     if one.failed or not one.requests:
         raise BenchmarkError(f"{server.label}: {one.failed} of {one.requests} requests failed")
-    if server.contender not in {"ours", "sdk"}:
+    if server.contender not in _COUNTED:
         return
     after = _counts(server)
     sent, unsampled, errors = (
