@@ -11,8 +11,9 @@ import sentry_sdk
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
 from asgi_sentry._sdk import after_fork, by_hand, message_stacks, stack_frames
+from asgi_sentry._sdk.bare import Bare
 from asgi_sentry._sdk.collection import Collection, collection_of
-from asgi_sentry._sdk.fork import Bare, Still
+from asgi_sentry._sdk.fork import Still
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,

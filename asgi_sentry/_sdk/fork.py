@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import deque
 from copy import deepcopy
 from operator import attrgetter
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry import _state as state
 from asgi_sentry._sdk.names import (
     VERSION_3,
     NonRecordingClient,
     Scope,
     Span,
     _asgi_middleware_applied,
-    sdk_scope,
 )
 
 if TYPE_CHECKING:
@@ -149,13 +146,13 @@ class RequestScope(Watched):
     _attributes = _Container(dict)
 
 
-_COLLECTED = tuple(
+COLLECTED = tuple(
     name for name, value in vars(RequestScope).items() if isinstance(value, _Container)
 )
 _REFERENCES = {
     name: value
     for name, value in vars(RequestScope).items()
-    if name not in _COLLECTED and not name.startswith("__")
+    if name not in COLLECTED and not name.startswith("__")
 }
 _references = attrgetter(*_REFERENCES)
 # Of a scope on which nothing is set; but for those that each scope has.
@@ -186,87 +183,18 @@ class Still(Scope):
             _set(self, "__class__", Scope)
 
 
-class _Asked:
-    """A container of a scope that is bare: whoever asks for it may put something into it."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __get__(self, scope: Any, owner: type) -> Any:
-        global _asked_at  # noqa: PLW0603 - of the process
-        if scope is None:
-            return self
-        if self._name == "_breadcrumbs" and scope._type is _ISOLATION:
-            return _breadcrumbs.__get__(scope, owner)  # which no request takes over
-        _set(scope, "__class__", Still)
-        _asked_at = monotonic()
-        return getattr(scope, self._name)
-
-
-class Bare(Still):
-    """A scope around requests that has collected nothing either.
-
-    So nobody has to look into each of its containers for each request that forks it. Whoever asks
-    for one makes it a scope again that is looked at, and it stays one until nobody has asked for a
-    second: what is asked for is filled within that time, or was only read.
-    """
-
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _set(self, "__class__", Still)
-        setattr(self, name, value)
-
-
-_asked_at = 0.0  # when a container of a bare scope was asked for last, by the monotonic clock
-_AT_REST = 1.0  # seconds
-
-
-def _forget_asked() -> None:
-    global _asked_at  # noqa: PLW0603 - the same
-    _asked_at = 0.0
-
-
-state.register("_sdk.fork: when a container of a bare scope was asked for", _forget_asked)
-for _name in _COLLECTED:
-    setattr(Bare, _name, _Asked(_name))
-_ISOLATION = getattr(getattr(sdk_scope, "ScopeType", None), "ISOLATION", object())
-_breadcrumbs: Any = getattr(Scope, "_breadcrumbs", None)
-_collected_here = attrgetter(*_COLLECTED)
-_collected_around = attrgetter(*{*_COLLECTED, "_last_event_id"} - {"_breadcrumbs"})
-
-
-def watch_bare(here: Any, around: Any) -> None:
-    """Make two scopes bare that nothing is set on and that have collected nothing.
-
-    Args:
-        here: the current scope, still.
-        around: the isolation scope, still. A request begins with breadcrumbs of its own, so those
-            of this one make no difference.
-    """
-    if around._type is not _ISOLATION or monotonic() - _asked_at < _AT_REST:
-        return
-    if not any(_collected_here(here)) and not any(_collected_around(around)):
-        _set(here, "__class__", Bare)
-        _set(around, "__class__", Bare)
-
-
 def settled(scope: Any) -> bool:
     """Whether nothing is set on a scope, which is then watched."""
     if type(scope) is Scope:
         _set(scope, "__class__", Still)  # first watched, then looked at
         if type(scope.client) is not NonRecordingClient or _may_be_set(scope) != _NOTHING:
             _set(scope, "__class__", Scope)
-    elif type(scope) is Bare:
-        _set(scope, "__class__", Still)  # for this is no asking
     return type(scope) is Still
 
 
 def collect(into: Any, source: Any) -> None:
     """Copy what a scope has collected."""
-    for name in _COLLECTED:
+    for name in COLLECTED:
         collected = getattr(source, name)
         if collected:
             setattr(into, name, collected.copy())
@@ -285,7 +213,7 @@ def fork(scope: Any, kind: type[RequestScope] = RequestScope) -> Any:
 
 
 # Otherwise a release of the SDK has scopes that hold anything else.
-has_known_slots = {*_REFERENCES, *_COLLECTED} == {*getattr(Scope, "__slots__", ())}
+has_known_slots = {*_REFERENCES, *COLLECTED} == {*getattr(Scope, "__slots__", ())}
 
 # What an event takes from a scope.
 _DATA = frozenset(

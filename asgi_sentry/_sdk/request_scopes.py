@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
+from asgi_sentry._sdk.bare import hold_nothing, watch
 from asgi_sentry._sdk.fork import (
     RequestScope,
     Watched,
@@ -17,7 +18,6 @@ from asgi_sentry._sdk.fork import (
     has_known_slots,
     new,
     settled,
-    watch_bare,
 )
 from asgi_sentry._sdk.names import Scope, has, sdk_scope
 from asgi_sentry._sdk.sessions import RequestSession
@@ -140,6 +140,8 @@ def forks(here: Any, around: Any) -> tuple[Any, Any]:
         here: the current scope.
         around: the isolation scope.
     """
+    if hold_nothing(here, around):
+        return new(CurrentScope), new(IsolationScope)
     if not (settled(here) and settled(around)):
         return _detached(fork(here, CurrentScope), fork(around, IsolationScope))
     current, isolation = new(CurrentScope), new(IsolationScope)
@@ -172,7 +174,8 @@ def forks(here: Any, around: Any) -> tuple[Any, Any]:
         collect(isolation, around)
         isolation._last_event_id = around._last_event_id
         isolation._breadcrumbs = deque()
-    watch_bare(here, around)
+    if not vars(current) and not vars(isolation):
+        watch(here, around)
     return current, isolation
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from asgi_sentry import _state as state
-from asgi_sentry._sdk.fork import Bare, Still, new
+from asgi_sentry._sdk.bare import Bare
+from asgi_sentry._sdk.fork import Still, new
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
     Scope,

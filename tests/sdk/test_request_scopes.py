@@ -13,7 +13,7 @@ from sentry_sdk.feature_flags import FlagBuffer
 from sentry_sdk.scope import Scope
 
 from asgi_sentry import PathSamplingMiddleware, SentryMiddleware, TransactionFilterMiddleware
-from asgi_sentry._sdk import fork, request_scopes, scopes
+from asgi_sentry._sdk import bare, fork, request_scopes, scopes
 from asgi_sentry.testing import request
 from tests.conftest import Start, transactions
 
@@ -141,10 +141,18 @@ def kinds_of(scopes: tuple[Scope, Scope]) -> list[type]:
     return [type(scope) for scope in scopes]
 
 
+def make_bare(here: Scope, around: Scope) -> None:
+    """By two requests, with no second in between."""
+    request_scopes.forks(here, around)
+    assert kinds_of((here, around)) == [bare.Resting] * 2
+    request_scopes.forks(here, around)
+    assert kinds_of((here, around)) == [bare.Bare] * 2
+
+
 @pytest.fixture
 def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """No container was asked for within the last second, whenever it was."""
-    monkeypatch.setattr(fork, "_AT_REST", -1.0)
+    monkeypatch.setattr(bare, "_AT_REST", -1.0)
 
 
 ASKING = {
@@ -170,8 +178,7 @@ def test_bare_surroundings_are_looked_at_again_once_something_asks_for_what_they
 ) -> None:
     start()
     sources = surroundings()
-    request_scopes.forks(*sources)
-    assert kinds_of(sources) == [fork.Bare] * 2
+    make_bare(*sources)
     ASKING[asks](sources[which])
     assert kinds_of(sources)[which] in (fork.Still, Scope)
     theirs = sources[which].__copy__()
@@ -182,23 +189,33 @@ def test_bare_surroundings_are_looked_at_again_once_something_asks_for_what_they
 
 @quick_forks
 def test_they_are_bare_once_nothing_has_asked_for_a_second(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was asked for may be filled by another thread, which comes to it later."""
+    """What was asked for may be filled by another thread, which comes to it later, but within that second."""
     start()
     now = [1_000.0]
-    monkeypatch.setattr(fork, "monotonic", lambda: now[0])
-    monkeypatch.setattr(fork, "_asked_at", 0.0)
+    monkeypatch.setattr(bare, "monotonic", lambda: now[0])
+    monkeypatch.setattr(bare, "_asked_at", 0.0)
     sources = surroundings()
-    request_scopes.forks(*sources)
+
+    def next_request(*, after: float) -> tuple[list[type], Any]:
+        now[0] += after
+        current, _ = request_scopes.forks(*sources)
+        return kinds_of(sources), current._tags
+
+    assert next_request(after=0) == ([bare.Resting] * 2, {})
+    assert next_request(after=0.5) == ([bare.Resting] * 2, {})
     held = sources[0]._tags
-    request_scopes.forks(*sources)
-    assert kinds_of(sources)[0] is fork.Still
-    now[0] += 0.9
+    assert kinds_of(sources) == [fork.Still, bare.Resting]
+    assert next_request(after=0.7) == ([fork.Still] * 2, {})
     held["late"] = "yes"
-    assert request_scopes.forks(*sources)[0]._tags == {"late": "yes"}
+    assert next_request(after=0.2) == ([fork.Still] * 2, {"late": "yes"})
     held.clear()
-    now[0] += 0.2
-    request_scopes.forks(*sources)
-    assert kinds_of(sources) == [fork.Bare] * 2
+    assert next_request(after=0.2) == ([bare.Resting] * 2, {})
+    assert next_request(after=0.9) == ([bare.Resting] * 2, {})
+    held["later"] = "yes"  # by whoever has held it since, and did not ask again
+    assert next_request(after=0.2) == ([fork.Still] * 2, {"later": "yes"})
+    held.clear()
+    assert next_request(after=0.2) == ([bare.Resting] * 2, {})
+    assert next_request(after=1.1) == ([bare.Bare] * 2, {})
 
 
 @quick_forks
@@ -207,10 +224,11 @@ def test_breadcrumbs_around_requests_leave_them_bare(start: Start) -> None:
     """A server's logs are breadcrumbs of the isolation scope around, which no request takes over."""
     start()
     sources = surroundings()
+    make_bare(*sources)
     for _ in range(2):
         _, isolation = request_scopes.forks(*sources)
         sources[1].add_breadcrumb({"message": "m"})
-        assert kinds_of(sources) == [fork.Bare] * 2
+        assert kinds_of(sources) == [bare.Bare] * 2
         assert not isolation._breadcrumbs
     assert len(sources[1]._breadcrumbs) == 2
     sources[0].add_breadcrumb({"message": "of a current scope"})
@@ -227,8 +245,7 @@ async def test_a_requests_scopes_ask_it_for_what_they_have(start: Start, mode: s
         pytest.skip("a streamed request has a span of its own")
     transport = start()
     around = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
-    request_scopes.forks(*around)
-    assert kinds_of(around) == [fork.Bare] * 2
+    make_bare(*around)
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -272,7 +289,7 @@ def test_the_scopes_around_stay_what_they_are(start: Start) -> None:
 
 
 def test_the_quick_forks_are_in_use_or_a_slot_has_moved() -> None:
-    known = {*fork._REFERENCES, *fork._COLLECTED}
+    known = {*fork._REFERENCES, *fork.COLLECTED}
     assert (request_scopes.forks is request_scopes._whole_forks) == (known != {*Scope.__slots__})
 
 
@@ -308,7 +325,7 @@ async def test_with_the_sdks_own_forks_the_same_comes_of_it(start: Start, monkey
     came = []
     for forks in (request_scopes.forks, request_scopes._whole_forks):
         monkeypatch.setattr(scopes, "forks", forks)
-        monkeypatch.setattr(scopes, "_BARE", fork.Bare if forks is request_scopes.forks else None)
+        monkeypatch.setattr(scopes, "_BARE", bare.Bare if forks is request_scopes.forks else None)
         transport, decisions = start(), []
         for path in ("/excluded", "/unsampled", "/sampled", "/error", "/unsampled"):
             with suppress(ValueError):
