@@ -598,5 +598,5 @@ def test_a_transaction_makes_no_session_of_its_request_that_nobody_asks_for(monk
         assert sentry_sdk.get_isolation_scope()._session is not None
         await fine(scope, receive, send)
 
-    lanes_of(asking)
+    anyio.run(lambda: request(asgi_sentry.wrap(asking)))
     assert len(made) == 1
