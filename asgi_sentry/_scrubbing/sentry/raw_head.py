@@ -261,10 +261,12 @@ class HeadGlance(Glance):
         append = self.texts.append
         cookies: dict[str, str] = {}
         for part in text.split(";"):
-            name, _, value = part.partition("=")
+            name, equals, value = part.partition("=")
             name, value = name.strip(), value.strip()
             if not (name or value):
                 continue
+            if not equals:
+                raise UnusualError  # it may be the header's secret itself
             verdict = special.get(name)
             if verdict is None and name in plain:
                 verdict = COOKIE

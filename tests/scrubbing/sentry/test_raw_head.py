@@ -132,6 +132,8 @@ def test_what_is_usual_takes_it():
 @pytest.mark.parametrize(
     "headers",
     [
+        [(b"cookie", b"q7w8e9r0t1y2u3i4")],
+        [(b"cookie", b"sid=1; theme")],
         [(b"host", b"a"), (b"host", b"b")],
         [(b"user-agent", "\u00fc".encode())],
         [(b"cookie", b"a=1; a=2")],
