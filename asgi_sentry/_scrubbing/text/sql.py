@@ -119,13 +119,14 @@ def secret_parameters(sql: str, keys: Keys | Meanings) -> Parameters:
     columns = _columns(sql)
     positions: set[int] = set()
     names: set[str] = set()
-    count = 0
+    count = highest = 0
     for number, match in enumerate(_PLACEHOLDER.finditer(sql)):
         if number >= _MOST:
             break
         name = match[2] or match[3] or match[4]
         position = int(match[1]) - 1 if match[1] else count
         count += not (name or match[1])
+        highest = max(highest, position + 1) if match[1] else highest
         column = columns.get(match.start())
         if column is None:
             before = _COLUMN.search(sql, max(0, match.start() - _BEFORE), match.start())
@@ -137,9 +138,8 @@ def secret_parameters(sql: str, keys: Keys | Meanings) -> Parameters:
                 positions.add(position)
     if not positions and not names:
         return _NONE
-    return Parameters(
-        frozenset(positions), frozenset(names), max(count, max(positions, default=0) + 1)
-    )
+    width = max(count, highest, max(positions, default=0) + 1)
+    return Parameters(frozenset(positions), frozenset(names), width)
 
 
 def _columns(sql: str) -> dict[int, str]:

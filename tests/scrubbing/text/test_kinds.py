@@ -139,3 +139,8 @@ def test_what_stands_behind_the_parameters_of_a_statement_stays():
         ("[('hunter2x',), ('hunter3x',)]", "[('[Filtered]',), ('[Filtered]',)]"),
     ):
         assert SCRUBBER.scrub_text(shown.format(given)) == shown.format(left)
+
+
+def test_parameters_of_other_columns_stay_where_they_are_numbered():
+    shown = "[SQL: UPDATE users SET api_key=$1 WHERE users.id = $2]\n[parameters: ('{}', 3)]"
+    assert SCRUBBER.scrub_text(shown.format("hunter2x")) == shown.format(FILTERED)
