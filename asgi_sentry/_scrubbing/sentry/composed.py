@@ -69,7 +69,7 @@ class ComposedGlance(EventGlance):
         if tags:
             self._tags(tags, (place, "tags"))
         if data:
-            self.data(data, (place, "data"))
+            self._data_of_span(data, place)
 
     def _data_of_root(self, data: dict[str, Any]) -> None:
         if not _OWN_DATA.issuperset(data):

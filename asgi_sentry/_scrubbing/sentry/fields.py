@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgi_sentry._scrubbing.sentry import statements
 from asgi_sentry._scrubbing.sentry.frames import EXCEPTION, STACKTRACE, THREAD, frame
 from asgi_sentry._scrubbing.sentry.logentry import logentry
 from asgi_sentry._scrubbing.sentry.request import REQUEST
@@ -42,7 +43,14 @@ def _tags(walk: Walk, value: Any, holder: Any, key: Any, place: Any) -> None:
 
 
 _BREADCRUMB = an_object(
-    {"type": ID, "level": ID, "timestamp": ID, "message": TEXT, "category": WORDS, "data": DATA}
+    {
+        "type": ID,
+        "level": ID,
+        "timestamp": ID,
+        "message": TEXT,
+        "category": WORDS,
+        "data": statements.data,
+    }
 )
 SPAN: dict[str, Action] = {
     **dict.fromkeys(
@@ -53,7 +61,7 @@ SPAN: dict[str, Action] = {
     ),
     **dict.fromkeys(("op", "origin", "type"), FIXED),
     "description": TEXT,
-    "data": DATA,
+    "data": statements.data,
     "tags": _tags,
 }
 _IDS: dict[str, Action] = dict.fromkeys(("profile_id", "profiler_id", "replay_id", "trace_id"), ID)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.headers_and_urls import query_by_names, url_scrubbed
 from asgi_sentry._scrubbing.memory import bytes_of
+from asgi_sentry._scrubbing.sentry import statements
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
 from asgi_sentry._scrubbing.sentry.raw_head import HeadGlance
 from asgi_sentry._scrubbing.sentry.request import URLS
@@ -249,10 +250,18 @@ class EventGlance(HeadGlance):
     def _span(self, span: dict[Any, Any], place: Place) -> None:
         others = self._others(span, SPAN, place)
         if others:
+            data = others.pop("data", None)
+            if data is not None:
+                self._data_of_span(data, place)
             tags = others.pop("tags", None)
             if tags is not None:
                 self._tags(tags, (place, "tags"))
             self._rest(others, span, place)
+
+    def _data_of_span(self, data: Any, place: Place) -> None:
+        if data.__class__ is dict and statements.PARAMETERS in data:
+            raise UnusualError  # its description tells which of them are secret
+        self.data(data, (place, "data"))
 
     def _rest(self, others: dict[Any, Any], holder: dict[Any, Any], place: Place) -> None:
         """Fields that nobody knows: data."""
