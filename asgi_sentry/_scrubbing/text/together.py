@@ -1,9 +1,7 @@
 """Gates that are looked for together: one search finds the places of many.
 
-A search for any of a hundred words takes a fifth of the time of a search for each. It goes from one
-letter that some word begins with to the next, so that it is the faster the rarer these letters are:
-a word is looked for from its first letter on that is one of a few. What has no word in it is looked
-for by its rarest sign.
+A search for any of a hundred words takes a fifth of the time of a search for each. What has no word
+in it is looked for by its rarest sign.
 
 Where places are denser than in any text of people or programs, each of them would cost more than
 the search, so that each gate is looked for by itself there.
@@ -14,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from asgi_sentry._scrubbing.text.rare import heads_of, pattern_of, rare_start
 from asgi_sentry._scrubbing.text.single_gate import (
     NOTHING,
     Beside,
@@ -22,7 +21,6 @@ from asgi_sentry._scrubbing.text.single_gate import (
     look,
     words_of,
 )
-from asgi_sentry._scrubbing.words import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,8 +31,7 @@ __all__ = ["Together"]
 
 # Places, and characters for each, beyond which each gate is looked for by itself.
 _FEWEST, _DENSEST = 96, 72
-_HEADS = frozenset(b"abcdfhjknopstuy")  # the letters that cost least, as measured
-_SHORTEST = 2  # letters of a word from one of them on
+_LETTERS = "abcdfhjknopstuy"  # which cost least, as measured
 
 
 class _Told(NamedTuple):
@@ -172,30 +169,16 @@ def _look_for_each(
 
 
 def _search_for_words(gates: list[tuple[Gate, int]]) -> _Search:
-    parts = {gate: gate.word[_start(gate.word) :] for gate, _ in gates}
-    heads: list[bytes] = []  # of the parts, so that none begins with another one
-    for part in sorted(set(parts.values())):
-        if not heads or not part.startswith(heads[-1]):
-            heads.append(part)
-    told: dict[bytes, list[_Told]] = {head: [] for head in heads}
+    starts = {gate: rare_start(gate.word.decode("latin-1"), _LETTERS) for gate, _ in gates}
+    heads = heads_of(gate.word[start:].decode("latin-1") for gate, start in starts.items())
+    told: dict[bytes, list[_Told]] = {head.encode("latin-1"): [] for head in heads}
     for gate, bits in gates:
-        head = next(head for head in heads if parts[gate].startswith(head))
+        start = starts[gate]
+        head = next(head for head in told if gate.word.startswith(head, start))
         literal = gate.literal.lower() if gate.mask == "text" else gate.literal
-        back = literal.find(gate.word) + _start(gate.word)
-        told[head].append(_told(gate, bits, back, head))
-    each = alternatives(head.decode("latin-1") for head in heads)
-    return _Search(
-        is_lower=True,
-        find=re.compile("|".join(each).encode("latin-1")).search,
-        told=told,
-        gates=gates,
-    )
-
-
-def _start(word: bytes) -> int:
-    """Where the part of a word begins that is looked for."""
-    starts = range(len(word) - _SHORTEST + 1)
-    return next((at for at in starts if word[at] in _HEADS), 0)
+        told[head].append(_told(gate, bits, literal.find(gate.word) + start, head))
+    find = re.compile(pattern_of(heads).encode("latin-1")).search
+    return _Search(is_lower=True, find=find, told=told, gates=gates)
 
 
 def _search_for_signs(gates: list[tuple[Gate, int]]) -> _Search:
