@@ -166,7 +166,7 @@ def url_spans(text: str, _: Keys) -> Iterable[Span]:
     """
     if "//" in text or "\\/" in text or "%2" in text:
         yield from until_dense(_url_spans(text), text)
-    if "@" in text:
+    if ":" in text and "@" in text:
         logins = ((start, end, "@urlauth") for start, end in address_login_spans(text))
         yield from until_dense(logins, text)
 
