@@ -83,9 +83,10 @@ class Together:
     __slots__ = ("_searches", "gates")
 
     def __init__(self, gates: Mapping[Gate, int]) -> None:
-        words = [(gate, bits) for gate, bits in gates.items() if gate.word]
-        signs = [(gate, bits) for gate, bits in gates.items() if gate.sign]
-        self.gates = frozenset(gate for gate, _ in (*words, *signs))
+        each = [(gate, bits, gate.word) for gate, bits in gates.items()]
+        words = [(gate, bits, word) for gate, bits, word in each if word]
+        signs = [(gate, bits) for gate, bits, word in each if not word and gate.sign]
+        self.gates = frozenset((*(gate for gate, _, _ in words), *(gate for gate, _ in signs)))
         self._searches: list[_Search] = []
         if words:
             self._searches.append(_search_for_words(words))
@@ -168,17 +169,17 @@ def _look_for_each(
                 found[index] = found.get(index, 0) | bits
 
 
-def _search_for_words(gates: list[tuple[Gate, int]]) -> _Search:
-    starts = {gate: rare_start(gate.word.decode("latin-1"), _LETTERS) for gate, _ in gates}
-    heads = heads_of(gate.word[start:].decode("latin-1") for gate, start in starts.items())
+def _search_for_words(gates: list[tuple[Gate, int, bytes]]) -> _Search:
+    starts = [rare_start(word.decode("latin-1"), _LETTERS) for _, _, word in gates]
+    parts = [word[start:] for (_, _, word), start in zip(gates, starts, strict=True)]
+    heads = heads_of(part.decode("latin-1") for part in parts)
     told: dict[bytes, list[_Told]] = {head.encode("latin-1"): [] for head in heads}
-    for gate, bits in gates:
-        start = starts[gate]
-        head = next(head for head in told if gate.word.startswith(head, start))
+    for (gate, bits, word), start, part in zip(gates, starts, parts, strict=True):
+        head = next(part[:end] for end in range(1, len(part) + 1) if part[:end] in told)
         literal = gate.literal.lower() if gate.mask == "text" else gate.literal
-        told[head].append(_told(gate, bits, literal.find(gate.word) + start, head))
+        told[head].append(_told(gate, bits, literal.find(word) + start, head))
     find = re.compile(pattern_of(heads).encode("latin-1")).search
-    return _Search(is_lower=True, find=find, told=told, gates=gates)
+    return _Search(is_lower=True, find=find, told=told, gates=[gate[:2] for gate in gates])
 
 
 def _search_for_signs(gates: list[tuple[Gate, int]]) -> _Search:
