@@ -68,6 +68,7 @@ KINDS = {
 # What is shown as a share of the bare app's requests, on every server, and the targets, which are of uvicorn with h11.
 SHARES = {RATE_OF_A_TENTH: targets.SHARE_TENTH, UNSAMPLED: targets.SHARE_UNSAMPLED}
 _SHARING = ("bare", "ours", "ours_plain", "sdk")
+_UNSENT = ("bare", "ours", "sdk")  # where nothing is sent no hook is called
 _COUNTED = frozenset({"ours", "ours_plain", "sdk"})  # whose transport counts
 # By server: what it is loaded with, and who is measured. The others sample nothing here, so where something is sampled
 # they would do less.
@@ -75,12 +76,12 @@ FULL: dict[str, dict[Traffic, Sequence[str]]] = {
     "uvicorn-h11": {
         RATE_OF_A_TENTH: _SHARING,
         EXCLUDED: ("bare", "noop", "ours", "sdk", "ours_off", "otel", "elastic"),
-        UNSAMPLED: _SHARING,
+        UNSAMPLED: _UNSENT,
         SAMPLED: ("ours", "sdk"),
         ERROR: ("ours", "sdk"),
     },
-    "uvicorn-uvloop": dict.fromkeys(SHARES, _SHARING),
-    "granian": dict.fromkeys(SHARES, _SHARING),
+    "uvicorn-uvloop": {RATE_OF_A_TENTH: _SHARING, UNSAMPLED: _UNSENT},
+    "granian": {RATE_OF_A_TENTH: _SHARING, UNSAMPLED: _UNSENT},
 }
 QUICK: dict[str, dict[Traffic, Sequence[str]]] = {"uvicorn-h11": {RATE_OF_A_TENTH: _SHARING}}
 ROUNDS, SECONDS = 3, 1
