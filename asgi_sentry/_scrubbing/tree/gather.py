@@ -21,6 +21,7 @@ MEMBERS = object()  # in place of a root's key: the value is some members of the
 TEXTS = frozenset({str, bytes})
 _OUTSIDE = -1  # in the place of a container's number: what a root lies in
 _STRINGS = frozenset({str})
+_FLAT = frozenset({str, *SCALARS})
 _NOWHERE = object()
 _MAX_COPIES = 10_000  # of shared containers, when they are written out in each of their places
 
@@ -146,6 +147,7 @@ class Tree:
         roots = size = len(work)
         copied = self._copied
         say_nothing, only_texts = plain.issuperset, _STRINGS.issuperset
+        nothing_within = _FLAT.issuperset
         for number, source in enumerate(work):  # which grows meanwhile
             is_dict = source.__class__ is dict
             if is_dict and not say_nothing(source):
@@ -153,6 +155,10 @@ class Tree:
             values = source.values() if is_dict else source
             if only_texts(map(type, values)):
                 extend(values)
+                ends.append(len(texts))
+                continue
+            if nothing_within(map(type, values)):  # as rows of a table, and vectors
+                extend([value for value in values if value.__class__ is str])
                 ends.append(len(texts))
                 continue
             for key, value in source.items() if is_dict else enumerate(source):
@@ -176,11 +182,12 @@ class Tree:
                 elif cls not in SCALARS:
                     size = self._rarer(cls, value, number, key, size)
             ends.append(len(texts))
-        if shared:
-            self._settle_shared(roots)
+        self._settle_shared(roots)
 
     def _settle_shared(self, roots: int) -> None:
         """Have the places of what stands in several hold the same copy, if there are copies."""
+        if not self.shared:
+            return
         if not self._is_finite(roots):
             raise NotPlainError
         if self._copied is not None:
