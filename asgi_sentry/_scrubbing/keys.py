@@ -176,11 +176,16 @@ class Keys:
         """Wait until Hyperscan is ready, where it is installed; whether it is."""
         return self._stems.ready()
 
-    def told(self, keys: set[object]) -> dict[object, int]:
-        """Which of these keys mean something, and what."""
+    def told(self, keys: set[object], *, are_texts: bool = False) -> dict[object, int]:
+        """Which of these keys mean something, and what.
+
+        Args:
+            keys: which.
+            are_texts: whether it is known that all of them are.
+        """
         each = list(keys)
         texts: list[Any] = each
-        if not _STRINGS.issuperset(map(type, each)):
+        if not are_texts and not _STRINGS.issuperset(map(type, each)):
             texts = list(map(_text, each))
         found: dict[object, int] = {}
         for index in self._stems.suspects(texts):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, NotPlainError, Rebuilt
+from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, Rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # Keys decide; taint and rules; the same, but no word of a client's touches what the app says;
 # rules; nothing.
 DATA, TEXT, WORDS, FIXED, ID = range(5)
-_KEYS = frozenset({str})
 _NUMBERS = (int, float, type(None))
 LONGEST_ID = 64
 _DEEPEST = 16
@@ -55,8 +54,6 @@ def add_fixed(walk: Walk, value: Any, holder: Any, key: Any, place: Any, depth: 
         walk.fixed(value, holder, key, place)
     elif isinstance(value, (dict, list)) and depth < _DEEPEST:
         value = walk.own(value, holder, key)
-        if walk.copies and value.__class__ is dict and not _KEYS.issuperset(map(type, value)):
-            raise NotPlainError
         if _all_known(walk, value):
             return
         here = (place, key)

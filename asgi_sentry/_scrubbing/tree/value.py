@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.text.pairs import FILTERED
 from asgi_sentry._scrubbing.tree.notes import Redaction, place_of
-from asgi_sentry._scrubbing.tree.plain import Copier, NotPlainError, quick_copy
+from asgi_sentry._scrubbing.tree.plain import Copier, NotPlainError
 from asgi_sentry._scrubbing.tree.walk import Walk
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def _scrubbed(
     if exact:
         copier.put(value, holder, step)
     else:
-        holder[step] = quick_copy(value)
-    walk = Walk(ruleset)
+        holder[step] = value
+    walk = Walk(ruleset, copies=not exact, looks_at_keys=not exact)
     walk.add(holder[step], holder, step, place_of(path[:-1]))
     walk.finish(taint)
     copier.restore()

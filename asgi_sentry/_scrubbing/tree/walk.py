@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._counters import count_cut
@@ -59,6 +60,8 @@ class Walk:
         copies: whether somebody else has what is given, but for the holders: then all containers in
             it are copied, and the copies take their places.
         alike: tells which variables several frames show alike; None: each is scrubbed.
+        looks_at_keys: whether a key that is of a class made of a text's is refused, though it may
+            equal one that is known. Who serializes what is left makes it a text otherwise.
 
     Attributes:
         copies: the same.
@@ -76,6 +79,7 @@ class Walk:
         "_given",
         "_kept",
         "_longest",
+        "_looks_at_keys",
         "_roots",
         "copies",
         "notes",
@@ -91,10 +95,12 @@ class Walk:
         longest: int | None = None,
         copies: bool = False,
         alike: Alike | None = None,
+        looks_at_keys: bool = False,
     ) -> None:
         self.ruleset = ruleset
         self.copies = copies
         self._alike = alike
+        self._looks_at_keys = looks_at_keys
         self._longest = longest
         self.notes = Notes()
         self.renamed: dict[Any, str] = {}
@@ -203,11 +209,12 @@ class Walk:
             NotPlainError: there is what the walk can't go through; nothing was changed by this
                 call.
         """
-        keys = self.ruleset.keys
         tree = Tree(copied=self._kept if self.copies else None)
         for root in self._roots:
             tree.add_root(root)
-        tree.gather(keys.plain)
+        tree.gather(self.ruleset.keys.plain)
+        if self._looks_at_keys and not _has_plain_keys(tree):
+            raise NotPlainError
         longest = self._longest
         # That all together are no longer is told in a fifth of the time.
         if (
@@ -267,11 +274,12 @@ class Walk:
             met = set().union(*[work[number] for number in tree.odd])
         special = keys.special
         hot = {name: special[name] for name in special.keys() & met}
-        fresh = met - keys.plain - hot.keys()
+        fresh = met.difference(keys.plain, hot)
         if fresh:
-            if not _KEY_TYPES.issuperset(map(type, fresh)):
+            kinds = set(map(type, fresh))
+            if not kinds <= _KEY_TYPES:
                 raise NotPlainError
-            hot.update(keys.told(fresh))
+            hot.update(keys.told(fresh, are_texts=kinds == {str}))
         return (met if everything else fresh), hot, fresh
 
     def _look(
@@ -413,3 +421,12 @@ class Walk:
                 if text in hits:
                     self._put(hits[text], holder, place, key)
             self.ruleset.lines.keep_all(texts - hits.keys(), value=True)
+
+
+def _has_plain_keys(tree: Tree) -> bool:
+    """Whether all keys are of the types that keys may have, and of none that was made of one.
+
+    What equals a key that is known need not be one.
+    """
+    dicts = [source for source in tree.containers if source.__class__ is dict]
+    return _KEY_TYPES.issuperset(map(type, chain.from_iterable(dicts)))

@@ -365,3 +365,46 @@ def test_a_text_that_was_redacted_wherever_it_stands_is_not_looked_at() -> None:
 
 
 LOOK = TextRules.look
+
+
+class Name(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return SECRET
+
+
+@pytest.mark.parametrize("key", [Name("note"), Name("password"), Name("unheard_of"), object(), (1, 2)])
+def test_a_key_that_only_equals_one_is_not_left_as_it_is(key: Any) -> None:
+    scrubber = Scrubber()
+    scrubber.ruleset.keys.plain.add("note")
+    left = scrubber.scrub({"a": [{key: "x"}]})
+    assert SECRET not in str(left)
+    (name,) = left["a"][0]
+    assert type(name) is str
+    assert name == key or name.startswith("<")
+
+
+def test_of_what_somebody_else_has_each_container_is_copied_once() -> None:
+    shared = {"password": SECRET}
+    given = {"a": shared, "b": [shared, [["password", SECRET]], 1]}
+    holder = {"x": given}
+    walk = Walk(RULES, copies=True)
+    walk.add(given, holder, "x", PLACE)
+    walk.finish()
+    left = holder["x"]
+    assert shared == {"password": SECRET}
+    assert given == {"a": shared, "b": [shared, [["password", SECRET]], 1]}
+    assert left == {"a": {"password": FILTERED}, "b": [{"password": FILTERED}, [["password", FILTERED]], 1]}
+    assert left["a"] is left["b"][0]
+
+
+def test_a_container_in_itself_is_refused_and_nothing_is_changed() -> None:
+    given: dict[str, Any] = {"password": SECRET}
+    given["again"] = [given]
+    walk, holder = Walk(RULES, copies=True), {"x": given}
+    walk.add(given, holder, "x", PLACE)
+    with pytest.raises(NotPlainError):
+        walk.finish()
+    assert given["password"] == SECRET
+    assert given["again"][0] is given
