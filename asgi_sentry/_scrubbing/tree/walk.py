@@ -14,13 +14,13 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._counters import count_cut
 from asgi_sentry._scrubbing.taint.strength import MEDIUM, STRONG, WEAK
 from asgi_sentry._scrubbing.taint.taint import Taint
 from asgi_sentry._scrubbing.text.commands import LISTED_PROGRAMS
 from asgi_sentry._scrubbing.tree.decisions import BY_KEYS, Decisions
 from asgi_sentry._scrubbing.tree.discovery import discovered
 from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
+from asgi_sentry._scrubbing.tree.inplace import describe_long, put, replace_in
 from asgi_sentry._scrubbing.tree.notes import Notes
 from asgi_sentry._scrubbing.tree.outcome import (
     put_back,
@@ -38,15 +38,12 @@ from asgi_sentry._scrubbing.tree.plain import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from asgi_sentry._scrubbing.ruleset import Ruleset
     from asgi_sentry._scrubbing.text.texts import Hits
     from asgi_sentry._scrubbing.tree.alike import Alike
     from asgi_sentry._scrubbing.tree.notes import Place
 
 _KEY_TYPES = frozenset({str, bytes, int, float, bool, type(None)})
-LENGTH = "@length"  # the id for what is too long to be looked at
 _new_root = partial(tuple.__new__, Root)  # as the class does it, at a third of the cost
 
 
@@ -222,7 +219,7 @@ class Walk:
             and len("".join(tree.texts)) > longest
             and max(map(len, tree.texts)) > longest
         ):
-            self._describe(tree, longest)
+            describe_long(tree, longest, self.notes)
         met, hot, fresh = self._keys_of(tree, everything=taint is not None and taint.in_keys)
         decisions = Decisions(self.ruleset, tree, self.notes, hot)
         decisions.decide()
@@ -241,24 +238,6 @@ class Walk:
                 rename_keys(root.value, self.renamed)
         if self.renamed:
             self.notes.rename(self.renamed)
-
-    def _describe(self, tree: Tree, longest: int) -> None:
-        """Show the length of texts that are too long to be looked at."""
-        for number, at in (
-            (bisect_right(tree.ends, at), at)
-            for at, text in enumerate(tree.texts)
-            if len(text) > longest
-        ):
-            source = tree.containers[number]
-            for key, value in list(
-                source.items() if source.__class__ is dict else enumerate(source)
-            ):
-                if value.__class__ in TEXTS and len(value) > longest:
-                    count_cut("length")
-                    left = f"<{len(value)} characters>"
-                    source[key] = left if value.__class__ is str else left.encode()
-                    self.notes.add(tree.place(number), key, LENGTH)
-            tree.texts[at] = ""
 
     def _keys_of(
         self, tree: Tree, *, everything: bool
@@ -353,7 +332,7 @@ class Walk:
             )
             for text, number, key in decisions.late:
                 if text in late and not decisions.is_cut_off(number):
-                    self._put(late[text], tree.containers[number], tree.place(number), key)
+                    put(late[text], tree.containers[number], tree.place(number), key, self.notes)
 
     def _texts(self, tree: Tree, decisions: Decisions, firm: set[int]) -> dict[int, set[str]]:
         """All texts to look at, by how sure it must be that a value in them is a secret."""
@@ -381,33 +360,11 @@ class Walk:
             for number in sorted(found):
                 if not decisions.is_cut_off(number):
                     own = hits[MEDIUM] if number in firm else usual
-                    self._replace_in(tree.containers[number], tree.place(number), own)
+                    replace_in(tree.containers[number], tree.place(number), own, self.notes)
         for value, holder, key, place, least in self._given:
             hit = hits[least].get(text_of(value)) if hits[least] else None
             if hit is not None:
-                self._put(hit, holder, place, key)
-
-    def _replace_in(self, source: Any, place: Place | None, hits: Hits) -> None:
-        find = hits.get
-        # What stands under a key is replaced meanwhile, but no key comes or goes.
-        for key, value in source.items() if source.__class__ is dict else enumerate(source):
-            if value.__class__ is str:
-                hit = find(value)
-            elif value.__class__ is bytes:
-                hit = find(value.decode("latin-1"))
-            else:
-                continue
-            if hit is not None:
-                self._put(hit, source, place, key)
-
-    def _put(
-        self, hit: tuple[str, Iterable[str]], holder: Any, place: Place | None, key: Any
-    ) -> None:
-        text, rules = hit
-        held = holder[key]
-        holder[key] = text.encode("latin-1", "replace") if held.__class__ is bytes else text
-        for rule in rules:
-            self.notes.add(place, key, rule)
+                put(hit, holder, place, key, self.notes)
 
     def _finish_fixed(self) -> None:
         """The protocol's texts, of which those that are harmless are remembered.
@@ -419,7 +376,7 @@ class Walk:
             hits = self._fixed_hits
             for text, holder, key, place in self._fixed:
                 if text in hits:
-                    self._put(hits[text], holder, place, key)
+                    put(hits[text], holder, place, key, self.notes)
             self.ruleset.lines.keep_all(texts - hits.keys(), value=True)
 
 

@@ -17,9 +17,10 @@ from asgi_sentry._scrubbing.text.texts import TextRules
 from asgi_sentry._scrubbing.tree import gather
 from asgi_sentry._scrubbing.tree.decisions import Decisions
 from asgi_sentry._scrubbing.tree.gather import Root, Tree
+from asgi_sentry._scrubbing.tree.inplace import LENGTH
 from asgi_sentry._scrubbing.tree.outcome import DISCOVERED
 from asgi_sentry._scrubbing.tree.plain import NotPlainError
-from asgi_sentry._scrubbing.tree.walk import LENGTH, Walk
+from asgi_sentry._scrubbing.tree.walk import Walk
 
 RULES = Scrubber().ruleset
 SECRET = "qX7mPz41vRt9Kd3w"
