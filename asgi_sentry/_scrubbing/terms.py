@@ -277,14 +277,19 @@ NAMES = tuple(
     _split(
         """name key field header param parameter variable label attribute property setting option
     column k Name Key NAME KEY ParameterKey ParameterName parameterKey parameter_key parameterName
-    parameter_name fieldName field_name propertyName attributeName"""
+    parameter_name fieldName field_name propertyName property_name attributeName attribute_name
+    option_name optionName meta_key metaKey config_key configKey setting_name settingName
+    settingKey setting_key param_name paramName headerName inputName keyName key_name varName
+    var_name id"""
     )
 )
 VALUES = tuple(
     _split(
         """value val Value VALUE ParameterValue parameterValue parameter_value fieldValue
-    field_value stringValue string_value newValue new_value oldValue
-    old_value defaultValue default_value"""
+    field_value stringValue string_value propertyValue property_value attributeValue
+    attribute_value option_value optionValue meta_value metaValue config_value configValue
+    setting_value settingValue param_value paramValue headerValue inputValue keyValue varValue
+    newValue new_value oldValue old_value defaultValue default_value content"""
     )
 )
 

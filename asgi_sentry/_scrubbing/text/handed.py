@@ -39,7 +39,9 @@ _CONVERTED = re.compile(
     r"-SecureString\s{1,4}(?:-String\s{1,4})?(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')"
 )
 _CALLED = re.compile(
-    r"\blogin\(\s?[bru]?[\"'][^\"'\n]{1,100}[\"'],\s{0,4}[bru]?[\"']([^\"'\n]{1,200})[\"']"
+    r"\b(?:login|(?:simple_)?bind(?:_s)?|authenticate)\(\s?[bru]?[\"'][^\"'\n]{1,100}[\"'],\s{0,4}"
+    r"[bru]?[\"']([^\"'\n]{1,200})[\"']"
+    r"|\bjwt\.(?:encode|decode|sign|verify)\([^()\n,]{1,200},\s{0,4}b?[\"']([^\"'\n]{6,400})[\"']"
 )
 # As the libraries for SMTP, POP and IMAP show what they send.
 _MAIL = re.compile(
@@ -91,8 +93,9 @@ def converted_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
 def called_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
     """`smtp.login("ann", "...")`."""
     for match in _CALLED.finditer(text):
-        if is_mixed(match[1]):
-            yield match.span(1)
+        group = match.lastindex or 1
+        if is_chosen(match[group]):
+            yield match.span(group)
 
 
 def mail_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:

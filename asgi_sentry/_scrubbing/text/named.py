@@ -127,6 +127,10 @@ _IN_FIELD = re.compile(
     r"\s{1,4}['\"]?([\w.\-]{1,100})"
 )
 _IN = re.compile(r"'\s{1,4}(?:in|for|of|at)\s")
+# `Invalid type for parameter SecretString, value: hunter2, type: <class 'str'>`, of botocore's.
+_PARAMETER = re.compile(
+    r"\bfor parameter ([\w.\[\]]{1,100}), value: ([^\n]{1,2000}?), type: <class '"
+)
 _NETRC = re.compile(
     r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})"
 )
@@ -291,6 +295,13 @@ def _said(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
             yield match.span(1)
 
 
+def _invalid(text: str, keys: Meanings) -> Iterator[tuple[int, int]]:
+    """Parameters that botocore refuses."""
+    for match in _PARAMETER.finditer(text):
+        if _is_secret(keys.meaning(match[1].rpartition(".")[2]), match[2]):
+            yield match.span(2)
+
+
 def _logins(text: str, _: Meanings) -> Iterator[tuple[int, int]]:
     if "password" in text:
         yield from (match.span(1) for match in _NETRC.finditer(text))
@@ -355,9 +366,10 @@ _FINDERS: tuple[tuple[tuple[str, ...], _Finder], ...] = (
     (("-securestring",), converted_spans),
     (("set", "auth", ">", "~"), redis_spans),
     (("field", "column", "key", "parameter", "argument", "setting"), _said),
+    (("for parameter ",), _invalid),
     (("login", "user"), _logins),
     (("send",), typed_spans),
-    (("login(",), called_spans),
+    (("login(", "bind(", "bind_s(", "authenticate(", "jwt."), called_spans),
     (("code is", "code: ", "otp is ", "otp: ", "pin is ", "pin: "), code_spans),
     ((" is your ", " is the "), code_first_spans),
     (

@@ -252,5 +252,9 @@ OTHERS = (
     "exec sp_executesql N'UPDATE u SET name=@p0',N'@p0 nvarchar(20)',@p0=N'ann'",
     "values (ann, x)",
     "unique index 'ux_name'. The duplicate key value is (ann).",
+    "Invalid type for parameter Name, value: hunter2x, type: <class 'str'>",
+    "jwt.decode(token, 'public-key', algorithms=['RS256'])",
+    "authenticate('ann', 'password')",
+    "bind('click', 'handler-1')",
 )
 """Messages, code and statements."""

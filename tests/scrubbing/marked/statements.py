@@ -60,5 +60,10 @@ STATEMENTS = (
     "UPDATE settings SET value = '«hunter2x»' WHERE name = 'smtp_password'",
     "SQLSTATE[42S02]: Base table not found (Connection: mysql, SQL: insert into `users` (`name`, `password`) values (ann, «hunter2X9q»))",
     "invalid input for query argument $2: '«hunter2x»' (expected int)\n[SQL: INSERT INTO u (id, password) VALUES ($1, $2)]",
+    "Invalid type for parameter SecretString, value: «hunter2x», type: <class 'str'>, valid types: x",
+    "Invalid type for parameter Auth.Password, value: «7712345», type: <class 'int'>",
+    "simple_bind_s('cn=admin,dc=x', '«Zebra_4729»')",
+    "jwt.encode(payload, '«Xk29vQpLm4TzR8wd»', algorithm='HS256')",
+    'jwt.verify(token, "«Xk29vQpLm4TzR8wd»")',
 )
 """Statements with secrets."""
