@@ -78,7 +78,10 @@ class Gate(NamedTuple):
 
     @property
     def word(self) -> bytes:
-        """What is looked for in texts in lower case together with other words; maybe nothing."""
+        """What is looked for in texts in lower case together with other words; maybe nothing.
+
+        The longest word of a literal, with what stands behind it.
+        """
         if self.mask in {"pair", "lower"}:
             return self.literal
         if self.mask != "text":
@@ -86,7 +89,9 @@ class Gate(NamedTuple):
         lower = self.literal.lower()
         longest = max(_LETTERS.findall(lower), key=len, default=b"")
         is_first = len(longest) > 1 and lower.startswith(longest)
-        return longest if is_first or len(longest) >= _FEWEST else b""
+        if not is_first and len(longest) < _FEWEST:
+            return b""
+        return lower[lower.find(longest) :]
 
     @property
     def sign(self) -> bytes:
