@@ -11,6 +11,7 @@ from hypothesis import assume, example, given, settings
 from asgi_sentry._request.head import describe_head, describe_request, raw_head
 from asgi_sentry._scrubbing import Scrubber, Taint, collect_taint
 from asgi_sentry._scrubbing.sentry import events
+from asgi_sentry._scrubbing.sentry.raw_head import HeadGlance
 from asgi_sentry._scrubbing.tree.glance import UnusualError
 from tests.quick import examples
 from tests.strategies import headers_of_a_request, queries_of_a_request
@@ -92,6 +93,8 @@ def values(taint: Taint) -> dict[str, Any]:
 
 @settings(max_examples=examples(300))
 @example(headers=HEADERS, query=b"q=blue+socks&page=7&token=abcdef123456")
+@example(headers=HEADERS, query=b"State=af0ifjsldkj3h4k5&a%62=1&x")
+@example(headers=HEADERS, query=b"q=%7B%22a%22%3A1%7D&a+b&code")
 @example(headers=[(b"x-request-id", b"4111111111111111")], query=b"")
 @example(headers=[(b"x-api-key", b"Bearer q7w8e9r0t1y2u3i4")], query=b"note=q7w8e9r0t1y2u3i4")
 @given(headers=headers_of_a_request, query=queries_of_a_request)
@@ -164,3 +167,16 @@ def test_names_of_headers_are_remembered_and_no_value_is():
     assert scrubber.look_at(raw_head(scope_of(HEADERS, b""))) is not None
     assert set(scrubber.ruleset.headers) == {name for name, _ in HEADERS}
     assert SECRET not in repr(dict(scrubber.ruleset.headers))
+
+
+@pytest.mark.parametrize(
+    "query", ["page=7;x", "q={}", "a[]=1", "q=%7B1", "a+b=1", "a%62", "x=1&Query=a", "state=af0i", "x&code", "token=a"]
+)
+def test_a_query_that_may_tell_something_is_read_name_by_name(query: str) -> None:
+    assert not HeadGlance(SCRUBBER.ruleset)._says_nothing(query)
+
+
+def test_a_query_that_tells_nothing_is_not_and_what_it_stands_for_is_noted() -> None:
+    look = HeadGlance(SCRUBBER.ruleset)
+    assert look._says_nothing("q=blue+socks&page=7&&x&statement=4%30")
+    assert look.encoded == ["blue socks", "7", "40"]
