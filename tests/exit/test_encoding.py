@@ -89,6 +89,19 @@ def test_an_envelope_is_packed_as_the_sdk_packs_it(envelope: Envelope, level: in
     assert said(gzip.decompress(encoding.packed(envelope, level))) == said(envelope.serialize())
 
 
+@pytest.mark.parametrize(("size", "level"), [(0, 0), (4096, 0), (4097, 1), (70_000, 1)])
+def test_the_library_takes_its_lowest_level_for_what_is_small(
+    size: int, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Library:
+        @staticmethod
+        def compress(data: bytes, level: int, bits: int) -> bytes:
+            return b"%d %d" % (level, bits)
+
+    monkeypatch.setattr(encoding, "isal", Library)
+    assert encoding.deflated(b"a" * size, 1) == b"%d 31" % level
+
+
 @pytest.mark.parametrize("level", [1, 6])
 def test_a_window_as_large_as_the_data_loses_nothing(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "isal", None)
