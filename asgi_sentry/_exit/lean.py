@@ -16,7 +16,7 @@ from http.client import HTTPConnection, HTTPSConnection
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from asgi_sentry._exit.answers import Answer, limit, read_answer, time_left
+from asgi_sentry._exit.answers import Answer, Heads, limit, read_answer, time_left
 
 if TYPE_CHECKING:
     import socket
@@ -112,7 +112,7 @@ class LeanPool:
         except (BrokenPipeError, ConnectionResetError) as exc:
             broken = exc  # a host that refuses a body answers before it has read it
         try:
-            answer, keeps = read_answer(sock, head.asked[0], deadline)
+            answer, keeps = read_answer(sock, head.asked[0], deadline, kept.heads)
         except Exception:
             if broken is not None:
                 raise broken from None
@@ -191,11 +191,12 @@ class _Head(NamedTuple):
 class _Kept:
     """A thread's connection, which is closed when its thread has ended."""
 
-    __slots__ = ("connection", "host", "used")
+    __slots__ = ("connection", "heads", "host", "used")
 
     def __init__(self, host: tuple[str, str], connection: HTTPConnection) -> None:
         self.host = host
         self.connection = connection
+        self.heads = Heads()
         self.used = time.monotonic()
 
     def is_closed(self) -> bool:

@@ -44,10 +44,10 @@ class Fed:
         return len(piece)
 
 
-def read(*pieces: bytes) -> Any:
+def read(*pieces: bytes, heads: answers.Heads | None = None) -> Any:
     """What is looked at of an answer, and whether its connection is kept; or what is raised."""
     try:
-        answer, keeps = answers.read_answer(Fed(*pieces), "POST", time.monotonic() + 5)  # type: ignore[arg-type]
+        answer, keeps = answers.read_answer(Fed(*pieces), "POST", time.monotonic() + 5, heads)  # type: ignore[arg-type]
     except Exception as exc:
         return type(exc)
     return answer.status, [answer.headers.get(name) for name in LOOKED_AT], answer.data, keeps
@@ -107,6 +107,10 @@ def test_an_answer_is_what_the_standard_library_makes_of_it(pieces: tuple[bytes,
         patch.setattr(answers, "usual_end", lambda data: 0)
         expected = read(*pieces)
     assert read(*pieces) == expected
+    heads = answers.Heads()
+    assert heads.usual_end(USUAL) == len(USUAL)
+    for _ in range(2):  # another one before it, and itself
+        assert read(*pieces, heads=heads) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,9 +123,22 @@ def test_an_answer_is_what_the_standard_library_makes_of_it(pieces: tuple[bytes,
     ids=["short", "kept", "exposed"],
 )
 @pytest.mark.parametrize("cut", [0, 2])
-def test_the_usual_answer_needs_no_parser(data: bytes, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("heads", [None, answers.Heads()])
+def test_the_usual_answer_needs_no_parser(
+    data: bytes, cut: int, heads: answers.Heads | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(answers, "HTTPResponse", None)
-    assert read(data[: len(data) - cut], data[len(data) - cut :]) == (200, [None, None], b"{}", True)
+    for _ in range(2):
+        found = read(data[: len(data) - cut], data[len(data) - cut :], heads=heads)
+        assert found == (200, [None, None], b"{}", True)
+
+
+def test_a_head_that_was_read_is_known_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = answers.Heads()
+    assert heads.usual_end(USUAL) == len(USUAL)
+    monkeypatch.setattr(answers, "usual_end", lambda data: 0)
+    assert heads.usual_end(USUAL[:-1]) == len(USUAL)
+    assert heads.usual_end(USUAL.replace(b"Content-Length: 2", b"Content-Length: 3")) == 0
 
 
 def test_a_socket_waits_no_longer_than_there_is_time() -> None:
