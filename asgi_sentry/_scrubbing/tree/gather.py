@@ -196,9 +196,18 @@ class Tree:
                 if above >= 0:
                     work[above][key] = work[number]
 
-    def lists_any(self, words: frozenset[str]) -> bool:
-        """Whether one of some words stands in a list of texts, as a program does with arguments."""
-        return not words.isdisjoint(self.texts) and any(
+    def dicts(self) -> list[dict[Any, Any]]:
+        """The containers that have keys."""
+        return [source for source in self.containers if source.__class__ is dict]
+
+    def lists_any(self, words: frozenset[str], texts: set[str]) -> bool:
+        """Whether one of some words stands in a list of texts, as a program does with arguments.
+
+        Args:
+            words: which.
+            texts: all that are left, each once, and maybe others.
+        """
+        return not words.isdisjoint(texts) and any(
             source.__class__ is not dict
             and _STRINGS.issuperset(map(type, source))
             and not words.isdisjoint(source)

@@ -58,6 +58,14 @@ def with_taint(tainted: dict[str, str], known: set[str], hits: Hits) -> Hits:
     return joined
 
 
+def new_names(names: set[Any], hits: Hits) -> dict[Any, str]:
+    """Keys that hold a secret, with what is left of each."""
+    if not _STRINGS.issuperset(map(type, names)):
+        texts = {name: text_of(name) for name in names}
+        return {name: hits[text][0] for name, text in texts.items() if text in hits}
+    return {name: hits[name][0] for name in names.intersection(hits)}
+
+
 def texts_of(names: set[Any]) -> Collection[str]:
     if _STRINGS.issuperset(map(type, names)):
         return names

@@ -23,6 +23,7 @@ from asgi_sentry._scrubbing.tree.gather import MEMBERS, TEXTS, Root, Tree
 from asgi_sentry._scrubbing.tree.inplace import describe_long, put, replace_in
 from asgi_sentry._scrubbing.tree.notes import Notes
 from asgi_sentry._scrubbing.tree.outcome import (
+    new_names,
     put_back,
     text_of,
     texts_of,
@@ -248,7 +249,7 @@ class Walk:
         """
         work, keys = tree.containers, self.ruleset.keys
         if everything:
-            met = set().union(*[source for source in work if source.__class__ is dict])
+            met = set().union(*tree.dicts())
         else:
             met = set().union(*[work[number] for number in tree.odd])
         special = keys.special
@@ -302,7 +303,7 @@ class Walk:
         )
         self._fixed_hits = look.fixed
         hits = {least: with_taint(found.get(least, {}), known, look.hits) for least in texts}
-        if look.dashed or tree.lists_any(LISTED_PROGRAMS):
+        if look.dashed or tree.lists_any(LISTED_PROGRAMS, texts[WEAK]):
             decisions.read_options()
         self.secrets = discovered([*self.secrets, *decisions.secrets], decisions.whole, look.hits)
         # What came in with the request was looked for everywhere already.
@@ -311,28 +312,30 @@ class Walk:
         else:
             new = self.secrets
         if new:
-            names = names.union(*[source for source in tree.containers if source.__class__ is dict])
+            if taint is None or not taint.in_keys:
+                names = names.union(*tree.dicts())
             texts[MEDIUM].update(texts_of(names - tags))
             hits = with_discovered(Taint(new), texts, hits)
         if hits[MEDIUM]:
-            self.renamed = {
-                name: hit[0]
-                for name in names
-                if (hit := (look.hits if name in tags else hits[MEDIUM]).get(text_of(name)))
-                is not None
-            }
+            self.renamed = new_names(names - tags, hits[MEDIUM])
+            self.renamed.update(new_names(names & tags, look.hits))
         if fresh:
             self.ruleset.keys.remember(fresh, told=hot, but=self.renamed)
         self._replace(tree, decisions, hits, firm)
         if decisions.late:
-            again = {text for text, _, _ in decisions.late}
-            tainted = taint.found_in(again, known=known) if taint else {}
-            late = with_taint(
-                tainted, known, rules.look({*(again - tainted.keys()), *tainted.values()}).hits
-            )
-            for text, number, key in decisions.late:
-                if text in late and not decisions.is_cut_off(number):
-                    put(late[text], tree.containers[number], tree.place(number), key, self.notes)
+            self._look_at_late(tree, decisions, taint, known)
+
+    def _look_at_late(
+        self, tree: Tree, decisions: Decisions, taint: Taint | None, known: set[str]
+    ) -> None:
+        """Have rules and taint look at what is left of texts without their addresses."""
+        again = {text for text, _, _ in decisions.late}
+        tainted = taint.found_in(again, known=known) if taint else {}
+        left = {*(again - tainted.keys()), *tainted.values()}
+        late = with_taint(tainted, known, self.ruleset.texts.look(left).hits)
+        for text, number, key in decisions.late:
+            if text in late and not decisions.is_cut_off(number):
+                put(late[text], tree.containers[number], tree.place(number), key, self.notes)
 
     def _texts(self, tree: Tree, decisions: Decisions, firm: set[int]) -> dict[int, set[str]]:
         """All texts to look at, by how sure it must be that a value in them is a secret."""
@@ -385,5 +388,4 @@ def _has_plain_keys(tree: Tree) -> bool:
 
     What equals a key that is known need not be one.
     """
-    dicts = [source for source in tree.containers if source.__class__ is dict]
-    return _KEY_TYPES.issuperset(map(type, chain.from_iterable(dicts)))
+    return _KEY_TYPES.issuperset(map(type, chain.from_iterable(tree.dicts())))
