@@ -18,7 +18,7 @@ from asgi_sentry._scrubbing.text.rules import FILTERED, Rule, gates_of
 from asgi_sentry._scrubbing.text.scanner import is_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from asgi_sentry._scrubbing.keys import Keys
     from asgi_sentry._scrubbing.text.pairs import Span
@@ -95,7 +95,9 @@ class TextRules:
         dashed = joined.startswith(_DASHED) or any("\0" + dash in joined for dash in _DASHED)
         if not fixed:
             return Look(self._scrubbed(self._suspects(each, joined)), dashed=dashed, fixed={})
-        hits = self._scrubbed(self.suspects([*each, *fixed]))  # one look at all costs less than two
+        # One look at all costs less than two.
+        whole = "\0".join((joined, *fixed)) if each else "\0".join(fixed)
+        hits = self._scrubbed(self._suspects([*each, *fixed], whole))
         names = set(new_keys)
         own = {text: hit for text, hit in hits.items() if text in texts or text in names}
         return Look(own, dashed=dashed, fixed={text: hits[text] for text in fixed if text in hits})
@@ -133,25 +135,26 @@ class TextRules:
             for first, text, bits in pending:
                 left, rules = self._once(text, bits)
                 if rules:
-                    before = hits[first][1] if first in hits else []
-                    hits[first] = (left, list(dict.fromkeys([*before, *rules])))
-                    changed.append((first, left))
-            changed = [
-                (first, left) for first, left in changed if self._may_go_on(left, hits[first])
-            ]
+                    if first in hits:
+                        rules = [*hits[first][1], *rules]
+                    if len(rules) > 1:
+                        rules = list(dict.fromkeys(rules))
+                    hits[first] = (left, rules)
+                    if left != FILTERED and self._may_go_on(left, rules):
+                        changed.append((first, left))
             if not changed:
                 break
             again = self.suspects(list({left for _, left in changed}))
             pending = [(first, left, again[left]) for first, left in changed if left in again]
         return hits
 
-    def _may_go_on(self, left: str, hit: tuple[str, list[str]]) -> bool:
+    def _may_go_on(self, left: str, rules: list[str]) -> bool:
         """Whether a redaction may have completed another match.
 
         Of a long text in which rules of a fixed shape found a little, only what stands around it
         is looked at: with what is farther away such a redaction has nothing to do.
         """
-        if len(left) < _LONG or not _LOCAL.issuperset(hit[1]):
+        if len(left) < _LONG or not _LOCAL.issuperset(rules):
             return True
         around: list[str] = []
         stop = 0
@@ -174,7 +177,7 @@ class TextRules:
         return _replace(text, spans) if spans else (text, [])
 
 
-def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, list[str]]:
+def _replace(text: str, spans: Sequence[tuple[int, int, str]]) -> tuple[str, list[str]]:
     """The text with each span replaced.
 
     What overlaps is replaced together, and what is replaced already stays.
@@ -182,6 +185,9 @@ def _replace(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[str, lis
     kept: list[int] = []
     if FILTERED in text:
         kept = [match.start() for match in _PLACEHOLDER.finditer(text)]
+    elif len(spans) == 1:
+        start, end, rule = spans[0]
+        return f"{text[:start]}{FILTERED}{text[end:]}", [rule]
     pieces: list[str] = []
     ids: list[str] = []
     position = 0

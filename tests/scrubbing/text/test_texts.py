@@ -155,6 +155,22 @@ def test_a_little_in_a_long_text_costs_one_look():
     text = "中@a.bcDE89 3704 @a." * 500 + "中@a.bc"
     left, found = rules.scrubbed(text)
     assert found == ["@email"]
-    assert rules._may_go_on(left, (left, found)) is False
-    assert rules._may_go_on(left, (left, ["@password"])) is True
-    assert rules._may_go_on(left[-100:], (left, found)) is True
+    assert rules._may_go_on(left, found) is False
+    assert rules._may_go_on(left, ["@password"]) is True
+    assert rules._may_go_on(left[-100:], found) is True
+
+
+def test_what_is_left_of_a_whole_text_is_not_looked_at_again(monkeypatch):
+    rules = Scrubber(rules=(*DEFAULT_RULES, Rule("@all", r"[a-z]{2,9}"))).ruleset.texts
+    looks: list[list[str]] = []
+    suspects = type(rules)._suspects
+    monkeypatch.setattr(
+        type(rules),
+        "_suspects",
+        lambda own, texts, joined: looks.append(list(texts)) or suspects(own, texts, joined),
+    )
+    assert rules.scrubbed("ann@example.com") == (FILTERED, ["@all"])
+    assert rules.scrubbed("harmless") == (FILTERED, ["@all"])
+    assert looks == [["ann@example.com"], ["harmless"]]
+    assert rules.scrubbed("1 ab 2") == ("1 [Filtered] 2", ["@all"])
+    assert len(looks) == 4
