@@ -39,6 +39,7 @@ from asgi_sentry._scrubbing.taint.strength import STRONG, strength
 from asgi_sentry._scrubbing.taint.taint import MIN_LENGTH
 from asgi_sentry._scrubbing.text.pairs import FILTERED, PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import COOKIE, LONGEST_COOKIE
+from asgi_sentry._scrubbing.tree.discovery import STRIPPED
 from asgi_sentry._scrubbing.tree.glance import Glance, UnusualError
 
 if TYPE_CHECKING:
@@ -72,6 +73,36 @@ _NAME, _VALUE = itemgetter(0), itemgetter(1)  # of a header
 _LONGEST_LAYOUT = 1024  # characters of the names of headers that are known together
 OF_SECTION = (None, "request")
 OF_HEADERS, OF_COOKIES = (OF_SECTION, "headers"), (OF_SECTION, "cookies")
+
+
+def _is_behind_scheme(text: str) -> bool:
+    """Whether credentials are a scheme and a token that is all of what is secret in them.
+
+    In what is written otherwise, in JSON say, it is a part that is looked for in other places.
+    """
+    scheme, _, token = text.partition(" ")
+    return (
+        scheme.isalpha()
+        and token[:1].isalnum()
+        and " " not in token
+        and token[-1:] not in STRIPPED
+        and len(token.split()) == 1
+    )
+
+
+def _are_simple(text: str) -> bool:
+    """Whether cookies are names and values of letters and digits, each of which is read alike.
+
+    As a text in which a credential is looked for, and as cookies.
+    """
+    others = text.count("; ")
+    return (
+        text.count("=") == others + 1
+        and text[-1:] != "="
+        and "=;" not in text
+        and text.count(";") == text.count(" ") == others
+        and text.encode().translate(None, b"=-_.; ").isalnum()
+    )
 
 
 class Layout(NamedTuple):
@@ -179,7 +210,9 @@ class HeadGlance(Glance):
             elif kind == _TEXT:
                 self.came_with += of_denied(value)
             # The taint knows a token behind its scheme, and each cookie that may be one.
-            is_known = kind == _COOKIE or (kind == _CREDENTIALS and value.count(" ") == 1)
+            is_known = kind != _TEXT and (
+                _are_simple(value) if kind == _COOKIE else _is_behind_scheme(value)
+            )
             return self._denies(headers, name, value, OF_HEADERS, is_known=is_known)
         if kind == _ID and _RANDOM.match(value):
             self.ids.append(value)

@@ -25,7 +25,8 @@ _SHORTEST, _LONGEST = 6, 4096
 _MOST_WORDS = 16  # of a text in which a credential is looked for
 _MOST_MEMBERS = 200  # of containers that were redacted as a whole
 _PERSONAL = frozenset({"@email", "@ip"})  # rules for what is no credential
-_STRIPPED = "\"'`,;:()[]{}<>"
+STRIPPED = "\"'`,;:()[]{}<>"
+"""What stands around a credential and is none of it."""
 
 
 def discovered(texts: Iterable[str], containers: Iterable[Any], hits: Hits) -> list[str]:
@@ -66,13 +67,13 @@ def parts_of(text: str) -> list[tuple[str, int]]:
     words and values in it. Each with how sure it must be that it is one.
     """
     shown = REPR.match(text)
-    plain = (shown[2] if shown else text).strip(_STRIPPED)
+    plain = (shown[2] if shown else text).strip(STRIPPED)
     words = plain[:_LONGEST].split(maxsplit=_MOST_WORDS)
     if len(words) < 2:
         return [(plain, WEAK)]
     if len(words) == 2 and words[0].isalpha():
-        return [(words[1].strip(_STRIPPED), MEDIUM)]
-    return [(_value_of(word).strip(_STRIPPED), STRONG) for word in words[:_MOST_WORDS]]
+        return [(words[1].strip(STRIPPED), MEDIUM)]
+    return [(_value_of(word).strip(STRIPPED), STRONG) for word in words[:_MOST_WORDS]]
 
 
 def _value_of(word: str) -> str:

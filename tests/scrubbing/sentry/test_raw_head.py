@@ -110,6 +110,13 @@ def test_both_ways_come_to_the_same(headers, query):
 
 
 @settings(max_examples=examples(100))
+@example(headers=[(b"authorization", b'{"token": "q7w8e9r0t1y2u3i4"}')], query=b"")
+@example(headers=[(b"authorization", b"Bearer (q7w8e9r0t1y2u3i4)")], query=b"")
+@example(headers=[(b"authorization", b"Bearer q7w8e9r0t1y2u3i4,")], query=b"")
+@example(headers=[(b"authorization", b"key:q7w8e9r0t1y2u3i4 1")], query=b"")
+@example(headers=[(b"cookie", b"a=x q7w8e9r0t1y2u3i4; theme=dark")], query=b"")
+@example(headers=[(b"cookie", b"sid=(q7w8e9r0t1y2u3i4); theme=dark")], query=b"")
+@example(headers=[(b"cookie", b"a=q7w8e9r0t1y2u3i4,b; theme=dark")], query=b"")
 @given(headers=headers_of_a_request, query=queries_of_a_request)
 def test_no_secret_of_the_head_stands_elsewhere(headers, query):
     scope = scope_of(headers, query)
