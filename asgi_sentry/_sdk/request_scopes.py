@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
-from asgi_sentry._sdk.bare import hold_nothing, watch
+from asgi_sentry._sdk.bare import take_over, unset
 from asgi_sentry._sdk.fork import (
     RequestScope,
     Watched,
-    collect,
     fork,
     has_known_slots,
     new,
-    settled,
 )
 from asgi_sentry._sdk.names import Scope, has, sdk_scope
 from asgi_sentry._sdk.sessions import RequestSession
@@ -140,42 +138,13 @@ def forks(here: Any, around: Any) -> tuple[Any, Any]:
         here: the current scope.
         around: the isolation scope.
     """
-    if hold_nothing(here, around):
-        return new(CurrentScope), new(IsolationScope)
-    if not (settled(here) and settled(around)):
+    if not (unset(here) and unset(around)):
         return _detached(fork(here, CurrentScope), fork(around, IsolationScope))
     current, isolation = new(CurrentScope), new(IsolationScope)
-    if here._event_processors:
-        current._event_processors = here._event_processors.copy()
-    if (
-        here._tags
-        or here._contexts
-        or here._extras
-        or here._attributes
-        or here._breadcrumbs
-        or here._error_processors
-        or here._attachments
-        or here._transaction_info
-        or here._gen_ai_original_message_count
-    ):
-        collect(current, here)
-    if (
-        around._tags
-        or around._contexts
-        or around._extras
-        or around._attributes
-        or around._event_processors
-        or around._error_processors
-        or around._attachments
-        or around._transaction_info
-        or around._gen_ai_original_message_count
-        or around._last_event_id
-    ):
-        collect(isolation, around)
+    take_over(current, here)
+    take_over(isolation, around, but="_breadcrumbs")
+    if around._last_event_id is not None:
         isolation._last_event_id = around._last_event_id
-        isolation._breadcrumbs = deque()
-    if not vars(current) and not vars(isolation):
-        watch(here, around)
     return current, isolation
 
 

@@ -196,7 +196,7 @@ def test_they_are_bare_once_nothing_has_asked_for_a_second(start: Start, monkeyp
     monkeypatch.setattr(bare, "_asked_at", 0.0)
     sources = surroundings()
 
-    def next_request(*, after: float) -> tuple[list[type], Any]:
+    def next_request(*, after: float) -> tuple[list[Any], Any]:
         now[0] += after
         current, _ = request_scopes.forks(*sources)
         return kinds_of(sources), current._tags
@@ -204,18 +204,27 @@ def test_they_are_bare_once_nothing_has_asked_for_a_second(start: Start, monkeyp
     assert next_request(after=0) == ([bare.Resting] * 2, {})
     assert next_request(after=0.5) == ([bare.Resting] * 2, {})
     held = sources[0]._tags
-    assert kinds_of(sources) == [fork.Still, bare.Resting]
-    assert next_request(after=0.7) == ([fork.Still] * 2, {})
+    asked = [fork.Still, bare.Resting]
+    assert kinds_of(sources) == asked
+    assert next_request(after=0.7) == (asked, {})
     held["late"] = "yes"
-    assert next_request(after=0.2) == ([fork.Still] * 2, {"late": "yes"})
+    assert next_request(after=0.2) == (asked, {"late": "yes"})
     held.clear()
     assert next_request(after=0.2) == ([bare.Resting] * 2, {})
     assert next_request(after=0.9) == ([bare.Resting] * 2, {})
     held["later"] = "yes"  # by whoever has held it since, and did not ask again
-    assert next_request(after=0.2) == ([fork.Still] * 2, {"later": "yes"})
+    assert next_request(after=0.05) == ([bare.Resting] * 2, {"later": "yes"})
     held.clear()
-    assert next_request(after=0.2) == ([bare.Resting] * 2, {})
-    assert next_request(after=1.1) == ([bare.Bare] * 2, {})
+    assert next_request(after=0.1) == ([bare.Bare] * 2, {})
+    sources[0].set_tag("for", "all")
+    assert next_request(after=0.5) == ([fork.Still, bare.Bare], {"for": "all"})
+    assert next_request(after=0.5) == ([bare.Resting, bare.Bare], {"for": "all"})
+    kinds, tags = next_request(after=1.0)
+    assert kinds[0].looks[0][0] == "_tags"
+    assert len(kinds[0].looks) == 1
+    assert tags == {"for": "all"}
+    sources[0].remove_tag("for")
+    assert next_request(after=0) == ([fork.Still, bare.Bare], {})
 
 
 @quick_forks
@@ -275,7 +284,7 @@ def test_the_scopes_around_stay_what_they_are(start: Start) -> None:
     start()
     sources = Scope(), Scope()
     request_scopes.forks(*sources)
-    assert [type(source) for source in sources] == [fork.Still] * 2
+    assert all(isinstance(source, fork.Still) for source in sources)
     assert fork.is_blank(sources[0])
     for source in sources:
         source.level = "error"
@@ -285,7 +294,7 @@ def test_the_scopes_around_stay_what_they_are(start: Start) -> None:
     copied = sources[0].__copy__()
     assert copied._level is None
     request_scopes.forks(*sources)
-    assert [type(source) for source in sources] == [fork.Still] * 2
+    assert all(isinstance(source, fork.Still) for source in sources)
 
 
 def test_the_quick_forks_are_in_use_or_a_slot_has_moved() -> None:
@@ -348,3 +357,22 @@ async def test_with_the_sdks_own_forks_the_same_comes_of_it(start: Start, monkey
         )
     assert came[0] == came[1]
     assert came[0][0] == ["-0", "-0", "-1", "-0", "-0"]
+
+
+@quick_forks
+@pytest.mark.usefixtures("at_rest")
+def test_kinds_of_surroundings_are_bounded(start: Start) -> None:
+    """Those that find no room for theirs are looked into by each request, and nothing of them is lost."""
+    start()
+    fillers = [ASKING[name] for name in ("tag", "context", "extra", "attribute", "processor", "attachment")]
+    for number in range(1 << len(fillers)):
+        sources = surroundings()
+        chosen = [filler for place, filler in enumerate(fillers) if number >> place & 1]
+        for filler in chosen:
+            filler(sources[1])
+        for _ in range(4):
+            _, isolation = request_scopes.forks(*sources)
+            filled = (isolation._tags, isolation._contexts, isolation._extras, isolation._attributes)
+            held = [*filled, isolation._event_processors, isolation._attachments]
+            assert [bool(each) for each in held] == [filler in chosen for filler in fillers]
+    assert len(bare._kinds) == bare._MOST
