@@ -64,6 +64,7 @@ class Sealed(Envelope):
 
 _OURS = frozenset({Sealed, Later})
 _KIND = "transaction"
+_ENVELOPE_HEADERS = frozenset({"event_id", "sent_at", "trace", "dsn"})
 _HEADERS = {"type": _KIND, "content_type": "application/json"}
 
 
@@ -136,6 +137,9 @@ class Door:
             if "trace" in headers and (before is None or headers["trace"] != before):
                 known = {each.name: each.scrubbed_name for each in passed if each.name is not None}
                 headers["trace"] = header_of(headers["trace"], known, self.scrubber)
+            if not _ENVELOPE_HEADERS.issuperset(headers):  # somebody else's
+                others = {name: headers.pop(name) for name in headers.keys() - _ENVELOPE_HEADERS}
+                headers.update(self.scrubber.scrub(others))
             return Envelope(headers=headers, items=items)
         except faults.SIGNALS:
             raise

@@ -292,3 +292,14 @@ def test_a_trace_header_that_is_none_does_no_harm(trace):
     cleaned, lost = through(item("event", {"event_id": "a" * 32}), trace=trace)
     assert lost == []
     assert not cleaned.headers.get("trace")
+
+
+def test_headers_of_an_envelope_that_nobody_knows_are_scrubbed():
+    cleaned, lost = through(
+        item("event", {"message": "x"}), event_id="a" * 32, password=SECRET, note={"api_key": SECRET, "n": 1}
+    )
+    assert SECRET.encode() not in cleaned.serialize()
+    assert cleaned.headers == {
+        "event_id": "a" * 32, "password": "[Filtered]", "note": {"api_key": "[Filtered]", "n": 1}
+    }  # fmt: skip
+    assert lost == []

@@ -7,6 +7,7 @@ event by sending a clever cookie. Value rules still apply to those that hold tex
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._scrubbing.tree.plain import KEPT_MODULES, SCALARS, Rebuilt
@@ -116,11 +117,28 @@ def an_object(schema: Schema, rest: Action = DATA) -> Callable[[Walk, Any, Any, 
             return
         if rest == DATA:  # as one object, so that keys decide, and pairs of name and value are seen
             walk.members(others, value, here)
-        else:
-            for field, inner in others.items():
+            return
+        odd = {field: inner for field, inner in others.items() if is_odd(field)}
+        if odd:
+            walk.members(odd, value, here)
+        for field, inner in others.items():
+            if field not in odd:
                 add(walk, rest, inner, value, field, here)
 
     return action
+
+
+def is_odd(name: Any) -> bool:
+    """Whether the name of a context may hold a secret itself, and so is read as a key of data."""
+    return (
+        name.__class__ is not str
+        or len(name) > _LONGEST_NAME
+        or (len(name) >= _SHORTEST_ODD and not _PLAIN_NAME.fullmatch(name))
+    )
+
+
+_LONGEST_NAME, _SHORTEST_ODD = 80, 12  # characters
+_PLAIN_NAME = re.compile(r"[A-Za-z_. -]{1,80}")
 
 
 def each(action: Action) -> Callable[[Walk, Any, Any, Any, Any], None]:

@@ -20,7 +20,16 @@ from asgi_sentry._scrubbing.sentry import statements
 from asgi_sentry._scrubbing.sentry.fields import CONTEXT, EVENT, NAMED_BY_THE_APP, SPAN
 from asgi_sentry._scrubbing.sentry.raw_head import HeadGlance
 from asgi_sentry._scrubbing.sentry.request import URLS
-from asgi_sentry._scrubbing.sentry.schema import DATA, FIXED, ID, LONGEST_ID, TEXT, is_id, is_known
+from asgi_sentry._scrubbing.sentry.schema import (
+    DATA,
+    FIXED,
+    ID,
+    LONGEST_ID,
+    TEXT,
+    is_id,
+    is_known,
+    is_odd,
+)
 from asgi_sentry._scrubbing.text.pairs import PASSWORD
 from asgi_sentry._scrubbing.tree.decisions import COOKIE
 from asgi_sentry._scrubbing.tree.glance import UnusualError
@@ -213,6 +222,8 @@ class EventGlance(HeadGlance):
             if context.__class__ is not dict:
                 if context is None:
                     continue
+                raise UnusualError
+            if is_odd(name):
                 raise UnusualError
             place = (above, name)
             if name == "trace":

@@ -512,3 +512,15 @@ def test_a_password_that_somebody_chose_goes_from_the_parameters_as_from_the_tex
     other = {"logentry": {"message": "render page %s in session %s", "params": ["x", "batch-1234"]}}
     SCRUBBER.scrub_event(other)
     assert other["logentry"]["params"] == ["x", "batch-1234"]
+
+
+@pytest.mark.parametrize("kind", ["event", "transaction"])
+def test_the_name_of_a_context_may_hold_a_secret(kind):
+    token = "ghp_" + "a1B2c3D4e5" * 4
+    contexts = {f"seen {token}": {"x": 1}, "shop": {"y": 2}, "release 2024-11": {"type": "a"}}
+    event = {"type": kind, "contexts": copy.deepcopy(contexts)}
+    SCRUBBER.scrub_event(event)
+    assert token not in repr(event)
+    assert event["contexts"]["shop"] == {"y": 2}
+    assert event["contexts"]["release 2024-11"] == {"type": "a"}
+    assert len(event["contexts"]) == 3
