@@ -40,7 +40,7 @@ ALLOWED = 1.0
 """Megabytes by which the process may have grown."""
 BOUND = 12.0
 """Megabytes that all memories of the process together may take, filled by what clients send."""
-WARM = 0.2
+WARM = 0.3
 """The part of the requests after which it counts as warm."""
 
 
