@@ -18,6 +18,7 @@ from asgi_sentry._scrubbing.text.codes import (
     code_given_spans,
     code_spans,
 )
+from asgi_sentry._scrubbing.text.columns import column_spans
 from asgi_sentry._scrubbing.text.commands import command_spans, login_spans
 from asgi_sentry._scrubbing.text.configs import community_spans, pgpass_spans, router_spans
 from asgi_sentry._scrubbing.text.dense import until_dense
@@ -132,7 +133,7 @@ _PARAMETER = re.compile(
     r"\bfor parameter ([\w.\[\]]{1,100}), value: ([^\n]{1,2000}?), type: <class '"
 )
 _NETRC = re.compile(
-    r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'])(\S{1,500})"
+    r"\b(?:login|user)\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?![\"'|])(\S{1,500})"
 )
 _ORACLE = re.compile(r":oracle:\w{2,8}:[\w.-]{1,60}/([^@\s\"'/]{1,100})@")
 _JWK = re.compile(
@@ -378,6 +379,7 @@ _FINDERS: tuple[tuple[tuple[str, ...], _Finder], ...] = (
     ),
     (_ABROAD, code_abroad_spans),
     (("kty",), _members),
+    (("\n",), column_spans),
     (
         ("password for", "is generated for", "password generated", "ing password", "nitial"),
         made_up_spans,
