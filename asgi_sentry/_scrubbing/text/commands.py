@@ -346,13 +346,16 @@ def _password_end(option: str, argument: str) -> int:
     return at if at >= 0 else len(argument)
 
 
+_OF_SETTING = re.compile(r"[a-z][A-Z]|\A(?:requirepass|masterauth)\Z")
+
+
 def index_of_set(before: str, keys: Keys | Meanings) -> bool:
     """Whether the argument before names a setting that is secret.
 
     `aws configure set aws_secret_access_key ...`.
     """
     return (
-        "_" in before
+        ("_" in before or _OF_SETTING.search(before) is not None)
         and not before.startswith("-")
         and "=" not in before
         and keys.meaning(before) == DENIED

@@ -120,6 +120,7 @@ gpg gpg2 = --passphrase
 ansible-vault = encrypt_string>1~
 kinit = --password
 schtasks = /rp
+rclone yarn = --password
 wandb = login>1~ --relogin>1~
 """
 

@@ -225,6 +225,11 @@ LINES = (
     "aws ssm put-parameter --name /app/db --type SecureString --value '«correct_3742»'",
     "az keyvault secret set --vault-name v --name db --value «Zebra!3372»",
     "cryptsetup luksOpen /dev/x y <<< '«Rabbit!2688»'",
+    "Command '['wandb', 'login', '«5578715bbd26944ff770e4b9447a3d54ec6390bf»']' returned non-zero exit status 1.",
+    "Command '['sqlplus', 'system/«Rabbit#5946»@//ora:1521/x']' timed out",
+    "['ansible-vault', 'encrypt_string', '«correct#6061»', '--name', 'db_password']",
+    "['net', 'user', 'ann', '«kettle!873»', '/add']",
+    "rclone config create r s3 secret_access_key «TQaERkuneO2RUip6uBgF0lBBKbH3pw4vKYFRGdlA»",
 )
 """Command lines with secrets."""
 
@@ -296,5 +301,9 @@ HARMLESS = (
     "etcdctl user add ann",
     "kubectl get node web-1234 -p x",
     "cat <<< 'item-1234'",
+    "yarn config set npmRegistryServer https://x",
+    "['wandb', 'login', '--relogin']",
+    "['net', 'use', 'x']",
+    "rclone config create r s3 region eu",
 )
 """Command lines without any, whose options look like those that take one."""
