@@ -93,11 +93,13 @@ def _is_behind_scheme(text: str) -> bool:
 def _are_simple(text: str) -> bool:
     """Whether cookies are names and values of letters and digits, each of which is read alike.
 
-    As a text in which a credential is looked for, and as cookies.
+    As a text in which a credential is looked for, and as cookies. One alone is a word, that is
+    looked for with its name.
     """
     others = text.count("; ")
     return (
-        text.count("=") == others + 1
+        others > 0
+        and text.count("=") == others + 1
         and text[-1:] != "="
         and "=;" not in text
         and text.count(";") == text.count(" ") == others
