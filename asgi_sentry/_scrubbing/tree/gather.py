@@ -49,6 +49,7 @@ class Tree:
     Args:
         copied: takes what is copied, where somebody else has what is in the roots: then a copy of
             each container takes its place. None: nothing is copied.
+        kept_modules: whose objects are neither text nor number, and stay.
 
     Attributes:
         containers: dicts and lists; what lies above comes first.
@@ -65,6 +66,7 @@ class Tree:
 
     __slots__ = (
         "_copied",
+        "_kept_modules",
         "_spots",
         "above",
         "containers",
@@ -77,8 +79,14 @@ class Tree:
         "texts",
     )
 
-    def __init__(self, *, copied: list[Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        copied: list[Any] | None = None,
+        kept_modules: frozenset[str] = KEPT_MODULES,
+    ) -> None:
         self._copied = copied
+        self._kept_modules = kept_modules
         self.containers: list[Any] = []
         self.above: list[tuple[int, Any]] = []
         self.numbers: dict[int, int] = {}
@@ -228,7 +236,7 @@ class Tree:
             self.containers.append(value)
             self.above.append((number, key))
             return size + 1
-        elif cls.__module__ not in KEPT_MODULES:
+        elif cls.__module__ not in self._kept_modules:
             raise NotPlainError
         return size
 

@@ -46,7 +46,7 @@ def _scrubbed(
         copier.put(value, holder, step)
     else:
         holder[step] = value
-    walk = Walk(ruleset, copies=not exact, looks_at_keys=not exact)
+    walk = Walk(ruleset, copies=not exact, only_json=not exact)
     walk.add(holder[step], holder, step, place_of(path[:-1]))
     walk.finish(taint)
     copier.restore()

@@ -58,8 +58,9 @@ class Walk:
         copies: whether somebody else has what is given, but for the holders: then all containers in
             it are copied, and the copies take their places.
         alike: tells which variables several frames show alike; None: each is scrubbed.
-        looks_at_keys: whether a key that is of a class made of a text's is refused, though it may
-            equal one that is known. Who serializes what is left makes it a text otherwise.
+        only_json: whether what JSON does not have is refused: objects of the standard library's
+            that the SDK's serializer takes, and a key of a class made of a text's, though it may
+            equal one that is known.
 
     Attributes:
         copies: the same.
@@ -76,8 +77,9 @@ class Walk:
         "_fixed_hits",
         "_given",
         "_kept",
+        "_kept_modules",
         "_longest",
-        "_looks_at_keys",
+        "_only_json",
         "_roots",
         "copies",
         "notes",
@@ -93,12 +95,13 @@ class Walk:
         longest: int | None = None,
         copies: bool = False,
         alike: Alike | None = None,
-        looks_at_keys: bool = False,
+        only_json: bool = False,
     ) -> None:
         self.ruleset = ruleset
         self.copies = copies
         self._alike = alike
-        self._looks_at_keys = looks_at_keys
+        self._only_json = only_json
+        self._kept_modules = frozenset[str]() if only_json else KEPT_MODULES
         self._longest = longest
         self.notes = Notes()
         self.renamed: dict[Any, str] = {}
@@ -144,7 +147,7 @@ class Walk:
         elif cls is dict or cls is list or cls is Rebuilt:
             own = self.own(value, holder, key) if self.copies else value
             self._roots.append(_new_root((own, holder, key, place, mode)))
-        elif cls not in SCALARS and cls.__module__ not in KEPT_MODULES:
+        elif cls not in SCALARS and cls.__module__ not in self._kept_modules:
             raise NotPlainError
 
     def variables(self, value: Any, holder: Any, key: Any, place: Place | None) -> None:
@@ -207,11 +210,12 @@ class Walk:
             NotPlainError: there is what the walk can't go through; nothing was changed by this
                 call.
         """
-        tree = Tree(copied=self._kept if self.copies else None)
+        copied = self._kept if self.copies else None
+        tree = Tree(copied=copied, kept_modules=self._kept_modules)
         for root in self._roots:
             tree.add_root(root)
         tree.gather(self.ruleset.keys.plain)
-        if self._looks_at_keys and not _has_plain_keys(tree):
+        if self._only_json and not _has_plain_keys(tree):
             raise NotPlainError
         longest = self._longest
         # That all together are no longer is told in a fifth of the time.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime, timezone
+import decimal
+import uuid
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from unittest import mock
 
@@ -409,3 +411,13 @@ def test_a_container_in_itself_is_refused_and_nothing_is_changed() -> None:
         walk.finish()
     assert given["password"] == SECRET
     assert given["again"][0] is given
+
+
+@pytest.mark.parametrize(
+    "value", [date(2000, 1, 1), timedelta(1), uuid.UUID(int=1), decimal.Decimal("1.5"), {1}, object()]
+)
+@pytest.mark.parametrize("within", [lambda it: it, lambda it: [it], lambda it: {"a": it}, lambda it: {"a": ([it],)}])
+def test_what_json_does_not_have_is_shown_by_its_type_wherever_it_stands(value: object, within: Any) -> None:
+    module = type(value).__module__
+    name = type(value).__qualname__ if module == "builtins" else f"{module}.{type(value).__qualname__}"
+    assert Scrubber().scrub(within(value)) == within(f"<{name}>")
