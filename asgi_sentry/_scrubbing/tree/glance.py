@@ -256,7 +256,9 @@ class Glance:
                 text
                 for text in secrets
                 if not (
-                    knows(text) or (" " in text and all(knows(part) for part, _ in parts_of(text)))
+                    knows(text)
+                    if text.isalnum()  # which is its only part
+                    else all(knows(part) for part, _ in parts_of(text))
                 )
             ]
             whole = [text for text in whole if not knows(text)]

@@ -98,6 +98,8 @@ def values(taint: Taint) -> dict[str, Any]:
 @example(headers=[(b"x-request-id", b"4111111111111111")], query=b"")
 @example(headers=[(b"x-api-key", b"Bearer q7w8e9r0t1y2u3i4")], query=b"note=q7w8e9r0t1y2u3i4")
 @example(headers=[(b"cookie", b"sid=q7w8e9r0t1y2u3i4")], query=b"")
+@example(headers=[(b"x-api-key", b'{"token": "q7w8e9r0t1y2u3i4"}')], query=b"")
+@example(headers=[(b"x-api-key", b'"q7w8e9r0t1y2u3i4"')], query=b"")
 @given(headers=headers_of_a_request, query=queries_of_a_request)
 def test_both_ways_come_to_the_same(headers, query):
     scope = scope_of(headers, query)
