@@ -41,10 +41,11 @@ _INSERT = re.compile(
 _PLACEHOLDER = re.compile(
     r"\?|\$(\d{1,5})|%s|%\((\w{1,100})\)s|(?<![:\w]):([A-Za-z_]\w{0,100})|@([A-Za-z_]\w{0,100})"
 )
-# `column = `, `lower(column) LIKE upper(`, `"users"."password" = `, in front of a placeholder.
+# `column = `, `lower(column) LIKE upper(`, `"users"."password" = `, in front of a placeholder: read
+# from there, backwards, since a search would begin at each character before it.
 _COLUMN = re.compile(
-    r"(?<![\w$.\"`\[\]])([\w$.\"`\[\]]{1,200})\s{0,4}\)?\s{0,4}(?:=|<>|!=|\bi?like\b|\bis\b"
-    r"|\bin\b)\s{0,4}(?:\w{1,40}\s?)?\(?\s{0,4}\Z",
+    r"\s{0,4}\(?(?:\s?\w{1,40})?\s{0,4}(?:=|><|=!|\bekili?\b|\bsi\b|\bni\b)\s{0,4}\)?\s{0,4}"
+    r"([\w$.\"`\[\]]{1,200})(?![\w$.\"`\[\]])",
     re.IGNORECASE,
 )
 _BEFORE = 260
@@ -129,8 +130,9 @@ def secret_parameters(sql: str, keys: Keys | Meanings) -> Parameters:
         highest = max(highest, position + 1) if match[1] else highest
         column = columns.get(match.start())
         if column is None:
-            before = _COLUMN.search(sql, max(0, match.start() - _BEFORE), match.start())
-            column = before[1] if before else name
+            start = match.start()
+            before = _COLUMN.match(sql[max(0, start - _BEFORE) : start][::-1])
+            column = before[1][::-1] if before else name
         if column and keys.meaning(column.strip('"`[]').rpartition(".")[2].strip('"`[]')) == DENIED:
             if name:
                 names.add(name)
