@@ -21,7 +21,7 @@ from asgi_sentry import _sdk as sdk
 from asgi_sentry._middleware.shutdown import flush, flushing
 from asgi_sentry._request.facts import trouble_of
 from asgi_sentry._request.failures import note_cancelled
-from asgi_sentry._request.messages import tapped, watched
+from asgi_sentry._request.messages import Through, tap, watch
 from asgi_sentry._request.record import KEY, RequestRecord, hidden_record
 from asgi_sentry._request.reported import LIFESPAN, Lifespan, reported, watch_lifespan
 
@@ -70,9 +70,9 @@ class Layer:
         if record is None:
             return await self._target(scope, receive, send)
         if record.plan.bodies:
-            receive = tapped(record, receive)
+            receive = Through(tap, record, receive)
         try:
-            return await self._target(scope, receive, watched(record, send))
+            return await self._target(scope, receive, Through(watch, record, send))
         except Exception as exc:
             trouble_of(record).failure = exc
             raise
@@ -88,7 +88,7 @@ class Layer:
         """What the app gets by a layer further in."""
         try:
             if record.meet(self._own, scope):
-                receive = tapped(record, receive)
+                receive = Through(tap, record, receive)
             send = record.overhear(send)
             if self._has_say_at_the_end:
                 say_at_start(self._plan)

@@ -40,17 +40,6 @@ def decide(
     found = plan.head_rules().find(scope)
     if isinstance(found, Decision):
         return found
-    return decide_by(found, plan, view, context, scope)
-
-
-def decide_by(
-    found: PathRate | None,
-    plan: Plan,
-    view: sdk.ClientView,
-    context: sdk.TraceContext,
-    scope: Mapping[str, Any],
-) -> Decision:
-    """The same once the rate for the path was found; None leaves it to the SDK."""
     if found is None:
         decided = _decide_like_the_sdk(view, context, scope)
     else:

@@ -94,24 +94,27 @@ def _boundary(headers: Any) -> bytes | None:
     return boundary_of(header({"headers": headers}, b"content-type") or "")
 
 
-class _Callable(partial[Any]):
+class Through(partial[Any]):
     """What the app is given to receive or to send by: a function of this module, and what it needs.
 
-    Not a method of the facts: they may outlive the request, and would keep what is the server's.
-    And made without a step in Python, since each request has some.
+    That is the facts, and the server's `receive` or `send`. Not a method of the facts: they may
+    outlive the request, and would keep what is the server's. And made without a step in Python,
+    since each request has some.
     """
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         """As a function's, as which an app's variables show it: not what it holds."""
         return f"<function {self.func.__qualname__} at {id(self):#x}>"
 
 
-setattr(_Callable, _MARK, _MARKED)
+setattr(Through, _MARK, _MARKED)
 
 
 def watches(send: Send, facts: Facts) -> bool:
     """Whether this `send` is one that was made here, for the request of these facts."""
-    return isinstance(send, _Callable) and send.args[0] is facts
+    return isinstance(send, Through) and send.args[0] is facts
 
 
 def watch(facts: Facts, send: Send, message: Message) -> Awaitable[None]:
@@ -155,11 +158,6 @@ def overhear(facts: Facts, send: Send, message: Message) -> Awaitable[None]:
     except Exception as exc:
         faults.note("looking at a response", exc, "the error behind it may be missing")
     return send(message)
-
-
-tapped: Callable[[Facts, Receive], Receive] = partial(_Callable, tap)
-watched: Callable[[Facts, Send], Send] = partial(_Callable, watch)
-overheard: Callable[[Facts, Send], Send] = partial(_Callable, overhear)
 
 
 def _see(facts: Facts, message: Message) -> bool:

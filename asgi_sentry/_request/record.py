@@ -21,7 +21,7 @@ from asgi_sentry._request.decided import EXCLUDED
 from asgi_sentry._request.ending import end_root
 from asgi_sentry._request.failures import count_failed_response, note_failed, report_failures
 from asgi_sentry._request.lately import OF_A_REQUEST, SECONDS, alive, of_worker, owner_of_orphan
-from asgi_sentry._request.messages import handled_now, overheard, watches
+from asgi_sentry._request.messages import Through, handled_now, overhear, watches
 from asgi_sentry._request.read_twice import ReadTwice
 from asgi_sentry._request.report import Report
 from asgi_sentry._request.started import Started
@@ -169,12 +169,14 @@ class RequestRecord(Started):
         """
         try:
             self.headers = tuple(headers)
-            if not self.thin:
-                displaced = self.scopes.displaced
-                if displaced is not None and not self.context.came_in:
-                    self.context = displaced
-            self.decision = decided = self._decide()
-            self._start_first(decided)
+            if self.thin:
+                if self._starts_alone():
+                    return
+            elif self.scopes.displaced is not None and not self.context.came_in:
+                self.context = self.scopes.displaced
+            if self.decision is None:
+                self.decision = self._decide()
+            self._start()
         except faults.SIGNALS:
             raise
         except BaseException as exc:
@@ -182,7 +184,7 @@ class RequestRecord(Started):
             self._open_anew()
 
     def _open_anew(self) -> None:
-        self.headers = ()
+        self.headers, self.rand = (), None
         self.context = context = sdk.TraceContext(self.view)
         try:
             self.decision = self._decide()
@@ -200,7 +202,7 @@ class RequestRecord(Started):
         """The app's `send`, for a layer further in."""
         if watches(send, self):  # nothing in between
             return send
-        return overheard(self, send)
+        return Through(overhear, self, send)
 
     def shaken(self) -> None:
         """End the transaction of a websocket that has been accepted or refused, if that ends it."""

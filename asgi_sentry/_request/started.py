@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
 from asgi_sentry import _sdk as sdk
-from asgi_sentry._request.decided import EXCLUDED, Decision
-from asgi_sentry._request.decision import OPS, decide_by, own_dice, revise
+from asgi_sentry._request.decided import EXCLUDED
+from asgi_sentry._request.decision import OPS, decide, own_dice, revise
 from asgi_sentry._request.facts import Facts
 from asgi_sentry._request.plan import DEFAULT_ROOT, Plan
 from asgi_sentry._request.routes import unrouted_name
 
 if TYPE_CHECKING:
+    from asgi_sentry._request.decided import Decision
     from asgi_sentry.types import Scope
 
 
@@ -50,34 +51,50 @@ class Started(Facts):
             context.sampled, context.rate = False, self.decision.rate
         return context
 
+    def _starts_alone(self) -> bool:
+        """Decide by the head alone, and start, if that says that it is no transaction.
+
+        Then nothing has to be made: the request's scopes ask for its trace and its span once
+        something asks them. Says whether it was started.
+        """
+        plan, view = self.plan, self.view
+        if self.websocket or not view.unsampled_has_no_span:
+            return False
+        found: Any = (plan.head or plan.head_rules()).find(self.scope)
+        decided = found
+        if found is not EXCLUDED:
+            dice = own_dice(view) if found is None else found.dice
+            if (
+                dice is None
+                or not plan.by_head
+                or view.downsample()
+                or b"sentry-trace" in map(_name, self.headers)
+            ):
+                return False
+            # No trace comes in, nothing is limited: then the dice decide. Six digits, as the SDK
+            # makes and prints them: what is passed on is what decided.
+            self.rand = rand = int(random() * 1_000_000) / 1_000_000  # noqa: S311
+            if rand < dice.fraction:
+                self.decision = dice.yes
+                return False
+            decided = dice.no
+            if view.sessions:
+                self.scopes.isolation.tracks = True
+        self.decision = decided
+        self.root = view.unsampled.get(decided.reason) or sdk.unsampled_root(view, decided.reason)
+        return True
+
     def _decide(self) -> Decision | None:
         if self.websocket and self._websockets() == "off":
             return EXCLUDED
-        plan, view = self.plan, self.view
-        if view.tracing:
-            found = (plan.head or plan.head_rules()).find(self.scope)
-            if isinstance(found, Decision):
-                return found
-            if self.thin and plan.by_head:
-                dice = own_dice(view) if found is None else found.dice
-                if (
-                    dice is not None
-                    and not view.downsample()
-                    and b"sentry-trace" not in map(_name, self.headers)
-                ):
-                    # No trace comes in, nothing is limited: then the dice decide alone. Six digits,
-                    # as the SDK makes and prints them: what is passed on is what decided.
-                    self.rand = rand = int(random() * 1_000_000) / 1_000_000  # noqa: S311
-                    if rand < dice.fraction:
-                        return dice.yes
-                    return dice.no
-            return decide_by(found, plan, view, self.context, self.scope)
-        if plan.samplers:
+        if self.view.tracing:
+            return decide(self.plan, self.view, self.context, self.scope)
+        if self.plan.samplers:
             faults.once(
                 "PathSamplingMiddleware has no effect: the SDK's tracing is off. "
                 "Set traces_sample_rate (SENTRY_TRACES_SAMPLE_RATE), if only to 0."
             )
-        if plan.excludes(self.scope):
+        if self.plan.excludes(self.scope):
             return EXCLUDED
         return None
 
@@ -86,20 +103,6 @@ class Started(Facts):
         if self.websocket:
             return (self.plan.root or DEFAULT_ROOT).websockets
         return None
-
-    def _start_first(self, decided: Decision | None) -> None:
-        """Start a request that was just opened."""
-        if decided is EXCLUDED or (self.rand is not None and decided and not decided.sampled):
-            view = self.view
-            if self.thin and view.unsampled_has_no_span:
-                # It is no transaction, whatever came in: then its scopes ask for its trace and its
-                # span once something asks them.
-                reason = decided.reason
-                self.root = view.unsampled.get(reason) or sdk.unsampled_root(view, reason)
-                if view.sessions and decided is not EXCLUDED:
-                    self.scopes.isolation.tracks = True
-                return
-        self._start()
 
     def _start(self) -> None:
         decided, view, scopes = self.decision, self.view, self.scopes
