@@ -33,7 +33,7 @@ class Ledger:
     __slots__ = ("_shares", "debt")
 
     def __init__(self) -> None:
-        self.debt = 0.0
+        self.debt: float = 0.0
         self._shares = 0
 
     def drop(self) -> None:

@@ -103,20 +103,22 @@ class RuleState:
         clock: Callable[[], float],
         workers: int,
     ) -> None:
-        self.rate = rate
-        self.fraction = rate.fraction
-        self.excludes = rate.excludes
+        self.rate: Rate = rate
+        self.fraction: float = rate.fraction
+        self.excludes: bool = rate.excludes
         # Answers that many requests get are made once, since making one is much of what a decision
         # costs.
-        self.yes = Choice(sampled=True, rate=rate.fraction, reason="dice")
-        self.no = Choice(sampled=False, rate=rate.fraction, reason="dice")
-        self.capped = Choice(sampled=False, rate=rate.fraction, reason="at_most")
-        self.bucket = bucket
-        self.reservoir = reservoir
-        self.adaptive = Adaptive(rate.goal.share(workers), clock=clock) if rate.goal else None
-        self.ledger = Ledger() if bucket or rate.least or rate.goal else None
+        self.yes: Choice = Choice(sampled=True, rate=rate.fraction, reason="dice")
+        self.no: Choice = Choice(sampled=False, rate=rate.fraction, reason="dice")
+        self.capped: Choice = Choice(sampled=False, rate=rate.fraction, reason="at_most")
+        self.bucket: Gate | None = bucket
+        self.reservoir: Minimum | None = reservoir
+        self.adaptive: Adaptive | None = None
+        if rate.goal:
+            self.adaptive = Adaptive(rate.goal.share(workers), clock=clock)
+        self.ledger: Ledger | None = Ledger() if bucket or rate.least or rate.goal else None
         # The account of requests that a parent sampled: one stands for as many as its rate says.
-        self.forced = Ledger() if bucket else None
+        self.forced: Ledger | None = Ledger() if bucket else None
 
     def learn(self, template: str) -> None:
         """Tell an adaptive rate which route template the router found; nothing for others."""
@@ -152,7 +154,7 @@ class PathSampler:
             raise ValueError(f"parent must be 'inherit' or 'ignore', got {parent!r}")
         if not isinstance(rates, Mapping):
             raise TypeError(f"rates must be a mapping such as {{'/api/**': 0.1}}, got {rates!r}")
-        self.inherits = parent == "inherit"
+        self.inherits: bool = parent == "inherit"
 
         def state(name: str, rate: Rate) -> RuleState:
             bucket: Gate | None = None
