@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 
 from asgi_sentry._request.head import describe_head, describe_request, raw_head
 from asgi_sentry._scrubbing import Scrubber, Taint, collect_taint
@@ -126,9 +126,8 @@ def test_no_secret_of_the_head_stands_elsewhere(headers, query):
     rest = {**REST, "tags": {"note": SECRET}}
     part_by_part(scope, rest)
     found = at_once(scope, rest)
-    assume(found is not None)
-    assert found is not None
-    assert found[0] == part_by_part(scope, rest)[0]
+    if found is not None:  # else it is read part by part
+        assert found[0] == part_by_part(scope, rest)[0]
 
 
 def test_what_is_usual_takes_it():
