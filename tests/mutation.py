@@ -45,6 +45,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "_scrubbing/taint/finder.py": ("tests/scrubbing/taint",),
     "_scrubbing/taint/gate.py": ("tests/scrubbing/taint",),
     "_scrubbing/taint/normal.py": ("tests/scrubbing/taint",),
+    "_scrubbing/taint/in_data.py": ("tests/scrubbing/taint",),
     "_scrubbing/taint/sources.py": ("tests/scrubbing/taint",),
     "_scrubbing/taint/strength.py": ("tests/scrubbing/taint",),
     "_scrubbing/tree/outcome.py": (

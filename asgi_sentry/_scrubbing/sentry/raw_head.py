@@ -25,11 +25,11 @@ from asgi_sentry._scrubbing.headers_and_urls import (
 from asgi_sentry._scrubbing.keys import COOKIES, DENIED, PLAIN, is_no_secret
 from asgi_sentry._scrubbing.sentry.request import URLS
 from asgi_sentry._scrubbing.sentry.trace import VERSIONED
+from asgi_sentry._scrubbing.taint.in_data import TOLD_BY_LOOK
 from asgi_sentry._scrubbing.taint.sources import (
     AUTHORIZATION,
     ENCODED_JSON,
     SUBPROTOCOL,
-    TOLD_BY_LOOK,
     of_authorization,
     of_denied,
     of_encoded_json,

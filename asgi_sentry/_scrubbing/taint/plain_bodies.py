@@ -1,14 +1,14 @@
 """The secrets in a body as most are: objects whose names say nothing, and texts that are just that.
 
 It is told of all texts together. What is less usual (a denied name, a pair of a name and a value,
-JSON in a text) is read member by member (`sources.of_body`), which comes to the same.
+JSON in a text) is read member by member (`in_data.of_body`), which comes to the same.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgi_sentry._scrubbing.taint.sources import (
+from asgi_sentry._scrubbing.taint.in_data import (
     MOST_NODES,
     PAIRED,
     TOLD_BY_LOOK,
