@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-from random import random
 from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _faults as faults
@@ -17,9 +15,6 @@ from asgi_sentry._request.routes import unrouted_name
 if TYPE_CHECKING:
     from asgi_sentry._request.decided import Decision
     from asgi_sentry.types import Scope
-
-
-_name = itemgetter(0)
 
 
 class _Trace:
@@ -64,16 +59,12 @@ class Started(Facts):
         decided = found
         if found is not EXCLUDED:
             dice = own_dice(view) if found is None else found.dice
-            if (
-                dice is None
-                or not plan.by_head
-                or view.downsample()
-                or b"sentry-trace" in map(_name, self.headers)
-            ):
+            if dice is None or not plan.by_head or view.downsample():
                 return False
-            # No trace comes in, nothing is limited: then the dice decide. Six digits, as the SDK
-            # makes and prints them: what is passed on is what decided.
-            self.rand = rand = int(random() * 1_000_000) / 1_000_000  # noqa: S311
+            self.rand = rand = sdk.dice_of(self.headers)
+            if rand is None:
+                return False
+            # No trace comes in, nothing is limited: then the dice decide.
             if rand < dice.fraction:
                 self.decision = dice.yes
                 return False

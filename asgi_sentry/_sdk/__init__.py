@@ -33,7 +33,7 @@ from asgi_sentry._sdk.spans import span
 from asgi_sentry._sdk.spotlight import guard_spotlight
 from asgi_sentry._sdk.templates import offer_trace_meta
 from asgi_sentry._sdk.times import now
-from asgi_sentry._sdk.trace_context import TraceContext
+from asgi_sentry._sdk.trace_context import TraceContext, dice_of
 from asgi_sentry._sdk.transports import (
     SOME,
     default_transport,
@@ -61,6 +61,7 @@ __all__ = [
     "capture_error",
     "capture_response",
     "default_transport",
+    "dice_of",
     "django_request",
     "framework_integrations",
     "guard",

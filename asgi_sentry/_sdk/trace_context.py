@@ -234,8 +234,7 @@ class TraceContext(PropagationContext):
             if self.incoming or self._header is not None or self._known is not None:
                 rand = self._rand_that_came_in()
             if rand is None:
-                # Six digits, as the SDK makes and prints them: what is passed on is what decided.
-                rand = int(random() * 1_000_000) / 1_000_000  # noqa: S311 - a sample
+                rand = _rolled()
             self._rand = rand
         return rand
 
@@ -306,6 +305,22 @@ class TraceContext(PropagationContext):
         if known is None and self._rand is not None:
             return Baggage({"sample_rand": f"{self._rand:.6f}"})
         return known
+
+
+def dice_of(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
+    """The dice of a trace that begins with a request; None where one comes in.
+
+    Args:
+        headers: of the request, as ASGI has them.
+    """
+    if b"sentry-trace" in map(_name, headers):  # as `_read` looks
+        return None
+    return _rolled()
+
+
+def _rolled() -> float:
+    """Six digits, as the SDK makes and prints them: what is passed on is what decided."""
+    return int(random() * 1_000_000) / 1_000_000  # noqa: S311 - a sample
 
 
 def _within_one(text: str) -> float | None:

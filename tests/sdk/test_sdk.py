@@ -783,3 +783,33 @@ def test_baggage_is_built_as_we_build_it() -> None:
     baggage = Baggage({"sample_rand": "0.5"})
     assert baggage.sentry_items == {"sample_rand": "0.5"}
     assert baggage.mutable
+
+
+# --- backpressure -------------------------------------------------------------------------------------------------
+
+
+def pressed(**attributes: Any) -> Any:
+    """A monitor of another release, which halves every rate twice."""
+    return type("Monitor", (), {"downsample_factor": 2, "kill": lambda _: None, **attributes})()
+
+
+@pytest.mark.parametrize(
+    ("monitor", "halvings"),
+    [(None, 0), (pressed(), 2), (pressed(_downsample_factor=2), 2), (pressed(_downsample_factor="two"), 2)],
+    ids=["off", "kept elsewhere", "as it is", "another kind"],
+)
+def test_rates_are_halved_as_the_monitor_has_it_wherever_it_keeps_that(monitor: Any, halvings: int) -> None:
+    client = sentry_sdk.Client(DSN, transport=RecordingTransport, default_integrations=False)
+    client.monitor = monitor
+    assert view_of(client).downsample() == halvings
+    client.close(timeout=0)
+
+
+def test_the_sdks_monitor_keeps_it_where_it_is_read(start: Start) -> None:
+    start()
+    monitor, view = sentry_sdk.get_client().monitor, sdk.view()
+    assert view is not None
+    assert view.monitor is monitor
+    monitor._healthy = False
+    monitor.set_downsample_factor()
+    assert view.downsample() == monitor.downsample_factor == 1
