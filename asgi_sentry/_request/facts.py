@@ -46,10 +46,12 @@ class Facts:
     """One request. Has no repr of what it holds.
 
     What has a value here has it until something comes of it, which at most requests nothing does:
-    to set all of it anew for each was a tenth of what an excluded one costs.
+    to set all of it anew for each was a tenth of what an excluded one costs. What each request
+    looks at is set as it is opened: where a class has a value, too, the interpreter looks for both
+    each time.
     """
 
-    thin: bool = True
+    thin: bool
     """Whether all of this is as it was at the opening, but for `answered`: most requests close so.
 
     Then nothing is reported, sent or let go of, and the losses are all that is counted. Whoever
@@ -61,7 +63,7 @@ class Facts:
     """That the layers stand around, as far as they can see; None: unknown."""
     began: float
     """By the monotonic clock."""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...]
     """As they came in: the app may change its own."""
     entered_with: BaseException | None = None
     """What is being handled around us (by a retrying middleware): none of this request's."""
@@ -71,7 +73,7 @@ class Facts:
     """Of that scope: a mount writes its own into it."""
     view: sdk.ClientView
     """Of the SDK's client."""
-    websocket: bool = False
+    websocket: bool
 
     # The head decision, and whatever else the layers want: joined anew when a layer further in is
     # met.
@@ -84,13 +86,13 @@ class Facts:
     """The SDK's."""
     context: sdk.TraceContext
     """The trace."""
-    rand: float | None = None
+    rand: float | None
     """The dice, within [0, 1), where they decided alone; None: they are the trace's."""
-    decision: Decision | None = None
+    decision: Decision | None
     """None: the SDK's tracing is off."""
-    root: sdk.Root | None = None
+    root: sdk.Root | None
     """The root span; None: there is none."""
-    recorded: bool = False
+    recorded: bool
     """Whether the root span may be sent, so that it matters when the response has ended."""
 
     # Serving: what passed so far.
@@ -100,7 +102,7 @@ class Facts:
     """The copy of what the app read; None: nothing yet."""
     bound_user: Mapping[str, Any] = MappingProxyType({})
     """By `set_user_context`."""
-    answered: int | None = None
+    answered: int | None
     """The status of the response."""
     ended: float | None = None
     """When its last message passed, by the monotonic clock; None: it did not, or nobody asks."""
@@ -117,7 +119,7 @@ class Facts:
     # Closing.
     returned: float
     """When the app was done, by the monotonic clock."""
-    closed: bool = False
+    closed: bool
 
 
 def status_of(facts: Facts) -> int | None:

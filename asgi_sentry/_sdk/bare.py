@@ -15,12 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_sentry import _state as state
 from asgi_sentry._sdk.fork import COLLECTED, Still, settled
-from asgi_sentry._sdk.names import Scope, sdk_scope
+from asgi_sentry._sdk.names import Scope, _current_scope, _isolation_scope, sdk_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Looks = tuple[tuple[str, Callable[[Any], Any]], ...]
+
+# The scopes around, where there are any. Methods of the SDK's variables, made once: a method of an
+# imported name is made anew by each call of it.
+here_now: Callable[[], Any] = getattr(_current_scope, "get", lambda: None)
+around_now: Callable[[], Any] = getattr(_isolation_scope, "get", lambda: None)
+set_here: Callable[[Any], object] = getattr(_current_scope, "set", lambda scope: None)
+set_around: Callable[[Any], object] = getattr(_isolation_scope, "set", lambda scope: None)
 
 _AT_REST = 1.0  # seconds
 # By the monotonic clock: when something was asked for last, and when a scope was watched last.

@@ -11,14 +11,12 @@ import sentry_sdk
 from asgi_sentry import _faults as faults
 from asgi_sentry import _state as state
 from asgi_sentry._sdk import after_fork, by_hand, message_stacks, stack_frames
-from asgi_sentry._sdk.bare import Bare
+from asgi_sentry._sdk.bare import Bare, around_now, here_now
 from asgi_sentry._sdk.collection import Collection, collection_of
 from asgi_sentry._sdk.fork import Still
 from asgi_sentry._sdk.names import (
     DEFAULT_OPTIONS,
     NonRecordingClient,
-    _current_scope,
-    _isolation_scope,
     has,
     has_span_streaming_enabled,
     has_tracing_enabled,
@@ -95,8 +93,6 @@ _PROFILING = (
     *("continuous_profiling_auto_start", "profiler_mode"),
 )
 _LOOKS_ITSELF = has("scopes", "options")
-_here: Callable[[], Any] = getattr(_current_scope, "get", lambda: None)
-_around: Callable[[], Any] = getattr(_isolation_scope, "get", lambda: None)
 _last_view: ClientView | None = None
 
 
@@ -104,7 +100,7 @@ def view() -> ClientView | None:
     """The client's view, or None where nothing could be sent: no client, no DSN, or closed."""
     global _last_view  # noqa: PLW0603 - a cache of one; a lost race costs one more reading
     everywhere: Any = None
-    if _here().__class__ is Bare and _around().__class__ is Bare:
+    if here_now().__class__ is Bare and around_now().__class__ is Bare:
         everywhere = sdk_scope._global_scope
     client = _client() if everywhere is None else everywhere.client
     if client.transport is None:
@@ -122,7 +118,7 @@ def _client() -> Any:
     By a look of ours where none of the scopes around has one of its own, which is rare.
     """
     if _LOOKS_ITSELF:
-        here, around = _here(), _around()
+        here, around = here_now(), around_now()
         everywhere = sdk_scope._global_scope
         if everywhere is not None and (
             (isinstance(here, Still) and isinstance(around, Still))

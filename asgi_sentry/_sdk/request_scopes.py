@@ -52,6 +52,12 @@ class Owner(Protocol):
         """Goes over each event of the request, after the processors of all other scopes."""
 
 
+def _owner_of(scope: Any) -> Owner | None:
+    """Whose scope it is; None for a copy that the SDK made of one, which has all that it needs."""
+    owner: Owner | None = vars(scope).get("owner")
+    return owner
+
+
 # What these make they put there by `setdefault`, since threads of the app's may ask for it at the
 # same time; and what is set on a scope itself comes before them.
 
@@ -62,9 +68,10 @@ class _Trace:
     __slots__ = ()
 
     def __get__(self, scope: Any, kind: type) -> Any:
-        if scope is None or scope.owner is None:
+        owner = None if scope is None else _owner_of(scope)
+        if owner is None:
             return None
-        return vars(scope).setdefault("_propagation_context", scope.owner.context)
+        return vars(scope).setdefault("_propagation_context", owner.context)
 
 
 class _SpanOfUnsampled:
@@ -73,9 +80,10 @@ class _SpanOfUnsampled:
     __slots__ = ()
 
     def __get__(self, scope: Any, kind: type) -> Any:
-        if scope is None or scope.owner is None or not scope.owner.unsampled:
+        owner = None if scope is None else _owner_of(scope)
+        if owner is None or not owner.unsampled:
             return None
-        return vars(scope).setdefault("_span", UnsampledSpan(scope.owner.context))
+        return vars(scope).setdefault("_span", UnsampledSpan(owner.context))
 
 
 class _Processors:
@@ -86,7 +94,8 @@ class _Processors:
     def __get__(self, scope: Any, kind: type) -> Any:
         if scope is None:
             return self
-        own = [] if scope.owner is None else [scope.owner.process]
+        owner = _owner_of(scope)
+        own = [] if owner is None else [owner.process]
         return vars(scope).setdefault("_event_processors", own)
 
 
@@ -101,7 +110,7 @@ class CurrentScope(RequestScope):
     _propagation_context: Any = _trace
     _span = _SpanOfUnsampled()
     _event_processors: Any = _Processors()
-    owner: Owner | None = None
+    owner: Owner
 
 
 class IsolationScope(RequestScope):
@@ -109,15 +118,15 @@ class IsolationScope(RequestScope):
 
     _type = getattr(_ScopeType, "ISOLATION", None)
     _propagation_context: Any = _trace
-    owner: Owner | None = None
-    tracks: bool = False
+    owner: Owner
+    tracks: bool
     """Whether the request has a session that is not made yet."""
     _own_session: Any = None
 
     @property  # it can be set, too
     def _session(self) -> Any:
-        owner = self.owner
-        if not self.tracks or owner is None:
+        owner = _owner_of(self)
+        if owner is None or not self.tracks:
             return self._own_session
         session = vars(self).setdefault("_own_session", RequestSession(owner.view, owner.began))
         self.tracks = False

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from asgi_sentry import _state as state
-from asgi_sentry._sdk.bare import Bare
+from asgi_sentry._sdk.bare import Bare, around_now, here_now, set_around, set_here
 from asgi_sentry._sdk.fork import Still, new
 from asgi_sentry._sdk.names import (
     NoOpStreamedSpan,
     Scope,
     StreamedSpan,
     _asgi_middleware_applied,
-    _current_scope,
-    _isolation_scope,
     has,
 )
 from asgi_sentry._sdk.request_scopes import CurrentScope, IsolationScope, forks
@@ -40,6 +38,7 @@ OWNER: ContextVar[Any] = _asgi_middleware_applied
 NOBODY = False
 """What `OWNER` holds where nobody does."""
 
+_own = OWNER.set
 
 # The same of the SDK's WSGI middleware, of an app that is mounted within ours: it has a variable of
 # its own. Without it a mounted Flask app makes a transaction that no filter, rate or budget knows
@@ -73,14 +72,12 @@ class Scopes:
     _here: Any
     current: Any
     isolation: Any
-
-    # What few requests have is on the class.
-    bare = True
+    bare: bool
     """Whether nothing was set on the scopes around: then these two hold nothing but their owner."""
     displaced: TraceContext | None = None
     """The trace of the SDK's own middleware, where that stands around us."""
-    _entered: Any = NOBODY
-    _back: tuple[Scope, Scope] | None = None  # None: to the surroundings
+    _entered: Any
+    _back: tuple[Scope, Scope] | None  # None: to the surroundings
 
     def __init__(self, owner: Owner, entered: Any = NOBODY, outer: Scopes | None = None) -> None:
         """Fork the scopes around.
@@ -92,10 +89,10 @@ class Scopes:
                 say. Then it is the surroundings of that one that are forked: what it put on its
                 scopes is its own.
         """
-        here = _current_scope.get() or Scope.get_current_scope()
-        around = _isolation_scope.get() or Scope.get_isolation_scope()
+        here = here_now() or Scope.get_current_scope()
+        around = around_now() or Scope.get_isolation_scope()
+        self._entered, self._back, self.bare = entered, None, True
         if entered is not NOBODY:
-            self._entered = entered
             if outer is not None:
                 self._back = here, around
                 here, around = outer._here, outer._around
@@ -107,11 +104,12 @@ class Scopes:
             self.current = current = new(CurrentScope)
             self.isolation = isolation = new(IsolationScope)
             current.owner = isolation.owner = owner
+            isolation.tracks = False
         else:
             current, isolation = self._filled(owner, outer)
-        _current_scope.set(current)
-        _isolation_scope.set(isolation)
-        OWNER.set(owner)
+        set_here(current)
+        set_around(isolation)
+        _own(owner)
         if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
             _wsgi_owned.set(True)
 
@@ -126,6 +124,7 @@ class Scopes:
         current._event_processors = [*current._event_processors, owner.process]
         if current.__class__ is CurrentScope:
             current.owner = isolation.owner = owner
+            isolation.tracks = False
         else:
             self.bare = False
         return current, isolation
@@ -135,15 +134,15 @@ class Scopes:
 
         By value, not by token: the context may not be the one of the start.
         """
-        _current_scope.set(self._here)
-        _isolation_scope.set(self._around)
-        OWNER.set(self._entered)
+        set_here(self._here)
+        set_around(self._around)
+        _own(self._entered)
         if _wsgi_owned is not None:
             _wsgi_owned.set(self._back is not None)
         self.current = self.isolation = None
         if self._back is not None:
-            _current_scope.set(self._back[0])
-            _isolation_scope.set(self._back[1])
+            set_here(self._back[0])
+            set_around(self._back[1])
             self._back = self._entered = None
 
     def release(self) -> None:
