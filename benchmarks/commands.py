@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 async def serve(subject: Any, reply: Callable[[dict[str, Any]], None]) -> None:
-    """Answer commands, one JSON object a line, until there are no more."""
+    """Have the subject settle, where it does, say that it is ready, and answer commands until there are no more."""
+    settle = getattr(subject, "settle", None)
+    if settle is not None:
+        await settle()
+    reply({"ok": "ready"})
     for line in sys.stdin:
         command = json.loads(line)
         action = command.pop("do")
@@ -27,7 +31,7 @@ async def serve(subject: Any, reply: Callable[[dict[str, Any]], None]) -> None:
 
 
 def obey(begin: Callable[[], Any]) -> None:
-    """Make the subject whose methods the commands name, say that it is ready, and answer."""
+    """Make the subject whose methods the commands name, a JSON object a line each."""
     warnings.simplefilter("ignore")
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what anybody prints is no answer
@@ -41,5 +45,4 @@ def obey(begin: Callable[[], Any]) -> None:
     except Skipped as exc:
         reply({"skipped": str(exc)})
         return
-    reply({"ok": "ready"})
     asyncio.run(serve(subject, reply))

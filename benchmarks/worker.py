@@ -6,6 +6,7 @@ run a block, round by round, so that all of them meet the same disturbances of t
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import time
@@ -35,6 +36,7 @@ from benchmarks.traffic import (
 from benchmarks.transport import Bench
 
 _WARM, _WARM_SECONDS = 60, 0.1  # before a case's first block
+_SETTLES, _STEP = 3.0, 0.25  # seconds
 _BLOCK_SECONDS = 0.004
 _SENT_SECONDS = 0.012  # of a block whose requests are sent: more than six of them, with warm caches
 _LEAST, _MOST = 4, 600  # requests
@@ -63,6 +65,18 @@ class Subject:
         self.patched = self.entry.patches and framework != "raw"
         self.probe = prober(contender)
         self._size: dict[Any, int] = {}
+
+    async def settle(self) -> None:
+        """Serve a few requests for some seconds, so that what a process does in its first ones is not measured.
+
+        asgi-sentry watches what is set around requests, until nothing has been for a second, and Hyperscan compiles
+        its patterns in a thread.
+        """
+        until = time.monotonic() + _SETTLES
+        while time.monotonic() < until:
+            for app in (self.bare, self.app):
+                await drive(app, several(CASES["excluded"], COLD + _LEAST, trace=False))
+            await asyncio.sleep(_STEP)
 
     async def guard(self, case: str, *, trace: bool) -> None:
         """Raises GuardError."""
