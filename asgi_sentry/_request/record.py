@@ -174,10 +174,13 @@ class RequestRecord(Started):
         """
         try:
             self.headers = tuple(headers)
-            if self.thin:
-                if self._starts_alone():
-                    return
-            elif self.scopes.displaced is not None and not self.context.came_in:
+            if self.thin and self._starts_alone():
+                return
+            if self.view.tracing or not self.thin:
+                # Set, since nobody else can ask for it yet. What is put there for who asks later
+                # makes all else of the record slower to look at.
+                self.context = self.trace()
+            if self.scopes.displaced is not None and not self.context.came_in:
                 self.context = self.scopes.displaced
             if self.decision is None:
                 self.decision = self._decide()
