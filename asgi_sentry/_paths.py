@@ -28,6 +28,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from asgi_sentry import _faults as faults
@@ -100,7 +101,8 @@ class _Template(NamedTuple):
     regex: str | None
 
 
-class _Joined(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Joined:
     """Several expressions in one, of which the first that matches is found."""
 
     regex: re.Pattern[str]
@@ -115,7 +117,8 @@ class _Node(NamedTuple):
     joined: _Joined | None
 
 
-class _Table(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Table:
     """The rules that can apply to one method."""
 
     exact: dict[str, int]  # with a slash at the end and without

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Decision(NamedTuple):
 EXCLUDED = Decision(sampled=False, rate=0.0, reason="sample_rate", by="excluded")
 
 
-class Dice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Dice:
     """A rate that the dice alone decide about, where no trace comes in: both answers, made once."""
 
     fraction: float

@@ -116,7 +116,7 @@ def _decide_by_rate(
     found: PathRate, view: sdk.ClientView, context: sdk.TraceContext, scope: Mapping[str, Any]
 ) -> Decision:
     """What a rate makes of the trace, its limits and the SDK's backpressure."""
-    sampler, state, _ = found
+    sampler, state = found.sampler, found.state
     halvings = view.downsample()
     parent = context.parent_sampled
     follows = parent is False and sampler.inherits  # then nobody rolls the dice

@@ -7,7 +7,8 @@ filters come first, since what a filter excludes no sampler is asked about.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from asgi_sentry._paths import PathRules
 from asgi_sentry._request.decided import EXCLUDED, Decision, Dice
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from asgi_sentry._sampling.sampler import PathSampler, RuleState
 
 
-class PathRate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PathRate:
     """The rate that holds for a path."""
 
     sampler: PathSampler

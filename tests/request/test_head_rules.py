@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from asgi_sentry import Rate
 from asgi_sentry._paths import PathRules
 from asgi_sentry._request.decided import EXCLUDED
+from asgi_sentry._request.head_rules import PathRate
 from asgi_sentry._request.plan import FilterPolicy, Plan
 from asgi_sentry._sampling.sampler import PathSampler
 
@@ -61,9 +62,9 @@ def test_it_finds_what_asking_one_after_the_other_finds(
     elif wanted[1].excludes:
         assert found is EXCLUDED
     else:
-        sampler, state, dice = found  # type: ignore[misc]
-        assert (sampler, state) == wanted
-        assert (dice is None) == (state.ledger is not None)  # type: ignore[union-attr]
+        assert isinstance(found, PathRate)
+        assert (found.sampler, found.state) == wanted
+        assert (found.dice is None) == (found.state.ledger is not None)
 
 
 def test_they_are_joined_when_a_request_asks() -> None:
