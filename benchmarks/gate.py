@@ -49,9 +49,9 @@ class Threshold:
 THRESHOLDS = {
     "excluded": Threshold(
         what="excluded request: sentry-sdk ÷ asgi-sentry",
-        least=9.0,
+        least=12.0,
         target="at least 20",
-        reason="measured 10.0 to 12.3",
+        reason="measured 16 to 20, on machines that do other things besides",
     ),
     "unsampled": Threshold(
         what="unsampled request: sentry-sdk ÷ asgi-sentry",
@@ -61,16 +61,16 @@ THRESHOLDS = {
     ),
     "sampled": Threshold(
         what="sampled request: sentry-sdk ÷ asgi-sentry",
-        least=0.7,
+        least=0.9,
         target="at least 3, with hooks as here; 4 without",
-        reason="measured 0.89 to 0.95, of which a trace that comes in is the worse: all that is sent is scrubbed, and "
+        reason="measured 1.2 to 1.3, of which a trace that comes in is the worse: all that is sent is scrubbed, and "
         "what a hook changed twice",
     ),
     "error": Threshold(
         what="error: sentry-sdk ÷ asgi-sentry",
-        least=0.8,
+        least=0.9,
         target="at least 1.9",
-        reason="measured 0.98 to 1.04, for the same reason",
+        reason="measured 1.10 to 1.15, for the same reason",
     ),
     "no DSN": Threshold(
         what="no DSN: asgi-sentry ÷ five no-op layers",
@@ -86,9 +86,9 @@ THRESHOLDS = {
     ),
     "blocked": Threshold(
         what="event loop blocked by a sampled request: sentry-sdk ÷ asgi-sentry",
-        least=0.55,
+        least=0.9,
         target="at least 4",
-        reason="measured 0.73, as a sampled request",
+        reason="measured 1.6 to 1.9, as a sampled request",
     ),
     "server": Threshold(
         what="FastAPI behind uvicorn, rate 0.1, requests a processor second: asgi-sentry ÷ sentry-sdk",
@@ -104,9 +104,9 @@ THRESHOLDS = {
     ),
     "captured": Threshold(
         what="scrubbing a captured FastAPI error: asgi-sentry ÷ EventScrubber",
-        most=10.0,
+        most=8.0,
         target="at most 2.5 with the extra fast, 3.3 without",
-        reason="measured 7.4 to 8.5: 188 redactions, each looked for in all of the event",
+        reason="measured 5.6 to 6.5: 188 redactions, each looked for in all of the event",
     ),
     "relay": Threshold(
         what="scrubbing a 37 KB event: sentry-relay ÷ asgi-sentry",
