@@ -180,7 +180,31 @@ def _held(texts: Sequence[str], places: list[int]) -> list[str]:
     return held
 
 
-def may_hold(joined: str, values: Iterable[str]) -> bool:
+def pieces_of(values: Iterable[str]) -> tuple[bytes, ...]:
+    """Of which a text that holds one of a few values has one, for `may_hold`.
+
+    Args:
+        values: each of six characters or more.
+    """
+    pieces: list[bytes] = []
+    encode = binascii.b2a_base64
+    for value in values:
+        run = _longest_run(value)
+        if len(run) < _SHORTEST_ENCODED:
+            return (b"",)  # which is in all texts
+        raw = run.encode()
+        pieces += (
+            raw[:_LENGTH],
+            encode(raw)[:_LENGTH],
+            encode(b"\0" + raw)[2 : 2 + _LENGTH],
+            encode(b"\0\0" + raw)[3 : 3 + _LENGTH],
+        )
+    if pieces and not b"".join(pieces).isalnum():
+        pieces += {piece.translate(_URLSAFE_BYTES) for piece in pieces}.difference(pieces)
+    return tuple(pieces)
+
+
+def may_hold(joined: str, pieces: Iterable[bytes]) -> bool:
     """Whether any of a few values may stand in texts, in whatever form.
 
     It says so more often than a `Gate`, and never where the gate does not: for texts of which most
@@ -188,27 +212,11 @@ def may_hold(joined: str, values: Iterable[str]) -> bool:
 
     Args:
         joined: the texts in one.
-        values: each of six characters or more.
+        pieces: of the values (`pieces_of`).
     """
     if _has_breaks(joined):
         return True
-    data = joined.encode("utf-8", "surrogatepass")
-    encode = binascii.b2a_base64
-    for value in values:
-        run = _longest_run(value)
-        if len(run) < _SHORTEST_ENCODED:
-            return True
-        raw = run.encode()
-        first = encode(raw)[:_LENGTH]
-        second = encode(b"\0" + raw)[2 : 2 + _LENGTH]
-        third = encode(b"\0\0" + raw)[3 : 3 + _LENGTH]
-        if raw[:_LENGTH] in data or first in data or second in data or third in data:
-            return True
-        if not (first + second + third).isalnum() and any(
-            piece.translate(_URLSAFE_BYTES) in data for piece in (first, second, third)
-        ):
-            return True
-    return False
+    return True in map(joined.encode("utf-8", "surrogatepass").__contains__, pieces)
 
 
 def _has_breaks(joined: str) -> bool:

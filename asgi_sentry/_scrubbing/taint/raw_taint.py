@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asgi_sentry._scrubbing.taint.gate import may_hold
+from asgi_sentry._scrubbing.taint.gate import may_hold, pieces_of
 from asgi_sentry._scrubbing.taint.taint import MIN_LENGTH
 
 if TYPE_CHECKING:
@@ -22,12 +22,13 @@ class RawTaint:
         values: of the head.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_pieces", "_values")
     unknown = False  # whether there may be more of them that are not known by value
     in_keys = True  # whether keys may hold one
 
     def __init__(self, values: Iterable[str]) -> None:
         self._values = set(values)
+        self._pieces: tuple[bytes, ...] | None = None  # once they are looked for
 
     def __bool__(self) -> bool:
         return bool(self._values)
@@ -44,5 +45,8 @@ class RawTaint:
 
     def found_in(self, texts: Iterable[str]) -> bool:
         """Whether one of them may be in any of several texts. A `Taint` tells for certain."""
-        values = [value for value in self._values if len(value) >= MIN_LENGTH]
-        return may_hold("\0".join(texts), values)
+        pieces = self._pieces
+        if pieces is None:  # what hooks changed is looked at once more
+            values = [value for value in self._values if len(value) >= MIN_LENGTH]
+            pieces = self._pieces = pieces_of(values)
+        return may_hold("\0".join(texts), pieces)
