@@ -49,7 +49,7 @@ Shopify         shp(?:at|ca|pa|ss|ua)_[a-fA-F0-9]{32}
 Telegram        (?:bot)?\d{8,10}:AA[\w-]{33}
 Databricks      (?:dapi|dose|dkea)[a-f0-9]{32}(?:-\d)?
 Doppler         dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[\w-]{20,60}
-Linear          lin_(?:api|oauth)_[A-Za-z0-9]{32,64}
+Linear          lin_(?:api|oauth|wh)_[A-Za-z0-9]{32,64}
 Atlassian       AT[AC]TT3[\w=-]{60,300}|ATBB[A-Za-z0-9]{28,36}
 HashiCorp       hv[sbr]\.[\w-]{20,300}|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,70}
 Grafana         glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}|glc_[A-Za-z0-9]{32,400}|eyJrIjoi[A-Za-z0-9]{40,200}
@@ -57,23 +57,24 @@ Postman, Figma  PMAK-[a-f0-9]{24}-[a-f0-9]{34}|fig[dur]_[\w-]{20,60}
 Notion          ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{43}
 New Relic       NR(?:AK|JS|II|IQ)-[\w-]{19,50}|[a-f0-9]{36}NRAL
 Datadog         dd[ap]_[A-Za-z0-9]{34,40}
-PostHog         phx_[A-Za-z0-9]{30,60}
+PostHog         ph[xs]_[A-Za-z0-9]{30,60}
 Logfire         pylf_v\d{1,2}_[a-z]{2,8}_[A-Za-z0-9]{30,60}
 Honeycomb       hcaik_[a-z0-9]{50,64}
-Axiom           xaat-UUID
+Axiom           xa[ap]t-UUID
 Mailgun         key-[a-f0-9]{32}|[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}(?![\w-])
 Mailchimp       [a-f0-9]{32}-us\d{1,2}
 Cursor, Runway  key_[a-f0-9]{64,128}
 Square          sq0[a-z]{3}-[\w-]{22,50}
 Square, Meta    EAA[A-Za-z0-9][\w-]{60,400}|IGQV[\w-]{60,300}
 PlanetScale     pscale_(?:tkn|pw|oauth)_[\w.-]{32,64}
-Supabase, Neon  sbp_[a-f0-9]{40}|sb_secret_[\w-]{20,60}|napi_[a-z0-9]{60,70}
+Supabase        sbp_(?:oauth_)?[a-f0-9]{40}|sb_secret_[\w-]{20,60}
+Neon            napi_[a-z0-9]{60,70}|npg_[A-Za-z0-9]{12}(?!\w)
 RubyGems, NuGet rubygems_[a-f0-9]{48}|oy2[a-z0-9]{43}
 crates.io, JSR  cio[A-Za-z0-9]{32}|jsrp_[A-Za-z0-9]{30,60}
 Clojars         CLOJARS_[a-f0-9]{60}
 Docker          dckr_(?:pat|oat)_[\w-]{20,64}
 Fly             fo1_[\w-]{40,60}|fm\d[ar]?_[A-Za-z0-9+/=_-]{60,2000}
-age             AGE-SECRET-KEY-1[A-Z0-9]{58}
+age             AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{58}
 Discord         [MNO][A-Za-z\d_-]{23,25}\.[\w-]{6}\.[\w-]{27,40}|mfa\.[\w-]{80,90}
 Discord hooks   webhooks/\d{17,20}/[\w-]{60,80}
 Teams hooks     webhookb2/UUID@UUID/IncomingWebhook/[a-f0-9]{32}/UUID
@@ -99,8 +100,8 @@ Sonar           sq[uap]_[a-f0-9]{40}
 Snyk            snyk_(?:uat|sat)\.[a-f0-9]{8}\.[\w.-]{60,200}
 Artifactory     AKCp[A-Za-z0-9]{60,80}|cmVmdGtuOjAxOj[A-Za-z0-9]{40,80}
 Prefect         pnu_[a-z0-9]{36}
-Buildkite       bkua_[a-f0-9]{40}
-CircleCI        CCIPAT_[A-Za-z0-9]{22}_[a-f0-9]{40}
+Buildkite       bk(?:ua|aj|ct)_[a-f0-9]{40}
+CircleCI        CCIP(?:AT|RJ)_[A-Za-z0-9]{22}_[a-f0-9]{40}
 ReadMe          rdme_[a-z0-9]{60,80}
 Dynatrace       dt0[a-z]\d{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}
 Typeform        tfp_[\w-]{50,70}
@@ -120,7 +121,7 @@ Sourcegraph     sgp_(?:(?:[a-f0-9]{16}|local)_)?[A-Za-z0-9]{40,64}
 OpenShift       sha256~[\w-]{43}
 Defined         dnkey-[\w-]{20,30}-[\w-]{50,60}
 Octopus         API-[A-Z0-9]{26}(?![A-Za-z0-9])
-Tailscale       tskey-[a-z]{3,12}-[A-Za-z0-9]{10,20}-[A-Za-z0-9]{20,40}
+Tailscale       tskey-[a-z]{3,12}-[A-Za-z0-9]{10,30}-[A-Za-z0-9]{20,40}
 Infisical       st\.[a-f0-9]{24}\.[a-f0-9]{32}\.[a-f0-9]{32}
 Harness         pat\.[\w-]{22}\.[a-f0-9]{24}\.[A-Za-z0-9]{20}
 Adobe           p8e-[A-Za-z0-9]{32}
@@ -164,6 +165,7 @@ Dropbox         sl\.(?:u\.)?[\w-]{60,1500}
 Twitch          oauth:[a-z0-9]{30}(?![a-z0-9])
 Trello          ATTA[a-f0-9]{60,80}
 ClickUp         pk_\d{5,12}_[A-Z0-9]{32}
+Courier         pk_(?:prod|test)_[A-Z0-9]{28}(?!\w)
 OneSignal       os_v2_(?:app|org)_[a-z0-9]{60,120}
 DingTalk        SEC[a-f0-9]{64}
 Pushbullet      o\.[A-Za-z0-9]{32}(?!\w)
@@ -201,6 +203,23 @@ minisign        RWRTY0Iy[A-Za-z0-9+/]{100,300}={0,2}
 Twitch streams  live_\d{6,12}_[A-Za-z0-9]{24,40}
 Bitbucket       BBDC-[A-Za-z0-9+/@_-]{40,60}
 WakaTime        waka_UUID
+Statsig         (?:secret|console)-[A-Za-z0-9]{40,50}(?![\w-])
+ConfigCat       configcat-sdk-1/[\w-]{22}/[\w-]{22}
+GrowthBook      secret_(?:admin|user|readonly)_[A-Za-z0-9]{30,60}
+Knock, Novita   sk_[A-Za-z0-9]{43}(?![\w-])
+Lambda          secret_\w{20,60}\.[A-Za-z0-9]{32}(?!\w)
+Chroma          ck-[A-Za-z0-9]{44}(?![\w-])
+Scrapfly        scp-(?:live|test)-[a-f0-9]{32}
+Cal.com         cal_live_[a-f0-9]{32}
+Intercom        dG9rO[A-Za-z0-9]{40,80}={0,2}
+Ramp            ramp_tok_[A-Za-z0-9]{30,60}
+Svix            sk_[A-Za-z0-9]{20,40}\.(?:eu|us)(?!\w)
+dbt             dbt[cu]_[A-Za-z0-9]{40}
+NetBird         nbp_[A-Za-z0-9]{36}(?!\w)
+ngrok           2[A-Za-z0-9]{26}_[A-Za-z0-9]{20,22}(?!\w)
+Packagist       packagist_[a-z]{3}_[a-f0-9]{60,80}
+Phase           pss_(?:service|user):v\d:[a-f0-9]{64}
+Convex          (?:prod|dev|preview):[a-z]{2,20}-[a-z]{2,20}-\d{1,4}\|[\w-]{40,200}={0,2}
 OpenSSH         b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/=]{40,20000}
 """
 _PATTERN_AT = 16  # the column where it begins
