@@ -116,14 +116,18 @@ def _is_user(text: str, place: int) -> bool:
 # Random steps behind such words let in whoever has the link; OAuth's code and state do the same in
 # a query.
 LINK = re.compile(
-    r"(?i:/(?:magic|magic-link|invite|invites|invitation|join|reset|reset-password|password-reset"
-    r"|verify|verification|"
-    r"confirm|confirmation|activate|activation|unsubscribe|share|shared|token|login|signin|sso"
+    r"(?i:/(?:magic|magic[_-]link|magic[_-]login|login[_-]link|one-time-login|passwordless|invite"
+    r"|invites|invitation|invitations|accept[_-]invite|accept[_-]invitation|join|recover|reset"
+    r"|(?:reset|set|forgot|recover)[_-]password|password[_-]reset|verify|verification|confirm"
+    r"|confirmation|(?:verify|confirm|change)[_-]email|email[_-](?:verification|confirmation)"
+    r"|activate|activate[_-]account|activation|unsubscribe|share|shared|token|login|signin|sso"
     r"|auth|callback|webhook|"
     r"webhooks|hook|hooks)/)([\w.~-]{20,400})"
     r"|(?i:/(?:reset|reset-password|password-reset|confirm|confirmation|activate|activation|verify)/"
     r"[A-Za-z0-9_-]{1,12}/)([\w-]{20,80})(?![\w.])|(?<=[?&;#])(?:code|state|hash|sig|ticket|key)="
     r"([\w.~%+/-]{16,2048})"
+    # The key of OpenWeather's; other services have public ids of other shapes under this name.
+    r"|(?<![\w.-])(?i:appid)=([0-9a-f]{32})(?![\w-])"
 )
 _HEX = re.compile(r"[0-9a-f]{1,63}")
 

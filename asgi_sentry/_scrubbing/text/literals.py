@@ -194,6 +194,7 @@ _LINK_NAMES = (b"code", b"state", b"hash", b"sig", b"ticket", b"key")
 _STEP_VERIFY = re.compile(rb"/[\w-]{1,20}/[\w.~-]{20}")
 _HASH_VERIFY = re.compile(rb"\$[\w./+=-]{1,100}[$,]|\$[PHS]\$")
 LINK_GATES = (
+    Gate("lower", b"appid="),
     Gate("text", b"/", _STEP_VERIFY),
     *(Gate("text", name + b"=", re.compile(name + rb"=[^&\s\0]{16}")) for name in _LINK_NAMES),
 )
