@@ -45,11 +45,14 @@ LOOKED = 6  # `twilio_key`: a secret if the value looks like one
 
 
 VALUE_KEYS = (*terms.VALUES, "v", "input")  # under these stands what another key tells the name of
+# By the second of two keys at Azure the first is known, which alone is called as a row's id is.
+TWINS = {"secondaryKey": "primaryKey", "secondary_key": "primary_key"}
 BESIDE = (
     "kty",
     "logprob",
     "parameters",
     "params",
+    *TWINS,
 )  # which say something about their neighbours: members of a JWK, a token of a model's
 JWK_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k", "oth")
 
@@ -126,8 +129,8 @@ class Keys:
         self._shown: dict[str | bytes, int] = {}
         self.plain: set[object] = set()
         self.special: dict[object, int] = dict.fromkeys((*VALUE_KEYS, *BESIDE), PLAIN)
-        for key in VALUE_KEYS:
-            self.special[key] = self[key]
+        for key in (*VALUE_KEYS, *BESIDE):
+            self.special[key] = self._fresh(key)
 
     def __getitem__(self, key: object) -> int:
         """What a key means, whatever it is."""

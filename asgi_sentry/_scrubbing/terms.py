@@ -49,7 +49,8 @@ jelszo jelsz\u00f3 heslo
 \u043f\u0430\u0440\u043e\u043b\u044c \u5bc6\u7801 \u5bc6\u78bc \u53e3\u4ee4
     \u30d1\u30b9\u30ef\u30fc\u30c9
 \ube44\ubc00\ubc88\ud638 \u0643\u0644\u0645\u0629\u0627\u0644\u0645\u0631\u0648\u0631
-dbpass userpass smtppass ftppass sshpass rpcpass storepass keypass trustpass requirepass masterauth
+pgpass dbpass userpass smtppass ftppass sshpass rpcpass storepass keypass trustpass
+    requirepass masterauth
     user_pw root_pw bind_pw admin_pw db_pw master_pw login_pw sudo_pw mail_pw smtp_pw pw_hash
 hashpw checkpw
 masterpass loginpass adminpass rootpass mailpass srcstorepass deststorepass srckeypass destkeypass
@@ -85,6 +86,7 @@ credit_card debit_card card_pan pan_number card_number card_num card_no cc_numbe
 security_code verification_code verify_code confirmation_code tan_code itan mtan auth_code
     authorization_code one_time_code
     reset_code backup_code
+scratch_code recovery_key
 backup_codes recovery_code device_code code_verifier access_code activation_code unlock_code
     oob_code login_code sms_code
 2fa_code two_factor_code otp_code invite_code invitation_code magic_code magic_link magic_url
@@ -100,7 +102,7 @@ nhs_number passport passport_number passport_no drivers_license drivers_licence 
 driving_licence driving_license tax_id tax_number taxpayer_id aadhaar aadhar bank_account
 bank_account_number account_number account_no acct_number acct_no date_of_birth birth_date
     birthdate dob
-auth_salt logged_in_salt nonce_salt hash_salt hashids_salt password_salt authtok
+auth_salt logged_in_salt nonce_salt hash_salt hashids_salt password_salt encryption_salt authtok
     sonar_login
 client_cert client_certificate client_principal replay_nonce wp_nonce
 """
@@ -280,16 +282,17 @@ NAMES = tuple(
     parameter_name fieldName field_name propertyName property_name attributeName attribute_name
     option_name optionName meta_key metaKey config_key configKey setting_name settingName
     settingKey setting_key param_name paramName headerName inputName keyName key_name varName
-    var_name id"""
+    var_name OptionName OutputKey variableName variable_name var id"""
     )
 )
 VALUES = tuple(
     _split(
         """value val Value VALUE ParameterValue parameterValue parameter_value fieldValue
     field_value stringValue string_value propertyValue property_value attributeValue
-    attribute_value option_value optionValue meta_value metaValue config_value configValue
+    attribute_value option_value optionValue OutputValue variableValue variable_value StringValue
+    plaintext meta_value metaValue config_value configValue
     setting_value settingValue param_value paramValue headerValue inputValue keyValue varValue
-    newValue new_value oldValue old_value defaultValue default_value content"""
+    newValue new_value oldValue old_value DefaultValue defaultValue default_value content"""
     )
 )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_sentry._scrubbing import Scrubber
+from asgi_sentry._scrubbing import FILTERED, Scrubber
 from asgi_sentry._scrubbing.keys import ADDRESS, COOKIES, DENIED, LOOKED, MAYBE, PLAIN, Keys
 from asgi_sentry._scrubbing.words import compact, trie, words
 from tests.strategies import PLAIN_KEYS, SECRET_KEYS
@@ -329,3 +329,17 @@ def test_an_id_at_twilio_stays_under_each_key_that_ends_with_sid():
     assert Scrubber().scrub(shown) == shown
     for other in ("SK" + "0f3b9a7c" * 4, "q7Zp2xLw9Vn4Rk8TdB3m"):
         assert Scrubber().scrub(dict.fromkeys(keys, other)) == dict.fromkeys(keys, "[Filtered]")
+
+
+def test_an_own_term_may_be_what_values_of_pairs_are_called():
+    for term in ("value", "content", "input", "plaintext", "params"):
+        assert Scrubber(deny=[term]).scrub({term: "some words"}) == {term: FILTERED}
+
+
+def test_the_first_of_two_keys_is_told_by_the_second():
+    key, row = "Aqq0nv3Vth1Ls6v6O9JL8ZsoWwRxl9IUiTeN=", {"primaryKey": "67b0bc8d-3b19-39a9-b4dd-be45cf642b0c"}
+    assert Scrubber().scrub({"primaryKey": key, "secondaryKey": key}) == dict.fromkeys(
+        ("primaryKey", "secondaryKey"), FILTERED
+    )
+    assert Scrubber().scrub(row) == row
+    assert Scrubber().scrub({"primary_key": "id", "secondary_key": "n"}) == {"primary_key": "id", "secondary_key": "n"}

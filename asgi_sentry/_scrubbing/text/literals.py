@@ -33,7 +33,7 @@ _CODE_KINDS = "|".join(
     f"(?<={kind})|(?<={kind}[_. -])"
     for kind in _split(
         """mfa 2fa oob sms rity rify tion time eset ckup very vice cess lock ogin ctor ss vite agic
-    otp"""
+    otp atch"""
     )
 )
 # These stand in so many texts that a separator has to follow.

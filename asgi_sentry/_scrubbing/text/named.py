@@ -42,6 +42,7 @@ from asgi_sentry._scrubbing.text.told import (
     made_up_spans,
     phrase_spans,
     subprotocol_spans,
+    twin_spans,
 )
 from asgi_sentry._scrubbing.text.values import BARE, FILTERED, QUOTE, is_harmless, literal, quoted
 from asgi_sentry._scrubbing.words import heads
@@ -67,8 +68,15 @@ _PART_END = re.compile(rf"{_BREAK}--")
 # JSON, YAML, attributes and elements of XML: {"name": "password", "value": "x"}, <add
 # key="password" value="x"/>, <property name="password">x</property>,
 # <name>password</name><value>x</value>, <key>password</key><string>x</string>.
-_NAME_WORDS = "name|key|field|header|param|parameter|variable|label|property|k|parameterkey"
-_VALUE_WORDS = "value|val|content|v|parametervalue"
+# In any case: the words of `terms.NAMES` and `terms.VALUES`, most of which are two in one.
+_NAME_WORDS = (
+    "name|key|field|header|param|parameter|variable|label|attribute|property|setting|option|k|var"
+    "|parameterkey|parametername|optionname|outputkey|variable_?name|config_?key|setting_?name"
+)
+_VALUE_WORDS = (
+    "value|val|content|v|plaintext|parametervalue|outputvalue|variable_?value|config_?value"
+    "|setting_?value|string_?value|default_?value"
+)
 _NAME = re.compile(
     rf"{heads(_NAME_WORDS)}(?:\\{{0,7}}{QUOTE})?\s{{0,3}}[:=]\s{{0,3}}"
     rf"(?:[bB]?\\{{0,7}}{QUOTE}([^\"'`\\&]{{1,200}})\\{{0,7}}{QUOTE}|([\w.\-]{{1,200}}))"
@@ -341,7 +349,7 @@ _ABROAD = (
 # Who looks for what, and texts in lower case of which one must be there; none where nothing tells.
 _FINDERS: tuple[tuple[tuple[str, ...], _Finder], ...] = (
     (("name=",), _multipart),
-    (("val", '"v', "content", ">"), _named),
+    (("val", "plaintext", '"v', "content", ">"), _named),
     (("name>", "key>"), _elements),
     (("val", '"v', "content", "v="), _values_first),
     (("identified",), _identified),
@@ -378,6 +386,7 @@ _FINDERS: tuple[tuple[tuple[str, ...], _Finder], ...] = (
         code_given_spans,
     ),
     (_ABROAD, code_abroad_spans),
+    (("secondarykey", "secondary_key"), twin_spans),
     (("kty",), _members),
     (("\n",), column_spans),
     (

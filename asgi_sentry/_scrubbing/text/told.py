@@ -1,4 +1,4 @@
-"""What programs tell on their own: a password that they made up, a wallet's words, a subprotocol.
+"""What programs tell on their own: made-up passwords, wallets' words, subprotocols, twin keys.
 
 Each pattern is anchored at words of its own and its repeats are bounded.
 """
@@ -22,6 +22,7 @@ __all__ = [
     "made_up_spans",
     "phrase_spans",
     "subprotocol_spans",
+    "twin_spans",
 ]
 
 # `A temporary password is generated for root@localhost: ...` of MySQL, `Password for the elastic
@@ -57,6 +58,11 @@ _HOST = re.compile(
     r"@(?:tcp\(|unix\(|(?!sha\d)[A-Za-z0-9][\w.-]{0,100}:\d{2,5}(?=[/?\s\"',;)]|\Z))"
 )
 _LONGEST_PASSWORD = 100
+# The first of the two keys of an account at Azure. Alone it is called as the id of a row is.
+_FIRST_TWIN = re.compile(
+    r"(?<![A-Za-z])(?i:primary_?key)(?:\\{0,7}[\"'])?\s{0,3}[:=]\s{0,3}(?:\\{0,7}[\"'])?"
+    r"([\w+/=-]{12,120})(?![\w+/-])"
+)
 _PASSWORD = re.compile(r"[^\s/@\"'<>,;()\[\]{}]{4,100}")
 _USER_BACKWARDS = re.compile(r"[\w.-]{1,40}(?=[\s\"'=(\[,;]|\Z)")
 
@@ -91,6 +97,11 @@ def subprotocol_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]
             if before in _BEARERS or looks_random(text[start : part.end()]):
                 yield start, part.end()
             before = part[0].lower()
+
+
+def twin_spans(text: str, _: Keys | Meanings) -> Iterator[tuple[int, int]]:
+    """The first of two keys, where the second is told as well."""
+    yield from (match.span(1) for match in _FIRST_TWIN.finditer(text) if looks_random(match[1]))
 
 
 def address_login_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -20,6 +20,7 @@ from asgi_sentry._scrubbing.keys import (
     MAYBE,
     MEMBERS,
     PLAIN,
+    TWINS,
     VALUE_KEYS,
     is_no_secret,
 )
@@ -261,6 +262,9 @@ class Decisions:
             self._read_parameters(source)
         if "kty" in source:
             named.update(dict.fromkeys(JWK_MEMBERS, DENIED))
+        for second, first in TWINS.items():
+            if second in source:
+                named[first] = LOOKED
         where = source.get("loc")
         if where.__class__ is list or where.__class__ is Rebuilt:
             last = next((step for step in reversed(where) if step.__class__ is str), "")

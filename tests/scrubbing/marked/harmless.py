@@ -122,6 +122,13 @@ DESCRIPTIONS = (
 """Words behind or in front of a term that make it a description; code; logs."""
 
 OTHERS = (
+    "appid=wxd678ef0567a96787 appid=570 my-appid=8b0e7153bf7c3706d85c524e44006655",
+    "https://x.org/verify-email/sent https://x.org/invitations/2024-05-17 /recover/index.html",
+    "primary_key=id secondary_key=name",
+    '{"primaryKey": "67b0bc8d-3b19-39a9-b4dd-be45cf642b0c"}',
+    "secret-santa sk_learn_model_selection_cross_validation dbtu_orders ck-editor nbp_exchange_rate_of_the_day",
+    '{"name": "colour", "plaintext": "green"}, {"option": "size", "value": "token of love"}',
+    "var: session, val: 12",
     "cursor.execute('SELECT id FROM users WHERE name = %s', ['ann'])",
     "execute('UPDATE users SET password = %s')",
     "a:5432:b",

@@ -32,6 +32,33 @@ STRUCTURES: tuple[dict[str, Any], ...] = (
     {"Parameters": [{"ParameterKey": "DbPassword", "ParameterValue": "«hunter2x»"}]},
     {"changes": [{"name": "smtp", "field": "password", "old_value": "«hunter2x»", "new_value": "«hunter3x»"}]},
     {"env": [{"Name": "API_TOKEN", "Value": "«hunter2x»"}, {"k": "secret", "v": "«hunter3x»"}]},
+    {"OptionSettings": [{"OptionName": "DbPassword", "Value": "«hunter2x»"}]},
+    {"Outputs": [{"OutputKey": "ApiToken", "OutputValue": "«hunter2x»"}]},
+    {"vars": [{"var": "DB_PASSWORD", "val": "«hunter2x»"}]},
+    {"variable_name": "DB_PASSWORD", "variable_value": "«hunter2x»"},
+    {"Parameters": [{"Name": "DbPassword", "DefaultValue": "«hunter2x»"}]},
+    {"Key": "API_TOKEN", "StringValue": "«hunter2x»"},
+    {"env": [{"name": "DB_PASSWORD", "type": "PLAINTEXT", "plaintext": "«hunter2x»"}]},
+    {"a": '{"OptionName": "DbPassword", "Value": "«hunter2x»"}'},
+    {"a": "[{'ParameterName': 'DbPassword', 'ParameterValue': '«hunter2x»'}]"},
+    {"a": '{"setting": "API_TOKEN", "value": "«hunter2x»"}'},
+    {"a": '{"attribute": "API_TOKEN", "string_value": "«hunter2x»"}'},
+    {"a": '{"name": "DB_PASSWORD", "plaintext": "«hunter2x»"}'},
+    {"a": '{"variable_name": "DB_PASSWORD", "variable_value": "«hunter2x»"}'},
+    {
+        "keys": {
+            "primaryKey": "«LOzAxzXMcU1vsHiQ9Ox98whGcTZc1UWb5fx=»",
+            "secondaryKey": "«Aqq0nv3Vth1Ls6v6O9JL8ZsoWwRxl9IUiTeN=»",
+        }
+    },
+    {"primary_key": "«8b0e7153bf7c3706d85c524e44006655»", "secondary_key": "«5c524e440066558b0e7153bf7c3706d8»"},
+    {
+        "a": '{"primaryKey": "«LOzAxzXMcU1vsHiQ9Ox98whGcTZc1UWb5fx=»", "secondaryKey": "«Aqq0nv3Vth1Ls6v6O9JL8ZsoWwRxl9IUiTeN=»"}'
+    },
+    {"a": "primaryKey: «8b0e7153bf7c3706d85c524e44006655»\nsecondaryKey: «5c524e440066558b0e7153bf7c3706d8»"},
+    {"scratch_codes": ["«12345678»", "«87654321»"]},
+    {"recovery_key": "«abcd-efgh-1234-5678»", "PGPASS": "«hunter2x»", "ENCRYPTION_SALT": "«hunter2x»"},
+    {"a": "scratch_code=«12345678» recovery key: «abcd-efgh-1234-5678»"},
     {"option_name": "stripe_secret", "option_value": "«hunter2x»"},
     {"meta_key": "api_token", "meta_value": "«hunter2x»"},
     {"settingName": "SmtpPassword", "settingValue": "«hunter2x»"},
