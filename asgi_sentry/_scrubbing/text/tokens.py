@@ -216,7 +216,6 @@ Ramp            ramp_tok_[A-Za-z0-9]{30,60}
 Svix            sk_[A-Za-z0-9]{20,40}\.(?:eu|us)(?!\w)
 dbt             dbt[cu]_[A-Za-z0-9]{40}
 NetBird         nbp_[A-Za-z0-9]{36}(?!\w)
-ngrok           2[A-Za-z0-9]{26}_[A-Za-z0-9]{20,22}(?!\w)
 Packagist       packagist_[a-z]{3}_[a-f0-9]{60,80}
 Phase           pss_(?:service|user):v\d:[a-f0-9]{64}
 Convex          (?:prod|dev|preview):[a-z]{2,20}-[a-z]{2,20}-\d{1,4}\|[\w-]{40,200}={0,2}
