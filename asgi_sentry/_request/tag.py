@@ -120,15 +120,16 @@ class Whole(NamedTuple):
     def changed(self, event: dict[str, Any]) -> dict[str, Any]:
         """The fields that are not equal, or are new."""
         before: dict[str, Any] = marshal.loads(self.look)  # noqa: S302 - of the event itself
-        # In C, as most fields are equal: a tuple tells by the class before it asks the value.
-        values = event.values()
-        were = [*map(before.get, event, repeat(_ABSENT))]
-        differ = map(
-            ne,
-            zip(map(type, were), were, strict=True),
-            zip(map(type, values), values, strict=True),
-        )
         try:
+            # In C, as most fields are equal: a tuple tells by the class before it asks the value.
+            # By the class's id, since a class may have its own way to compare as well.
+            values = event.values()
+            were = [*map(before.get, event, repeat(_ABSENT))]
+            differ = map(
+                ne,
+                zip(map(id, map(type, were)), were, strict=True),
+                zip(map(id, map(type, values)), values, strict=True),
+            )
             return dict(compress(event.items(), differ))
         except Exception:  # an object of the app's, which has its own way to compare
             return dict(event)
