@@ -479,8 +479,8 @@ def test_a_path_of_any_length_is_read_in_linear_time():
 # -- what it costs -----------------------------------------------------------------------------------------------------
 
 
-def test_an_envelope_is_taken_written_and_listed_within_half_a_millisecond():
-    """2,000 a second on one core, with room for the server's own part (some 50 microseconds by httptools)."""
+def test_an_envelope_is_taken_written_and_listed_at_a_few_times_what_reading_it_takes():
+    """It takes four times that, so thousands a second on one core; no bound in seconds holds on every machine."""
     spans = [{"op": "db", "description": f"SELECT {n}", "span_id": f"{n:016x}", "start_timestamp": 1, "timestamp": 2,
               "data": {"db.system": "postgresql"}} for n in range(8)]  # fmt: skip
     meta = {"request": {"headers": {name: {"": {"rem": [["@password", "x"]]}} for name in ("cookie", "x-api-key")}}}
@@ -509,14 +509,18 @@ def test_an_envelope_is_taken_written_and_listed_within_half_a_millisecond():
 
         asyncio.run(drive(200))
         server.state.store.settle()
-        best = 1.0
+        best = reading = 1.0
         for _ in range(5):
             started = time.process_time()
             asyncio.run(drive(400))
             assert server.state.store.settle(20)
             best = min(best, (time.process_time() - started) / 400)
+            started = time.process_time()
+            for _ in range(400):
+                [json.loads(line) for line in gzip.decompress(body).splitlines()]
+            reading = min(reading, (time.process_time() - started) / 400)
         assert answered.count(200) == 2200
-        assert best < 450e-6
+        assert best < 12 * reading
 
 
 def test_a_page_on_many_envelopes_is_made_in_time():
