@@ -520,7 +520,7 @@ def test_an_envelope_is_taken_written_and_listed_at_a_few_times_what_reading_it_
                 [json.loads(line) for line in gzip.decompress(body).splitlines()]
             reading = min(reading, (time.process_time() - started) / 400)
         assert answered.count(200) == 2200
-        assert best < 12 * reading
+        assert best < 7 * reading
 
 
 def test_a_page_on_many_envelopes_is_made_in_time():
