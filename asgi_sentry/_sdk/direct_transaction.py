@@ -11,6 +11,7 @@ import sentry_sdk
 
 from asgi_sentry import _faults as faults
 from asgi_sentry._counters import count_lane
+from asgi_sentry._sdk.bare import around_now, here_now
 from asgi_sentry._sdk.by_hand import capture_event
 from asgi_sentry._sdk.constant_parts import constant_parts
 from asgi_sentry._sdk.direct_event import DirectEvent, shown
@@ -21,8 +22,6 @@ from asgi_sentry._sdk.names import (
     Scope,
     Span,
     Transaction,
-    _current_scope,
-    _isolation_scope,
     _SpanRecorder,
     disable_capture_event,
     sdk_scope,
@@ -160,11 +159,7 @@ class DirectTransaction(Transaction):
 
         Changes nothing else.
         """
-        here, around, everywhere = (
-            _current_scope.get(),
-            _isolation_scope.get(),
-            sdk_scope._global_scope,
-        )
+        here, around, everywhere = here_now(), around_now(), sdk_scope._global_scope
         scope = given or self.scope or here
         client = self.view.client
         recorder = self._span_recorder

@@ -252,13 +252,13 @@ class PublicScopes(Scopes):
         self.isolation = self._way_back.__enter__()
         self.isolation.add_event_processor(owner.process)
         self.current = sentry_sdk.get_current_scope()
-        OWNER.set(owner)
+        _own(owner)
         if _wsgi_owned is not None or (_WSGI in sys.modules and _find_wsgi()):
             _wsgi_owned.set(True)
 
     def leave(self) -> None:
         """Restore the surroundings."""
-        OWNER.set(self._entered)
+        _own(self._entered)
         if _wsgi_owned is not None:
             _wsgi_owned.set(self._entered.__class__ is not bool)
         self._way_back.__exit__(None, None, None)
